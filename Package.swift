@@ -1,0 +1,77 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func swift(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name + "Tests", dependencies: dependencies, swiftSettings: settings)
+}
+
+/// A C library behind a thin shim; exactly one Swift module imports it.
+func c(_ name: String, links libraries: [String]) -> Target {
+  .target(
+    name: name, cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+    linkerSettings: libraries.map { .linkedLibrary($0) })
+}
+
+let package = Package(
+  name: "guestsmith",
+  products: [.executable(name: "guestsmith", targets: ["guestsmith"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+  ],
+  targets: [
+    // Leaves.
+    swift("Report", []),
+    swift("Interface", ["Report"]),
+    c("CLinux", links: ["blkid"]),
+    swift("LinuxIO", ["Report", "CLinux"]),
+    c("CCrypto", links: ["crypto"]),
+    swift("Digest", ["CCrypto"]),
+    c("CExt2FS", links: ["ext2fs", "com_err"]),
+    swift("Ext4", ["Report", "CExt2FS"]),
+    c("CZstd", links: ["zstd"]),
+    swift("Dump", ["Report", "Digest", "CZstd"]),
+    swift("Guest", ["Report", "Interface"]),
+    swift("Configuration", ["Report", "Interface", "TOMLKit"]),
+    // What does the work.
+    c("CArchive", links: ["archive"]),
+    swift("Images", ["Report", "Configuration", "LinuxIO", "Ext4", "Digest", "CArchive"]),
+    swift(
+      "Provider",
+      ["Report", "Interface", "Configuration", "Guest", "Images", "Dump", "Ext4", "LinuxIO", "Digest"]),
+    swift("Host", ["Report", "Interface", "LinuxIO"]),
+    // What a person or a host calls.
+    swift(
+      "Commands",
+      [
+        "Report", "Interface", "Configuration", "Provider", "Host", "Images", "Dump", "LinuxIO",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .executableTarget(name: "guestsmith", dependencies: ["Commands"], swiftSettings: settings),
+    // Tests.
+    swift("TestSupport", ["Report", "LinuxIO"]),
+    tests("Report", ["Report"]),
+    tests("Interface", ["Interface", "Report"]),
+    tests("LinuxIO", ["LinuxIO", "Report", "TestSupport"]),
+    tests("Ext4", ["Ext4", "Report", "LinuxIO", "TestSupport"]),
+    tests("Dump", ["Dump", "Report", "Digest", "TestSupport"]),
+    tests("Guest", ["Guest", "Interface", "Report"]),
+    tests("Configuration", ["Configuration", "Report", "TestSupport"]),
+    tests("Images", ["Images", "Ext4", "LinuxIO", "Report", "Configuration", "TestSupport"]),
+    tests("Host", ["Host", "LinuxIO", "Report", "TestSupport"]),
+    tests("Commands", ["Commands", "LinuxIO", "Report", "TestSupport"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Glibc
+package import Report
+
+/// An open file, device or pipe that closes when its owner goes.
+///
+/// Every call is repeated when a signal interrupts it, and a short read or write is never taken for a whole one.
+package struct Descriptor: ~Copyable, Sendable {
+  package private(set) var raw: Int32
+  /// What it is to the reader of a message: a path, or words such as "standard input".
+  package let name: String
+
+  /// Takes over an open descriptor.
+  package init(owning raw: Int32, name: String) {
+    self.raw = raw
+    self.name = name
+  }
+
+  /// Opens `path`; always close-on-exec.
+  package init(_ path: String, _ flags: Int32, mode: UInt32 = 0o666) throws(Failure) {
+    let raw = retrying { open(path, flags | O_CLOEXEC, mode) }
+    guard raw >= 0 else { throw .system("open", path) }
+    self.init(owning: raw, name: path)
+  }
+
+  deinit {
+    if raw >= 0 { Glibc.close(raw) }
+  }
+
+  /// Closes and reports what a late write error (NFS, quota) would otherwise hide.
+  package consuming func close() throws(Failure) {
+    let raw = raw
+    self.raw = -1
+    guard Glibc.close(raw) == 0 else { throw .system("close", name) }
+  }
+
+  /// Reads up to `buffer.count` bytes; 0 at the end.
+  package borrowing func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+    let count = retrying { Glibc.read(raw, buffer.baseAddress, buffer.count) }
+    guard count >= 0 else { throw .system("read", name) }
+    return count
+  }
+
+  /// Reads until `buffer` is full or the end comes; returns how much there was.
+  package borrowing func readFull(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+    var filled = 0
+    while filled < buffer.count {
+      let count = try read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
+      if count == 0 { break }
+      filled += count
+    }
+    return filled
+  }
+
+  /// Reads at `offset` until `buffer` is full or the end comes; returns how much there was.
+  package borrowing func readFull(
+    into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
+  ) throws(Failure) -> Int {
+    var filled = 0
+    while filled < buffer.count {
+      let count = retrying {
+        pread(raw, buffer.baseAddress! + filled, buffer.count - filled, off_t(offset) + off_t(filled))
+      }
+      guard count >= 0 else { throw .system("read", name) }
+      if count == 0 { break }
+      filled += count
+    }
+    return filled
+  }
+
+  package borrowing func writeAll(_ buffer: UnsafeRawBufferPointer) throws(Failure) {
+    var written = 0
+    while written < buffer.count {
+      let count = retrying { Glibc.write(raw, buffer.baseAddress! + written, buffer.count - written) }
+      guard count >= 0 else { throw .system("write to", name) }
+      written += count
+    }
+  }
+
+  package borrowing func writeAll(_ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
+    var written = 0
+    while written < buffer.count {
+      let count = retrying {
+        pwrite(raw, buffer.baseAddress! + written, buffer.count - written, off_t(offset) + off_t(written))
+      }
+      guard count >= 0 else { throw .system("write to", name) }
+      written += count
+    }
+  }
+
+  package borrowing func writeAll(_ bytes: [UInt8]) throws(Failure) {
+    do {
+      try bytes.withUnsafeBytes { try writeAll($0) }
+    } catch {
+      throw error as? Failure ?? Failure(.io, "\(error)")
+    }
+  }
+
+  /// Waits until everything written is on the disk.
+  package borrowing func flush() throws(Failure) {
+    guard retrying({ fsync(raw) }) == 0 else { throw .system("flush", name) }
+  }
+
+  package borrowing func status() throws(Failure) -> stat {
+    var status = stat()
+    guard fstat(raw, &status) == 0 else { throw .system("examine", name) }
+    return status
+  }
+}
+
+/// Repeats a system call for as long as a signal interrupts it.
+package func retrying<Result: SignedInteger>(_ call: () -> Result) -> Result {
+  while true {
+    let result = call()
+    if result != -1 || errno != EINTR { return result }
+  }
+}
+
+extension Failure {
+  /// The failure of a system call: `cannot OPERATION SUBJECT: the system's own words`, from `errno`.
+  package static func system(_ operation: String, _ subject: String, errno code: Int32 = errno) -> Failure {
+    let kind: Code =
+      switch code {
+      case ENOSPC, EDQUOT: .space
+      case EBUSY, ETXTBSY: .busy
+      default: .io
+      }
+    return Failure(kind, "cannot \(operation) \(subject): \(String(cString: strerror(code)))")
+  }
+}
