@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Glibc
 internal import LinuxIO
 package import Report
 
@@ -93,15 +94,22 @@ package struct AptSources: Equatable, Sendable {
           .invalid, "the mirror \(removingCredentials(mirror)) is no URI",
           remedy: "write it as http://deb.debian.org/debian")
       }
-      let suite = try suite ?? Release.ofThisMachine(root: root).codename
+      let suite = if let suite { suite } else { try Release.ofThisMachine(root: root).codename }
       let source = AptSource(uris: [mirror], suites: [suite], components: components ?? ["main"])
       return (suite, AptSources(entries: [source]))
     }
     let machine = try ofThisMachine(root: root)
-    let wanted = try suite ?? Release.ofThisMachine(root: root).codename
-    var sources = machine.keeping(suite: wanted)
-    if sources.entries.isEmpty, suite != nil, let own = try? Release.ofThisMachine(root: root).codename {
-      sources = machine.keeping(suite: own).replacing(suite: own, by: wanted)
+    var sources: AptSources
+    let wanted: String
+    if let suite {
+      wanted = suite
+      sources = machine.keeping(suite: suite)
+      if sources.entries.isEmpty, let own = try? Release.ofThisMachine(root: root).codename {
+        sources = machine.keeping(suite: own).replacing(suite: own, by: suite)
+      }
+    } else {
+      wanted = try Release.ofThisMachine(root: root).codename
+      sources = machine.keeping(suite: wanted)
     }
     guard !sources.entries.isEmpty else {
       throw Failure(
@@ -115,8 +123,8 @@ package struct AptSources: Equatable, Sendable {
   }
 
   private static func read(_ path: String) throws(Failure) -> String? {
-    guard exists(path) else { return nil }
-    return try Descriptor(path, 0).text(limit: 1 << 20)
+    guard access(path, F_OK) == 0 else { return nil }
+    return try Descriptor(path, O_RDONLY).text(limit: 1 << 20)
   }
 
   /// apt takes no other names, so that copies which editors and package tools leave are not read.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Glibc
 internal import LinuxIO
 package import Report
 
@@ -21,7 +22,7 @@ package struct Release: Equatable, Sendable {
     for name in ["etc", "usr/lib"] {
       let folder = "\(root)/\(name)"
       // A symbolic link is common here: opened by its path, as every other program does.
-      guard let text = try? Descriptor("\(folder)/os-release", 0).text(limit: 65536) else { continue }
+      guard let text = try? Descriptor("\(folder)/os-release", O_RDONLY).text(limit: 65536) else { continue }
       return try parse(text, file: "\(folder)/os-release")
     }
     throw Failure(
@@ -70,7 +71,7 @@ extension Descriptor {
       let count = try bytes.withUnsafeMutableBytes { try readFull(into: $0) }
       return String(decoding: bytes[..<count], as: UTF8.self)
     } catch {
-      throw error as? Failure ?? Failure(.io, "\(error)")
+      throw Failure(wrapping: error)
     }
   }
 }
