@@ -44,6 +44,25 @@ package struct FilesystemOptions: Equatable, Sendable {
     return kind == .ext4 ? bytes : min(bytes, (UInt64(1) << 32 - 1) * UInt64(blockSize))
   }
 
+  /// The blocks that so many groups have for files while they are filled.
+  ///
+  /// - Parameter tables: the blocks of one group's inode table and bitmaps.
+  package func capacity(ofGroups groups: UInt64, tables: UInt64) -> UInt64 {
+    let perGroup = groupSize / UInt64(blockSize)
+    // Superblocks are in groups 0, 1 and the powers of 3, 5 and 7.
+    var copies: UInt64 = 1
+    for base: UInt64 in [3, 5, 7] {
+      var group = base
+      while group < groups {
+        copies += 1
+        group *= base
+      }
+    }
+    if groups > 1 { copies += 1 }
+    let overhead = groups * tables + copies * UInt64(descriptorRoom + 1)
+    return groups * perGroup > overhead ? groups * perGroup - overhead : 0
+  }
+
   /// The bytes of one group of blocks: a bitmap of one block.
   package var groupSize: UInt64 { UInt64(blockSize) * 8 * UInt64(blockSize) }
 }
