@@ -60,7 +60,9 @@ package struct Bootstrap: Sendable {
     var log = BootstrapLog(progress: progress)
     try log.follow(pipe.keepingReader(), copyTo: Descriptor(logFile, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600))
     let status = try child.wait()
-    guard status.isSuccess else { throw log.failure(status, mirrors: recipe.sources.withoutCredentials.entries.flatMap(\.uris)) }
+    guard status.isSuccess else {
+      throw log.failure(status, mirrors: recipe.sources.withoutCredentials.entries.flatMap(\.uris))
+    }
   }
 
   /// The whole call. Without root it runs as the root of a user namespace, with the ids that /etc/subuid gives the user.

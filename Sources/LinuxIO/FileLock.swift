@@ -60,6 +60,11 @@ package struct FileLock: ~Copyable, Sendable {
     }
   }
 
+  /// Removes the file. Who waits for the lock then makes another.
+  package consuming func remove() throws(Failure) {
+    guard unlink(descriptor.name) == 0 || errno == ENOENT else { throw .system("remove", descriptor.name) }
+  }
+
   /// What the file says, by whomever it is locked; empty where there is none.
   package static func noted(in path: String) -> String {
     guard let descriptor = try? Descriptor(path, O_RDONLY | O_NOFOLLOW) else { return "" }

@@ -44,9 +44,10 @@ package struct Folder: ~Copyable, Sendable {
     return Array(bytes.prefix(count))
   }
 
-  /// Writes a new file and waits until it is on the disk.
+  /// Writes a new file of exactly that mode, whatever the umask, and waits until it is on the disk.
   package borrowing func write(_ bytes: [UInt8], to name: String, mode: mode_t = 0o644) throws(Failure) {
     let file = try open(name, O_WRONLY | O_CREAT | O_EXCL, mode: mode)
+    guard fchmod(file.raw, mode) == 0 else { throw .system("set the mode of", file.name) }
     try file.writeAll(bytes)
     try file.flush()
     try file.close()
@@ -81,12 +82,15 @@ package struct Folder: ~Copyable, Sendable {
     return names
   }
 
-  /// Makes the folder `name`; false when something of that name is there.
+  /// Makes the folder `name` of exactly that mode, whatever the umask; false when something of that name is there.
   @discardableResult
   package borrowing func make(_ name: String, mode: mode_t = 0o755) throws(Failure) -> Bool {
-    if mkdirat(descriptor.raw, name, mode) == 0 { return true }
-    if errno == EEXIST { return false }
-    throw .system("make the folder", "\(path)/\(name)")
+    guard mkdirat(descriptor.raw, name, mode) == 0 else {
+      if errno == EEXIST { return false }
+      throw .system("make the folder", "\(path)/\(name)")
+    }
+    guard fchmodat(descriptor.raw, name, mode, 0) == 0 else { throw .system("set the mode of", "\(path)/\(name)") }
+    return true
   }
 
   /// Moves `name` into `other` in one step; an empty folder of that name there is replaced.

@@ -79,7 +79,7 @@ private struct JSONParser {
     case UInt8(ascii: "{"): return try object(depth: depth)
     case UInt8(ascii: "["): return try array(depth: depth)
     case UInt8(ascii: "\""): return .string(try string())
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): return .integer(try number())
+    case .some(UInt8(ascii: "0")...UInt8(ascii: "9")): return .integer(try number())
     default:
       for (word, value) in [("null", JSON.null), ("true", .bool(true)), ("false", .bool(false))]
       where text[position...].starts(with: word.utf8) {
