@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
-package import LinuxIO
+internal import LinuxIO
 package import Report
 
 /// Makes a file of `size` bytes that is one hole, or turns what was there into one, and returns its path.
@@ -33,6 +33,18 @@ package func withMounted<R>(
     defer { _ = try? shell("umount '\(scratch.path)' || umount --lazy '\(scratch.path)'") }
     return try body(scratch.path)
   }
+}
+
+/// Runs `body` while another process holds `path`, a file or a device, locked as flock(1) does.
+package func withLockedByAnother<R>(_ path: String, _ body: () throws -> R) throws -> R {
+  let holder = try Command("flock", ["--exclusive", "--no-fork", path, "sleep", "600"]).start()
+  guard try eventually({ try bash("flock --exclusive --nonblock '\(path)' true").status != 0 }) else {
+    throw Failure(.busy, "\(path) was not locked")
+  }
+  let result = Result { try body() }
+  holder.signal(SIGKILL)
+  _ = try holder.wait()
+  return try result.get()
 }
 
 /// Whether the kernel finds a filesystem on `disk` that it mounts.
