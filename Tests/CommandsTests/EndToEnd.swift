@@ -6,7 +6,8 @@ import Testing
 /// Tests that drive the built program on real disks. One after the other: each needs the whole machine.
 @Suite("End to end", .serialized, .enabled(if: isRoot, "needs root"))
 enum EndToEnd {
-  static let gibibyte: UInt64 = 1 << 30
+  /// The size of a disk that has room for a guest.
+  static let roomy: UInt64 = 3 << 29
 
   /// A guest that the program created once: the tests copy it.
   struct Template: Sendable {
@@ -22,7 +23,7 @@ enum EndToEnd {
       try shell("rm -rf '\(folder)' && mkdir -p '\(folder)'")
       let real = try shell("realpath '\(folder)'")
       let template = Template(disk: real + "/disk.img", swap: real + "/swap.img", dump: real + "/dump.gz")
-      try makeSparseFile(template.disk, size: 2 * gibibyte)
+      try makeSparseFile(template.disk, size: roomy)
       try makeSparseFile(template.swap, size: 64 << 20)
       let definition = try InstalledDefinition(in: scratch)
       try succeeded(definition.create("vm1.example.com", template.disk, template.swap))

@@ -52,7 +52,7 @@ extension EndToEnd {
     func killed() throws {
       try withScratch { scratch in
         let definition = try markedDefinition(in: scratch)
-        let disk = try makeSparseFile(scratch("disk"), size: 2 * gibibyte)
+        let disk = try makeSparseFile(scratch("disk"), size: roomy)
         let swap = try makeSparseFile(scratch("swap"), size: 64 << 20)
         let clock = ContinuousClock()
         let whole = try clock.measure { try succeeded(definition.create("vm1.example.com", disk, swap)) }
@@ -60,7 +60,7 @@ extension EndToEnd {
         let microseconds = Int(whole / .microseconds(1))
         var completed = 0
         for tenth in 0..<10 {
-          try makeSparseFile(disk, size: 2 * gibibyte)
+          try makeSparseFile(disk, size: roomy)
           let child = try start(definition, disk, swap)
           let wait = microseconds * tenth / 10 + Int.random(in: 0...microseconds / 10)
           usleep(UInt32(wait))
@@ -87,7 +87,7 @@ extension EndToEnd {
       try withScratch { scratch in
         let guest = try guest(in: scratch)
         let definition = try markedDefinition(in: scratch)
-        let untouched = try sha256(of: guest.disk)
+        let untouched = try digest(of: guest.disk)
         let whole = try ContinuousClock().measure {
           try succeeded(definition.create("vm1.example.com", guest.disk, guest.swap))
         }
@@ -97,7 +97,7 @@ extension EndToEnd {
         kill(child.pid, SIGKILL)
         let status = try child.wait()
         if isMountable(guest.disk), status != .exited(0) {
-          #expect(try sha256(of: guest.disk) == untouched)
+          #expect(try digest(of: guest.disk) == untouched)
         }
       }
     }
@@ -106,7 +106,7 @@ extension EndToEnd {
     func ended(signal: Int32) throws {
       try withScratch { scratch in
         let definition = try markedDefinition(in: scratch)
-        let disk = try makeSparseFile(scratch("disk"), size: 2 * gibibyte)
+        let disk = try makeSparseFile(scratch("disk"), size: roomy)
         let swap = try makeSparseFile(scratch("swap"), size: 64 << 20)
         _ = try template()
         let before = try files(of: sharedCache)
@@ -126,7 +126,7 @@ extension EndToEnd {
     func duringTheBootstrap(signal: Int32) throws {
       try withScratch { scratch in
         let definition = try markedDefinition(in: scratch, cache: scratch("cold"))
-        let disk = try makeSparseFile(scratch("disk"), size: 2 * gibibyte)
+        let disk = try makeSparseFile(scratch("disk"), size: roomy)
         let swap = try makeSparseFile(scratch("swap"), size: 64 << 20)
         let child = try start(definition, disk, swap)
         let started = try eventually(seconds: 60) { try left(of: scratch).contains("apt-get") }

@@ -12,16 +12,16 @@ extension EndToEnd {
       words: [String] = [], sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
       let definition = try InstalledDefinition(in: scratch)
-      let before = try unchanged.map { try sha256(of: $0) }
+      let before = try unchanged.map { try traces(of: $0) }
       let outcome = try definition.create("vm1.example.com", disk, swap)
       #expect(outcome.status == code.rawValue, "\(outcome)", sourceLocation: sourceLocation)
       for word in words { #expect(outcome.output.contains(word), "\(outcome)", sourceLocation: sourceLocation) }
-      #expect(try unchanged.map { try sha256(of: $0) } == before, sourceLocation: sourceLocation)
+      #expect(try unchanged.map { try traces(of: $0) } == before, sourceLocation: sourceLocation)
     }
 
     private func withDisks(_ body: (Scratch, String, String) throws -> Void) throws {
       try withScratch { scratch in
-        let disk = try makeSparseFile(scratch("disk"), size: 2 * gibibyte)
+        let disk = try makeSparseFile(scratch("disk"), size: roomy)
         let swap = try makeSparseFile(scratch("swap"), size: 64 << 20)
         try body(scratch, disk, swap)
       }

@@ -26,12 +26,12 @@ extension EndToEnd {
       try withScratch { scratch in
         let guest = try guest(in: scratch)
         let definition = try InstalledDefinition(in: scratch)
-        let before = try sha256(of: guest.disk)
+        let before = try digest(of: guest.disk)
         let outcome = try definition.rename("vm7.example.com", to: "vm8.example.com", guest.disk, guest.swap)
         #expect(outcome.status == Failure.Code.guest.rawValue, "\(outcome)")
         #expect(outcome.output.contains("vm1"))
         #expect(outcome.output.contains("vm7"))
-        #expect(try sha256(of: guest.disk) == before)
+        #expect(try digest(of: guest.disk) == before)
       }
     }
 
