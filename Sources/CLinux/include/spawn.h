@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/// What a child is started with.
+struct clinux_spawn {
+  /// The program, with a slash in it: it is not looked up.
+  const char *_Nonnull path;
+  /// The argument vector with one slot before it: `slots[0]` is free, `slots[1]` is argv[0], the last is NULL.
+  char *_Nullable *_Nonnull slots;
+  /// The whole environment, or NULL for the caller's own.
+  char *_Nullable *_Nullable environment;
+  /// The working directory, or NULL for the caller's own.
+  const char *_Nullable directory;
+  /// What becomes descriptors 0, 1 and 2; -1 is /dev/null.
+  int descriptors[3];
+};
+
+/// The step at which a child could not be started.
+enum clinux_spawn_step {
+  CLINUX_SPAWN_FORK,
+  CLINUX_SPAWN_DESCRIPTORS,
+  CLINUX_SPAWN_DIRECTORY,
+  CLINUX_SPAWN_EXECUTE,
+};
+
+/// Starts a child that leads a process group of its own and does not outlive this process.
+///
+/// Returns its process id once it executes the program, or -1 with `errno` set and `*step` telling where it failed.
+/// As execvp(3) does, a file that is executable and has no `#!` line is run by /bin/sh.
+pid_t clinux_start(const struct clinux_spawn *_Nonnull request, enum clinux_spawn_step *_Nonnull step);
+
+/// The process group of `pid` is no longer ended with this process. To be called before `pid` is waited for.
+void clinux_forget(pid_t pid);
+
+/// Waits for `pid` to end, without making it disappear: its id stays its own. Returns 0, or 1 when it still runs
+/// and `block` is false, or -1 with `errno`.
+int clinux_wait_keeping(pid_t pid, bool block);
+
+/// Takes the status of an ended child. Returns 0 with `*code` its exit status or the signal, or -1 with `errno`.
+int clinux_reap(pid_t pid, bool *_Nonnull signalled, int *_Nonnull code);
+
+/// Ignores SIGPIPE and blocks those of SIGHUP, SIGINT and SIGTERM that are not ignored already (as SIGHUP is below
+/// nohup) in this thread and in the threads that it makes; `*blocked` is what there is to wait for.
+void clinux_block_interrupts(sigset_t *_Nonnull blocked);
+
+/// pipe2 with O_CLOEXEC, which glibc hides from Swift.
+int clinux_pipe(int *_Nonnull ends);

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starting a child. In C because between vfork and exec only calls that are safe in a signal handler are allowed,
+// and Swift gives no such promise for any line of its own.
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// MARK: The guard
+
+// PR_SET_PDEATHSIG reaches only the child, not what the child started (mmdebstrap's apt and dpkg, a script's tar).
+// So a process of ours is told of each child's group, and ends them all when the socket to it closes: that is when
+// this process is gone, however it went.
+static int guard_socket = -1;
+
+enum { GUARD_GROUPS = 256 };
+
+static void guard_main(int socket) {
+  pid_t groups[GUARD_GROUPS] = {0};
+  pid_t message;
+  ssize_t count;
+  while ((count = recv(socket, &message, sizeof message, 0)) != 0) {
+    if (count != sizeof message) continue;
+    pid_t wanted = message > 0 ? 0 : -message;
+    for (int index = 0; index < GUARD_GROUPS; index++) {
+      if (groups[index] != wanted) continue;
+      groups[index] = message > 0 ? message : 0;
+      break;
+    }
+  }
+  for (int index = 0; index < GUARD_GROUPS; index++) {
+    if (groups[index] > 0) kill(-groups[index], SIGKILL);
+  }
+  _exit(0);
+}
+
+/// Keeps only `socket`, as descriptor 0: the guard must not hold a pipe open that somebody waits on.
+static int guard_keep(int socket) {
+  if (dup2(socket, 0) < 0) _exit(1);
+  close_range(1, ~0U, 0);
+  return 0;
+}
+
+static void start_guard(void) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return;
+  pid_t pid = fork();
+  if (pid == 0) {
+    setsid();
+    prctl(PR_SET_NAME, "guestsmith-guard");
+    int socket = guard_keep(pair[1]);
+    if (chdir("/") != 0) _exit(1);
+    char ready = 1;
+    send(socket, &ready, sizeof ready, MSG_NOSIGNAL);
+    guard_main(socket);
+  }
+  close(pair[1]);
+  char ready;
+  // Until it has let go of our descriptors: an open script of ours could not be executed (ETXTBSY) before.
+  if (pid > 0 && recv(pair[0], &ready, sizeof ready, 0) == sizeof ready) {
+    guard_socket = pair[0];
+  } else {
+    close(pair[0]);
+  }
+}
+
+static void tell_guard(pid_t message) {
+  if (guard_socket >= 0) send(guard_socket, &message, sizeof message, MSG_NOSIGNAL);
+}
+
+void clinux_forget(pid_t pid) {
+  tell_guard(-pid);
+}
+
+// MARK: The child
+
+struct outcome {
+  enum clinux_spawn_step step;
+  int error;
+};
+
+/// The child's part. It shares its parent's memory until it executes, so it only reads, and writes `outcome`.
+static void child(const struct clinux_spawn *request, pid_t parent, volatile struct outcome *outcome) {
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(127);  // gone before it could have told us
+  tell_guard(getpid());
+
+  outcome->step = CLINUX_SPAWN_DESCRIPTORS;
+  int copies[3];
+  for (int index = 0; index < 3; index++) {
+    int given = request->descriptors[index];
+    int source = given >= 0 ? given : open("/dev/null", O_RDWR | O_CLOEXEC);
+    copies[index] = fcntl(source, F_DUPFD_CLOEXEC, 3);
+    if (copies[index] < 0) goto failed;
+  }
+  for (int index = 0; index < 3; index++) {
+    if (dup2(copies[index], index) < 0) goto failed;
+  }
+  if (close_range(3, ~0U, 0) != 0) goto failed;
+
+  outcome->step = CLINUX_SPAWN_DIRECTORY;
+  if (request->directory && chdir(request->directory) != 0) goto failed;
+
+  struct sigaction standard;
+  memset(&standard, 0, sizeof standard);
+  standard.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; number++) sigaction(number, &standard, NULL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+
+  outcome->step = CLINUX_SPAWN_EXECUTE;
+  char **environment = request->environment ? request->environment : environ;
+  execve(request->path, request->slots + 1, environment);
+  if (errno == ENOEXEC) {
+    request->slots[0] = (char *)"/bin/sh";
+    request->slots[1] = (char *)request->path;
+    execve(request->slots[0], request->slots, environment);
+  }
+failed:
+  outcome->error = errno;
+  _exit(127);
+}
+
+// MARK: The thread that makes children
+
+// The kernel sends PR_SET_PDEATHSIG when the *thread* that made the child ends, and the threads of a pool end. So all
+// children are made by one thread that never does. It makes one at a time, and vfork returns only when the child has
+// executed: no child can hold a descriptor that another thread is about to close.
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static bool thread_runs;
+static const struct clinux_spawn *requested;
+static bool answered;
+static pid_t answer;
+static struct outcome answer_outcome;
+
+static pid_t make_child(const struct clinux_spawn *request, struct outcome *result) {
+  volatile struct outcome outcome = {CLINUX_SPAWN_FORK, 0};
+  pid_t parent = getpid();
+  pid_t pid = vfork();
+  if (pid == 0) child(request, parent, &outcome);
+  if (pid < 0) {
+    outcome.error = errno;
+  } else if (outcome.error != 0) {
+    clinux_forget(pid);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
+    pid = -1;
+  }
+  result->step = outcome.step;
+  result->error = outcome.error;
+  return pid;
+}
+
+static void *thread_main(void *unused) {
+  (void)unused;
+  start_guard();
+  pthread_mutex_lock(&lock);
+  while (true) {
+    while (!requested) pthread_cond_wait(&changed, &lock);
+    answer = make_child(requested, &answer_outcome);
+    requested = NULL;
+    answered = true;
+    pthread_cond_broadcast(&changed);
+  }
+  return NULL;
+}
+
+static void start_thread(void) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // no handler may run in a child that shares our memory
+  pthread_t thread;
+  thread_runs = pthread_create(&thread, NULL, thread_main, NULL) == 0;
+  if (thread_runs) pthread_detach(thread);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+pid_t clinux_start(const struct clinux_spawn *request, enum clinux_spawn_step *step) {
+  *step = CLINUX_SPAWN_FORK;
+  pthread_once(&once, start_thread);
+  if (!thread_runs) {
+    errno = EAGAIN;
+    return -1;
+  }
+  pthread_mutex_lock(&gate);
+  pthread_mutex_lock(&lock);
+  requested = request;
+  answered = false;
+  pthread_cond_broadcast(&changed);
+  while (!answered) pthread_cond_wait(&changed, &lock);
+  pid_t pid = answer;
+  struct outcome outcome = answer_outcome;
+  pthread_mutex_unlock(&lock);
+  pthread_mutex_unlock(&gate);
+  *step = outcome.step;
+  errno = outcome.error;
+  return pid;
+}
+
+// MARK: Its end
+
+int clinux_wait_keeping(pid_t pid, bool block) {
+  siginfo_t info;
+  int result;
+  do {
+    info.si_pid = 0;
+    result = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | (block ? 0 : WNOHANG));
+  } while (result != 0 && errno == EINTR);
+  if (result != 0) return -1;
+  return info.si_pid == pid ? 0 : 1;
+}
+
+int clinux_reap(pid_t pid, bool *signalled, int *code) {
+  int status;
+  pid_t result;
+  do result = waitpid(pid, &status, 0);
+  while (result < 0 && errno == EINTR);
+  if (result < 0) return -1;
+  *signalled = WIFSIGNALED(status);
+  *code = *signalled ? WTERMSIG(status) : WEXITSTATUS(status);
+  return 0;
+}
+
+// MARK: Interrupts
+
+void clinux_block_interrupts(sigset_t *blocked) {
+  static const int numbers[] = {SIGHUP, SIGINT, SIGTERM};
+  signal(SIGPIPE, SIG_IGN);
+  sigemptyset(blocked);
+  for (size_t index = 0; index < sizeof numbers / sizeof *numbers; index++) {
+    struct sigaction current;
+    if (sigaction(numbers[index], NULL, &current) == 0 && current.sa_handler != SIG_IGN) {
+      sigaddset(blocked, numbers[index]);
+    }
+  }
+  pthread_sigmask(SIG_BLOCK, blocked, NULL);
+}
+
+int clinux_pipe(int *ends) {
+  return pipe2(ends, O_CLOEXEC);
+}

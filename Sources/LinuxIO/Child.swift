@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CLinux
+internal import Glibc
+package import Report
+internal import Synchronization
+
+/// A running child and its process group: SIGTERM, then SIGKILL, when its owner drops it without waiting.
+package struct Child: ~Copyable, Sendable {
+  package let pid: Int32
+  private let name: String
+  private var isOver = false
+
+  init(pid: Int32, name: String) {
+    self.pid = pid
+    self.name = name
+  }
+
+  deinit {
+    guard !isOver else { return }
+    Children.end([pid])
+    Children.reap(pid)
+  }
+
+  /// Waits until it ends.
+  package consuming func wait() throws(Failure) -> ExitStatus {
+    guard clinux_wait_keeping(pid, true) == 0 else { throw .system("wait for", name) }
+    // When it ended because we are being ended, what its caller would make of it is not to be told.
+    Interrupts.holdIfInterrupted()
+    isOver = true
+    guard let status = Children.reap(pid) else { throw .system("wait for", name) }
+    return status
+  }
+
+  /// Sends a signal to it and all of its group.
+  package borrowing func signal(_ number: Int32) {
+    kill(-pid, number)
+  }
+}
+
+/// The children that run now. A process id stays in here until just before it is reaped, so it is never another's.
+enum Children {
+  private static let running = Mutex<Set<Int32>>([])
+
+  /// How long a child has between SIGTERM and SIGKILL, in hundredths of a second.
+  private static let patience = 500
+
+  static func starting(_ spawn: () -> Int32) -> Int32 {
+    Interrupts.holdIfInterrupted()
+    // Under the lock, so that an interrupt finds each child or comes before it.
+    return running.withLock { running in
+      let pid = spawn()
+      let code = errno
+      if pid > 0 { running.insert(pid) }
+      errno = code
+      return pid
+    }
+  }
+
+  @discardableResult
+  static func reap(_ pid: Int32) -> ExitStatus? {
+    running.withLock { running in
+      running.remove(pid)
+      clinux_forget(pid)
+      var signalled = false
+      var code: Int32 = 0
+      guard clinux_reap(pid, &signalled, &code) == 0 else { return nil }
+      return signalled ? .signalled(code) : .exited(code)
+    }
+  }
+
+  /// Ends the groups of `pids`: politely, so that a script can undo what it did, then surely.
+  static func end(_ pids: some Collection<Int32>) {
+    for pid in pids { kill(-pid, SIGTERM) }
+    var left = patience
+    while left > 0, pids.contains(where: { clinux_wait_keeping($0, false) == 1 }) {
+      usleep(10000)
+      left -= 1
+    }
+    for pid in pids { kill(-pid, SIGKILL) }
+  }
+
+  /// Ends all of them for an interrupt; no other starts from here on.
+  static func endAll() {
+    running.withLock { end($0) }
+  }
+}

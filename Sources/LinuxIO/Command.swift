@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CLinux
+internal import Glibc
+package import Report
+
+/// A program to be run as a child, never by way of a shell.
+///
+/// Each child leads a process group of its own, starts with the default signal mask and handlers, has no descriptors
+/// but the three given, and ends, with all that it started in its group, when this process ends in whatever way.
+package struct Command: Sendable {
+  package enum Input: Sendable {
+    case null, inherit
+    /// An open descriptor, which stays the caller's.
+    case descriptor(Int32)
+  }
+
+  package enum Output: Sendable {
+    case null, inherit
+    /// An open descriptor, which stays the caller's.
+    case descriptor(Int32)
+  }
+
+  /// A path when there is a slash in it, else a name that is looked up in `PATH`.
+  package var executable: String
+  /// Without argv[0].
+  package var arguments: [String]
+  /// The whole environment; nil is the caller's own.
+  package var environment: [String: String]?
+  /// Nil is the caller's own. A relative `executable` is relative to this one.
+  package var workingDirectory: String?
+  package var input = Input.null
+  package var output = Output.inherit
+  package var error = Output.inherit
+
+  package init(_ executable: String, _ arguments: [String]) {
+    self.executable = executable
+    self.arguments = arguments
+  }
+
+  /// Runs it to its end. That it failed is a result, not an error.
+  ///
+  /// - Throws: `.tool` when the program is missing or cannot be executed.
+  package func run() throws(Failure) -> ExitStatus {
+    try start().wait()
+  }
+
+  /// Runs it to its end and keeps the last `limit` bytes of what it wrote to standard output and error together.
+  package func capture(limit: Int) throws(Failure) -> (status: ExitStatus, output: [UInt8]) {
+    let pipe = try Pipe()
+    var command = self
+    command.output = .descriptor(pipe.writer.raw)
+    command.error = .descriptor(pipe.writer.raw)
+    let child = try command.start()
+    let output = try pipe.readTail(limit: limit)
+    return (try child.wait(), output)
+  }
+
+  /// Starts it; the child ends when its owner is dropped.
+  package func start() throws(Failure) -> Child {
+    let path = try resolved()
+    let variables = environment?.map { "\($0.key)=\($0.value)" }.sorted()
+    var step = CLINUX_SPAWN_FORK
+    let pid = withCStrings([path, workingDirectory ?? ""]) { paths in
+      withCStrings([executable] + arguments, spare: 1) { slots in
+        withCStrings(variables ?? []) { entries in
+          guard let path = paths[0] else { return Int32(-1) }
+          var request = clinux_spawn(
+            path: path, slots: slots, environment: variables == nil ? nil : entries,
+            directory: workingDirectory == nil ? nil : paths[1],
+            descriptors: (number(of: input), number(of: output, 1), number(of: error, 2)))
+          return Children.starting { clinux_start(&request, &step) }
+        }
+      }
+    }
+    let code = errno
+    guard pid > 0 else { throw failure(at: step, path: path, errno: code) }
+    return Child(pid: pid, name: executable)
+  }
+
+  /// The path to execute.
+  private func resolved() throws(Failure) -> String {
+    if executable.contains("/") { return executable }
+    let search = environment?["PATH"] ?? getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
+    for directory in search.split(separator: ":") {
+      let path = "\(directory)/\(executable)"
+      if access(path, X_OK) == 0 { return path }
+    }
+    throw Failure(
+      .tool, "the program \(executable) is not in \(search)", remedy: "install \(executable), or add its folder to PATH"
+    )
+  }
+
+  private func number(of input: Input) -> Int32 {
+    switch input {
+    case .null: -1
+    case .inherit: 0
+    case .descriptor(let raw): raw
+    }
+  }
+
+  private func number(of output: Output, _ inherited: Int32) -> Int32 {
+    switch output {
+    case .null: -1
+    case .inherit: inherited
+    case .descriptor(let raw): raw
+    }
+  }
+
+  private func failure(at step: clinux_spawn_step, path: String, errno code: Int32) -> Failure {
+    let reason = String(cString: strerror(code))
+    switch step {
+    case CLINUX_SPAWN_DIRECTORY:
+      return Failure(.io, "cannot run \(executable) in \(workingDirectory ?? "."): \(reason)")
+    case CLINUX_SPAWN_DESCRIPTORS:
+      return Failure(.io, "cannot run \(executable): its input and output cannot be connected: \(reason)")
+    case CLINUX_SPAWN_EXECUTE where code == ENOENT && workingDirectory == nil && access(path, F_OK) == 0:
+      return Failure(
+        .tool, "cannot execute \(path): the interpreter that its first line names is missing",
+        remedy: "correct the first line of \(path)")
+    case CLINUX_SPAWN_EXECUTE:
+      return Failure(.tool, "cannot execute \(path): \(reason)")
+    default:
+      return Failure(.io, "cannot start \(executable): \(reason)")
+    }
+  }
+}
+
+/// Calls `body` with a NULL-terminated array of C strings behind `spare` free slots.
+private func withCStrings<R>(
+  _ strings: [String], spare: Int = 0, _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> R
+) -> R {
+  var slots = [UnsafeMutablePointer<CChar>?](repeating: nil, count: spare)
+  let owned = strings.map { strdup($0) }
+  defer { for string in owned { free(string) } }
+  slots += owned + [nil]
+  return slots.withUnsafeMutableBufferPointer { buffer in
+    // Never empty: the terminator is in it.
+    body(buffer.baseAddress!)
+  }
+}

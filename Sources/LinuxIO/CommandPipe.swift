@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CLinux
+package import Report
+
+/// A pipe to or from a child. Neither end is inherited but by the child it is handed to.
+package struct Pipe: ~Copyable, Sendable {
+  package var reader: Descriptor
+  package var writer: Descriptor
+
+  package init() throws(Failure) {
+    var ends: (Int32, Int32) = (-1, -1)
+    let result = withUnsafeMutablePointer(to: &ends) {
+      $0.withMemoryRebound(to: Int32.self, capacity: 2) { clinux_pipe($0) }
+    }
+    guard result == 0 else { throw .system("make", "a pipe") }
+    reader = Descriptor(owning: ends.0, name: "a pipe")
+    writer = Descriptor(owning: ends.1, name: "a pipe")
+  }
+
+  /// This process's reading end; the writing end closes, so that the end of the stream is seen.
+  package consuming func keepingReader() -> Descriptor {
+    reader
+  }
+
+  /// This process's writing end; the reading end closes, so that a child that went away is seen.
+  package consuming func keepingWriter() -> Descriptor {
+    writer
+  }
+
+  /// Reads to the end of the stream, once the children have the writing end, and returns the last `limit` bytes.
+  package consuming func readTail(limit: Int) throws(Failure) -> [UInt8] {
+    let reader = keepingReader()
+    var tail: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65536)
+    while true {
+      var count = 0
+      do {
+        count = try buffer.withUnsafeMutableBytes { try reader.read(into: $0) }
+      } catch {
+        throw error as? Failure ?? Failure(.io, "\(error)")
+      }
+      if count == 0 { break }
+      tail.append(contentsOf: buffer[..<count])
+      if tail.count > limit { tail.removeFirst(tail.count - limit) }
+    }
+    return tail
+  }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import LinuxIO
+internal import Report
+
+/// What a program did, for tests that drive programs as their users do.
+package struct Outcome: Sendable {
+  /// As a shell tells it: the exit status, or 128 + n when signal n ended it.
+  package let status: Int32
+  package let output: String
+  package let errors: String
+}
+
+extension Outcome: CustomStringConvertible {
+  package var description: String { "status \(status), output: \(output), errors: \(errors)" }
+}
+
+/// Runs one line as Ganeti 1.2.6 does, and keeps standard output and error apart.
+///
+/// 1.2.6 hands its lines to `/bin/sh` and means bash: to the dash of today `&>` is a command in the background.
+///
+/// - Parameter environment: added to the environment of the tests.
+package func bash(_ line: String, environment: [String: String] = [:]) throws -> Outcome {
+  let output = try unnamedFile()
+  let errors = try unnamedFile()
+  var command = Command("/bin/bash", ["-c", line])
+  command.environment = inherited.merging(environment) { $1 }
+  command.output = .descriptor(output.raw)
+  command.error = .descriptor(errors.raw)
+  let status =
+    switch try command.run() {
+    case .exited(let status): status
+    case .signalled(let number): 128 + number
+    }
+  return Outcome(status: status, output: try text(of: output), errors: try text(of: errors))
+}
+
+/// The environment of the tests.
+package let inherited: [String: String] = {
+  var variables: [String: String] = [:]
+  var next = environ
+  while let entry = next.pointee {
+    let pair = String(cString: entry).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    if pair.count == 2 { variables[String(pair[0])] = String(pair[1]) }
+    next += 1
+  }
+  return variables
+}()
+
+/// The folder of the build, where the tests' program lies.
+private let buildFolder: String = {
+  guard let resolved = realpath("/proc/self/exe", nil) else { return "." }
+  defer { free(resolved) }
+  let path = String(cString: resolved)
+  return String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)])
+}()
+
+/// The guestsmith under test: `GUESTSMITH_PROGRAM`, else the one that was built with the tests.
+package let program = inherited["GUESTSMITH_PROGRAM"] ?? buildFolder + "/guestsmith"
+
+/// A cache of images that all tests of all runs share, so that the bootstrap is done once: `.build/test-cache`.
+package let sharedCache = buildFolder + "/../../test-cache"
+
+private func unnamedFile() throws -> Descriptor {
+  var template = Array("/tmp/guestsmith-test-output-XXXXXX".utf8CString)
+  let raw = mkstemp(&template)
+  guard raw >= 0 else { throw Failure.system("make a file in", "/tmp") }
+  unlink(template)
+  return Descriptor(owning: raw, name: "the output")
+}
+
+private func text(of file: borrowing Descriptor) throws -> String {
+  var bytes = [UInt8](repeating: 0, count: Int(try file.status().st_size))
+  let count = try bytes.withUnsafeMutableBytes { try file.readFull(into: $0, at: 0) }
+  return String(decoding: bytes[..<count], as: UTF8.self)
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import LinuxIO
+internal import Report
+
+/// Whether the tests that need root can run.
+package let isRoot = geteuid() == 0
+
+/// A folder of one test, which goes with all that is in it when the test ends.
+package struct Scratch: Sendable {
+  /// Absolute, without symbolic links in it.
+  package let path: String
+
+  /// The path of something in the folder.
+  package func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
+
+  /// Makes a folder and those above it, and returns its path.
+  @discardableResult
+  package func folder(_ name: String) throws -> String {
+    try shell("mkdir -p '\(self(name))'")
+    return self(name)
+  }
+
+  /// Writes a small file, with its folder, and returns its path.
+  @discardableResult
+  package func write(_ text: String, to name: String, mode: UInt32 = 0o644) throws -> String {
+    try write(Array(text.utf8), to: name, mode: mode)
+  }
+
+  @discardableResult
+  package func write(_ bytes: [UInt8], to name: String, mode: UInt32 = 0o644) throws -> String {
+    if let slash = name.lastIndex(of: "/") { try folder(String(name[..<slash])) }
+    let file = try Descriptor(self(name), O_WRONLY | O_CREAT | O_TRUNC)
+    try file.writeAll(bytes)
+    guard fchmod(file.raw, mode) == 0 else { throw Failure.system("change", name) }
+    try file.close()
+    return self(name)
+  }
+
+  package func read(_ name: String) throws -> String {
+    String(decoding: try readFile(self(name)), as: UTF8.self)
+  }
+}
+
+/// Runs `body` with a folder of its own, below `TMPDIR` or `/tmp`, which is removed in any case.
+package func withScratch<R>(_ body: (Scratch) throws -> R) throws -> R {
+  let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+  var template = Array("\(parent)/guestsmith-test-XXXXXX".utf8CString)
+  guard mkdtemp(&template) != nil, let resolved = realpath(template, nil) else {
+    throw Failure.system("make a folder in", parent)
+  }
+  defer { free(resolved) }
+  let scratch = Scratch(path: String(cString: resolved))
+  defer { _ = try? shell("chmod -R u+rwX '\(scratch.path)'; rm -rf '\(scratch.path)'") }
+  return try body(scratch)
+}
+
+/// All of a small file.
+package func readFile(_ path: String) throws -> [UInt8] {
+  let file = try Descriptor(path, O_RDONLY)
+  var bytes: [UInt8] = []
+  var buffer = [UInt8](repeating: 0, count: 65536)
+  while true {
+    let count = try buffer.withUnsafeMutableBytes { try file.read(into: $0) }
+    if count == 0 { return bytes }
+    bytes.append(contentsOf: buffer[..<count])
+  }
+}
+
+/// What a shell command printed on standard output and error, without the last newline.
+///
+/// - Throws: what it printed, when it fails.
+@discardableResult
+package func shell(_ script: String) throws -> String {
+  let (status, output) = try Command("/bin/sh", ["-c", script]).capture(limit: 1 << 20)
+  var text = String(decoding: output, as: UTF8.self)
+  if text.hasSuffix("\n") { text.removeLast() }
+  guard status.isSuccess else { throw Failure(.tool, "\(script): \(status): \(text)") }
+  return text
+}
+
+/// Waits until something holds that another process brings about, and tells whether it came to hold in time.
+package func eventually(seconds: Int = 10, _ condition: () throws -> Bool) rethrows -> Bool {
+  for _ in 0..<seconds * 100 {
+    if try condition() { return true }
+    usleep(10000)
+  }
+  return try condition()
+}

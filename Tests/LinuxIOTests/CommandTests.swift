@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import LinuxIO
+import Report
+import TestSupport
+import Testing
+
+@Suite struct CommandTests {
+  private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+
+  @Test func `an exit status and a signal are told apart`() throws {
+    #expect(try Command("/bin/sh", ["-c", "exit 0"]).run().isSuccess)
+    #expect(try Command("/bin/sh", ["-c", "exit 37"]).run() == .exited(37))
+    #expect(try Command("/bin/sh", ["-c", "kill -9 $$"]).run() == .signalled(9))
+  }
+
+  @Test func `output and error are captured together and only the last bytes are kept`() throws {
+    let (status, output) = try Command("sh", ["-c", "echo one; echo two >&2; echo three; exit 3"]).capture(limit: 9)
+    #expect(status == .exited(3))
+    #expect(text(output) == "wo\nthree\n")
+    let many = try Command("sh", ["-c", "seq 1 200000"]).capture(limit: 7)
+    #expect(text(many.output) == "200000\n")
+  }
+
+  @Test func `a missing program is a failure of the tool that names it`() throws {
+    let byName = #expect(throws: Failure.self) { try Command("no-such-program", []).run() }
+    #expect(byName?.code == .tool)
+    #expect(byName?.message.contains("no-such-program") == true)
+    let byPath = #expect(throws: Failure.self) { try Command("/no/such/program", []).run() }
+    #expect(byPath?.code == .tool)
+    #expect(byPath?.message == "cannot execute /no/such/program: No such file or directory")
+  }
+
+  @Test func `a script whose interpreter is missing says so`() throws {
+    try withScratch { folder in
+      let script = try folder.write("#!/no/such/shell\n", to: "script", mode: 0o755)
+      let failure = #expect(throws: Failure.self) { try Command(script, []).run() }
+      #expect(failure?.message.contains("interpreter") == true)
+    }
+  }
+
+  @Test func `a script without a first line is run by sh as a shell would`() throws {
+    try withScratch { folder in
+      let script = try folder.write("echo \"$0 $1\"\n", to: "script", mode: 0o755)
+      let (status, output) = try Command(script, ["one two"]).capture(limit: 1000)
+      #expect(status.isSuccess)
+      #expect(text(output) == "\(script) one two\n")
+    }
+  }
+
+  @Test func `a missing working directory is named`() throws {
+    var command = Command("/bin/true", [])
+    command.workingDirectory = "/no/such/folder"
+    let failure = #expect(throws: Failure.self) { try command.run() }
+    #expect(failure?.message == "cannot run /bin/true in /no/such/folder: No such file or directory")
+  }
+
+  @Test func `arguments, environment and working directory reach it as they are`() throws {
+    try withScratch { folder in
+      var command = Command("/bin/sh", ["-c", #"printf '%s|' "$@"; pwd; env"#, "sh", "a b", "$(id)", "", "é"])
+      command.environment = ["ONE": "1", "TWO": "two words"]
+      command.workingDirectory = folder.path
+      let lines = text(try command.capture(limit: 10000).output).split(separator: "\n").map(String.init)
+      #expect(lines[0] == "a b|$(id)||é|\(folder.path)")
+      #expect(
+        Set(lines.dropFirst()).subtracting(["PWD=\(folder.path)", "SHLVL=0", "_=/usr/bin/env"])
+          == ["ONE=1", "TWO=two words"])
+    }
+  }
+
+  @Test func `standard input is empty unless one is given`() throws {
+    #expect(text(try Command("cat", []).capture(limit: 100).output) == "")
+    try withScratch { folder in
+      try folder.write("from a file", to: "input")
+      let file = try Descriptor(folder("input"), O_RDONLY)
+      var command = Command("cat", [])
+      command.input = .descriptor(file.raw)
+      #expect(text(try command.capture(limit: 100).output) == "from a file")
+    }
+  }
+
+  @Test func `output and error can be sent to two descriptors, also to crossed ones`() throws {
+    try withScratch { folder in
+      let output = try Descriptor(folder("output"), O_WRONLY | O_CREAT)
+      let error = try Descriptor(folder("error"), O_WRONLY | O_CREAT)
+      var command = Command("sh", ["-c", "echo out; echo err >&2"])
+      command.output = .descriptor(output.raw)
+      command.error = .descriptor(error.raw)
+      #expect(try command.run().isSuccess)
+      #expect(try folder.read("output") == "out\n")
+      #expect(try folder.read("error") == "err\n")
+    }
+  }
+
+  @Test func `it has no descriptor but its three, not even one that may be inherited`() throws {
+    try withScratch { folder in
+      try folder.write("", to: "open")
+      let leaked = open(folder("open"), O_RDONLY)
+      defer { close(leaked) }
+      let output = text(try Command("ls", ["/proc/self/fd"]).capture(limit: 100).output)
+      #expect(output == "0\n1\n2\n3\n", "3 is the folder that ls itself reads")
+    }
+  }
+
+  @Test func `it leads its own process group with the default signals`() throws {
+    let script = "ps -o pgid= -p $$ | tr -d ' '; echo $$; grep -E '^Sig(Blk|Ign)' /proc/self/status"
+    let lines = text(try Command("sh", ["-c", script]).capture(limit: 1000).output).split(separator: "\n")
+    #expect(lines[0] == lines[1])
+    for line in lines[2...] {
+      let mask = try #require(UInt64(line.split(separator: "\t")[1], radix: 16))
+      #expect(mask & 0x7fff_ffff == 0, "beyond the 31 standard signals are two that glibc keeps to itself")
+    }
+  }
+
+  @Test func `a pipe joins two of them`() throws {
+    try withScratch { folder in
+      let result = try Descriptor(folder("result"), O_WRONLY | O_CREAT)
+      let pipe = try Pipe()
+      var producer = Command("sh", ["-c", "echo through the pipe"])
+      producer.output = .descriptor(pipe.writer.raw)
+      var consumer = Command("tr", ["a-z", "A-Z"])
+      consumer.input = .descriptor(pipe.reader.raw)
+      consumer.output = .descriptor(result.raw)
+      let first = try producer.start()
+      let second = try consumer.start()
+      _ = pipe.keepingReader()  // else the second would wait for us to write
+      #expect(try first.wait().isSuccess)
+      #expect(try second.wait().isSuccess)
+      #expect(try folder.read("result") == "THROUGH THE PIPE\n")
+    }
+  }
+
+  @Test func `many threads can start children at once`() async throws {
+    try await withThrowingTaskGroup(of: Bool.self) { group in
+      for number in 0..<40 {
+        group.addTask {
+          try withScratch { folder in
+            // Written and executed at once: a descriptor held by another child would be "text file busy".
+            let script = try folder.write("#!/bin/sh\nexit \(number)\n", to: "script", mode: 0o755)
+            return try Command(script, []).run() == .exited(Int32(number))
+          }
+        }
+      }
+      for try await held in group { #expect(held) }
+    }
+  }
+
+  @Test func `a child that is dropped ends with what it started`() throws {
+    try withScratch { folder in
+      let script = "trap 'echo undone > undone; exit' TERM; sleep 1000 & echo $! > grandchild; echo $$ > child; wait"
+      var command = Command("sh", ["-c", script])
+      command.workingDirectory = folder.path
+      do {
+        let child = try command.start()
+        #expect(eventually { access(folder("child"), F_OK) == 0 && (try? folder.read("child").isEmpty) == false })
+        #expect(kill(child.pid, 0) == 0)
+      }
+      let grandchild = try #require(Int32(folder.read("grandchild").filter { $0 != "\n" }))
+      #expect(eventually { isGone(grandchild) })
+      #expect(try folder.read("undone") == "undone\n")
+    }
+  }
+}
+
+/// Whether a process has ended; one that waits to be reaped has.
+func isGone(_ pid: Int32) -> Bool {
+  guard let status = try? readFile("/proc/\(pid)/stat") else { return true }
+  let text = String(decoding: status, as: UTF8.self)
+  return text.contains(") Z ") || text.contains(") X ")
+}
