@@ -47,7 +47,7 @@ let package = Package(
     swift("Configuration", ["Report", "Interface", "TOMLKit"]),
     // What does the work.
     c("CArchive", links: ["archive"]),
-    swift("Images", ["Report", "Configuration", "LinuxIO", "Ext4", "Digest", "CArchive"]),
+    swift("Images", ["Report", "Configuration", "Guest", "LinuxIO", "Ext4", "Digest", "CArchive"]),
     swift(
       "Provider",
       ["Report", "Interface", "Configuration", "Guest", "Images", "Dump", "Ext4", "LinuxIO", "Digest"]),
