@@ -14,7 +14,13 @@ extension Filesystem {
     let oldBlocks = blockCount
     let newBlocks = try blocksThatFit(in: size, options)
     if newBlocks > oldBlocks {
+      let last = oldGroups - 1
+      let shortSize = UInt32(ext2fs_group_blocks_count(fs, last))
       try resizeTables(to: newBlocks)
+      // With blocks of 1 KiB the last group is one short: block 0 is in none.
+      let gained = UInt32(ext2fs_group_blocks_count(fs, last)) - shortSize
+      ext2fs_bg_free_blocks_count_set(fs, last, ext2fs_bg_free_blocks_count(fs, last) + gained)
+      ext2fs_group_desc_csum_set(fs, last)
       let superblock = fs.pointee.super!
       let reserved = Double(ext2fs_r_blocks_count(superblock)) / Double(oldBlocks)
       ext2fs_r_blocks_count_set(superblock, UInt64(reserved * Double(newBlocks)))

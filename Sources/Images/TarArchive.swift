@@ -22,6 +22,7 @@ struct TarEntry {
   var major: UInt32
   var minor: UInt32
   var attributes: [(name: String, value: [UInt8])]
+  var lists: [AccessControlList]
 }
 
 /// A tar archive, compressed or not, read from its beginning by libarchive.
@@ -58,6 +59,12 @@ struct TarArchive: ~Copyable {
       throw Failure(.guest, "an entry of \(name) has a name that can't be read")
     }
     let hardLink = archive_entry_hardlink(entry).map { String(cString: $0) }
+    let lists = accessControlLists(of: entry)
+    var permissions = UInt16(archive_entry_perm(entry) & 0o7777)
+    // libarchive has put the owning group's own entry there.
+    if let group = lists.first(where: { $0.attribute == "system.posix_acl_access" })?.groupPermissions {
+      permissions = permissions & ~0o070 | group << 3
+    }
     return TarEntry(
       path: try normal(String(cString: rawPath)),
       kind: kind(of: entry),
@@ -65,13 +72,14 @@ struct TarArchive: ~Copyable {
       target: archive_entry_symlink(entry).map { String(cString: $0) } ?? "",
       uid: UInt32(truncatingIfNeeded: archive_entry_uid(entry)),
       gid: UInt32(truncatingIfNeeded: archive_entry_gid(entry)),
-      permissions: UInt16(archive_entry_perm(entry) & 0o7777),
+      permissions: permissions,
       seconds: Int64(archive_entry_mtime(entry)),
       nanoseconds: UInt32(archive_entry_mtime_nsec(entry)),
       size: hardLink == nil ? UInt64(max(0, archive_entry_size(entry))) : 0,
       major: UInt32(truncatingIfNeeded: archive_entry_rdevmajor(entry)),
       minor: UInt32(truncatingIfNeeded: archive_entry_rdevminor(entry)),
-      attributes: attributes(of: entry))
+      attributes: attributes(of: entry),
+      lists: lists)
   }
 
   /// The content of the entry that `next` gave last, block by block; what lies between the blocks is a hole.
@@ -111,18 +119,41 @@ struct TarArchive: ~Copyable {
       guard let attribute else { continue }
       attributes.append((String(cString: attribute), Array(UnsafeRawBufferPointer(start: value, count: size))))
     }
-    for (type, name) in [
+    return attributes
+  }
+
+  private func accessControlLists(of entry: OpaquePointer) -> [AccessControlList] {
+    [
       (ARCHIVE_ENTRY_ACL_TYPE_ACCESS, "system.posix_acl_access"),
       (ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, "system.posix_acl_default"),
-    ] {
-      var list = [UInt8](repeating: 0, count: gs_archive_acl(entry, type, nil, 0))
-      // Three entries repeat the mode: only a longer list says more.
-      guard !list.isEmpty else { continue }
-      let used = gs_archive_acl(entry, type, &list, list.count)
-      list.removeLast(list.count - used)
-      if type == ARCHIVE_ENTRY_ACL_TYPE_DEFAULT || used > 4 + 3 * 8 { attributes.append((name, list)) }
+    ].compactMap { wanted, attribute in
+      guard archive_entry_acl_reset(entry, wanted) > 0 else { return nil }
+      var entries: [AccessControlList.Entry] = []
+      var (type, permissions, tag, id): (Int32, Int32, Int32, Int32) = (0, 0, 0, 0)
+      var name: UnsafePointer<CChar>?
+      while archive_entry_acl_next(entry, wanted, &type, &permissions, &tag, &id, &name) == ARCHIVE_OK {
+        guard let known = Self.tag(tag) else { continue }
+        entries.append(
+          AccessControlList.Entry(
+            tag: known, permissions: UInt16(permissions & 7), id: id >= 0 ? UInt32(id) : nil,
+            name: name.map { String(cString: $0) } ?? ""))
+      }
+      // Three entries for access say no more than the mode.
+      guard wanted == ARCHIVE_ENTRY_ACL_TYPE_DEFAULT || entries.count > 3 else { return nil }
+      return AccessControlList(attribute: attribute, entries: entries)
     }
-    return attributes
+  }
+
+  private static func tag(_ tag: Int32) -> AccessControlList.Entry.Tag? {
+    switch tag {
+    case ARCHIVE_ENTRY_ACL_USER_OBJ: .userObject
+    case ARCHIVE_ENTRY_ACL_USER: .user
+    case ARCHIVE_ENTRY_ACL_GROUP_OBJ: .groupObject
+    case ARCHIVE_ENTRY_ACL_GROUP: .group
+    case ARCHIVE_ENTRY_ACL_MASK: .mask
+    case ARCHIVE_ENTRY_ACL_OTHER: .other
+    default: nil
+    }
   }
 
   private func normal(_ path: String) throws(Failure) -> String {

@@ -7,17 +7,31 @@ extension Filesystem {
   borrowing func fill(from archive: borrowing TarArchive, progress: StepProgress) throws(Failure) -> Int {
     // Inodes by path: directories in libext2fs are searched from end to end, and hard links name paths.
     var inodes = ["": Filesystem.root, "lost+found": try find("/lost+found") ?? Filesystem.root]
+    // Lists name accounts of the guest, which are known when all is read.
+    var listed: [(InodeNumber, TarEntry)] = []
     var entries = 0
     while let entry = try archive.next() {
       entries += 1
       let number = try make(entry, from: archive, among: &inodes, progress: progress)
       guard let number else { continue }
       try setAttributes(number, entry.attributes)
-      try setMetadata(
-        number, uid: entry.uid, gid: entry.gid, permissions: entry.permissions, seconds: entry.seconds,
-        nanoseconds: entry.nanoseconds)
+      try setMetadata(number, entry)
+      if !entry.lists.isEmpty { listed.append((number, entry)) }
+    }
+    if !listed.isEmpty {
+      let accounts = GuestAccounts(passwd: try read("/etc/passwd") ?? [], group: try read("/etc/group") ?? [])
+      for (number, entry) in listed {
+        try setAttributes(number, entry.lists.map { ($0.attribute, $0.value(accounts: accounts)) })
+        try setMetadata(number, entry)
+      }
     }
     return entries
+  }
+
+  private borrowing func setMetadata(_ number: InodeNumber, _ entry: TarEntry) throws(Failure) {
+    try setMetadata(
+      number, uid: entry.uid, gid: entry.gid, permissions: entry.permissions, seconds: entry.seconds,
+      nanoseconds: entry.nanoseconds)
   }
 
   /// Makes the inode of an entry; nil for one that is only another name.

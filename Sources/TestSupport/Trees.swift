@@ -48,7 +48,7 @@ package struct Tree: Sendable {
     for fields in try Self.records(2, #"\#(find) -type b,c -exec stat --printf '%n\0%t:%T\0' {} +"#) {
       entries[Self.below(fields[0])]?.device = fields[1]
     }
-    for fields in try Self.records(1, "\(find) -type f -print0 | xargs -0 -r -n 500 -P 2 sha256sum -z") {
+    for fields in try Self.records(1, "\(find) -type f -print0 | xargs -0 -r sha256sum -z") {
       entries[Self.below(String(fields[0].dropFirst(66)))]?.digest = String(fields[0].prefix(64))
     }
     try readAttributes("\(find) -print0 | xargs -0 -r getfattr --no-dereference --dump --match=- --encoding=hex")
