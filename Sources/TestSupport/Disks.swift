@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
-package import LinuxIO
+internal import LinuxIO
 package import Report
 
 /// Makes a file of `size` bytes that is one hole, or turns what was there into one, and returns its path.
