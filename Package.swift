@@ -70,7 +70,7 @@ let package = Package(
     tests("Guest", ["Guest", "Interface", "Report"]),
     tests("Configuration", ["Configuration", "Report", "TestSupport"]),
     tests("Images", ["Images", "Ext4", "LinuxIO", "Report", "Configuration", "TestSupport"]),
-    tests("Host", ["Host", "LinuxIO", "Report", "TestSupport"]),
+    tests("Host", ["Host", "Interface", "LinuxIO", "Report", "TestSupport"]),
     tests("Commands", ["Commands", "LinuxIO", "Report", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]

@@ -37,7 +37,7 @@ package struct Locale: Sendable, Equatable {
     let installed = try guest.list("/usr/lib/locale")
     // What is in an archive of many locales, this one among them or not, only the guest's own glibc can tell.
     let isKnown = installed.contains(Self.folder(of: language)) || installed.contains("locale-archive")
-    guard isKnown || ["C", "POSIX"].contains(language) else {
+    guard isKnown || ["C", "POSIX", "C.UTF-8"].contains(language) else {
       throw Failure(
         .guest, "the guest has no locale \(Words.printable(language))",
         remedy: "set locale to C.UTF-8, or add locales-all to packages")

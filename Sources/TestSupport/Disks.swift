@@ -35,6 +35,18 @@ package func withMounted<R>(
   }
 }
 
+/// Runs `body` while another process holds `path`, a file or a device, locked as flock(1) does.
+package func withLockedByAnother<R>(_ path: String, _ body: () throws -> R) throws -> R {
+  let holder = try Command("flock", ["--exclusive", "--no-fork", path, "sleep", "600"]).start()
+  guard try eventually({ try bash("flock --exclusive --nonblock '\(path)' true").status != 0 }) else {
+    throw Failure(.busy, "\(path) was not locked")
+  }
+  let result = Result { try body() }
+  holder.signal(SIGKILL)
+  _ = try holder.wait()
+  return try result.get()
+}
+
 /// Whether the kernel finds a filesystem on `disk` that it mounts.
 package func isMountable(_ disk: String) -> Bool {
   (try? withMounted(disk) { _ in true }) ?? false
@@ -46,9 +58,14 @@ package func problems(of disk: String) throws -> String? {
   return outcome.status == 0 ? nil : outcome.output + outcome.errors
 }
 
-/// The SHA-256 of all of a file or a device, in hexadecimal.
-package func sha256(of path: String) throws -> String {
-  String(try shell("sha256sum < '\(path)'").prefix(64))
+/// A digest of all of a file or a device.
+package func digest(of path: String) throws -> String {
+  String(try shell("b2sum --length=256 < '\(path)'").prefix(64))
+}
+
+/// What changes when somebody writes to an image file: size, space taken, time. Quick where a digest takes seconds.
+package func traces(of path: String) throws -> String {
+  try shell("stat --format '%s bytes, %b blocks, %y' '\(path)'")
 }
 
 /// What blkid finds on `disk`, such as `tag("UUID", of: disk)`; nil when it finds none.

@@ -19,7 +19,8 @@ package struct InstalledDefinition: Sendable {
     folder = scratch("os/guestsmith")
     log = scratch("log")
     try shell("mkdir -p '\(cache)'")
-    try scratch.write("cache = \"\(try shell("realpath '\(cache)'"))\"\n" + configuration, to: "os/guestsmith/guestsmith.toml")
+    try scratch.write(
+      "cache = \"\(try shell("realpath '\(cache)'"))\"\n" + configuration, to: "os/guestsmith/guestsmith.toml")
   }
 
   /// The line by which 1.2.6 adds an instance, and the outcome with what it wrote to the log as its output.
@@ -41,8 +42,10 @@ package struct InstalledDefinition: Sendable {
   }
 
   /// One script with arguments as they are given, outside of the host's line.
-  package func script(_ name: String, _ arguments: String, input: String = "/dev/null") throws -> Outcome {
-    try bash("\(folder)/\(name) \(arguments) < \(input)", environment: environment)
+  ///
+  /// - Parameter runner: the words of a command that runs it, such as `runuser -u nobody --`.
+  package func script(_ name: String, _ arguments: String, by runner: String = "") throws -> Outcome {
+    try bash("cd / && \(runner) \(folder)/\(name) \(arguments) </dev/null", environment: environment)
   }
 
   private func logged(_ line: String) throws -> Outcome {

@@ -21,7 +21,7 @@ package struct Tree: Sendable {
     package var names: [String] = []
     /// Major and minor number of a device, in hexadecimal.
     package var device = ""
-    /// The SHA-256 of the contents of a regular file.
+    /// The BLAKE2b (256 bits) of the contents of a regular file.
     package var digest = ""
     /// The extended attributes, ACLs and file capabilities among them, with their values in hexadecimal.
     package var attributes: [String: String] = [:]
@@ -48,7 +48,7 @@ package struct Tree: Sendable {
     for fields in try Self.records(2, #"\#(find) -type b,c -exec stat --printf '%n\0%t:%T\0' {} +"#) {
       entries[Self.below(fields[0])]?.device = fields[1]
     }
-    for fields in try Self.records(1, "\(find) -type f -print0 | xargs -0 -r sha256sum -z") {
+    for fields in try Self.records(1, "\(find) -type f -print0 | xargs -0 -r b2sum --length=256 --zero") {
       entries[Self.below(String(fields[0].dropFirst(66)))]?.digest = String(fields[0].prefix(64))
     }
     try readAttributes("\(find) -print0 | xargs -0 -r getfattr --no-dereference --dump --match=- --encoding=hex")
@@ -87,7 +87,9 @@ package struct Tree: Sendable {
       ("modified", mine.modified, others.modified), ("target", mine.target, others.target),
       ("names", "\(mine.names)", "\(others.names)"), ("device", mine.device, others.device),
       ("contents", mine.digest, others.digest),
-      ("attributes", "\(mine.attributes.sorted { $0.key < $1.key })", "\(others.attributes.sorted { $0.key < $1.key })"),
+      (
+        "attributes", "\(mine.attributes.sorted { $0.key < $1.key })", "\(others.attributes.sorted { $0.key < $1.key })"
+      ),
     ]
     return fields.filter { $0.1 != $0.2 }.map { "\($0.0) \($0.1), in the other \($0.2)" }.joined(separator: "; ")
   }
@@ -126,7 +128,8 @@ package struct Tree: Sendable {
 
   /// The output of `command`, whose fields end in a zero byte, in groups of `count`.
   private static func records(_ count: Int, _ command: String) throws -> [[String]] {
-    let fields = try output(command).split(separator: "\0", omittingEmptySubsequences: false).dropLast().map(String.init)
+    let fields = try output(command).split(separator: "\0", omittingEmptySubsequences: false).dropLast().map(
+      String.init)
     return stride(from: 0, to: fields.count - fields.count % count, by: count).map { Array(fields[$0..<$0 + count]) }
   }
 
