@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Digest
 package import Ext4
+internal import Guest
 package import Report
 
 /// All that an image is made from. Two recipes that differ in anything make different images, under different keys.
@@ -34,7 +35,8 @@ package struct ImageRecipe: Equatable, Sendable {
     self.suite = suite
     self.sources = sources
     architecture = Release.architecture
-    packages = Set(Bootstrap.basePackages + [request.kernel] + request.packages).sorted()
+    let base = Bootstrap.basePackages + GuestPackages.needed(suite: suite)
+    packages = Set(base + [request.kernel] + request.packages).sorted()
     filesystem = request.filesystem
   }
 
