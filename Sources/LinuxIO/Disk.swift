@@ -4,7 +4,7 @@ internal import Glibc
 package import Report
 
 /// A disk of an instance, a block device or an image file: opened once, found fit, and locked for as long as it is open.
-package struct Disk: ~Copyable, Sendable {
+package final class Disk {
   package enum Use: Sendable {
     /// Others may read too; it must not be changing.
     case reading
@@ -82,7 +82,7 @@ package struct Disk: ~Copyable, Sendable {
 
   /// Lets another program, such as e2fsck, claim the device while `body` runs. The lock against other processes of
   /// guestsmith stays.
-  package mutating func withoutClaim<T>(_ body: () throws(Failure) -> T) throws(Failure) -> T {
+  package func withoutClaim<T>(_ body: () throws(Failure) -> T) throws(Failure) -> T {
     guard claim != nil else { return try body() }
     claim = nil
     do throws(Failure) {
@@ -97,7 +97,7 @@ package struct Disk: ~Copyable, Sendable {
 
   /// The first byte at or after `offset` that may be other than zero; the size where there is none. Devices, and files
   /// of filesystems without holes, are data all through.
-  package borrowing func nextData(from offset: UInt64) throws(Failure) -> UInt64 {
+  package func nextData(from offset: UInt64) throws(Failure) -> UInt64 {
     var data: UInt64 = 0
     switch clinux_seek_data(descriptor.raw, offset, &data) {
     case 0: return data

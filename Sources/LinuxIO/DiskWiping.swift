@@ -18,7 +18,7 @@ extension Disk {
   ///
   /// - Returns: what was done: `.none` where the disk could not discard. After anything else the whole disk reads as
   ///   zeros.
-  package borrowing func wipe(_ wanted: Wipe, progress: StepProgress) throws(Failure) -> Wipe {
+  package func wipe(_ wanted: Wipe, progress: StepProgress) throws(Failure) -> Wipe {
     // First of all, and on the disk before anything else: from here on nothing on it can be taken for a guest.
     var found: Int32 = 0
     let error = clinux_wipe_signatures(descriptor.raw, &found)
@@ -57,14 +57,14 @@ extension Disk {
   private static var headSize: UInt64 { 1 << 20 }
 
   /// A file that is all allocated stays so; any other gets holes.
-  private borrowing func forget(_ offset: UInt64, _ length: UInt64) throws(Failure) -> Int32 {
+  private func forget(_ offset: UInt64, _ length: UInt64) throws(Failure) -> Int32 {
     let isFull = UInt64(try descriptor.status().st_blocks) * 512 >= size
     return isFull
       ? clinux_zero_range(descriptor.raw, offset, length) : clinux_punch(descriptor.raw, offset, length)
   }
 
   /// Makes a range read as zeros, by writing them if there is no other way.
-  package borrowing func clear(_ range: ByteSpan) throws(Failure) {
+  package func clear(_ range: ByteSpan) throws(Failure) {
     let fast =
       isBlockDevice
       ? clinux_zero_device(descriptor.raw, range.offset, range.length) : try forget(range.offset, range.length)
@@ -83,7 +83,7 @@ extension Disk {
   }
 
   /// Makes sure that nothing on the disk can be taken for a guest, after work on it failed.
-  package borrowing func spoil() {
+  package func spoil() {
     var found: Int32 = 0
     _ = clinux_wipe_signatures(descriptor.raw, &found)
     try? clear(ByteSpan(offset: 0, length: min(size, Self.headSize)))

@@ -64,7 +64,7 @@ extension Provider {
   }
 
   private func grow(
-    _ copy: Deployment, on disk: borrowing Disk, uuid: FilesystemUUID, _ options: FilesystemOptions, zeroed: Bool
+    _ copy: Deployment, on disk: Disk, uuid: FilesystemUUID, _ options: FilesystemOptions, zeroed: Bool
   ) throws(Failure) -> Filesystem {
     let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path, deferring: copy.superblock)
     let filesystem = try Filesystem(opening: device, writable: true)
@@ -74,7 +74,7 @@ extension Provider {
     return filesystem
   }
 
-  private func refuseSmall(_ disk: borrowing Disk, for image: ImageManifest) throws(Failure) {
+  private func refuseSmall(_ disk: Disk, for image: ImageManifest) throws(Failure) {
     guard disk.size < image.size else { return }
     throw Failure(
       .device,
@@ -83,7 +83,7 @@ extension Provider {
       remedy: "give the instance a larger disk")
   }
 
-  private func refuseSectors(of disk: borrowing Disk, _ options: FilesystemOptions) throws(Failure) {
+  private func refuseSectors(of disk: Disk, _ options: FilesystemOptions) throws(Failure) {
     guard options.blockSize < disk.sectorSize else { return }
     throw Failure(
       .device, "disk \(disk.path) has sectors of \(disk.sectorSize) bytes; a filesystem with blocks of "

@@ -15,7 +15,7 @@ struct Deployment: Sendable {
 
   /// - Throws: `.io` with `isImageBroken` where the image is not what its digests say.
   init(
-    _ entry: borrowing ImageEntry, to disk: borrowing Disk, progress: StepProgress
+    _ entry: borrowing ImageEntry, to disk: Disk, progress: StepProgress
   ) throws(DeploymentFailure) {
     let image: Descriptor
     do {

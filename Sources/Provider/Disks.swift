@@ -4,9 +4,9 @@ internal import LinuxIO
 internal import Report
 
 /// The disks of a request, opened for writing, found fit and locked: nothing was written yet.
-struct GuestDisks: ~Copyable {
-  var root: Disk
-  var swap: Disk?
+struct GuestDisks {
+  let root: Disk
+  let swap: Disk?
 
   init(_ request: Request) throws(Failure) {
     guard let rootPath = request.root else { throw Failure(.device, "the request names no root disk") }
@@ -17,7 +17,7 @@ struct GuestDisks: ~Copyable {
     }
     let root = try Disk(rootPath, for: .writing)
     let swap = try request.swap.map { path throws(Failure) in try Disk(path, for: .writing) }
-    if let swap = swap, swap.size < SwapArea.smallest {
+    if let swap, swap.size < SwapArea.smallest {
       throw Failure(
         .device, "the swap disk \(swap.path) has \(Words.bytes(swap.size)), too small: it needs "
           + Words.bytes(SwapArea.smallest))

@@ -11,7 +11,7 @@ internal import Report
 extension Provider {
   /// Restores a guest from the dump on standard input and makes it agree with its new name and disks.
   func restore(_ request: Request) throws {
-    var disks = try GuestDisks(request)
+    let disks = try GuestDisks(request)
     let network = try staticNetwork(of: request.instance)
     let input = Descriptor(owning: dup(STDIN_FILENO), name: "standard input")
     let view = input.view
@@ -34,7 +34,7 @@ extension Provider {
         steps.note("the dump holds no ext filesystem, so its guest was restored as it was, under its old name")
         return
       }
-      try grow(&disks.root)
+      try grow(disks.root)
       try steps.step("make the guest agree with \(request.instance)") { _ in
         try reidentify(disks.root, as: request.instance, swapUUID: swapUUID, network: network)
       }
@@ -44,7 +44,7 @@ extension Provider {
     }
   }
 
-  private func refuseSmall(_ disk: borrowing Disk, for manifest: Manifest) throws(Failure) {
+  private func refuseSmall(_ disk: Disk, for manifest: Manifest) throws(Failure) {
     guard disk.size < manifest.diskSize else { return }
     throw Failure(
       .device,
@@ -55,7 +55,7 @@ extension Provider {
 
   /// Writes the dump's extents; the disk's first bytes last of all, when everything else is on it and the dump was
   /// right to its end.
-  private func write(_ reader: consuming DumpReader, to disk: borrowing Disk) throws {
+  private func write(_ reader: DumpReader, to disk: Disk) throws {
     let wiped = try steps.step("wipe \(disk.path)") { try disk.wipe(configuration.diskWipe, progress: $0) }
     let manifest = reader.manifest
     if wiped == .none, manifest.selection != .usedBlocks {
@@ -90,7 +90,7 @@ extension Provider {
   }
 
   /// Recovers, checks and enlarges the restored filesystem.
-  private func grow(_ disk: inout Disk) throws {
+  private func grow(_ disk: Disk) throws {
     let path = disk.path
     try steps.step("check and grow the filesystem") { _ in
       let (status, output) = try disk.withoutClaim { () throws(Failure) in
@@ -109,7 +109,7 @@ extension Provider {
   }
 
   private func reidentify(
-    _ disk: borrowing Disk, as name: InstanceName, swapUUID: FilesystemUUID?, network: Network?
+    _ disk: Disk, as name: InstanceName, swapUUID: FilesystemUUID?, network: Network?
   ) throws(Failure) {
     let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
     let filesystem = try Filesystem(opening: device, writable: true)

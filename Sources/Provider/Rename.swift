@@ -9,11 +9,11 @@ extension Provider {
   /// Makes the guest agree with its new name. Nothing is changed where it has neither the old nor the new one.
   func rename(_ request: Request) throws {
     guard let oldName = request.oldName else { throw Failure(.usage, "the request names no old name") }
-    var disks = try GuestDisks(request)
+    let disks = try GuestDisks(request)
     let network = try staticNetwork(of: request.instance)
-    try steps.step("check \(disks.root.path)") { _ in try prepareForEditing(&disks.root) }
+    try steps.step("check \(disks.root.path)") { _ in try prepareForEditing(disks.root) }
     let outcome = try steps.step("rename \(oldName) to \(request.instance)") { _ in
-      try edit(disks.root) { guest in
+      try edit(disks.root) { guest throws(Failure) in
         try Renaming(
           from: GuestName(oldName.text), to: GuestName(request.instance.text), network: network
         ).apply(to: guest)
@@ -23,7 +23,7 @@ extension Provider {
   }
 
   /// Edits a guest in place.
-  func edit<T>(_ disk: borrowing Disk, _ body: (GuestTree) throws(Failure) -> T) throws(Failure) -> T {
+  func edit<T>(_ disk: Disk, _ body: (GuestTree) throws(Failure) -> T) throws(Failure) -> T {
     let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
     let guest = GuestTree(try Filesystem(opening: device, writable: true))
     let result = try body(guest)
@@ -32,7 +32,7 @@ extension Provider {
   }
 
   /// Recovers the journal of a filesystem that was not unmounted, and refuses one with errors, in e2fsck's words.
-  func prepareForEditing(_ disk: inout Disk) throws(Failure) {
+  func prepareForEditing(_ disk: Disk) throws(Failure) {
     let state = try Self.state(of: disk)
     if state.isClean, !state.needsRecovery { return }
     if state.needsRecovery { steps.note("the filesystem on \(disk.path) was not unmounted: its journal is recovered") }
@@ -52,7 +52,7 @@ extension Provider {
     }
   }
 
-  private static func state(of disk: borrowing Disk) throws(Failure) -> (isClean: Bool, needsRecovery: Bool) {
+  private static func state(of disk: Disk) throws(Failure) -> (isClean: Bool, needsRecovery: Bool) {
     let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
     let filesystem = try Filesystem(opening: device, writable: false)
     return (filesystem.isClean, filesystem.needsRecovery)

@@ -27,7 +27,7 @@ extension Configuration {
       label: label)
   }
 
-  var diskWipe: Wipe {
+  var diskWipe: LinuxIO.Wipe {
     switch wipe {
     case .discard: .discard
     case .zero: .zero

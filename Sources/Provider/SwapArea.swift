@@ -13,7 +13,7 @@ enum SwapArea {
   /// Ten pages, as mkswap(8) demands.
   static let smallest = 10 * pageSize
 
-  static func make(on disk: borrowing Disk, uuid: FilesystemUUID) throws(Failure) {
+  static func make(on disk: Disk, uuid: FilesystemUUID) throws(Failure) {
     var page = [UInt8](repeating: 0, count: Int(pageSize))
     func put(_ bytes: some Sequence<UInt8>, at offset: Int) {
       for (index, byte) in bytes.enumerated() { page[offset + index] = byte }

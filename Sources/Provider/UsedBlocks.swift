@@ -13,7 +13,7 @@ struct UsedBlocks {
 
   /// By the bitmaps of a clean ext filesystem; else every block that is not zero. A journal that needs recovery holds
   /// what the bitmaps do not say, so they are not believed then.
-  init(of disk: borrowing Disk, progress: StepProgress) throws(Failure) {
+  init(of disk: Disk, progress: StepProgress) throws(Failure) {
     let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
     guard let filesystem = try? Filesystem(opening: device, writable: false) else {
       filesystems = []
@@ -40,7 +40,7 @@ struct UsedBlocks {
   private static let blockSize = 4096
 
   /// Reads all of the disk but its holes.
-  private static func nonZeroBlocks(of disk: borrowing Disk, _ progress: StepProgress) throws(Failure) -> ExtentMap {
+  private static func nonZeroBlocks(of disk: Disk, _ progress: StepProgress) throws(Failure) -> ExtentMap {
     progress.expect(disk.size)
     var extents = ExtentMap(diskSize: disk.size)
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
