@@ -50,7 +50,7 @@ enum Exit {
 }
 
 /// Writes lines to standard output: data, that a reader without room or a full disk must not lose in silence.
-func writeOutput(_ lines: [String]) throws(Failure) {
-  let text = lines.map { $0 + "\n" }.joined()
+func writeOutput(_ lines: [String], terminator: String = "\n") throws(Failure) {
+  let text = lines.map { $0 + terminator }.joined()
   try Descriptor(owning: dup(STDOUT_FILENO), name: "standard output").writeAll(Array(text.utf8))
 }

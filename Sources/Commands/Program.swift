@@ -7,6 +7,7 @@ public enum Program {
   public static func main() {
     Interrupts.install()
     Exit.after {
+      if let script = ProviderScript(CommandLine.arguments) { return try script.run() }
       var command = try Guestsmith.parseAsRoot()
       try command.run()
     }

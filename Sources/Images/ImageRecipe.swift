@@ -25,7 +25,9 @@ package struct ImageRecipe: Equatable, Sendable {
     let (suite, sources) = try AptSources.resolve(
       suite: request.suite, mirror: request.mirror, components: request.components, root: root)
     // What becomes an argument of mmdebstrap and of apt must not be taken for an option or a list.
-    for (what, name) in [("suite", suite), ("kernel", request.kernel)] + request.packages.map({ ("package", $0) }) {
+    let kernel = request.kernel.map { [$0] } ?? []
+    let names = [("suite", suite)] + kernel.map { ("kernel", $0) } + request.packages.map { ("package", $0) }
+    for (what, name) in names {
       guard Self.isName(name) else {
         throw Failure(
           .invalid, "\"\(name)\" is no name of a \(what)",
@@ -36,7 +38,7 @@ package struct ImageRecipe: Equatable, Sendable {
     self.sources = sources
     architecture = Release.architecture
     let base = Bootstrap.basePackages + GuestPackages.needed(suite: suite)
-    packages = Set(base + [request.kernel] + request.packages).sorted()
+    packages = Set(base + kernel + request.packages).sorted()
     filesystem = request.filesystem
   }
 
