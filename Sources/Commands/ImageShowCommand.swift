@@ -55,7 +55,9 @@ extension ImageManifest {
     rows.append(["SHA-256", digest])
     rows.append(["asked for", requested.first ?? ""])
     rows += requested.dropFirst().map { ["", $0] }
-    rows += sources.split(separator: "\n", omittingEmptySubsequences: false).dropLast().enumerated().map { [$0 == 0 ? "sources" : "", String($1)] }
+    rows += sources.split(separator: "\n", omittingEmptySubsequences: false).dropLast().enumerated().map {
+      [$0 == 0 ? "sources" : "", String($1)]
+    }
     let list = columns(packages.map { [$0.name, $0.version, $0.architecture] })
     rows += list.enumerated().map { [$0 == 0 ? "packages" : "", $1] }
     return columns(rows)
