@@ -24,15 +24,20 @@ package struct SHA256: ~Copyable {
     bytes.withUnsafeBytes { update($0) }
   }
 
-  /// The digest of everything so far, as 64 lower-case hexadecimal digits; the context goes on from there.
-  package borrowing func hex() -> String {
+  /// The 32 bytes of the digest of everything so far; the context goes on from there.
+  package borrowing func digest() -> [UInt8] {
     var digest = [UInt8](repeating: 0, count: 32)
     let copy = EVP_MD_CTX_new()
     defer { EVP_MD_CTX_free(copy) }
     EVP_MD_CTX_copy_ex(copy, context)
     EVP_DigestFinal_ex(copy, &digest, nil)
+    return digest
+  }
+
+  /// The digest of everything so far, as 64 lower-case hexadecimal digits; the context goes on from there.
+  package borrowing func hex() -> String {
     let digits = Array("0123456789abcdef")
-    return String(digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+    return String(digest().flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
   }
 
   package static func hex(of bytes: [UInt8]) -> String {

@@ -1,48 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
-import Synchronization
 
 /// What is told while the work goes on: one line a step, with its time; on a terminal a bar while it runs.
 ///
 /// Everything goes to standard error: standard output is data.
 package final class Steps: Sendable {
   package enum Style: Sendable {
-    /// Nothing but failures.
+    /// Nothing: a failure is told by whoever shows it.
     case quiet
-    /// A line when a step ends: for logs.
+    /// A line when a step ends, and one each ten seconds of a long step: for logs.
     case plain
     /// A line that is redrawn while a step runs.
     case terminal(columns: Int)
   }
 
   package let style: Style
+  private let screen: StepScreen?
 
-  package init(_ style: Style) {
+  package convenience init(_ style: Style) {
+    self.init(style, write: StandardError.write) { ContinuousClock.now }
+  }
+
+  /// Writes to `write` by the clock `now`.
+  init(
+    _ style: Style, write: @escaping @Sendable (String) -> Void,
+    now: @escaping @Sendable () -> ContinuousClock.Instant
+  ) {
     self.style = style
+    screen =
+      switch style {
+      case .quiet: nil
+      case .plain: StepScreen(columns: nil, write: write, now: now)
+      case .terminal(let columns): StepScreen(columns: columns, write: write, now: now)
+      }
+  }
+
+  /// Steps as standard error can show them: redrawn on a terminal, plain lines elsewhere.
+  package static func forStandardError(quiet: Bool) -> Steps {
+    if quiet { return Steps(.quiet) }
+    return Steps(StandardError.columns().map { .terminal(columns: $0) } ?? .plain)
   }
 
   /// Runs one step of the work and tells how long it took.
   package func step<T>(_ title: String, _ body: (StepProgress) throws -> T) rethrows -> T {
-    try body(StepProgress())
+    let progress = StepProgress(title: title, screen: screen)
+    do {
+      let result = try body(progress)
+      progress.finish(failed: false)
+      return result
+    } catch {
+      progress.finish(failed: true)
+      throw error
+    }
   }
 
   /// A line of its own between the steps.
-  package func note(_ line: String) {}
-}
-
-/// How far one step is; may be advanced from any thread.
-package final class StepProgress: Sendable {
-  package enum Unit: Sendable {
-    case bytes
-    case count(of: String)
+  package func note(_ line: String) {
+    screen?.show(line: Words.printable(line, limit: 2000))
   }
-
-  package init() {}
-
-  /// The whole of the work, when it is known.
-  package func expect(_ total: UInt64, _ unit: Unit = .bytes) {}
-
-  package func advance(by amount: UInt64) {}
-
-  /// Words behind the title when the step ends, such as "361 MiB in 17412 files".
-  package func detail(_ words: String) {}
 }

@@ -1,3 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <ext2fs/ext2fs.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/// A disk that libext2fs reads and writes through a descriptor that is already open (and checked, and locked), instead
+/// of opening a path once more. With `deferred` the primary superblock (bytes 1024 to 2047) lives in `superblock` until
+/// gs_device_commit: a filesystem whose work was cut short can't be mounted.
+struct gs_device {
+  int fd;
+  /// Where the filesystem begins on the disk, in bytes.
+  uint64_t base;
+  bool deferred;
+  /// Bytes that were written, for the test of a failing disk and for messages.
+  uint64_t written;
+  /// The errno of the last call that failed: libext2fs turns some into words of its own.
+  int error;
+  unsigned char superblock[1024];
+};
+
+/// The manager to hand to ext2fs_open2 and ext2fs_initialize; their name is what gs_device_name gives.
+io_manager gs_device_manager(void);
+/// Writes the name that stands for `device` into `name` (at least 32 bytes).
+void gs_device_name(const struct gs_device *device, char *name);
+/// Writes the deferred superblock to the disk; everything before it is flushed first, and it is flushed too.
+/// 0 or an errno.
+int gs_device_commit(struct gs_device *device);
+
+// What libext2fs has as macros and bit fields only.
+uint32_t gs_inode_uid(const struct ext2_inode *inode);
+uint32_t gs_inode_gid(const struct ext2_inode *inode);
+void gs_inode_set_owner(struct ext2_inode *inode, uint32_t uid, uint32_t gid);
+/// Sets all four times; `nanoseconds` below 10^9. Needs an inode of 256 bytes; of a smaller one only the seconds stay.
+void gs_inode_set_times(struct ext2_inode_large *inode, int64_t seconds, uint32_t nanoseconds);
+/// Makes the inode name a device, as the kernel encodes it.
+void gs_inode_set_device(struct ext2_inode *inode, uint32_t major, uint32_t minor);

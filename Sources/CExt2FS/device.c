@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// An I/O manager of libext2fs over a descriptor. libext2fs hands a manager nothing but a name, so the name is the
+// device's address in this process; it never leaves it.
+#include "CExt2FS.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SUPER_START 1024
+#define SUPER_END 2048
+
+static struct gs_device *device_of(io_channel channel) {
+  return (struct gs_device *)channel->private_data;
+}
+
+static errcode_t fail(struct gs_device *device, int error) {
+  device->error = error;
+  return error;
+}
+
+static errcode_t transfer(struct gs_device *device, bool write, uint64_t offset, size_t size, unsigned char *data) {
+  while (size > 0) {
+    ssize_t count = write ? pwrite(device->fd, data, size, (off_t)(device->base + offset))
+                          : pread(device->fd, data, size, (off_t)(device->base + offset));
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count < 0)
+      return fail(device, errno);
+    // The end of the device: reading there is an error of the filesystem, writing there of the system.
+    if (count == 0)
+      return write ? fail(device, ENOSPC) : EXT2_ET_SHORT_READ;
+    if (write)
+      device->written += (uint64_t)count;
+    data += count;
+    offset += (uint64_t)count;
+    size -= (size_t)count;
+  }
+  return 0;
+}
+
+// Splits a transfer around the deferred superblock.
+static errcode_t move(struct gs_device *device, bool write, uint64_t offset, size_t size, unsigned char *data) {
+  uint64_t end = offset + size;
+  if (!device->deferred || offset >= SUPER_END || end <= SUPER_START)
+    return transfer(device, write, offset, size, data);
+  errcode_t error = 0;
+  if (offset < SUPER_START) {
+    error = transfer(device, write, offset, SUPER_START - offset, data);
+    data += SUPER_START - offset;
+    offset = SUPER_START;
+  }
+  if (!error) {
+    size_t part = (end < SUPER_END ? end : SUPER_END) - offset;
+    unsigned char *kept = device->superblock + (offset - SUPER_START);
+    if (write)
+      memcpy(kept, data, part);
+    else
+      memcpy(data, kept, part);
+    data += part;
+    offset += part;
+  }
+  if (!error && offset < end)
+    error = transfer(device, write, offset, end - offset, data);
+  return error;
+}
+
+static errcode_t blocks(io_channel channel, bool write, unsigned long long block, int count, void *data) {
+  // A negative count is a number of bytes.
+  size_t size = count < 0 ? (size_t)-count : (size_t)count * (size_t)channel->block_size;
+  return move(device_of(channel), write, block * (uint64_t)channel->block_size, size, data);
+}
+
+static errcode_t read_blk64(io_channel channel, unsigned long long block, int count, void *data) {
+  return blocks(channel, false, block, count, data);
+}
+
+static errcode_t write_blk64(io_channel channel, unsigned long long block, int count, const void *data) {
+  return blocks(channel, true, block, count, (void *)(uintptr_t)data);
+}
+
+static errcode_t read_blk(io_channel channel, unsigned long block, int count, void *data) {
+  return read_blk64(channel, block, count, data);
+}
+
+static errcode_t write_blk(io_channel channel, unsigned long block, int count, const void *data) {
+  return write_blk64(channel, block, count, data);
+}
+
+static errcode_t set_blksize(io_channel channel, int size) {
+  channel->block_size = size;
+  return 0;
+}
+
+static errcode_t flush(io_channel channel) {
+  // The owner of the descriptor flushes once, at the commit.
+  (void)channel;
+  return 0;
+}
+
+static errcode_t set_option(io_channel channel, const char *option, const char *argument) {
+  (void)channel, (void)option, (void)argument;
+  return EXT2_ET_INVALID_ARGUMENT;
+}
+
+// Punching gives zeros on files and, where the kernel can promise them, on devices; else libext2fs writes zeros.
+static errcode_t zeroout(io_channel channel, unsigned long long block, unsigned long long count) {
+  struct gs_device *device = device_of(channel);
+  uint64_t size = (uint64_t)channel->block_size;
+  if (fallocate(device->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(device->base + block * size),
+                (off_t)(count * size)) == 0)
+    return 0;
+  return EXT2_ET_UNIMPLEMENTED;
+}
+
+static errcode_t close_channel(io_channel channel) {
+  if (--channel->refcount > 0)
+    return 0;
+  ext2fs_free_mem(&channel->name);
+  ext2fs_free_mem(&channel);
+  return 0;
+}
+
+static errcode_t open_channel(const char *name, int flags, io_channel *result);
+
+static struct struct_io_manager manager = {
+    .magic = EXT2_ET_MAGIC_IO_MANAGER,
+    .name = "guestsmith descriptor",
+    .open = open_channel,
+    .close = close_channel,
+    .set_blksize = set_blksize,
+    .read_blk = read_blk,
+    .write_blk = write_blk,
+    .flush = flush,
+    .set_option = set_option,
+    .read_blk64 = read_blk64,
+    .write_blk64 = write_blk64,
+    .zeroout = zeroout,
+};
+
+static errcode_t open_channel(const char *name, int flags, io_channel *result) {
+  (void)flags;
+  uintptr_t address = 0;
+  if (sscanf(name, "gs:%" SCNxPTR, &address) != 1 || !address)
+    return EXT2_ET_BAD_DEVICE_NAME;
+  io_channel channel;
+  errcode_t error = ext2fs_get_memzero(sizeof(*channel), &channel);
+  if (error)
+    return error;
+  error = ext2fs_get_mem(strlen(name) + 1, &channel->name);
+  if (error) {
+    ext2fs_free_mem(&channel);
+    return error;
+  }
+  strcpy(channel->name, name);
+  channel->magic = EXT2_ET_MAGIC_IO_CHANNEL;
+  channel->manager = &manager;
+  channel->block_size = 1024;
+  channel->refcount = 1;
+  channel->private_data = (void *)address;
+  *result = channel;
+  return 0;
+}
+
+io_manager gs_device_manager(void) {
+  initialize_ext2_error_table();
+  return &manager;
+}
+
+void gs_device_name(const struct gs_device *device, char *name) {
+  snprintf(name, 32, "gs:%" PRIxPTR, (uintptr_t)device);
+}
+
+int gs_device_commit(struct gs_device *device) {
+  if (fsync(device->fd) != 0)
+    return errno;
+  if (device->deferred) {
+    device->deferred = false;
+    if (transfer(device, true, SUPER_START, SUPER_END - SUPER_START, device->superblock) != 0)
+      return device->error;
+    if (fsync(device->fd) != 0)
+      return errno;
+  }
+  return 0;
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CZstd
+import Report
+
+/// The start of a zstd frame as guestsmith writes it (RFC 8878, 3.1.1.1): one segment, its content size in as few bytes
+/// as can say it, a checksum, no dictionary. It follows from the content size to the bit.
+enum FrameHeader {
+  static let magic: UInt32 = 0xFD2F_B528
+
+  static func bytes(content size: Int) -> [UInt8] {
+    let (code, field): (UInt8, [UInt8]) =
+      switch size {
+      case ..<256: (0, [UInt8(size)])
+      case ..<65792: (1, littleEndian(UInt16(size - 256)))
+      default: (2, littleEndian(UInt32(size)))
+      }
+    return littleEndian(magic) + [code << 6 | 0b0010_0100] + field
+  }
+
+  /// The content size; nil unless the bytes start with a header as `bytes(content:)` makes it.
+  static func contentSize(_ bytes: [UInt8]) -> Int? {
+    guard bytes.count >= 6 else { return nil }
+    let fieldLength = 1 << Int(bytes[4] >> 6)
+    guard fieldLength <= 4, bytes.count >= 5 + fieldLength else { return nil }
+    let field = bytes[5..<5 + fieldLength].reversed().reduce(0) { $0 << 8 | Int($1) }
+    let size = fieldLength == 2 ? field + 256 : field
+    return bytes.starts(with: Self.bytes(content: size)) ? size : nil
+  }
+}
+
+/// The three bytes before every block of a frame (RFC 8878, 3.1.1.2).
+struct BlockHeader {
+  static let length = 3
+  let isLast: Bool
+  /// Bytes of the block in the stream.
+  let storedLength: Int
+
+  /// Nil for the reserved type and for a block larger than the format allows.
+  init?(_ bytes: some Collection<UInt8>) {
+    let field = bytes.prefix(3).reversed().reduce(0) { $0 << 8 | Int($1) }
+    let size = field >> 3
+    isLast = field & 1 == 1
+    switch field >> 1 & 3 {
+    case 0, 2: storedLength = size
+    case 1: storedLength = 1
+    default: return nil
+    }
+    guard size <= 128 << 10 else { return nil }
+  }
+}
+
+/// Compresses frames, one at a time.
+final class Compressor {
+  private let context: OpaquePointer
+
+  /// `frameSize` is the largest content there will be: the window holds all of it.
+  init(level: Int, frameSize: UInt64) throws(Failure) {
+    guard let context = ZSTD_createCCtx() else { throw Failure(.io, "cannot make a zstd context: no memory") }
+    self.context = context
+    let parameters = [
+      (ZSTD_c_compressionLevel, Int32(level)), (ZSTD_c_windowLog, Int32(frameSize.trailingZeroBitCount)),
+      (ZSTD_c_checksumFlag, 1), (ZSTD_c_contentSizeFlag, 1),
+    ]
+    for (parameter, value) in parameters {
+      _ = try Zstd.check(ZSTD_CCtx_setParameter(context, parameter, value), "configure zstd")
+    }
+  }
+
+  deinit {
+    ZSTD_freeCCtx(context)
+  }
+
+  /// The length of the frame that `content` became in `frame`, which has room for `Zstd.bound(content.count)` bytes.
+  func compress(_ content: UnsafeRawBufferPointer, into frame: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+    try Zstd.check(
+      ZSTD_compress2(context, frame.baseAddress, frame.count, content.baseAddress, content.count), "compress")
+  }
+
+  /// Bytes of memory that a context of this level takes at most.
+  static func memory(level: Int) -> Int {
+    guestsmith_zstd_context_size(Int32(level))
+  }
+}
+
+/// Decompresses frames, one at a time.
+final class Decompressor {
+  /// Bytes of memory that a context takes.
+  static let memory = 160 << 10
+
+  private let context: OpaquePointer
+
+  init() throws(Failure) {
+    guard let context = ZSTD_createDCtx() else { throw Failure(.io, "cannot make a zstd context: no memory") }
+    self.context = context
+  }
+
+  deinit {
+    ZSTD_freeDCtx(context)
+  }
+
+  /// Fills `content` with what `frame`, which is exactly one frame, holds; throws `.dump` unless it fits exactly and
+  /// its checksum is right.
+  func decompress(_ frame: UnsafeRawBufferPointer, into content: UnsafeMutableRawBufferPointer) throws(Failure) {
+    let result = ZSTD_decompressDCtx(context, content.baseAddress, content.count, frame.baseAddress, frame.count)
+    guard ZSTD_isError(result) == 0 else {
+      throw Failure(.dump, "zstd says '\(String(cString: ZSTD_getErrorName(result)))'")
+    }
+    guard result == content.count else { throw Failure(.dump, "it holds \(result) bytes, not \(content.count)") }
+  }
+}
+
+enum Zstd {
+  static let levels = 1...19
+
+  static func bound(_ length: Int) -> Int { ZSTD_compressBound(length) }
+
+  fileprivate static func check(_ result: Int, _ operation: String) throws(Failure) -> Int {
+    guard ZSTD_isError(result) == 0 else {
+      throw Failure(.io, "cannot \(operation): \(String(cString: ZSTD_getErrorName(result)))")
+    }
+    return result
+  }
+}
+
+func littleEndian(_ number: some FixedWidthInteger) -> [UInt8] {
+  withUnsafeBytes(of: number.littleEndian) { Array($0) }
+}

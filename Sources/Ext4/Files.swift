@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CExt2FS
+internal import Glibc
+package import Report
+
+/// The number of a file in its filesystem.
+package typealias InodeNumber = UInt32
+
+/// What is at a path.
+package enum FileKind: Sendable, Equatable {
+  case file, directory, symbolicLink, characterDevice, blockDevice, pipe, socket
+}
+
+/// Reading and editing single files. A path is absolute and is resolved inside the filesystem: a symbolic link, also an
+/// absolute one, and `..` lead nowhere else, since nothing but libext2fs ever reads them.
+extension Filesystem {
+  /// The file that a path leads to, or nil where there is none; the last link is followed when asked.
+  package borrowing func find(_ path: String, followingLast: Bool = true) throws(Failure) -> InodeNumber? {
+    var inode: ext2_ino_t = 0
+    let root = ext2_ino_t(EXT2_ROOT_INO)
+    let result =
+      followingLast
+      ? ext2fs_namei_follow(fs, root, root, path, &inode) : ext2fs_namei(fs, root, root, path, &inode)
+    switch result {
+    case 0: return inode
+    // A loop of links leads to no file either.
+    case EXT2_ET_FILE_NOT_FOUND, EXT2_ET_NO_DIRECTORY, EXT2_ET_SYMLINK_LOOP: return nil
+    default: throw device.failure(result, "look up \(path)")
+    }
+  }
+
+  borrowing func lookUp(_ name: String, in directory: InodeNumber) throws(Failure) -> InodeNumber {
+    var inode: ext2_ino_t = 0
+    try device.check(ext2fs_lookup(fs, directory, name, Int32(name.utf8.count), nil, &inode), "look up \(name)")
+    return inode
+  }
+
+  borrowing func inode(_ number: InodeNumber) throws(Failure) -> ext2_inode {
+    var inode = ext2_inode()
+    try device.check(ext2fs_read_inode(fs, number, &inode), "read inode \(number)")
+    return inode
+  }
+
+  package borrowing func kind(_ number: InodeNumber) throws(Failure) -> FileKind {
+    switch try inode(number).i_mode & 0o170000 {
+    case 0o040000: .directory
+    case 0o120000: .symbolicLink
+    case 0o020000: .characterDevice
+    case 0o060000: .blockDevice
+    case 0o010000: .pipe
+    case 0o140000: .socket
+    default: .file
+    }
+  }
+
+  /// The whole content of a regular file.
+  ///
+  /// - Parameter limit: a file of more bytes is refused: its size is the guest's word.
+  package borrowing func read(_ path: String, limit: Int = 1 << 20) throws(Failure) -> [UInt8]? {
+    guard let number = try find(path) else { return nil }
+    guard try kind(number) == .file else { throw Failure(.guest, "\(path) in the guest is not a regular file") }
+    var file: ext2_file_t?
+    try device.check(ext2fs_file_open(fs, number, 0, &file), "open \(path)")
+    defer { ext2fs_file_close(file) }
+    var size: UInt64 = 0
+    try device.check(ext2fs_file_get_lsize(file, &size), "measure \(path)")
+    guard size <= UInt64(limit) else {
+      throw Failure(.guest, "\(path) in the guest has \(size) bytes; at most \(limit) are read")
+    }
+    var bytes = [UInt8](repeating: 0, count: Int(size))
+    var count: UInt32 = 0
+    try device.check(ext2fs_file_read(file, &bytes, UInt32(size), &count), "read \(path)")
+    bytes.removeLast(bytes.count - Int(count))
+    return bytes
+  }
+
+  /// Gives a file this content. An existing regular file keeps its owner, its mode and its other names; a missing one is
+  /// made, with the directories above it, owned by root. A link that leads nowhere, a device or the like gives way to
+  /// the new file.
+  package borrowing func write(_ path: String, _ content: [UInt8], mode: UInt16 = 0o644) throws(Failure) {
+    try needBitmaps()
+    var number = try find(path)
+    if let found = number {
+      switch try kind(found) {
+      case .file: break
+      case .directory: throw Failure(.guest, "\(path) in the guest is a directory; it should be a file")
+      default: number = nil
+      }
+    }
+    if let number {
+      try refuseProtected(number, path)
+      try setContent(of: number, content, path)
+      return
+    }
+    try remove(path)
+    let (parent, name) = try directory(above: path)
+    let made = try makeInode(in: parent, mode: 0o100000 | mode)
+    try setContent(of: made, content, path)
+    try link(made, as: name, in: parent, type: EXT2_FT_REG_FILE)
+  }
+
+  /// Removes a file, a link or a special file; nothing there is fine, a directory is not.
+  package borrowing func remove(_ path: String) throws(Failure) {
+    guard let (parent, name) = try existingDirectory(above: path) else { return }
+    var number: ext2_ino_t = 0
+    let result = ext2fs_lookup(fs, parent, name, Int32(name.utf8.count), nil, &number)
+    if result == EXT2_ET_FILE_NOT_FOUND { return }
+    try device.check(result, "look up \(path)")
+    guard try kind(number) != .directory else { throw Failure(.guest, "\(path) in the guest is a directory") }
+    try needBitmaps()
+    try device.check(ext2fs_unlink(fs, parent, name, number, 0), "remove \(path)")
+    var inode = try inode(number)
+    if inode.i_links_count > 1 {
+      inode.i_links_count -= 1
+    } else {
+      if ext2fs_inode_has_valid_blocks2(fs, &inode) != 0 {
+        try device.check(ext2fs_punch(fs, number, &inode, nil, 0, blk64_t.max), "free \(path)")
+      }
+      try device.check(ext2fs_free_ext_attr(fs, number, nil), "free the attributes of \(path)")
+      inode = try self.inode(number)
+      inode.i_links_count = 0
+      inode.i_dtime = UInt32(time(nil))
+      ext2fs_inode_alloc_stats2(fs, number, -1, 0)
+    }
+    try device.check(ext2fs_write_inode(fs, number, &inode), "remove \(path)")
+  }
+
+  /// Makes a symbolic link, in the place of whatever file or link is there.
+  package borrowing func link(_ path: String, to target: String) throws(Failure) {
+    try needBitmaps()
+    try remove(path)
+    let (parent, name) = try directory(above: path)
+    _ = try makeLink(to: target, as: name, in: parent)
+  }
+
+  /// The names in a directory, sorted; none where there is no directory.
+  package borrowing func list(_ path: String) throws(Failure) -> [String] {
+    guard let number = try find(path), try kind(number) == .directory else { return [] }
+    final class Names { var names: [String] = [] }
+    let names = Names()
+    let result = ext2fs_dir_iterate(
+      fs, number, 0, nil,
+      { entry, _, _, _, data in
+        let length = Int(ext2fs_dirent_name_len(entry))
+        let name = withUnsafeBytes(of: &entry!.pointee.name) { String(decoding: $0.prefix(length), as: UTF8.self) }
+        if name != ".", name != ".." {
+          Unmanaged<Names>.fromOpaque(data!).takeUnretainedValue().names.append(name)
+        }
+        return 0
+      }, Unmanaged.passUnretained(names).toOpaque())
+    try device.check(result, "list \(path)")
+    return names.names.sorted()
+  }
+
+  package borrowing func setOwnerAndMode(_ path: String, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure) {
+    guard let number = try find(path) else { throw Failure(.guest, "\(path) is missing in the guest") }
+    var inode = try inode(number)
+    gs_inode_set_owner(&inode, uid, gid)
+    inode.i_mode = inode.i_mode & 0o170000 | mode
+    try device.check(ext2fs_write_inode(fs, number, &inode), "set the owner of \(path)")
+  }
+
+  /// Files that libext2fs would write past the guest's own protection: encrypted and verity files.
+  private borrowing func refuseProtected(_ number: InodeNumber, _ path: String) throws(Failure) {
+    if try inode(number).i_flags & UInt32(EXT4_ENCRYPT_FL | EXT4_VERITY_FL) != 0 {
+      throw Failure(.guest, "\(path) in the guest is encrypted or sealed and can't be edited")
+    }
+  }
+
+  borrowing func setContent(of number: InodeNumber, _ content: [UInt8], _ path: String) throws(Failure) {
+    var file: ext2_file_t?
+    try device.check(ext2fs_file_open(fs, number, EXT2_FILE_WRITE, &file), "open \(path)")
+    var result = ext2fs_file_set_size2(file, 0)
+    if result == 0, !content.isEmpty {
+      var written: UInt32 = 0
+      result = ext2fs_file_write(file, content, UInt32(content.count), &written)
+    }
+    let closed = ext2fs_file_close(file)
+    try device.check(result != 0 ? result : closed, "write \(path)")
+    var inode = try inode(number)
+    inode.i_mtime = UInt32(time(nil))
+    inode.i_ctime = inode.i_mtime
+    try device.check(ext2fs_write_inode(fs, number, &inode), "write \(path)")
+  }
+}

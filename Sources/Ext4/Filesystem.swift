@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CExt2FS
+package import Report
+
+/// An ext2, ext3 or ext4 filesystem, opened by libext2fs without being mounted.
+///
+/// What is changed reaches the disk with `commit()`; a filesystem that is dropped without it has had blocks written, but
+/// neither its superblock nor its group descriptors and bitmaps.
+package struct Filesystem: ~Copyable {
+  let fs: ext2_filsys
+  package let device: FilesystemDevice
+
+  init(owning fs: ext2_filsys, on device: FilesystemDevice) {
+    self.fs = fs
+    self.device = device
+  }
+
+  /// Opens the filesystem on `device`.
+  package init(opening device: FilesystemDevice, writable: Bool) throws(Failure) {
+    var opened: ext2_filsys?
+    let flags = EXT2_FLAG_64BITS | (writable ? EXT2_FLAG_RW : 0)
+    try device.check(
+      ext2fs_open2(device.managerName, nil, flags, 0, 0, gs_device_manager(), &opened), "open the filesystem")
+    guard let opened else { throw Failure(.guest, "cannot open the filesystem on \(device.name)") }
+    self.init(owning: opened, on: device)
+    // Backup superblocks and descriptors are to follow every change: a rescue by one of them must find this guest.
+    fs.pointee.flags &= ~EXT2_FLAG_MASTER_SB_ONLY
+  }
+
+  deinit {
+    ext2fs_free(fs)
+  }
+
+  /// Writes everything that was changed, the primary superblock last, and waits until it is on the disk.
+  package borrowing func commit() throws(Failure) {
+    try device.check(ext2fs_flush(fs), "write the filesystem")
+    let error = gs_device_commit(device.device)
+    if error != 0 { throw device.failure(errcode_t(error), "write the superblock") }
+  }
+
+  /// Reads the block and inode bitmaps, which every change and `usedExtents` need.
+  borrowing func needBitmaps() throws(Failure) {
+    if fs.pointee.block_map == nil || fs.pointee.inode_map == nil {
+      try device.check(ext2fs_read_bitmaps(fs), "read the bitmaps")
+    }
+  }
+}
+
+extension Filesystem {
+  package var blockSize: UInt64 { UInt64(fs.pointee.blocksize) }
+  package var blockCount: UInt64 { ext2fs_blocks_count(fs.pointee.super) }
+  package var freeBlockCount: UInt64 { ext2fs_free_blocks_count(fs.pointee.super) }
+  /// The whole filesystem in bytes.
+  package var size: UInt64 { blockCount * blockSize }
+  package var usedInodeCount: UInt32 {
+    fs.pointee.super.pointee.s_inodes_count - fs.pointee.super.pointee.s_free_inodes_count
+  }
+
+  /// The journal holds changes that are not in the filesystem yet: it was not unmounted, or is a snapshot.
+  package var needsRecovery: Bool { ext2fs_has_feature_journal_needs_recovery(fs.pointee.super) != 0 }
+
+  /// The kernel or a checker found errors, or it was not unmounted (without a journal).
+  package var isClean: Bool {
+    let state = Int32(fs.pointee.super.pointee.s_state)
+    return state & EXT2_VALID_FS != 0 && state & EXT2_ERROR_FS == 0
+  }
+
+  /// `ext2`, `ext3` or `ext4`, as blkid(8) tells them apart.
+  package var type: String {
+    let superblock = fs.pointee.super
+    if ext2fs_has_feature_extents(superblock) != 0 || ext2fs_has_feature_64bit(superblock) != 0
+      || ext2fs_has_feature_flex_bg(superblock) != 0 || ext2fs_has_feature_metadata_csum(superblock) != 0
+    {
+      return "ext4"
+    }
+    return ext2fs_has_feature_journal(superblock) != 0 ? "ext3" : "ext2"
+  }
+
+  package var uuid: FilesystemUUID {
+    FilesystemUUID(bytes: withUnsafeBytes(of: fs.pointee.super.pointee.s_uuid) { Array($0) })
+  }
+
+  package var label: String {
+    withUnsafeBytes(of: fs.pointee.super.pointee.s_volume_name) {
+      String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+    }
+  }
+}

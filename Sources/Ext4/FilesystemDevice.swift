@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CExt2FS
+internal import Glibc
+internal import Report
+
+/// The disk under a filesystem: a descriptor that the caller opened, checked and locked, and keeps open for as long as
+/// the filesystem lives.
+package final class FilesystemDevice {
+  let device: UnsafeMutablePointer<gs_device>
+  /// What it is in a message.
+  package let name: String
+
+  /// - Parameters:
+  ///   - descriptor: open for reading, and for writing where the filesystem is changed.
+  ///   - base: where on the disk the filesystem begins, in bytes.
+  ///   - superblock: the 1024 bytes of the primary superblock where the disk does not have it yet; it is written last,
+  ///     by `Filesystem.commit`, so that work which is cut short leaves nothing that mounts.
+  package init(descriptor: Int32, name: String, base: UInt64 = 0, deferring superblock: [UInt8]? = nil) {
+    self.name = name
+    device = .allocate(capacity: 1)
+    device.initialize(to: gs_device())
+    device.pointee.fd = descriptor
+    device.pointee.base = base
+    if let superblock {
+      device.pointee.deferred = true
+      withUnsafeMutableBytes(of: &device.pointee.superblock) { $0.copyBytes(from: superblock.prefix(1024)) }
+    }
+  }
+
+  deinit {
+    device.deinitialize(count: 1)
+    device.deallocate()
+  }
+
+  /// The name by which the I/O manager finds the device.
+  var managerName: [CChar] {
+    var name = [CChar](repeating: 0, count: 32)
+    gs_device_name(device, &name)
+    return name
+  }
+
+  /// Where the primary superblock is, in bytes from the beginning of the filesystem.
+  package static let superblockRange = 1024..<2048
+
+  /// Turns the result of a call of libext2fs into an error that says what could not be done.
+  func check(_ result: errcode_t, _ operation: @autoclosure () -> String) throws(Failure) {
+    guard result != 0 else { return }
+    throw failure(result, operation())
+  }
+
+  func failure(_ result: errcode_t, _ operation: String) -> Failure {
+    // Errors of the system are small numbers, those of the library have its base in the upper bits.
+    let system = device.pointee.error != 0 ? device.pointee.error : (result < 4096 ? Int32(result) : 0)
+    let words = system != 0 ? String(cString: strerror(system)) : String(cString: error_message(result))
+    let code: Failure.Code =
+      switch true {
+      case system == ENOSPC: .space
+      case system != 0: .io
+      case result == EXT2_ET_BLOCK_ALLOC_FAIL || result == EXT2_ET_INODE_ALLOC_FAIL: .space
+      default: .guest
+      }
+    let remedy =
+      code == .space && system == 0 ? "the guest's filesystem is full; make room in it or give it a larger disk" : nil
+    return Failure(code, "cannot \(operation) on \(name): \(words)", remedy: remedy)
+  }
+}

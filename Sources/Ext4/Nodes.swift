@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CExt2FS
+internal import Glibc
+package import Report
+
+/// Making inodes and naming them: what editing single files and filling a new filesystem share.
+extension Filesystem {
+  package static var root: InodeNumber { InodeNumber(EXT2_ROOT_INO) }
+
+  /// The directory that holds `path`, made with those above it where it is missing, and the last name.
+  borrowing func directory(above path: String) throws(Failure) -> (InodeNumber, String) {
+    var parts = path.split(separator: "/").map(String.init)
+    guard let name = parts.popLast() else { throw Failure(.guest, "there is no file name in \"\(path)\"") }
+    var directory = Self.root
+    var walked = ""
+    for part in parts {
+      walked += "/" + part
+      if let next = try find(walked) {
+        guard try kind(next) == .directory else { throw Failure(.guest, "\(walked) in the guest is not a directory") }
+        directory = next
+      } else {
+        // A link that leads nowhere: its place can't be taken without removing it.
+        try remove(walked)
+        directory = try makeDirectory(part, in: directory, mode: 0o755)
+      }
+    }
+    return (directory, name)
+  }
+
+  /// The same where nothing is made; nil where a directory is missing.
+  borrowing func existingDirectory(above path: String) throws(Failure) -> (InodeNumber, String)? {
+    var parts = path.split(separator: "/").map(String.init)
+    guard let name = parts.popLast() else { throw Failure(.guest, "there is no file name in \"\(path)\"") }
+    guard let directory = try find("/" + parts.joined(separator: "/")), try kind(directory) == .directory else {
+      return nil
+    }
+    return (directory, name)
+  }
+
+  /// A new inode without a name, owned by root.
+  package borrowing func makeInode(in parent: InodeNumber, mode: UInt16) throws(Failure) -> InodeNumber {
+    var number: ext2_ino_t = 0
+    try device.check(ext2fs_new_inode(fs, parent, Int32(mode), nil, &number), "find a free inode")
+    var inode = ext2_inode_large()
+    let now = UInt32(time(nil))
+    inode.i_mode = mode
+    inode.i_links_count = 1
+    (inode.i_atime, inode.i_ctime, inode.i_mtime) = (now, now, now)
+    inode.i_extra_isize = UInt16(MemoryLayout<ext2_inode_large>.size - Int(EXT2_GOOD_OLD_INODE_SIZE))
+    ext2fs_inode_alloc_stats2(fs, number, +1, mode & 0o170000 == 0o040000 ? 1 : 0)
+    try withUnsafeMutablePointer(to: &inode) { large throws(Failure) in
+      try large.withMemoryRebound(to: ext2_inode.self, capacity: 1) { inode throws(Failure) in
+        if mode & 0o170000 == 0o100000, ext2fs_has_feature_extents(fs.pointee.super) != 0 {
+          // Opening an empty inode gives it the header of an extent tree.
+          var handle: ext2_extent_handle_t?
+          try device.check(ext2fs_extent_open2(fs, number, inode, &handle), "begin the extents of inode \(number)")
+          ext2fs_extent_free(handle)
+        }
+        try device.check(ext2fs_write_new_inode(fs, number, inode), "write inode \(number)")
+      }
+    }
+    return number
+  }
+
+  /// Gives an inode a name; the directory gets another block where it is full. Does not count the link.
+  package borrowing func link(
+    _ number: InodeNumber, as name: String, in parent: InodeNumber, type: Int32
+  ) throws(Failure) {
+    var result = ext2fs_link(fs, parent, name, number, type)
+    if result == EXT2_ET_DIR_NO_SPACE {
+      try device.check(ext2fs_expand_dir(fs, parent), "enlarge the directory of \(name)")
+      result = ext2fs_link(fs, parent, name, number, type)
+    }
+    try device.check(result, "name \(name)")
+  }
+
+  package borrowing func makeDirectory(
+    _ name: String, in parent: InodeNumber, mode: UInt16
+  ) throws(Failure) -> InodeNumber {
+    var number: ext2_ino_t = 0
+    try device.check(ext2fs_new_inode(fs, parent, 0o040755, nil, &number), "find a free inode")
+    var result = ext2fs_mkdir(fs, parent, number, name)
+    if result == EXT2_ET_DIR_NO_SPACE {
+      try device.check(ext2fs_expand_dir(fs, parent), "enlarge the directory of \(name)")
+      result = ext2fs_mkdir(fs, parent, number, name)
+    }
+    try device.check(result, "make the directory \(name)")
+    var inode = try inode(number)
+    inode.i_mode = 0o040000 | mode & 0o7777
+    try device.check(ext2fs_write_inode(fs, number, &inode), "make the directory \(name)")
+    return number
+  }
+
+  package borrowing func makeLink(
+    to target: String, as name: String, in parent: InodeNumber
+  ) throws(Failure) -> InodeNumber {
+    var number: ext2_ino_t = 0
+    try device.check(ext2fs_new_inode(fs, parent, 0o120777, nil, &number), "find a free inode")
+    var result = ext2fs_symlink(fs, parent, number, name, target)
+    if result == EXT2_ET_DIR_NO_SPACE {
+      try device.check(ext2fs_expand_dir(fs, parent), "enlarge the directory of \(name)")
+      result = ext2fs_symlink(fs, parent, number, name, target)
+    }
+    try device.check(result, "make the link \(name)")
+    return number
+  }
+
+  package borrowing func makeSpecial(
+    _ kind: FileKind, major: UInt32, minor: UInt32, as name: String, in parent: InodeNumber
+  ) throws(Failure) -> InodeNumber {
+    let (mode, type): (UInt16, Int32) =
+      switch kind {
+      case .characterDevice: (0o020000, EXT2_FT_CHRDEV)
+      case .blockDevice: (0o060000, EXT2_FT_BLKDEV)
+      case .socket: (0o140000, EXT2_FT_SOCK)
+      default: (0o010000, EXT2_FT_FIFO)
+      }
+    let number = try makeInode(in: parent, mode: mode)
+    if kind == .characterDevice || kind == .blockDevice {
+      var inode = try inode(number)
+      gs_inode_set_device(&inode, major, minor)
+      try device.check(ext2fs_write_inode(fs, number, &inode), "make the device \(name)")
+    }
+    try link(number, as: name, in: parent, type: type)
+    return number
+  }
+}

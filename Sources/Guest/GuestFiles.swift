@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Report
+
+/// The files of a guest, wherever they are: in an ext4 filesystem that nobody mounts, or in memory.
+///
+/// Paths are absolute inside the guest, and every symbolic link on the way is resolved inside the guest: no link,
+/// absolute or with `..`, leads out of it. Nothing is written behind the back of whoever implements this.
+package protocol GuestFiles: AnyObject {
+  /// The contents of a file; nothing where it is missing. A file above the limit of the implementation is a failure.
+  func read(_ path: String) throws(Failure) -> [UInt8]?
+
+  /// Replaces the contents of a file, or makes it with `mode`, owned by root, and the folders above it.
+  /// Owner and mode of an existing file stay.
+  func write(_ path: String, _ bytes: [UInt8], mode: UInt16) throws(Failure)
+
+  /// Removes a file or a link (never what the link leads to); a missing one is fine.
+  func remove(_ path: String) throws(Failure)
+
+  /// The names in a folder, sorted, without `.` and `..`; none where the folder is missing.
+  func list(_ directory: String) throws(Failure) -> [String]
+
+  /// Makes a symbolic link, or replaces the file or link that is there; makes the folders above it.
+  func link(_ path: String, to target: String) throws(Failure)
+
+  /// What is at `path`, without following a link there; nothing where nothing is.
+  func kind(_ path: String) throws(Failure) -> GuestFileKind?
+
+  func setOwnerAndMode(_ path: String, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure)
+}
+
+package enum GuestFileKind: Sendable, Equatable {
+  case file
+  case directory
+  case link
+  case other
+}
+
+extension GuestFiles {
+  /// Puts a file of ours there: owned by root, with exactly this mode. A link in its place goes: what it led to is
+  /// somebody else's.
+  func place(_ path: String, _ text: String, mode: UInt16 = 0o644) throws(Failure) {
+    if try kind(path) == .link { try remove(path) }
+    try write(path, Array(text.utf8), mode: mode)
+    try setOwnerAndMode(path, uid: 0, gid: 0, mode: mode)
+  }
+
+  /// Whether systemd runs the guest: then a unit of ours is seen.
+  func hasSystemd() throws(Failure) -> Bool {
+    try kind("/lib/systemd/systemd") != nil
+  }
+}

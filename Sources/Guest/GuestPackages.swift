@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The Debian packages that a guest needs for what is configured in it here.
+package enum GuestPackages {
+  /// The packages of a release, by its code name, beside those that every system of it has (priority `required`).
+  ///
+  /// The kernel is none of them: it is configured.
+  package static func needed(suite: String) -> [String] {
+    [
+      // Boots, finds its devices, checks and grows its root filesystem.
+      "systemd-sysv", "udev", "dbus", "e2fsprogs",
+      // The network, its names, and what an administrator looks for first.
+      "iproute2", "iputils-ping", "netbase", "openssh-server",
+    ] + (resolverIsPartOfSystemd.contains(suite) ? [] : ["systemd-resolved"])
+  }
+
+  /// Releases before systemd-resolved was a package of its own.
+  private static let resolverIsPartOfSystemd: Set = ["stretch", "buster", "bullseye", "bionic", "focal", "jammy"]
+}

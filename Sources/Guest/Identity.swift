@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Report
+
+/// What makes a freshly installed system the guest of one name: applied once, by create.
+package struct Identity: Sendable {
+  package var name: GuestName
+  package var rootUUID: String
+  /// `ext4`, `ext3` or `ext2`.
+  package var rootType: String
+  package var swapUUID: String?
+  package var network: Network
+  package var accounts: Accounts
+  package var locale: Locale
+  /// What the caller knows of the installation; the rest of the file is filled in from the identity.
+  package var release: ReleaseFile
+
+  package init(
+    name: GuestName, rootUUID: String, rootType: String = "ext4", swapUUID: String?, network: Network = Network(),
+    accounts: Accounts = Accounts(), locale: Locale = Locale(), release: ReleaseFile
+  ) {
+    self.name = name
+    self.rootUUID = rootUUID
+    self.rootType = rootType
+    self.swapUUID = swapUUID
+    self.network = network
+    self.accounts = accounts
+    self.locale = locale
+    self.release = release
+  }
+
+  package func apply(to guest: some GuestFiles) throws(Failure) {
+    // What the guest may lack is asked for first.
+    try network.apply(to: guest)
+    try locale.apply(to: guest)
+    try accounts.apply(to: guest)
+    try guest.place(Hosts.path, Hosts.render(name, address: network.fixedAddress))
+    try guest.place(Mailname.path, Mailname.render(name))
+    try guest.place(Fstab.path, Fstab.render(root: rootUUID, type: rootType, swap: swapUUID))
+    try Console.apply(to: guest)
+    try FirstBoot.resetMachineID(of: guest)
+    try FirstBoot.resetSSHHostKeys(of: guest)
+    try guest.place(Hostname.path, Hostname.render(name))
+    try guest.place(ReleaseFile.path, completeRelease().render())
+  }
+
+  private func completeRelease() -> ReleaseFile {
+    var release = release
+    release.instance = name.full
+    release.rootUUID = rootUUID
+    release.swapUUID = swapUUID
+    release.address = network.signature
+    release.nameFiles = [Hostname.path, Hosts.path, Mailname.path]
+    return release
+  }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Report
+
+/// Gives a guest another name: in its own files and in those that the provider wrote, nowhere else.
+///
+/// It stays the same machine: machine-id and ssh host keys do not change.
+package struct Renaming: Sendable {
+  package var old: GuestName
+  package var new: GuestName
+  /// The network of the new name, where that is static; else the guest keeps its own.
+  package var network: Network?
+
+  package enum Outcome: Sendable, Equatable {
+    case renamed
+    /// The guest had the new name before; nothing was changed.
+    case alreadyNamed
+  }
+
+  package init(from old: GuestName, to new: GuestName, network: Network? = nil) {
+    self.old = old
+    self.new = new
+    self.network = network
+  }
+
+  /// - Throws: a failure of the guest when it has neither of the names; nothing is changed then.
+  @discardableResult
+  package func apply(to guest: some GuestFiles) throws(Failure) -> Outcome {
+    guard let hostname = try Hostname.read(from: guest) else {
+      throw Failure(
+        .guest, "the guest names itself nowhere: its /etc/hostname is missing or empty, expected \(old.full)",
+        remedy: "write \(old.short) into the guest's /etc/hostname")
+    }
+    guard old.matches(hostname) || new.matches(hostname) else {
+      throw Failure(
+        .guest, "the guest calls itself \(Words.printable(hostname)), neither \(old.full) nor \(new.full)",
+        remedy: "rename with the name that the guest has, or correct the guest's /etc/hostname")
+    }
+    // Where both names have the same first label, the short form does not tell one from the other: the files do.
+    let isNew = new.matches(hostname) && !(old.matches(hostname) && old.full != new.full)
+    if isNew { return .alreadyNamed }
+    let release = try ReleaseFile.read(from: guest)
+    let change = try NameChange(from: old, to: new, network: network, release: release, in: guest)
+    if change.isEmpty { return .alreadyNamed }
+    try change.apply(to: guest)
+    return .renamed
+  }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Digest
+internal import Ext4
+internal import LinuxIO
+internal import Report
+
+/// A part of an image's used bytes with its digest, so that a copy can be checked as it is made, before the target can
+/// be mounted, and in several threads.
+package struct ImagePiece: Equatable, Sendable {
+  /// The largest piece in bytes.
+  package static let limit = 1 << 20
+
+  /// In the image, in bytes.
+  package let offset: UInt64
+  /// At most `limit`.
+  package let length: Int
+  /// The 32 bytes of its SHA-256.
+  package let digest: [UInt8]
+
+  /// Whether `bytes` are what the piece was when the image was made.
+  package func matches(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    var sum = SHA256()
+    sum.update(bytes)
+    return bytes.count == length && sum.digest() == digest
+  }
+
+  /// Cuts the used extents into pieces and computes their digests.
+  static func digest(
+    _ extents: [ByteRange], of image: borrowing Descriptor, progress: StepProgress
+  ) throws(Failure) -> [ImagePiece] {
+    progress.expect(extents.reduce(0) { $0 + $1.length })
+    var pieces: [ImagePiece] = []
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: limit, alignment: 4096)
+    defer { buffer.deallocate() }
+    for extent in extents {
+      var offset = extent.offset
+      while offset < extent.end {
+        let length = Int(min(UInt64(limit), extent.end - offset))
+        let bytes = try read(image, offset, length, into: buffer)
+        var sum = SHA256()
+        sum.update(bytes)
+        pieces.append(ImagePiece(offset: offset, length: length, digest: sum.digest()))
+        offset += UInt64(length)
+        progress.advance(by: UInt64(length))
+      }
+    }
+    return pieces
+  }
+
+  /// Reads every piece of `image` and compares it.
+  ///
+  /// - Throws: `.io` with the place of the first piece that differs.
+  static func verify(
+    _ pieces: [ImagePiece], of image: borrowing Descriptor, progress: StepProgress
+  ) throws(Failure) {
+    progress.expect(pieces.reduce(0) { $0 + UInt64($1.length) })
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: limit, alignment: 4096)
+    defer { buffer.deallocate() }
+    for piece in pieces {
+      guard piece.matches(try read(image, piece.offset, piece.length, into: buffer)) else {
+        throw Failure(.io, "\(image.name) differs from its digest in the \(piece.length) bytes at \(piece.offset)")
+      }
+      progress.advance(by: UInt64(piece.length))
+    }
+  }
+
+  private static func read(
+    _ image: borrowing Descriptor, _ offset: UInt64, _ length: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(Failure) -> UnsafeRawBufferPointer {
+    let room = UnsafeMutableRawBufferPointer(rebasing: buffer[..<length])
+    let count = try image.readFull(into: room, at: offset)
+    guard count == length else { throw Failure(.io, "\(image.name) ends in the \(length) bytes at \(offset)") }
+    return UnsafeRawBufferPointer(room)
+  }
+
+  /// One record of the table: offset and length, each in 8 bytes with the lowest first, then the digest.
+  private static let recordSize = 48
+
+  static func encode(_ pieces: [ImagePiece]) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(pieces.count * recordSize)
+    for piece in pieces {
+      for number in [piece.offset, UInt64(piece.length)] {
+        for shift in stride(from: UInt64(0), to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: number >> shift)) }
+      }
+      bytes += piece.digest
+    }
+    return bytes
+  }
+
+  /// Nil when the table is not whole, or a piece is not behind the one before it.
+  static func decode(_ table: [UInt8]) -> [ImagePiece]? {
+    guard table.count.isMultiple(of: recordSize) else { return nil }
+    var pieces: [ImagePiece] = []
+    var end: UInt64 = 0
+    for start in stride(from: 0, to: table.count, by: recordSize) {
+      func number(_ at: Int) -> UInt64 {
+        table[(start + at)..<(start + at + 8)].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+      }
+      let (offset, length) = (number(0), number(8))
+      guard offset >= end, (1...UInt64(limit)).contains(length), offset < UInt64(Int64.max) - length else { return nil }
+      end = offset + length
+      pieces.append(
+        ImagePiece(offset: offset, length: Int(length), digest: Array(table[(start + 16)..<(start + recordSize)])))
+    }
+    return pieces
+  }
+}

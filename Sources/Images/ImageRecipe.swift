@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Digest
+package import Ext4
+internal import Guest
+package import Report
+
+/// All that an image is made from. Two recipes that differ in anything make different images, under different keys.
+package struct ImageRecipe: Equatable, Sendable {
+  /// To be raised when what is made from the same recipe changes: how the filesystem is laid out, what is installed or
+  /// removed besides the packages, or how the cache keeps it.
+  package static let format = 1
+
+  package let suite: String
+  package let architecture: String
+  package let sources: AptSources
+  /// Everything that is asked for by name, sorted; what these depend on comes with them.
+  package let packages: [String]
+  package let filesystem: FilesystemOptions
+
+  /// Resolves what the request leaves to this machine.
+  ///
+  /// - Parameter root: the folder that stands for `/` when apt's sources are read.
+  /// - Throws: `.invalid` when this machine has no source for the release, or a name is none.
+  package init(_ request: ImageRequest, root: String = "") throws(Failure) {
+    let (suite, sources) = try AptSources.resolve(
+      suite: request.suite, mirror: request.mirror, components: request.components, root: root)
+    // What becomes an argument of mmdebstrap and of apt must not be taken for an option or a list.
+    let kernel = request.kernel.map { [$0] } ?? []
+    let names = [("suite", suite)] + kernel.map { ("kernel", $0) } + request.packages.map { ("package", $0) }
+    for (what, name) in names {
+      guard Self.isName(name) else {
+        throw Failure(
+          .invalid, "\"\(name)\" is no name of a \(what)",
+          remedy: "a name has letters, digits and + - . : only and begins with a letter or a digit")
+      }
+    }
+    self.suite = suite
+    self.sources = sources
+    architecture = Release.architecture
+    let base = Bootstrap.basePackages + GuestPackages.needed(suite: suite)
+    packages = Set(base + kernel + request.packages).sorted()
+    filesystem = request.filesystem
+  }
+
+  /// The SHA-256 of the recipe's text: 64 hexadecimal digits, the name of the image in the cache.
+  package var key: String { SHA256.hex(of: Array(text.utf8)) }
+
+  /// What the key is the digest of: a line for each thing. Credentials are left out: who may fetch a package does not
+  /// change it.
+  var text: String {
+    """
+    format \(Self.format)
+    suite \(suite)
+    architecture \(architecture)
+    packages \(packages.joined(separator: " "))
+    filesystem \(filesystem.kind.rawValue)
+    block-size \(filesystem.blockSize)
+    inode-ratio \(filesystem.inodeRatio)
+    reserved-percent \(filesystem.reservedPercent)
+    label \(filesystem.label)
+    sources
+    \(sources.withoutCredentials.text)
+    """
+  }
+
+  private static func isName(_ name: String) -> Bool {
+    guard let first = name.utf8.first, isAlphanumeric(first), name.utf8.count <= 255 else { return false }
+    return name.utf8.allSatisfy { isAlphanumeric($0) || "+-.:".utf8.contains($0) }
+  }
+}

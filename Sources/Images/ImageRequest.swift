@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Ext4
+
+/// Which image is wanted, in the words of the configuration.
+package struct ImageRequest: Equatable, Sendable {
+  /// The codename of a release; nil is this machine's own.
+  package var suite: String?
+  /// A URI; nil is what apt on this machine uses.
+  package var mirror: String?
+  /// Parts of the archive such as `main`; nil is what apt on this machine uses.
+  package var components: [String]?
+  /// Packages besides `Bootstrap.basePackages` and the kernel.
+  package var packages: [String]
+  /// nil: the guest has none.
+  package var kernel: String?
+  package var filesystem: FilesystemOptions
+
+  package init(
+    suite: String? = nil, mirror: String? = nil, components: [String]? = nil, packages: [String] = [],
+    kernel: String? = Bootstrap.defaultKernel, filesystem: FilesystemOptions = FilesystemOptions()
+  ) {
+    self.suite = suite
+    self.mirror = mirror
+    self.components = components
+    self.packages = packages
+    self.kernel = kernel
+    self.filesystem = filesystem
+  }
+}

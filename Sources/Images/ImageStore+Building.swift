@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Digest
+internal import Ext4
+internal import Glibc
+internal import LinuxIO
+package import Report
+
+extension ImageStore {
+  /// After a build failed, an image that is too old is used for so many seconds before it is tried again.
+  private static let patience = 3600
+
+  /// The image of a recipe: from the cache, or built now. Of all processes that want the same, one builds it.
+  ///
+  /// An image that is too old is built anew; where that fails it is used all the same, with a note.
+  ///
+  /// - Parameter refresh: builds it anew whatever there is.
+  package func obtain(
+    _ recipe: ImageRecipe, steps: Steps, maker: ImageMaker = .standard, refresh: Bool = false
+  ) throws -> ImageEntry {
+    let key = recipe.key
+    if !refresh, let entry = try usable(key, steps: steps) { return entry }
+    let lock: FileLock
+    if let free = try FileLock.attempt(lockPath(key)) {
+      lock = free
+      // Somebody may have built it between the two calls.
+      if !refresh, let entry = try usable(key, steps: steps) { return entry }
+    } else {
+      lock = try waitForBuilder(key, steps: steps)
+      // Whoever was waited for has made it, or has tried and could not: to try again at once would be no better.
+      if case .image(let entry) = try find(key) { return entry }
+      if let failure = recordedFailure(key) { throw failure }
+    }
+    do {
+      try lock.note("\(getpid())\n")
+      try build(recipe, steps: steps, maker: maker)
+      try lock.note("")
+    } catch {
+      let failure = Failure(wrapping: error)
+      try? lock.note(Self.record(failure))
+      guard !refresh, case .image(let old) = try find(key) else { throw failure }
+      steps.note(
+        "the image could not be refreshed, so that of \(old.manifest.created.text) is used: \(failure.message)")
+      return old
+    }
+    guard case .image(let entry) = try find(key) else {
+      throw Failure.broken(key, "it was changed as soon as it was built")
+    }
+    // To be over the size until the next build is better than to fail after all is done.
+    _ = try? prune(byAge: false, keeping: key, dryRun: false)
+    return entry
+  }
+
+  /// The image that need not be built; nil when it must be.
+  private func usable(_ key: String, steps: Steps) throws(Failure) -> ImageEntry? {
+    switch try find(key) {
+    case .nothing: return nil
+    case .broken(let reason):
+      steps.note("the image \(key.prefix(12)) is broken and will be built anew: \(reason)")
+      return nil
+    case .image(let entry):
+      if !isFresh(entry.manifest) {
+        guard hasFailedLately(key) else { return nil }
+        steps.note("the image is \(ageDays(entry.manifest)) days old, and could not be refreshed lately")
+      }
+      entry.markUsed()
+      return entry
+    }
+  }
+
+  private func waitForBuilder(_ key: String, steps: Steps) throws -> FileLock {
+    let holder = FileLock.noted(in: lockPath(key)).split(separator: "\n").first.map { " \($0)" } ?? ""
+    var lock: FileLock?
+    try steps.step("waiting for process\(holder), which builds the image \(key.prefix(12))") { _ in
+      lock = try FileLock.wait(lockPath(key))
+    }
+    guard let lock else { return try FileLock.wait(lockPath(key)) }
+    return lock
+  }
+
+  private func build(_ recipe: ImageRecipe, steps: Steps, maker: ImageMaker) throws {
+    try Scratch.sweep(scratchPath)
+    try requireRoom(maker.neededRoom)
+    let start = now()
+    let scratch = try Scratch.make(in: scratchPath, mode: recipe.sources.hasCredentials ? 0o700 : 0o755)
+    do {
+      try make(recipe, in: scratch, since: start, steps: steps, maker: maker)
+    } catch {
+      scratch.remove()
+      throw error
+    }
+    scratch.remove()
+  }
+
+  private func make(
+    _ recipe: ImageRecipe, in scratch: borrowing Scratch, since start: Timestamp, steps: Steps, maker: ImageMaker
+  ) throws {
+    let tar = "\(scratch.path)/root.tar"
+    try scratch.folder.make("image")
+    let folder = try Folder("image", in: scratch.folder)
+    let image = "\(folder.path)/\(ImageEntry.imageFile)"
+    let scratchPath = scratch.path
+    try steps.step("bootstrapping \(recipe.suite) for \(recipe.architecture)") { progress in
+      try maker.bootstrap(recipe, tar, scratchPath, progress)
+    }
+    let populated = try steps.step("making the \(recipe.filesystem.kind.rawValue) image") { progress in
+      try maker.populate(recipe, image, tar, progress)
+    }
+    try scratch.folder.remove("root.tar")
+    let pieces = try digest(populated, in: folder, steps: steps)
+    let table = ImagePiece.encode(pieces)
+    try folder.write(table, to: ImageEntry.piecesFile)
+    let manifest = ImageManifest(
+      recipe: recipe, created: start, buildSeconds: now().seconds - start.seconds, populated: populated,
+      usedBytes: pieces.reduce(0) { $0 + UInt64($1.length) }, digest: SHA256.hex(of: table))
+    try folder.write(Array((manifest.json.serialized() + "\n").utf8), to: ImageEntry.manifestFile)
+    try folder.flush()
+    try publish(recipe.key, from: scratch)
+  }
+
+  private func digest(
+    _ populated: PopulatedImage, in folder: borrowing Folder, steps: Steps
+  ) throws -> [ImagePiece] {
+    let path = folder.path
+    return try steps.step("computing the digests of the image") { progress in
+      let file = try Folder(path).open(ImageEntry.imageFile, O_RDONLY)
+      let pieces = try ImagePiece.digest(populated.usedExtents, of: file, progress: progress)
+      // Whatever the umask: it holds no secrets, and a user of this cache who is not its owner may copy it.
+      guard fchmod(file.raw, 0o644) == 0 else { throw Failure.system("set the mode of", file.name) }
+      try file.flush()
+      return pieces
+    }
+  }
+
+  /// Puts the finished image in its place, in one step where none is there.
+  private func publish(_ key: String, from scratch: borrowing Scratch) throws(Failure) {
+    let images = try Folder(imagesPath)
+    if try images.has(key) {
+      // Those who still copy from the old one come to their end first. New ones wait for us, or for the build's lock.
+      if let old = try? Folder(key, in: images) {
+        _ = try old.descriptor.lock(.exclusive, waits: true)
+        try images.move(key, to: scratch.folder, as: "old")
+      } else {
+        try images.remove(key)
+      }
+    }
+    try scratch.folder.move("image", to: images, as: key)
+    try images.flush()
+  }
+
+  private func requireRoom(_ needed: UInt64) throws(Failure) {
+    var status = statvfs()
+    guard statvfs(folder, &status) == 0 else { throw .system("examine", folder) }
+    let free = UInt64(status.f_bavail) * UInt64(status.f_frsize)
+    guard free >= needed else {
+      throw Failure(
+        .space, "the cache \(folder) has \(mebibytes(free)) free, and to build an image takes \(mebibytes(needed))",
+        remedy: "make room, run guestsmith image prune, or name another folder with cache in the configuration")
+    }
+  }
+
+  // MARK: What the lock file says after a build that failed: "failed", the code, the remedy in a line, the message.
+
+  private static func record(_ failure: Failure) -> String {
+    let remedy = failure.remedy?.split(separator: "\n").joined(separator: " ") ?? ""
+    return "failed\n\(failure.code.rawValue)\n\(remedy)\n\(failure.message)"
+  }
+
+  /// Why the build that just ended failed; nil when it did not, or was killed.
+  private func recordedFailure(_ key: String) -> Failure? {
+    let text = FileLock.noted(in: lockPath(key))
+    let parts = text.split(separator: "\n", maxSplits: 3, omittingEmptySubsequences: false)
+    guard parts.count == 4, parts[0] == "failed", let code = Int32(parts[1]).flatMap(Failure.Code.init(rawValue:))
+    else { return nil }
+    return Failure(code, String(parts[3]), remedy: parts[2].isEmpty ? nil : String(parts[2]))
+  }
+
+  private func hasFailedLately(_ key: String) -> Bool {
+    var status = stat()
+    guard recordedFailure(key) != nil, lstat(lockPath(key), &status) == 0 else { return false }
+    return now().seconds - status.st_mtim.tv_sec < Self.patience
+  }
+}
+
+func mebibytes(_ bytes: UInt64) -> String { "\(bytes >> 20) MiB" }

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import LinuxIO
+package import Report
+
+/// What this machine runs, which is what its guests get unless the configuration says otherwise.
+package struct Release: Equatable, Sendable {
+  /// Such as `bookworm`.
+  package var codename: String
+  /// As the person knows it, such as `Debian GNU/Linux 12 (bookworm)`.
+  package var title: String
+
+  package init(codename: String, title: String) {
+    self.codename = codename
+    self.title = title
+  }
+
+  /// Reads os-release(5).
+  ///
+  /// - Parameter root: the folder that stands for `/`.
+  package static func ofThisMachine(root: String = "") throws(Failure) -> Release {
+    for name in ["etc", "usr/lib"] {
+      let folder = "\(root)/\(name)"
+      // A symbolic link is common here: opened by its path, as every other program does.
+      guard let text = try? Descriptor("\(folder)/os-release", O_RDONLY).text(limit: 65536) else { continue }
+      return try parse(text, file: "\(folder)/os-release")
+    }
+    throw Failure(
+      .invalid, "\(root)/etc/os-release cannot be read, so the release of this machine is not known",
+      remedy: "name the release with suite and mirror in the configuration")
+  }
+
+  static func parse(_ text: String, file: String) throws(Failure) -> Release {
+    var values: [Substring: String] = [:]
+    for line in text.split(separator: "\n") {
+      guard line.first != "#", let equals = line.firstIndex(of: "=") else { continue }
+      values[line[..<equals]] = line[line.index(after: equals)...].filter { $0 != "\"" && $0 != "'" }
+    }
+    guard let codename = values["VERSION_CODENAME"], !codename.isEmpty else {
+      throw Failure(
+        .invalid, "\(file) has no VERSION_CODENAME", remedy: "name the release with suite in the configuration")
+    }
+    return Release(codename: codename, title: values["PRETTY_NAME"] ?? codename)
+  }
+
+  /// Debian's name for the processor that this program was built for.
+  package static var architecture: String {
+    #if arch(x86_64)
+      "amd64"
+    #elseif arch(arm64)
+      "arm64"
+    #elseif arch(powerpc64le)
+      "ppc64el"
+    #elseif arch(s390x)
+      "s390x"
+    #elseif arch(riscv64)
+      "riscv64"
+    #elseif arch(arm)
+      "armhf"
+    #else
+      "i386"
+    #endif
+  }
+}
+
+extension Descriptor {
+  /// The whole of a file of text, up to `limit` bytes of it.
+  func text(limit: Int) throws(Failure) -> String {
+    var bytes = [UInt8](repeating: 0, count: limit)
+    do {
+      let count = try bytes.withUnsafeMutableBytes { try readFull(into: $0) }
+      return String(decoding: bytes[..<count], as: UTF8.self)
+    } catch {
+      throw Failure(wrapping: error)
+    }
+  }
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CArchive
+internal import Ext4
+internal import Glibc
+internal import Report
+
+/// One entry of an archive: what it is, not what it holds.
+struct TarEntry {
+  /// Without `./` or `/` before it and without empty parts; empty for the root itself.
+  var path: String
+  var kind: FileKind
+  /// The path of an earlier entry that this one is another name of.
+  var hardLink: String?
+  /// Where a symbolic link leads.
+  var target: String
+  var uid: UInt32
+  var gid: UInt32
+  var permissions: UInt16
+  var seconds: Int64
+  var nanoseconds: UInt32
+  var size: UInt64
+  var major: UInt32
+  var minor: UInt32
+  var attributes: [(name: String, value: [UInt8])]
+  var lists: [AccessControlList]
+}
+
+/// A tar archive, compressed or not, read from its beginning by libarchive.
+struct TarArchive: ~Copyable {
+  private let archive: OpaquePointer
+  private let name: String
+
+  init(_ path: String) throws(Failure) {
+    gs_archive_use_utf8()
+    guard let archive = archive_read_new() else { throw Failure(.io, "cannot begin to read \(path): no memory") }
+    archive_read_support_format_tar(archive)
+    archive_read_support_filter_all(archive)
+    guard archive_read_open_filename(archive, path, 1 << 20) >= ARCHIVE_WARN else {
+      let failure = Self.failure(archive, path)
+      archive_read_free(archive)
+      throw failure
+    }
+    self.archive = archive
+    name = path
+  }
+
+  deinit {
+    archive_read_free(archive)
+  }
+
+  /// The next entry; nil at the end.
+  borrowing func next() throws(Failure) -> TarEntry? {
+    var entry: OpaquePointer?
+    let result = archive_read_next_header(archive, &entry)
+    if result == ARCHIVE_EOF { return nil }
+    try check(result)
+    guard let entry else { throw Self.failure(archive, name) }
+    guard let rawPath = archive_entry_pathname(entry) else {
+      throw Failure(.guest, "an entry of \(name) has a name that can't be read")
+    }
+    let hardLink = archive_entry_hardlink(entry).map { String(cString: $0) }
+    let lists = accessControlLists(of: entry)
+    var permissions = UInt16(archive_entry_perm(entry) & 0o7777)
+    // libarchive has put the owning group's own entry there.
+    if let group = lists.first(where: { $0.attribute == "system.posix_acl_access" })?.groupPermissions {
+      permissions = permissions & ~0o070 | group << 3
+    }
+    return TarEntry(
+      path: try normal(String(cString: rawPath)),
+      kind: kind(of: entry),
+      hardLink: try hardLink.map { path throws(Failure) in try normal(path) },
+      target: archive_entry_symlink(entry).map { String(cString: $0) } ?? "",
+      uid: UInt32(truncatingIfNeeded: archive_entry_uid(entry)),
+      gid: UInt32(truncatingIfNeeded: archive_entry_gid(entry)),
+      permissions: permissions,
+      seconds: Int64(archive_entry_mtime(entry)),
+      nanoseconds: UInt32(archive_entry_mtime_nsec(entry)),
+      size: hardLink == nil ? UInt64(max(0, archive_entry_size(entry))) : 0,
+      major: UInt32(truncatingIfNeeded: archive_entry_rdevmajor(entry)),
+      minor: UInt32(truncatingIfNeeded: archive_entry_rdevminor(entry)),
+      attributes: attributes(of: entry),
+      lists: lists)
+  }
+
+  /// The content of the entry that `next` gave last, block by block; what lies between the blocks is a hole.
+  borrowing func eachBlock(
+    _ body: (UnsafeRawBufferPointer, UInt64) throws(Failure) -> Void
+  ) throws(Failure) {
+    while true {
+      var block: UnsafeRawPointer?
+      var size = 0
+      var offset: Int64 = 0
+      let result = archive_read_data_block(archive, &block, &size, &offset)
+      if result == ARCHIVE_EOF { return }
+      try check(result)
+      try body(UnsafeRawBufferPointer(start: block, count: size), UInt64(offset))
+    }
+  }
+
+  private func kind(of entry: OpaquePointer) -> FileKind {
+    switch archive_entry_filetype(entry) {
+    case 0o040000: .directory
+    case 0o120000: .symbolicLink
+    case 0o020000: .characterDevice
+    case 0o060000: .blockDevice
+    case 0o010000: .pipe
+    case 0o140000: .socket
+    default: .file
+    }
+  }
+
+  private func attributes(of entry: OpaquePointer) -> [(name: String, value: [UInt8])] {
+    var attributes: [(name: String, value: [UInt8])] = []
+    archive_entry_xattr_reset(entry)
+    var attribute: UnsafePointer<CChar>?
+    var value: UnsafeRawPointer?
+    var size = 0
+    while archive_entry_xattr_next(entry, &attribute, &value, &size) == ARCHIVE_OK {
+      guard let attribute else { continue }
+      attributes.append((String(cString: attribute), Array(UnsafeRawBufferPointer(start: value, count: size))))
+    }
+    return attributes
+  }
+
+  private func accessControlLists(of entry: OpaquePointer) -> [AccessControlList] {
+    [
+      (ARCHIVE_ENTRY_ACL_TYPE_ACCESS, "system.posix_acl_access"),
+      (ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, "system.posix_acl_default"),
+    ].compactMap { wanted, attribute in
+      guard archive_entry_acl_reset(entry, wanted) > 0 else { return nil }
+      var entries: [AccessControlList.Entry] = []
+      var (type, permissions, tag, id): (Int32, Int32, Int32, Int32) = (0, 0, 0, 0)
+      var name: UnsafePointer<CChar>?
+      while archive_entry_acl_next(entry, wanted, &type, &permissions, &tag, &id, &name) == ARCHIVE_OK {
+        guard let known = Self.tag(tag) else { continue }
+        entries.append(
+          AccessControlList.Entry(
+            tag: known, permissions: UInt16(permissions & 7), id: id >= 0 ? UInt32(id) : nil,
+            name: name.map { String(cString: $0) } ?? ""))
+      }
+      // Three entries for access say no more than the mode.
+      guard wanted == ARCHIVE_ENTRY_ACL_TYPE_DEFAULT || entries.count > 3 else { return nil }
+      return AccessControlList(attribute: attribute, entries: entries)
+    }
+  }
+
+  private static func tag(_ tag: Int32) -> AccessControlList.Entry.Tag? {
+    switch tag {
+    case ARCHIVE_ENTRY_ACL_USER_OBJ: .userObject
+    case ARCHIVE_ENTRY_ACL_USER: .user
+    case ARCHIVE_ENTRY_ACL_GROUP_OBJ: .groupObject
+    case ARCHIVE_ENTRY_ACL_GROUP: .group
+    case ARCHIVE_ENTRY_ACL_MASK: .mask
+    case ARCHIVE_ENTRY_ACL_OTHER: .other
+    default: nil
+    }
+  }
+
+  private func normal(_ path: String) throws(Failure) -> String {
+    let parts = path.split(separator: "/").filter { $0 != "." }
+    guard !parts.contains("..") else { throw Failure(.guest, "the entry \"\(path)\" of \(name) leads out of the guest") }
+    return parts.joined(separator: "/")
+  }
+
+  private func check(_ result: Int32) throws(Failure) {
+    if result < ARCHIVE_WARN { throw Self.failure(archive, name) }
+  }
+
+  private static func failure(_ archive: OpaquePointer, _ name: String) -> Failure {
+    let words = archive_error_string(archive).map { String(cString: $0) } ?? "unknown error"
+    return Failure(.guest, "cannot read the archive \(name): \(words)")
+  }
+}

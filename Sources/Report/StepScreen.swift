@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+import Synchronization
+
+/// Where the lines of the steps go: a log, or a terminal whose last line is redrawn.
+final class StepScreen: Sendable {
+  /// The width of the terminal; nothing for a log.
+  private let columns: Int?
+  private let write: @Sendable (String) -> Void
+  let now: @Sendable () -> ContinuousClock.Instant
+  /// Whether an unfinished line stands at the end of the terminal.
+  private let isDrawn = Mutex(false)
+
+  init(
+    columns: Int?, write: @escaping @Sendable (String) -> Void,
+    now: @escaping @Sendable () -> ContinuousClock.Instant
+  ) {
+    self.columns = columns
+    self.write = write
+    self.now = now
+  }
+
+  /// How often a running step is shown: as the eye wants it, and seldom in a log.
+  var interval: Duration { columns == nil ? .seconds(10) : .milliseconds(100) }
+
+  func begin(_ title: String) {
+    guard let columns else { return }
+    draw(StepLine.begun(title, columns: columns))
+  }
+
+  func show(_ title: String, _ measure: StepMeasure, after time: Duration) {
+    if let columns {
+      draw(StepLine.running(title, measure, after: time, columns: columns))
+    } else {
+      show(line: StepLine.stillRunning(title, measure, after: time))
+    }
+  }
+
+  func end(_ title: String, _ words: String?, after time: Duration) {
+    show(line: StepLine.ended(title, words, after: time))
+  }
+
+  /// A whole line, above whatever is being redrawn.
+  func show(line: String) {
+    isDrawn.withLock { isDrawn in
+      write((isDrawn ? "\r\u{1B}[K" : "") + line + "\n")
+      isDrawn = false
+    }
+  }
+
+  private func draw(_ line: String) {
+    isDrawn.withLock { isDrawn in
+      write("\r\u{1B}[K" + line)
+      isDrawn = true
+    }
+  }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+import Testing
+
+@testable import Guest
+
+private func restored(_ text: String, oldSwap: String? = nil, swap: String? = "NEW-SWAP") -> String {
+  let change = Fstab.Restored(oldRoot: "OLD-ROOT", root: "NEW-ROOT", oldSwap: oldSwap, swap: swap)
+  return String(decoding: Fstab.restoring(Array(text.utf8), change), as: UTF8.self)
+}
+
+@Suite("fstab")
+struct FstabTests {
+  @Test("a fresh one has root and swap by UUID")
+  func golden() {
+    #expect(
+      Fstab.render(root: "R", type: "ext4", swap: "S") == """
+        # <file system>\t<mount point>\t<type>\t<options>\t<dump>\t<pass>
+        UUID=R\t/\text4\terrors=remount-ro,x-systemd.growfs\t0\t1
+        UUID=S\tnone\tswap\tsw,nofail\t0\t0
+
+        """)
+    #expect(Fstab.render(root: "R", type: "ext2", swap: nil).hasSuffix("UUID=R\t/\text2\terrors=remount-ro\t0\t1\n"))
+  }
+
+  @Test("a restored guest has its new UUIDs, and its other lines as they were")
+  func restoring() {
+    let text = """
+      # UUID=OLD-ROOT / ext4
+      UUID=old-root  /  ext4\tdefaults 0 1
+      /dev/disk/by-uuid/OLD-ROOT /again ext4 bind 0 0
+      UUID="OLD-SWAP" none swap sw 0 0
+      LABEL=data /srv ext4 defaults 0 2
+      UUID=DATA /data xfs noauto 0 0
+      /dev/sdc none swap sw 0 0
+      proc /proc
+      """
+    #expect(
+      restored(text) == """
+        # UUID=OLD-ROOT / ext4
+        UUID=NEW-ROOT  /  ext4\tdefaults 0 1
+        /dev/disk/by-uuid/NEW-ROOT /again ext4 bind 0 0
+        UUID="NEW-SWAP" none swap sw 0 0
+        LABEL=data /srv ext4 defaults 0 2
+        UUID=DATA /data xfs noauto 0 0
+        /dev/sdc none swap sw 0 0
+        proc /proc
+        """)
+  }
+
+  @Test("of several swaps the known one changes, else the first by UUID")
+  func swaps() {
+    let text = "UUID=A none swap sw 0 0\nUUID=B none swap sw 0 0\n"
+    #expect(restored(text, oldSwap: "b") == "UUID=A none swap sw 0 0\nUUID=NEW-SWAP none swap sw 0 0\n")
+    #expect(restored(text, oldSwap: "gone") == "UUID=NEW-SWAP none swap sw 0 0\nUUID=B none swap sw 0 0\n")
+    #expect(restored(text, swap: nil) == text)
+  }
+
+  @Test("a swap is added where there is none, on a line of its own")
+  func addedSwap() {
+    let added = "UUID=NEW-SWAP\tnone\tswap\tsw,nofail\t0\t0\n"
+    #expect(restored("LABEL=r / ext4 x 0 1") == "LABEL=r / ext4 x 0 1\n" + added)
+    #expect(restored("") == added)
+    #expect(restored("/dev/sdb none swap sw 0 0\n") == "/dev/sdb none swap sw 0 0\n")
+  }
+
+  @Test("a root line that names another filesystem is corrected; by label or device it stays")
+  func root() {
+    #expect(restored("UUID=WRONG / ext4 x 0 1\n", swap: nil) == "UUID=NEW-ROOT / ext4 x 0 1\n")
+    #expect(restored("/dev/sda / ext4 x 0 1\n", swap: nil) == "/dev/sda / ext4 x 0 1\n")
+    #expect(restored("UUID= / ext4\n", swap: nil) == "UUID=NEW-ROOT / ext4\n")
+    #expect(restored("UUID=\" / ext4\n", swap: nil) == "UUID=\"NEW-ROOT / ext4\n")
+  }
+}

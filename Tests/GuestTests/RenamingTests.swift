@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+import Report
+import Testing
+
+@testable import Guest
+
+private let vm1 = GuestName("vm1.example.com")
+private let vm2 = GuestName("vm2.example.com")
+
+@Suite("Renaming a guest")
+struct RenamingTests {
+  @Test("a guest gets its new name everywhere and stays the same machine")
+  func rename() throws {
+    let guest = MemoryGuest.debian()
+    try exampleIdentity().apply(to: guest)
+    guest.put("/etc/machine-id", Array("abc\n".utf8))
+    guest.put("/etc/ssh/ssh_host_rsa_key", Array("key".utf8))
+    #expect(try Renaming(from: vm1, to: vm2).apply(to: guest) == .renamed)
+    #expect(guest.text("/etc/hostname") == "vm2\n")
+    #expect(guest.text("/etc/hosts")?.contains("127.0.1.1\tvm2.example.com vm2\n") == true)
+    #expect(guest.text("/etc/mailname") == "vm2.example.com\n")
+    #expect(guest.text(ReleaseFile.path)?.contains("\nINSTANCE=vm2.example.com\n") == true)
+    #expect(guest.text(ReleaseFile.path)?.contains("\nROOT_UUID=1111\n") == true)
+    #expect(guest.text("/etc/machine-id") == "abc\n")
+    #expect(guest.text("/etc/ssh/ssh_host_rsa_key") == "key")
+  }
+
+  @Test("a guest that has the new name already is a success without a change")
+  func already() throws {
+    let guest = MemoryGuest(["/etc/hostname": "vm2\n", "/etc/hosts": "127.0.1.1 vm1.example.com vm1\n"])
+    #expect(try Renaming(from: vm1, to: vm2).apply(to: guest) == .alreadyNamed)
+    #expect(try Renaming(from: vm2, to: vm2).apply(to: guest) == .alreadyNamed)
+    #expect(guest.changes.isEmpty)
+  }
+
+  @Test(
+    "a guest of another name is refused with both names, and nothing changes",
+    arguments: ["db", "vm1.other.org", "vm10", "vm1.example.com.au", "a\u{1B}[31mred"])
+  func refused(hostname: String) {
+    let guest = MemoryGuest(["/etc/hostname": hostname, "/etc/hosts": "127.0.1.1 vm1\n"])
+    #expect {
+      try Renaming(from: vm1, to: vm2).apply(to: guest)
+    } throws: { error in
+      isGuestFailure(Words.printable(hostname), vm1.full, vm2.full)(error) && !"\(error)".contains("\u{1B}")
+    }
+    #expect(guest.changes.isEmpty)
+  }
+
+  @Test("a guest without a host name is refused", arguments: [nil, "", "# nothing\n"])
+  func nameless(text: String?) {
+    let guest = MemoryGuest(text.map { ["/etc/hostname": $0] } ?? [:])
+    #expect(
+      performing: { try Renaming(from: vm1, to: vm2).apply(to: guest) },
+      throws: isGuestFailure("/etc/hostname", vm1.full))
+  }
+
+  @Test("names are compared without regard to case, in both forms", arguments: ["VM1", "vm1.EXAMPLE.com", "vm1\r\n"])
+  func forms(hostname: String) throws {
+    let guest = MemoryGuest(["/etc/hostname": hostname])
+    #expect(try Renaming(from: vm1, to: vm2).apply(to: guest) == .renamed)
+    #expect(try Renaming(from: vm1, to: vm2).apply(to: guest) == .alreadyNamed)
+  }
+
+  @Test("a move to another domain under the same first label is a rename, once")
+  func domain() throws {
+    let moved = GuestName("vm1.example.org")
+    let guest = MemoryGuest.debian()
+    try exampleIdentity().apply(to: guest)
+    #expect(try Renaming(from: vm1, to: moved).apply(to: guest) == .renamed)
+    #expect(guest.text("/etc/mailname") == "vm1.example.org\n")
+    #expect(guest.text("/etc/hosts")?.contains("127.0.1.1\tvm1.example.org vm1\n") == true)
+    let once = guest.entries
+    #expect(try Renaming(from: vm1, to: moved).apply(to: guest) == .alreadyNamed)
+    #expect(guest.entries == once)
+  }
+
+  @Test("a guest that guestsmith did not install is renamed in the files that every guest has")
+  func foreign() throws {
+    let guest = MemoryGuest(["/etc/hostname": "vm1.example.com\n", "/etc/hosts": "10.1.1.1 vm1.example.com vm1\n"])
+    #expect(try Renaming(from: vm1, to: vm2).apply(to: guest) == .renamed)
+    #expect(guest.text("/etc/hostname") == "vm2.example.com\n")
+    #expect(guest.text("/etc/hosts") == "10.1.1.1 vm2.example.com vm2\n")
+    #expect(guest.entries.count == 4)
+  }
+
+  @Test("files that the release file lists are changed, others are not")
+  func listed() throws {
+    let text = "motd of vm1 (vm1.example.com), not of vm10\n"
+    let guest = MemoryGuest(["/etc/hostname": "vm1\n", "/etc/motd": text, "/etc/issue": text])
+    guest.put(ReleaseFile.path, Array("NAME_FILES=\"/etc/motd /etc/gone\"\nNEW_KEY=kept\n".utf8))
+    try Renaming(from: vm1, to: vm2).apply(to: guest)
+    #expect(guest.text("/etc/motd") == "motd of vm2 (vm2.example.com), not of vm10\n")
+    #expect(guest.text("/etc/issue") == text)
+    #expect(guest.text(ReleaseFile.path)?.contains("\nNEW_KEY=kept\n") == true)
+    #expect(try guest.kind("/etc/gone") == nil)
+  }
+
+  @Test(
+    "a list of files that no provider wrote is refused before anything changes",
+    arguments: ["../../etc/passwd", "/etc/../../x", "etc/motd", "/etc//motd", "/", String(repeating: "/a ", count: 65)])
+  func hostileList(list: String) {
+    let guest = MemoryGuest(["/etc/hostname": "vm1\n", ReleaseFile.path: "NAME_FILES='\(list)'\n"])
+    #expect(
+      performing: { try Renaming(from: vm1, to: vm2).apply(to: guest) }, throws: isGuestFailure("NAME_FILES"))
+    #expect(guest.changes.isEmpty)
+  }
+
+  @Test("a release file of garbage does no harm")
+  func garbage() throws {
+    let guest = MemoryGuest(["/etc/hostname": "vm1\n"])
+    guest.put(ReleaseFile.path, [0xFF, 0x00, 0x0A] + Array("=\n==\nINSTANCE='\n'\n\r\nNAME_FILES=".utf8))
+    #expect(try Renaming(from: vm1, to: vm2).apply(to: guest) == .renamed)
+    #expect(guest.text("/etc/hostname") == "vm2\n")
+  }
+
+  @Test("a host name behind a link inside the guest is changed there; a link that leads nowhere is a missing name")
+  func links() throws {
+    let guest = MemoryGuest(["/etc/conf/name": "vm1\n"], links: ["/etc/hostname": "/../../etc/conf/name"])
+    #expect(try Renaming(from: vm1, to: vm2).apply(to: guest) == .renamed)
+    #expect(guest.text("/etc/conf/name") == "vm2\n")
+    let dangling = MemoryGuest(links: ["/etc/hostname": "/root/of/the/host"])
+    #expect(
+      performing: { try Renaming(from: vm1, to: vm2).apply(to: dangling) }, throws: isGuestFailure("/etc/hostname"))
+    #expect(dangling.entries["/root/of/the/host"] == nil)
+  }
+
+  @Test("a static address of the new name replaces the one of the old")
+  func address() throws {
+    let guest = MemoryGuest.debian()
+    var identity = exampleIdentity()
+    identity.network = Network(.fixed(.init("192.0.2.7", prefix: 24)))
+    try identity.apply(to: guest)
+    let network = Network(.fixed(.init("192.0.2.8", prefix: 24)))
+    try Renaming(from: vm1, to: vm2, network: network).apply(to: guest)
+    #expect(guest.text(Network.path)?.contains("\nAddress=192.0.2.8/24\n") == true)
+    #expect(guest.text("/etc/hosts")?.contains("\n192.0.2.8\tvm2.example.com vm2\n") == true)
+    #expect(guest.text(ReleaseFile.path)?.contains("\nADDRESS=192.0.2.8/24\n") == true)
+  }
+
+  @Test("a guest with a network of its own keeps it")
+  func ownNetwork() throws {
+    let guest = MemoryGuest(["/etc/hostname": "vm1\n", "/etc/network/interfaces": "iface eth0 inet dhcp\n"])
+    let network = Network(.fixed(.init("192.0.2.8", prefix: 24)))
+    try Renaming(from: vm1, to: vm2, network: network).apply(to: guest)
+    #expect(guest.changes == ["/etc/hostname"])
+  }
+
+  @Test("the host name is written last, so that a change cut short is done again")
+  func order() throws {
+    let guest = MemoryGuest.debian()
+    try exampleIdentity().apply(to: guest)
+    let before = guest.changes.count
+    try Renaming(from: vm1, to: vm2).apply(to: guest)
+    #expect(guest.changes[before...].last == "/etc/hostname")
+    #expect(guest.changes.count - before == 4)
+  }
+
+  @Test("owner and mode of the guest's files stay")
+  func owner() throws {
+    let guest = MemoryGuest()
+    guest.put("/etc/hostname", Array("vm1\n".utf8), mode: 0o600, uid: 7, gid: 8)
+    try Renaming(from: vm1, to: vm2).apply(to: guest)
+    #expect(guest.entries["/etc/hostname"] == .init(node: .file(Array("vm2\n".utf8)), mode: 0o600, uid: 7, gid: 8))
+  }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+import Ext4
+import Glibc
+import Images
+import LinuxIO
+import Report
+import TestSupport
+import Testing
+
+@Suite("Filling an image from an archive")
+struct TarPopulationTests {
+  /// A tree with everything that a tar can hold of a guest, packed by GNU tar.
+  private func packRichTree(_ scratch: Scratch) throws -> String {
+    let tree = try scratch.folder("tree")
+    try shell(
+      """
+      cd '\(tree)'
+      mkdir -p etc usr/bin var/empty srv/acl many dev
+      grep -E '^(root|games):' /etc/passwd > etc/passwd
+      echo hello > etc/hostname; ln etc/hostname etc/hostname.hard; ln etc/hostname usr/hard
+      ln -s /etc/hostname absolute; ln -s ../etc/hostname usr/relative
+      ln -s "$(printf 'x%.0s' $(seq 300))" long-link
+      mknod dev/null c 1 3; mknod dev/loop b 7 300; mknod dev/big c 300 70000; mkfifo dev/fifo
+      head -c 300000 /dev/urandom > usr/random; : > usr/empty
+      truncate -s 5M usr/hole; printf middle | dd of=usr/hole bs=1 seek=2000000 conv=notrunc status=none
+      truncate -s 3M usr/only-hole
+      cp /bin/true usr/bin/ping; setcap cap_net_raw+ep usr/bin/ping
+      chmod 4755 usr/bin/ping; setcap cap_net_raw+ep usr/bin/ping
+      setfattr -n user.note -v "$(printf 'n%.0s' $(seq 900))" etc/hostname
+      setfacl -m u:1234:rw,g:77:r srv/acl; setfacl -d -m u:5:rwx srv/acl; setfacl -m u:9999:r usr/random
+      chown 1000:4000000 usr/random; chmod 1777 var/empty; chmod 000 usr/empty
+      touch -d '1999-12-31 23:59:58.123456789' etc/hostname; touch -d '2040-02-03 04:05:06' usr/empty
+      touch -d '1969-05-05' usr/hole
+      for i in $(seq 1500); do : > "many/a-file-with-a-rather-long-name-to-fill-blocks-$i"; done
+      echo x > 'etc/F\u{151}tan\u{fa}s\u{ed}tv\u{e1}ny .crt'
+      touch -d '2001-02-03 04:05:06' etc many usr .
+      tar --create --file ../tree.tar --xattrs --xattrs-include='*' --acls --sparse --format=pax --numeric-owner .
+      """)
+    return scratch("tree.tar")
+  }
+
+  private func populated(_ scratch: Scratch, _ tar: String, _ options: FilesystemOptions) throws -> PopulatedImage {
+    let steps = Steps(.quiet)
+    return try steps.step("fill") {
+      try populate(image: scratch("disk.img"), fromTar: tar, options: options, progress: $0)
+    }
+  }
+
+  @Test(
+    "The image's tree equals the archive's, and its checker finds nothing", .enabled(if: isRoot),
+    arguments: FilesystemOptions.Kind.allCases, [1024, 4096] as [UInt32])
+  func equalsArchive(kind: FilesystemOptions.Kind, blockSize: UInt32) throws {
+    try withScratch { scratch in
+      let tar = try packRichTree(scratch)
+      let image = try populated(scratch, tar, FilesystemOptions(kind: kind, blockSize: blockSize))
+      let problem = try problems(of: scratch("disk.img"))
+      #expect(problem == nil)
+      #expect(image.files > 1500)
+      let differences = try withMounted(scratch("disk.img")) {
+        try Tree(of: $0).differences(from: try Tree(ofArchive: tar), allowed: ["lost+found"])
+      }
+      #expect(differences == [])
+    }
+  }
+
+  @Test(
+    "Copying the used extents and growing gives a clean filesystem with the same tree", .enabled(if: isRoot),
+    arguments: FilesystemOptions.Kind.allCases, [1024, 4096] as [UInt32])
+  func growsTo(kind: FilesystemOptions.Kind, blockSize: UInt32) throws {
+    let sizes: [UInt64] = blockSize == 1024 ? [3 << 30, 200 << 30] : [(3 << 30) + 12345 * 512, 1 << 40, 15 << 40]
+    for size in sizes where kind == .ext4 || size < 4 << 30 {
+      for zeroed in [true, false] where zeroed || size < 4 << 30 {
+        try withScratch { scratch in
+          let tar = try packRichTree(scratch)
+          let options = FilesystemOptions(kind: kind, blockSize: blockSize, label: "root")
+          let image = try populated(scratch, tar, options)
+          let target = scratch("target.img")
+          try makeSparseFile(target, size: size)
+          let source = try Descriptor(scratch("disk.img"), O_RDONLY)
+          let disk = try Descriptor(target, O_RDWR)
+          if !zeroed {
+            let noise = [UInt8](repeating: 0xA5, count: 1 << 20)
+            for piece in 0..<(512 as UInt64) { try noise.withUnsafeBytes { try disk.writeAll($0, at: piece << 20) } }
+          }
+          var superblock = [UInt8](repeating: 0, count: 1024)
+          for extent in image.usedExtents {
+            var bytes = [UInt8](repeating: 0, count: Int(extent.length))
+            try bytes.withUnsafeMutableBytes { _ = try source.readFull(into: $0, at: extent.offset) }
+            if extent.offset == 0 || extent.offset == 1024 {
+              superblock = Array(bytes[Int(1024 - extent.offset)..<Int(2048 - extent.offset)])
+              bytes.replaceSubrange(
+                Int(1024 - extent.offset)..<Int(2048 - extent.offset), with: repeatElement(0, count: 1024))
+            }
+            try bytes.withUnsafeBytes { try disk.writeAll($0, at: extent.offset) }
+          }
+          let device = FilesystemDevice(descriptor: disk.raw, name: target, deferring: superblock)
+          let filesystem = try Filesystem(opening: device, writable: true)
+          let uuid = FilesystemUUID.random()
+          filesystem.setIdentity(uuid: uuid, label: "root")
+          filesystem.renewHashSeed()
+          try filesystem.grow(to: size, options: options, zeroed: zeroed)
+          try filesystem.write("/etc/hostname", Array("changed\n".utf8))
+          try filesystem.write("/etc/new/deep/file", Array(repeating: 7, count: 70000))
+          #expect(!isMountable(target), "the superblock comes last")
+          try filesystem.commit()
+          #expect(filesystem.size > size - (200 << 20))
+          let problem = try problems(of: target)
+          #expect(problem == nil, "\(kind) \(blockSize) \(size) zeroed: \(zeroed)")
+          let found = try tag("UUID", of: target)
+          #expect(found == uuid.description)
+          let changed: Set<String> = [
+            "lost+found", "etc", "etc/hostname", "etc/hostname.hard", "usr/hard", "etc/new/", "etc/new",
+          ]
+          let differences = try withMounted(target, options: "rw") {
+            try shell("echo written > \($0)/by-the-kernel; rm \($0)/by-the-kernel")
+            return try Tree(of: $0).differences(from: try Tree(ofArchive: tar), allowed: changed.union(["."]))
+          }
+          #expect(differences == [])
+          let after = try problems(of: target)
+          #expect(after == nil)
+        }
+      }
+    }
+  }
+
+  @Test("An archive that leads out of the guest is refused")
+  func refusesDotDot() throws {
+    try withScratch { scratch in
+      try scratch.write("x", to: "tree/x")
+      try shell("cd '\(scratch.path)' && tar -cPf bad.tar --transform 's,^tree/x,../../x,' tree/x")
+      #expect(throws: Failure.self) { try populated(scratch, scratch("bad.tar"), FilesystemOptions()) }
+    }
+  }
+}
