@@ -103,7 +103,7 @@ import Testing
       #expect(outcome.output == "disk\ngrandchild\nlog\nos\nswap\n")
       #expect(outcome.errors == "guestsmith: interrupted by SIG\(signal)\n")
       #expect(try folder.read("undone") == "undone\n")
-      #expect(try isGone(folder.read("grandchild")))
+      #expect(try eventually { try isGone(folder.read("grandchild")) })
       #expect(try shell("ls '\(folder.path)'") == "grandchild\nlog\nos\nundone")
     }
   }
