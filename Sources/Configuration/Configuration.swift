@@ -1,1 +1,83 @@
 // SPDX-License-Identifier: Apache-2.0
+import Report
+
+/// How guests are made and dumped: what `guestsmith.toml`, a variant and the parameters of an instance say, over
+/// defaults that need no file.
+///
+/// What each key means, and what may stand in it, is declared in `Key.all`.
+package struct Configuration: Sendable {
+  package enum Filesystem: String, CaseIterable, Sendable { case ext4, ext3, ext2 }
+  package enum Wipe: String, CaseIterable, Sendable { case discard, zero, none }
+  package enum Compression: String, CaseIterable, Sendable { case zstd, none }
+  package enum Address: String, CaseIterable, Sendable {
+    case dhcp
+    case fixed = "static"
+  }
+
+  package internal(set) var cache = "/var/cache/guestsmith"
+  package internal(set) var imageMaxAgeDays = 14
+  /// In bytes; 0 is without limit.
+  package internal(set) var cacheMaxSize: UInt64 = 20 << 30
+
+  /// Nothing: the release of this machine.
+  package internal(set) var suite: String?
+  /// Nothing: the apt sources of this machine.
+  package internal(set) var mirror: String?
+  /// None: those of the apt sources.
+  package internal(set) var components: [String] = []
+  package internal(set) var packages: [String] = []
+  /// Name of a package, or `none`.
+  package internal(set) var kernel = defaultKernel
+
+  package internal(set) var filesystem = Filesystem.ext4
+  /// In bytes.
+  package internal(set) var blockSize = 4096
+  /// Bytes of the disk for each inode.
+  package internal(set) var inodeRatio = 16384
+  package internal(set) var reservedPercent = 5.0
+  package internal(set) var label = ""
+  package internal(set) var swap = true
+  package internal(set) var wipe = Wipe.discard
+
+  package internal(set) var address = Address.dhcp
+  package internal(set) var prefix: Int?
+  package internal(set) var gateway: String?
+  package internal(set) var nameservers: [String] = []
+
+  package internal(set) var rootPasswordHash: String?
+  package internal(set) var sshKeys: [String] = []
+  /// Nothing: as it is installed.
+  package internal(set) var timezone: String?
+  package internal(set) var locale = "C.UTF-8"
+
+  package internal(set) var compression = Compression.zstd
+  package internal(set) var compressionLevel = 1
+  /// 0: as many as there are processors.
+  package internal(set) var threads = 0
+
+  /// Where each key that is not at its default was set.
+  var origins: [String: Origin] = [:]
+
+  /// The defaults.
+  package init() {}
+
+  /// The kernel package, or nothing where the guest gets none.
+  package var kernelPackage: String? { kernel == "none" ? nil : kernel }
+
+  #if arch(arm64)
+    private static let defaultKernel = "linux-image-cloud-arm64"
+  #else
+    private static let defaultKernel = "linux-image-cloud-amd64"
+  #endif
+}
+
+/// Where a key was set: what a message about it begins with.
+struct Origin: Sendable, Equatable, CustomStringConvertible {
+  var description: String
+
+  static func file(_ path: String, line: Int?) -> Origin {
+    Origin(description: line.map { "\(path):\($0)" } ?? path)
+  }
+
+  static let parameter = Origin(description: "parameter")
+}

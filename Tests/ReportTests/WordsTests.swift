@@ -41,11 +41,4 @@ struct WordsTests {
     #expect(Words.rate(bytes: 1 << 30, in: .zero) == nil)
     #expect(Words.rate(bytes: .max, in: .milliseconds(10)) == "8.0 EiB/s")
   }
-
-  @Test("a text from elsewhere cannot steer the terminal, nor fill it")
-  func printable() {
-    #expect(Words.printable("vm1\u{1B}[2J\r\nx\u{9B}\u{202E}y") == "vm1?[2J??x??y")
-    #expect(Words.printable(String(repeating: "é", count: 9), limit: 4) == "éééé…")
-    #expect(Words.printable("plain words") == "plain words")
-  }
 }

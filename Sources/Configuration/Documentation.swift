@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Configuration {
+  /// A `guestsmith.toml` that says what each key is for and changes nothing: every line is a comment.
+  package static func sample() -> String {
+    let head = """
+      # guestsmith.toml: how guestsmith makes and dumps guests. All keys have defaults; a line without # changes one.
+
+      """
+    return head
+      + Key.all.map { key in
+        """
+
+        # \(key.help.prefix(1).uppercased())\(key.help.dropFirst()).
+        # Must be \(key.rule).
+        #\(key.name) = \(key.standard ?? key.example?.literal ?? "\"\"")
+
+        """
+      }.joined()
+  }
+
+  /// The keys as a table in Markdown: name, default, meaning.
+  package static func markdownTable() -> String {
+    let rows = Key.all.map { key in
+      "| `\(key.name)` | \(key.standard.map { "`\($0)`" } ?? "unset") | \(key.help) |\n"
+    }
+    return "| key | default | meaning |\n|---|---|---|\n" + rows.joined()
+  }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One key of the configuration: the only place that knows its name, what may stand in it and what it is for. Files,
+/// parameters, messages and documentation all go by it.
+package struct Key: Sendable {
+  package let name: String
+  /// What it is for, as half a sentence.
+  package let help: String
+  /// What may stand in it, as it follows "must be".
+  package let rule: String
+  /// Whether its value must not be shown.
+  package let isSecret: Bool
+  /// What a file could say, where there is no default.
+  let example: Value?
+  let binding: Binding
+
+  private init(
+    _ name: String, _ binding: Binding, _ help: String, _ rule: String, example: Value? = nil, isSecret: Bool = false
+  ) {
+    self.name = name
+    self.help = help
+    self.rule = rule
+    self.isSecret = isSecret
+    self.example = example
+    self.binding = binding
+  }
+
+  /// What stands in the key where nothing is configured, as TOML has it; nothing where the key is unset then.
+  package var standard: String? { binding.get(Configuration())?.literal }
+
+  /// Every key, in the order in which a person reads about them.
+  package static let all: [Key] = images + filesystems + network + accounts + dumps
+
+  private static let images = [
+    Key(
+      "cache", .text(\.cache, Rules.isAbsolutePath), "where the images are kept", "an absolute path"),
+    Key(
+      "image_max_age_days", .integer(\.imageMaxAgeDays) { (0...36500).contains($0) },
+      "how old an image may become before it is built anew; 0 keeps it for ever", "a number of days from 0 to 36500"),
+    Key(
+      "cache_max_size", .size(\.cacheMaxSize), "what all images together may take of the disk; 0 is without limit",
+      "a number of bytes, or one with a unit such as \"20G\""),
+    Key(
+      "suite", .text(\.suite, Rules.isPackageName), "the release of the guests; unset: the one of this machine",
+      "the code name of a release", example: .text("bookworm")),
+    Key(
+      "mirror", .text(\.mirror, Rules.isURI), "where the packages come from; unset: the apt sources of this machine",
+      "a URI such as \"http://deb.debian.org/debian\"", example: .text("http://deb.debian.org/debian")),
+    Key(
+      "components", .list(\.components, of: .words, Rules.isComponent),
+      "the parts of the archive; none: those of the apt sources, and main with a mirror",
+      "a list of names such as [\"main\", \"contrib\"]"),
+    Key(
+      "packages", .list(\.packages, of: .words, Rules.isPackageName), "more packages for the guests",
+      "a list of names of packages"),
+    Key(
+      "kernel", .text(\.kernel, Rules.isPackageName), "the package with the guests' kernel, or \"none\"",
+      "the name of a package, or \"none\""),
+  ]
+
+  private static let filesystems = [
+    Key("filesystem", .choice(\.filesystem), "the filesystem of the root disk", "\"ext4\", \"ext3\" or \"ext2\""),
+    Key(
+      "block_size", .integer(\.blockSize) { [1024, 2048, 4096].contains($0) }, "its blocks, in bytes",
+      "1024, 2048 or 4096"),
+    Key(
+      "inode_ratio", .integer(\.inodeRatio) { (1024...67_108_864).contains($0) }, "bytes of the disk for each inode",
+      "a number of bytes from 1024 to 67108864"),
+    Key(
+      "reserved_percent", .decimal(\.reservedPercent, in: 0...50), "the share of the disk that only root may fill",
+      "a number from 0 to 50"),
+    Key("label", .text(\.label, Rules.isLabel), "its label", "a text of up to 16 bytes"),
+    Key("swap", .flag(\.swap), "whether the second disk becomes swap", "true or false"),
+    Key(
+      "wipe", .choice(\.wipe),
+      "how the old contents of a disk go: given back to the storage, overwritten with zeros, or not at all",
+      "\"discard\", \"zero\" or \"none\""),
+  ]
+
+  private static let network = [
+    Key(
+      "address", .choice(\.address), "how a guest gets its address: \"static\" is the one that its name resolves to",
+      "\"dhcp\" or \"static\""),
+    Key(
+      "prefix", .integer(\.prefix) { (1...128).contains($0) }, "the length of a static address's network prefix",
+      "a number from 1 to 128", example: .integer(24)),
+    Key(
+      "gateway", .text(\.gateway, Rules.isAddress), "the gateway of a static address", "an IPv4 or IPv6 address",
+      example: .text("192.0.2.1")),
+    Key(
+      "nameservers", .list(\.nameservers, of: .words, Rules.isAddress),
+      "name servers of the guests, beside those that DHCP tells", "a list of IPv4 or IPv6 addresses"),
+  ]
+
+  private static let accounts = [
+    Key(
+      "root_password_hash", .text(\.rootPasswordHash, Rules.isPasswordHash),
+      "root's password; unset: no password opens the account",
+      "a hash as crypt(3) makes it, such as of: openssl passwd -6",
+      example: .text("$6$…"), isSecret: true),
+    Key(
+      "ssh_keys", .list(\.sshKeys, of: .lines, Rules.isSSHKey), "who may log in as root by ssh",
+      "a list of lines as in authorized_keys(5)"),
+    Key(
+      "timezone", .text(\.timezone, Rules.isTimezone), "the guests' time zone; unset: as the system is installed",
+      "a name of the zone database such as \"Europe/Zurich\"", example: .text("Etc/UTC")),
+    Key("locale", .text(\.locale, Rules.isLocale), "the guests' language", "a locale such as \"C.UTF-8\""),
+  ]
+
+  private static let dumps = [
+    Key("compression", .choice(\.compression), "how dumps are compressed", "\"zstd\" or \"none\""),
+    Key(
+      "compression_level", .integer(\.compressionLevel) { (1...19).contains($0) }, "zstd's level",
+      "a number from 1 to 19"),
+    Key(
+      "threads", .integer(\.threads) { (0...256).contains($0) }, "threads that compress; 0: one for each processor",
+      "a number from 0 to 256"),
+  ]
+}

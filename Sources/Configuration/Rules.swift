@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+
+/// What single values have to look like, before anything is done with them.
+enum Rules {
+  static func isAbsolutePath(_ text: String) -> Bool {
+    text.hasPrefix("/") && isPrintable(text)
+  }
+
+  /// A release, a component, a package: nothing that a program could take for an option, a list or a path.
+  static func isPackageName(_ text: String) -> Bool {
+    guard let first = text.utf8.first, isAlphanumeric(first) else { return false }
+    return text.utf8.count <= 128 && text.utf8.allSatisfy { isAlphanumeric($0) || "+-.:".utf8.contains($0) }
+  }
+
+  /// A component may have parts: `main/debian-installer`.
+  static func isComponent(_ text: String) -> Bool {
+    text.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { isPackageName(String($0)) }
+  }
+
+  static func isURI(_ text: String) -> Bool {
+    guard let colon = text.firstIndex(of: ":") else { return false }
+    let scheme = text[..<colon]
+    return !scheme.isEmpty && scheme.utf8.allSatisfy { isAlphanumeric($0) || "+-.".utf8.contains($0) }
+      && text[colon...].hasPrefix(":/") && isPrintable(text) && !text.contains(" ")
+  }
+
+  static func isAddress(_ text: String) -> Bool {
+    isIPv4(text) || isIPv6(text)
+  }
+
+  static func isIPv4(_ text: String) -> Bool {
+    var address = in_addr()
+    return isPrintable(text) && inet_pton(AF_INET, text, &address) == 1
+  }
+
+  static func isIPv6(_ text: String) -> Bool {
+    var address = in6_addr()
+    return isPrintable(text) && inet_pton(AF_INET6, text, &address) == 1
+  }
+
+  /// A filesystem's label: 16 bytes, not characters.
+  static func isLabel(_ text: String) -> Bool {
+    text.utf8.count <= 16 && isPrintable(text)
+  }
+
+  /// `$id$salt$hash`, and nothing that would begin another field of shadow(5).
+  static func isPasswordHash(_ text: String) -> Bool {
+    text.hasPrefix("$") && text.utf8.count <= 512 && text.utf8.split(separator: UInt8(ascii: "$")).count >= 3
+      && text.utf8.allSatisfy { isAlphanumeric($0) || "$./=,*-_+".utf8.contains($0) }
+  }
+
+  /// A line of authorized_keys: a type and a key in base64, maybe options before and a comment behind.
+  static func isSSHKey(_ text: String) -> Bool {
+    guard isPrintable(text) else { return false }
+    let words = text.split(separator: " ")
+    return zip(words, words.dropFirst()).contains { type, key in
+      ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"].contains { type.hasPrefix($0) } && key.hasPrefix("AAAA")
+    }
+  }
+
+  static func isTimezone(_ text: String) -> Bool {
+    text.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { part in
+      !part.isEmpty && part.utf8.allSatisfy { isAlphanumeric($0) || "_+-".utf8.contains($0) }
+    }
+  }
+
+  static func isLocale(_ text: String) -> Bool {
+    guard let first = text.utf8.first, isAlphanumeric(first) else { return false }
+    return text.utf8.count <= 64 && text.utf8.allSatisfy { isAlphanumeric($0) || "_.-@".utf8.contains($0) }
+  }
+
+  /// The name of a variant is the name of its file.
+  static func isVariant(_ text: String) -> Bool {
+    guard let first = text.utf8.first, isAlphanumeric(first) else { return false }
+    return text.utf8.count <= 128 && text.utf8.allSatisfy { isAlphanumeric($0) || "_.-+".utf8.contains($0) }
+  }
+
+  private static func isPrintable(_ text: String) -> Bool {
+    text.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7f...0x9f).contains($0.value) }
+  }
+
+  private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+    (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+      || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+  }
+}
