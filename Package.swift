@@ -47,7 +47,7 @@ let package = Package(
     swift("Configuration", ["Report", "Interface", "TOMLKit"]),
     // What does the work.
     c("CArchive", links: ["archive"]),
-    swift("Images", ["Report", "Configuration", "LinuxIO", "Ext4", "Digest", "CArchive"]),
+    swift("Images", ["Report", "Configuration", "Guest", "LinuxIO", "Ext4", "Digest", "CArchive"]),
     swift(
       "Provider",
       ["Report", "Interface", "Configuration", "Guest", "Images", "Dump", "Ext4", "LinuxIO", "Digest"]),
@@ -70,7 +70,7 @@ let package = Package(
     tests("Guest", ["Guest", "Interface", "Report"]),
     tests("Configuration", ["Configuration", "Report", "TestSupport"]),
     tests("Images", ["Images", "Ext4", "LinuxIO", "Report", "Configuration", "TestSupport"]),
-    tests("Host", ["Host", "LinuxIO", "Report", "TestSupport"]),
+    tests("Host", ["Host", "Interface", "LinuxIO", "Report", "TestSupport"]),
     tests("Commands", ["Commands", "LinuxIO", "Report", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]

@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-import ArgumentParser
+internal import ArgumentParser
+internal import LinuxIO
 
 /// The whole program: the scripts of an OS definition by the name they are called by, else the command line.
 public enum Program {
   public static func main() {
-    Guestsmith.main()
+    Interrupts.install()
+    Exit.after {
+      if let script = ProviderScript(CommandLine.arguments) { return try script.run() }
+      var command = try Guestsmith.parseAsRoot()
+      try command.run()
+    }
   }
 }
 
 struct Guestsmith: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "guestsmith",
-    abstract: "Guest operating systems for Ganeti: installed, dumped, restored and renamed.")
+    abstract: "Guest operating systems for Ganeti: installed, dumped, restored and renamed.",
+    subcommands: [OSCommand.self, InstanceCommand.self, BackupCommand.self, ImageCommand.self])
 }

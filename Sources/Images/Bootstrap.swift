@@ -5,19 +5,13 @@ package import Report
 
 /// Makes a system from packages, with mmdebstrap: a tar file of it.
 package struct Bootstrap: Sendable {
-  /// What every guest has besides Debian's own minimum and its kernel.
+  /// What every guest has besides Debian's own minimum, its kernel, and what it needs for its configuration
+  /// (`GuestPackages`).
   package static let basePackages = [
     "ca-certificates",  // mirrors by https
-    "dbus",
     "initramfs-tools",  // MODULES=most is its default: an initrd for virtio, Xen and IDE alike
-    "iproute2",
-    "iputils-ping",
-    "netbase",
-    "openssh-server",
-    "systemd-sysv",
     "tzdata",
-    "udev",
-    "zstd",  // packs the initrd several times as fast as gzip, and smaller
+    "zstd",  // packs the initrd several times as fast as gzip
   ]
 
   /// The kernel for virtual machines: a third of the size of the general one. Other processors have no such kernel.

@@ -16,6 +16,7 @@ struct BootstrapLog {
 
   init(progress: StepProgress) {
     self.progress = progress
+    progress.expect(0, .count(of: "packages"))
   }
 
   /// Reads `pipe` to its end.

@@ -31,6 +31,13 @@ package struct ImageManifest: Equatable, Sendable {
   /// Of the form that a manifest's text has.
   private static let format = 1
 
+  /// The filesystem as a person reads it.
+  package var filesystemWords: String {
+    let label = filesystem.label.isEmpty ? "" : ", label \(filesystem.label)"
+    return "\(filesystem.kind.rawValue), blocks of \(filesystem.blockSize) bytes, an inode for"
+      + " \(filesystem.inodeRatio) bytes, \(filesystem.reservedPercent) % reserved\(label)"
+  }
+
   package var json: JSON {
     [
       "format": .integer(Self.format),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Digest
 package import Ext4
+internal import Guest
 package import Report
 
 /// All that an image is made from. Two recipes that differ in anything make different images, under different keys.
@@ -24,7 +25,9 @@ package struct ImageRecipe: Equatable, Sendable {
     let (suite, sources) = try AptSources.resolve(
       suite: request.suite, mirror: request.mirror, components: request.components, root: root)
     // What becomes an argument of mmdebstrap and of apt must not be taken for an option or a list.
-    for (what, name) in [("suite", suite), ("kernel", request.kernel)] + request.packages.map({ ("package", $0) }) {
+    let kernel = request.kernel.map { [$0] } ?? []
+    let names = [("suite", suite)] + kernel.map { ("kernel", $0) } + request.packages.map { ("package", $0) }
+    for (what, name) in names {
       guard Self.isName(name) else {
         throw Failure(
           .invalid, "\"\(name)\" is no name of a \(what)",
@@ -34,7 +37,8 @@ package struct ImageRecipe: Equatable, Sendable {
     self.suite = suite
     self.sources = sources
     architecture = Release.architecture
-    packages = Set(Bootstrap.basePackages + [request.kernel] + request.packages).sorted()
+    let base = Bootstrap.basePackages + GuestPackages.needed(suite: suite)
+    packages = Set(base + kernel + request.packages).sorted()
     filesystem = request.filesystem
   }
 

@@ -11,12 +11,13 @@ package struct ImageRequest: Equatable, Sendable {
   package var components: [String]?
   /// Packages besides `Bootstrap.basePackages` and the kernel.
   package var packages: [String]
-  package var kernel: String
+  /// nil: the guest has none.
+  package var kernel: String?
   package var filesystem: FilesystemOptions
 
   package init(
     suite: String? = nil, mirror: String? = nil, components: [String]? = nil, packages: [String] = [],
-    kernel: String = Bootstrap.defaultKernel, filesystem: FilesystemOptions = FilesystemOptions()
+    kernel: String? = Bootstrap.defaultKernel, filesystem: FilesystemOptions = FilesystemOptions()
   ) {
     self.suite = suite
     self.mirror = mirror

@@ -12,18 +12,14 @@ extension ImageStore {
   /// The image of a recipe: from the cache, or built now. Of all processes that want the same, one builds it.
   ///
   /// An image that is too old is built anew; where that fails it is used all the same, with a note.
-  ///
-  /// - Parameter refresh: builds it anew whatever there is.
-  package func obtain(
-    _ recipe: ImageRecipe, steps: Steps, maker: ImageMaker = .standard, refresh: Bool = false
-  ) throws -> ImageEntry {
+  package func obtain(_ recipe: ImageRecipe, steps: Steps, maker: ImageMaker = .standard) throws -> ImageEntry {
     let key = recipe.key
-    if !refresh, let entry = try usable(key, steps: steps) { return entry }
+    if let entry = try usable(key, steps: steps) { return entry }
     let lock: FileLock
     if let free = try FileLock.attempt(lockPath(key)) {
       lock = free
       // Somebody may have built it between the two calls.
-      if !refresh, let entry = try usable(key, steps: steps) { return entry }
+      if let entry = try usable(key, steps: steps) { return entry }
     } else {
       lock = try waitForBuilder(key, steps: steps)
       // Whoever was waited for has made it, or has tried and could not: to try again at once would be no better.
@@ -37,7 +33,7 @@ extension ImageStore {
     } catch {
       let failure = Failure(wrapping: error)
       try? lock.note(Self.record(failure))
-      guard !refresh, case .image(let old) = try find(key) else { throw failure }
+      guard case .image(let old) = try find(key) else { throw failure }
       steps.note(
         "the image could not be refreshed, so that of \(old.manifest.created.text) is used: \(failure.message)")
       return old

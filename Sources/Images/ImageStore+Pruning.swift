@@ -14,6 +14,8 @@ package struct ListedImage: Sendable {
   }
 
   package var key: String
+  /// Of the image file.
+  package var path: String
   package var condition: Condition
   /// Nil when it is broken.
   package var manifest: ImageManifest?
@@ -41,15 +43,16 @@ extension ImageStore {
   package func list() throws(Failure) -> [ListedImage] {
     var images: [ListedImage] = []
     for key in try keys() {
+      let path = "\(imagesPath)/\(key)/\(ImageEntry.imageFile)"
       switch try find(key) {
       case .nothing: continue
       case .broken(let reason):
         images.append(
-          ListedImage(key: key, condition: .broken(reason), ageDays: 0, diskBytes: try diskBytes(key)))
+          ListedImage(key: key, path: path, condition: .broken(reason), ageDays: 0, diskBytes: try diskBytes(key)))
       case .image(let entry):
         images.append(
           ListedImage(
-            key: key, condition: isFresh(entry.manifest) ? .fresh : .old, manifest: entry.manifest,
+            key: key, path: path, condition: isFresh(entry.manifest) ? .fresh : .old, manifest: entry.manifest,
             lastUsed: try entry.lastUsed(), ageDays: ageDays(entry.manifest), diskBytes: try diskBytes(key)))
       }
     }

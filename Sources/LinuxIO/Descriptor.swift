@@ -52,20 +52,14 @@ package struct Descriptor: ~Copyable, Sendable {
     return filled
   }
 
+  /// The same file for others that use it while this owner keeps it open.
+  package var view: DescriptorView { DescriptorView(raw: raw, name: name) }
+
   /// Reads at `offset` until `buffer` is full or the end comes; returns how much there was.
   package borrowing func readFull(
     into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
   ) throws(Failure) -> Int {
-    var filled = 0
-    while filled < buffer.count {
-      let count = retrying {
-        pread(raw, buffer.baseAddress! + filled, buffer.count - filled, off_t(offset) + off_t(filled))
-      }
-      guard count >= 0 else { throw .system("read", name) }
-      if count == 0 { break }
-      filled += count
-    }
-    return filled
+    try view.readFull(into: buffer, at: offset)
   }
 
   package borrowing func writeAll(_ buffer: UnsafeRawBufferPointer) throws(Failure) {
@@ -78,14 +72,7 @@ package struct Descriptor: ~Copyable, Sendable {
   }
 
   package borrowing func writeAll(_ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
-    var written = 0
-    while written < buffer.count {
-      let count = retrying {
-        pwrite(raw, buffer.baseAddress! + written, buffer.count - written, off_t(offset) + off_t(written))
-      }
-      guard count >= 0 else { throw .system("write to", name) }
-      written += count
-    }
+    try view.writeAll(buffer, at: offset)
   }
 
   package borrowing func writeAll(_ bytes: [UInt8]) throws(Failure) {
@@ -105,6 +92,38 @@ package struct Descriptor: ~Copyable, Sendable {
     var status = stat()
     guard fstat(raw, &status) == 0 else { throw .system("examine", name) }
     return status
+  }
+}
+
+/// An open file that somebody else owns and keeps open: for threads, which share it, and closures, which can't hold an
+/// owner.
+package struct DescriptorView: Sendable {
+  package let raw: Int32
+  package let name: String
+
+  /// Reads at `offset` until `buffer` is full or the end comes; returns how much there was.
+  package func readFull(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Failure) -> Int {
+    var filled = 0
+    while filled < buffer.count {
+      let count = retrying {
+        pread(raw, buffer.baseAddress! + filled, buffer.count - filled, off_t(offset) + off_t(filled))
+      }
+      guard count >= 0 else { throw .system("read", name) }
+      if count == 0 { break }
+      filled += count
+    }
+    return filled
+  }
+
+  package func writeAll(_ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
+    var written = 0
+    while written < buffer.count {
+      let count = retrying {
+        pwrite(raw, buffer.baseAddress! + written, buffer.count - written, off_t(offset) + off_t(written))
+      }
+      guard count >= 0 else { throw .system("write to", name) }
+      written += count
+    }
   }
 }
 

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "block.h"
+#include <blkid/blkid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+static int retried(int fd, int mode, uint64_t offset, uint64_t length) {
+  while (fallocate(fd, mode, (off_t)offset, (off_t)length) != 0)
+    if (errno != EINTR)
+      return errno;
+  return 0;
+}
+
+int clinux_examine_block(int fd, struct clinux_block *block) {
+  int sector = 0, read_only = 0;
+  if (ioctl(fd, BLKGETSIZE64, &block->size) != 0 || ioctl(fd, BLKSSZGET, &sector) != 0 ||
+      ioctl(fd, BLKROGET, &read_only) != 0)
+    return errno;
+  block->sector = (uint32_t)sector;
+  block->read_only = read_only != 0;
+  block->backing_device = block->backing_inode = 0;
+  struct loop_info64 info;
+  if (ioctl(fd, LOOP_GET_STATUS64, &info) == 0) {
+    block->backing_device = info.lo_device;
+    block->backing_inode = info.lo_inode;
+  }
+  return 0;
+}
+
+// On a block device too: the kernel then uses only commands of the disk that are sure to give zeros.
+int clinux_punch(int fd, uint64_t offset, uint64_t length) {
+  return retried(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
+int clinux_zero_range(int fd, uint64_t offset, uint64_t length) {
+  return retried(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
+int clinux_zero_device(int fd, uint64_t offset, uint64_t length) {
+  uint64_t range[2] = {offset, length};
+  return ioctl(fd, BLKZEROOUT, range) == 0 ? 0 : errno;
+}
+
+int clinux_clone(int from, int to, uint64_t offset, uint64_t length) {
+  struct file_clone_range range = {
+      .src_fd = from, .src_offset = offset, .src_length = length, .dest_offset = offset};
+  return ioctl(to, FICLONERANGE, &range) == 0 ? 0 : errno;
+}
+
+int clinux_wipe_signatures(int fd, int *found) {
+  *found = 0;
+  blkid_probe probe = blkid_new_probe();
+  if (!probe)
+    return ENOMEM;
+  int error = 0;
+  if (blkid_probe_set_device(probe, fd, 0, 0) != 0)
+    error = errno ? errno : EIO;
+  if (!error) {
+    blkid_probe_enable_superblocks(probe, 1);
+    blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_MAGIC | BLKID_SUBLKS_TYPE | BLKID_SUBLKS_BADCSUM);
+    blkid_probe_enable_partitions(probe, 1);
+    blkid_probe_set_partitions_flags(probe, BLKID_PARTS_MAGIC | BLKID_PARTS_FORCE_GPT);
+    // Wiping steps back, so that each place where a format keeps a copy is found in turn.
+    while (blkid_do_probe(probe) == 0) {
+      const char *offset;
+      if (blkid_probe_lookup_value(probe, "SBMAGIC_OFFSET", &offset, NULL) != 0 &&
+          blkid_probe_lookup_value(probe, "PTMAGIC_OFFSET", &offset, NULL) != 0)
+        continue;
+      if (blkid_do_wipe(probe, 0) != 0) {
+        error = errno ? errno : EIO;
+        break;
+      }
+      (*found)++;
+    }
+  }
+  blkid_free_probe(probe);
+  return error;
+}
+
+int clinux_lock_holder(int fd, int64_t *pid) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  *pid = 0;
+  // The variant for open file descriptions also sees the locks of this very process.
+  if (fcntl(fd, F_OFD_GETLK, &lock) != 0)
+    return errno;
+  if (lock.l_type != F_UNLCK)
+    *pid = lock.l_pid;
+  return 0;
+}
+
+static int seek(int fd, int whence, uint64_t offset, uint64_t *result) {
+  off_t found = lseek(fd, (off_t)offset, whence);
+  if (found < 0)
+    return errno;
+  *result = (uint64_t)found;
+  return 0;
+}
+
+int clinux_seek_data(int fd, uint64_t offset, uint64_t *data) { return seek(fd, SEEK_DATA, offset, data); }
+int clinux_seek_hole(int fd, uint64_t offset, uint64_t *hole) { return seek(fd, SEEK_HOLE, offset, hole); }
+
+bool clinux_is_block(uint32_t mode) { return S_ISBLK(mode); }
+bool clinux_is_file(uint32_t mode) { return S_ISREG(mode); }

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Block devices and image files: ioctls and calls that are macros, variadic or hidden behind _GNU_SOURCE.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+/// What the kernel says of a block device.
+struct clinux_block {
+  /// In bytes.
+  uint64_t size;
+  /// The logical sector in bytes.
+  uint32_t sector;
+  bool read_only;
+  /// Of a loop device: the file behind it, by device and inode; 0 and 0 for any other.
+  uint64_t backing_device;
+  uint64_t backing_inode;
+};
+
+/// All these return 0 or an errno.
+int clinux_examine_block(int fd, struct clinux_block *block);
+/// Makes a range read as zeros and gives its space back; EOPNOTSUPP where the disk can't promise that.
+int clinux_punch(int fd, uint64_t offset, uint64_t length);
+/// Makes a range of a file read as zeros and keeps its space.
+int clinux_zero_range(int fd, uint64_t offset, uint64_t length);
+/// Makes a range of a block device read as zeros, by writing where there is no faster way.
+int clinux_zero_device(int fd, uint64_t offset, uint64_t length);
+/// Clones a range from one file to another on the same filesystem, sharing the blocks.
+int clinux_clone(int from, int to, uint64_t offset, uint64_t length);
+/// Removes every signature that libblkid knows: filesystems, swap, RAID, partition tables. `found` counts them.
+int clinux_wipe_signatures(int fd, int *found);
+/// The process that holds an fcntl(2) lock on the file which excludes writing: 0 for none, -1 for one that can't be
+/// named (a lock of an open file description).
+int clinux_lock_holder(int fd, int64_t *pid);
+/// The first byte at or after `offset` that is data, or is not; ENXIO behind the last.
+int clinux_seek_data(int fd, uint64_t offset, uint64_t *data);
+int clinux_seek_hole(int fd, uint64_t offset, uint64_t *hole);
+bool clinux_is_block(uint32_t mode);
+bool clinux_is_file(uint32_t mode);

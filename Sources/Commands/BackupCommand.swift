@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+
+struct BackupCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "backup", abstract: "Export and import instances by the scripts of an OS definition.",
+    subcommands: [BackupExportCommand.self, BackupImportCommand.self])
+}

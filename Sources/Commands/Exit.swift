@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Glibc
+internal import LinuxIO
+internal import Report
+
+/// The one place where an error becomes words and an exit status: those of `Failure.Code`, 2 for a wrong command line.
+enum Exit {
+  /// Runs `body` and ends the process.
+  static func after(_ body: () throws -> Void) -> Never {
+    var status: Int32 = 0
+    do {
+      try body()
+    } catch {
+      status = tell(error)
+    }
+    // An interrupt that is under way ends the process in its own way.
+    Interrupts.holdIfInterrupted()
+    exit(status)
+  }
+
+  /// Tells an error: help goes to standard output, all else to standard error. Returns the exit status.
+  static func tell(_ error: any Error) -> Int32 {
+    Interrupts.holdIfInterrupted()
+    if let failure = error as? Failure {
+      write(lines(of: failure), to: STDERR_FILENO)
+      return failure.code.rawValue
+    }
+    if let code = error as? ExitCode { return code.rawValue }
+    let message = Guestsmith.fullMessage(for: error)
+    if Guestsmith.exitCode(for: error).isSuccess {
+      write(message + "\n", to: STDOUT_FILENO)
+      return 0
+    }
+    let words = message.hasPrefix("Error: ") ? String(message.dropFirst("Error: ".count)) : message
+    write("guestsmith: \(words)\n", to: STDERR_FILENO)
+    return Failure.Code.usage.rawValue
+  }
+
+  /// `guestsmith: what failed`, and the remedy on the next line: the last lines are the whole diagnosis.
+  static func lines(of failure: Failure) -> String {
+    let remedy = failure.remedy.map { "  \($0)\n" } ?? ""
+    return "guestsmith: \(failure.message)\n\(remedy)"
+  }
+
+  private static func write(_ text: String, to raw: Int32) {
+    // Where even the error cannot be told there is nobody left to tell.
+    try? Descriptor(owning: dup(raw), name: "the terminal").writeAll(Array(text.utf8))
+  }
+}
+
+/// Writes lines to standard output: data, that a reader without room or a full disk must not lose in silence.
+func writeOutput(_ lines: [String], terminator: String = "\n") throws(Failure) {
+  let text = lines.map { $0 + terminator }.joined()
+  try Descriptor(owning: dup(STDOUT_FILENO), name: "standard output").writeAll(Array(text.utf8))
+}

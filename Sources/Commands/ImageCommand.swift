@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Images
+internal import Report
+
+struct ImageCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "image", abstract: "Look after the golden images that new instances are copied from.",
+    discussion: """
+      An image is a filesystem with a freshly bootstrapped system, built once for each configuration and kept in the \
+      cache. It is built by the first create that needs it, or ahead of time by guestsmith image build.
+      """,
+    subcommands: [
+      ImageListCommand.self, ImageBuildCommand.self, ImageShowCommand.self, ImageVerifyCommand.self,
+      ImagePruneCommand.self,
+    ])
+}
+
+extension ImageStore {
+  /// The one image whose key begins with `prefix`.
+  func key(beginningWith prefix: String) throws(Failure) -> String {
+    let matches = try keys().filter { $0.hasPrefix(prefix) }
+    guard matches.count == 1 else {
+      let found = matches.isEmpty ? "no image begins" : "\(matches.count) images begin"
+      throw Failure(.invalid, "\(found) with \(prefix.quoted)", remedy: "guestsmith image list shows what there is")
+    }
+    return matches[0]
+  }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Images
+internal import Report
+
+struct ImageListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List the images in the cache, the one that was used last first.",
+    discussion: """
+      Used is what a copy writes to a disk, On disk what the image takes in the cache. An image that is old is built \
+      anew when it is needed next, one that is broken as well.
+
+      Example:
+        guestsmith image list
+      """)
+
+  @OptionGroup var options: ImageOptions
+
+  @Flag(help: "Write JSON.")
+  var json = false
+
+  func run() throws {
+    let images = try options.store().list()
+    try writeOutput(
+      json ? [JSON.array(images.map(\.json)).serialized()] : columns([ListedImage.header] + images.map(\.row)))
+  }
+}
+
+extension ListedImage {
+  static let header = ["Image", "Release", "Built", "Last used", "Used", "On disk", "Packages", "State"]
+
+  var row: [String] {
+    [
+      String(key.prefix(12)), manifest?.suite ?? "-", manifest?.created.text ?? "-", lastUsed?.text ?? "-",
+      manifest.map { Words.bytes($0.usedBytes) } ?? "-", Words.bytes(diskBytes),
+      manifest.map { "\($0.packages.count)" } ?? "-", state,
+    ]
+  }
+
+  private var reason: String? {
+    if case .broken(let reason) = condition { reason } else { nil }
+  }
+
+  /// `fresh`, `old`, or `broken: ` and why.
+  var state: String {
+    switch condition {
+    case .fresh: "fresh"
+    case .old: "old"
+    case .broken(let reason): "broken: \(reason)"
+    }
+  }
+
+  var json: JSON {
+    [
+      "key": .string(key),
+      "state": .string(String(state.prefix { $0 != ":" })),
+      "reason": .optional(reason),
+      "suite": .optional(manifest?.suite),
+      "architecture": .optional(manifest?.architecture),
+      "created": .optional(manifest?.created.text),
+      "age_days": .integer(ageDays),
+      "last_used": .optional(lastUsed?.text),
+      "used_bytes": manifest.map { .integer(Int($0.usedBytes)) } ?? .null,
+      "disk_bytes": .integer(Int(diskBytes)),
+      "packages": manifest.map { .integer($0.packages.count) } ?? .null,
+      "path": .string(path),
+    ]
+  }
+}
+
+/// The rows with their columns below each other, two spaces apart.
+func columns(_ rows: [[String]]) -> [String] {
+  let count = rows.map(\.count).max() ?? 0
+  let widths = (0..<count).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+  return rows.map { row in
+    let cells = row.enumerated().map { column, cell in
+      column == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[column] - cell.count + 2)
+    }
+    return cells.joined()
+  }
+}

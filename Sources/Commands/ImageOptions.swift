@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Configuration
+internal import Glibc
+internal import Images
+internal import Provider
+internal import Report
+
+/// Which configuration the images are those of.
+struct ImageOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The guestsmith.toml that counts, such as that of an OS definition, or its folder.",
+      discussion: "Without it: \(Configuration.systemDirectory)/\(Configuration.fileName), or the defaults.",
+      valueName: "path"))
+  var config: String?
+
+  @Option(help: "The variant whose configuration comes over it.")
+  var variant: String?
+
+  func store() throws -> ImageStore { try configuration().imageStore() }
+
+  func recipe() throws -> ImageRecipe { try ImageRecipe(configuration().imageRequest) }
+
+  private func configuration() throws(Failure) -> Configuration {
+    try Configuration.load(definitionDirectory: folder(), variant: variant)
+  }
+
+  /// The folder of the file that was named; who names one means it to be there.
+  private func folder() throws(Failure) -> String? {
+    guard var path = config else { return nil }
+    let suffix = "/\(Configuration.fileName)"
+    if path == Configuration.fileName { path = "." }
+    if path.hasSuffix(suffix) { path.removeLast(suffix.count) }
+    guard access(path + suffix, R_OK) == 0 else {
+      throw Failure(
+        .invalid, "cannot read \(path)\(suffix): \(String(cString: strerror(errno)))",
+        remedy: "name a file \(Configuration.fileName), or the folder it is in")
+    }
+    return path
+  }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Images
+internal import Report
+
+struct ImagePruneCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "prune", abstract: "Remove images that are broken, too old, or too many.",
+    discussion: """
+      Removed are images that are broken, those older than image_max_age_days, and then those that were not used for \
+      longest until the rest is within cache_max_size. An image that is in use or being built stays. What killed \
+      builds have left goes too.
+
+      Example:
+        guestsmith image prune --dry-run
+      """)
+
+  @OptionGroup var options: ImageOptions
+
+  @Flag(help: "Only tell what would be removed.")
+  var dryRun = false
+
+  @Flag(help: "Write JSON.")
+  var json = false
+
+  func run() throws {
+    let pruned = try options.store().prune(dryRun: dryRun)
+    if json {
+      let told: JSON = ["dry_run": .bool(dryRun), "pruned": .array(pruned.map(\.json))]
+      try writeOutput([told.serialized()])
+    } else {
+      let freed = Words.bytes(pruned.reduce(0) { $0 + $1.diskBytes })
+      let sum = "\(freed) in \(pruned.count) images \(dryRun ? "would be freed" : "freed")"
+      try writeOutput(columns(pruned.map(\.row)) + [sum])
+    }
+  }
+}
+
+extension PrunedImage {
+  var words: String {
+    switch reason {
+    case .broken: "broken"
+    case .age(let days): "\(days) days old"
+    case .size: "the cache is too large"
+    }
+  }
+
+  var row: [String] { [String(key.prefix(12)), Words.bytes(diskBytes), words] }
+
+  var json: JSON {
+    let kind: JSON =
+      switch reason {
+      case .broken: "broken"
+      case .age: "age"
+      case .size: "size"
+      }
+    return ["key": .string(key), "reason": kind, "disk_bytes": .integer(Int(diskBytes))]
+  }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Images
+internal import Report
+
+struct ImageShowCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "show", abstract: "Show what an image is, when and from what it was made.",
+    discussion: """
+      Without IMAGE, the one that the configuration asks for.
+
+      Example:
+        guestsmith image show 3f9a
+      """)
+
+  @Argument(help: "The key of the image, as guestsmith image list shows it, or its beginning.")
+  var image: String?
+
+  @OptionGroup var options: ImageOptions
+
+  @Flag(help: "Write JSON: the manifest.")
+  var json = false
+
+  func run() throws {
+    let store = try options.store()
+    let key = if let image { try store.key(beginningWith: image) } else { try options.recipe().key }
+    guard let entry = try store.entry(key) else {
+      throw Failure(
+        .invalid, "the image that the configuration asks for is not in the cache \(store.folder)",
+        remedy: "guestsmith image build makes it")
+    }
+    let listed = try store.list().first { $0.key == key }
+    try writeOutput(json ? [entry.manifest.json.serialized()] : entry.manifest.lines(path: entry.path, listed: listed))
+  }
+}
+
+extension ImageManifest {
+  /// The manifest as a person reads it.
+  ///
+  /// - Parameter listed: what the list knows of it.
+  func lines(path: String, listed: ListedImage?) -> [String] {
+    let age = listed.map { " (\($0.state), \($0.ageDays) days old)" } ?? ""
+    var rows = [
+      ["image", key],
+      ["system", "\(suite) for \(architecture), \(packages.count) packages"],
+      ["built", "\(created.text) in \(Words.duration(.seconds(buildSeconds)))\(age)"],
+    ]
+    if let used = listed?.lastUsed { rows.append(["last used", used.text]) }
+    rows += [
+      ["filesystem", filesystemWords],
+      ["content", "\(files) files, \(Words.bytes(usedBytes)) to copy, \(Words.bytes(size)) at the least for the disk"],
+      ["path", path],
+    ]
+    if let listed { rows.append(["on disk", Words.bytes(listed.diskBytes)]) }
+    rows.append(["SHA-256", digest])
+    rows.append(["asked for", requested.first ?? ""])
+    rows += requested.dropFirst().map { ["", $0] }
+    rows += sources.split(separator: "\n", omittingEmptySubsequences: false).dropLast().enumerated().map {
+      [$0 == 0 ? "sources" : "", String($1)]
+    }
+    let list = columns(packages.map { [$0.name, $0.version, $0.architecture] })
+    rows += list.enumerated().map { [$0 == 0 ? "packages" : "", $1] }
+    return columns(rows)
+  }
+}

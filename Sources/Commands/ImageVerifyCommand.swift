@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Images
+internal import Report
+
+struct ImageVerifyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify", abstract: "Read images in full and compare them with their digests.",
+    discussion: """
+      Without IMAGE, all in the cache. One that differs is marked, so that it is built anew when it is needed next. \
+      The exit status is 1 when an image is broken.
+
+      Example:
+        guestsmith image verify
+      """)
+
+  @Argument(help: "The keys of images, as guestsmith image list shows them, or their beginnings.")
+  var images: [String] = []
+
+  @OptionGroup var options: ImageOptions
+
+  @Flag(help: "Write JSON.")
+  var json = false
+
+  @Flag(name: .shortAndLong, help: "Show no progress, only failures.")
+  var quiet = false
+
+  func run() throws {
+    let store = try options.store()
+    let steps = Steps.forStandardError(quiet: quiet)
+    var keys: [String] = []
+    for image in images { keys.append(try store.key(beginningWith: image)) }
+    if images.isEmpty { keys = try store.keys() }
+    var results: [(key: String, reason: String?)] = []
+    for key in keys { results.append((key, try store.reasonAgainst(key, steps: steps))) }
+    if json {
+      let told = results.map { result -> JSON in
+        ["key": .string(result.key), "whole": .bool(result.reason == nil), "reason": .optional(result.reason)]
+      }
+      try writeOutput([JSON.array(told).serialized()])
+    } else {
+      try writeOutput(results.map { "\($0.key)  \($0.reason.map { "broken: \($0)" } ?? "whole")" })
+    }
+    if results.contains(where: { $0.reason != nil }) { throw ExitCode(Failure.Code.io.rawValue) }
+  }
+}
+
+extension ImageStore {
+  /// What is wrong with an image; nil when every used byte of it is what it was.
+  func reasonAgainst(_ key: String, steps: Steps) throws -> String? {
+    do {
+      guard let entry = try entry(key) else { return "it is not in the cache any more" }
+      do {
+        try steps.step("verifying \(key.prefix(12))") { try entry.verify(progress: $0) }
+        return nil
+      } catch let failure as Failure where failure.code == .io {
+        try entry.reject()
+        return failure.message
+      }
+    } catch let failure as Failure where failure.code == .io {
+      return failure.message
+    }
+  }
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+
+struct OSCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "os", abstract: "List, judge and install OS definitions.",
+    subcommands: [OSListCommand.self, OSDiagnoseCommand.self, OSInstallCommand.self])
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+
+/// A process that uses a disk.
+struct DiskHolder: CustomStringConvertible {
+  let pid: Int64
+
+  /// Such as `process 4711 (guestsmith)`.
+  var description: String { command.isEmpty ? "process \(pid)" : "process \(pid) (\(command))" }
+
+  var isUdev: Bool { command.hasPrefix("systemd-udevd") || command.hasPrefix("(udev-worker") }
+
+  private var command: String {
+    ProcText.read("/proc/\(pid)/comm").filter { !$0.isNewline }
+  }
+
+  /// Who has a flock(2) lock on a file, by /proc/locks: `1: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE 0 EOF`, the
+  /// device in hexadecimal and the inode in decimal (proc(5)). Nil for a process that is not seen from here.
+  static func ofLock(on status: stat) -> DiskHolder? {
+    let major = (status.st_dev >> 8) & 0xFFF | (status.st_dev >> 32) & ~0xFFF
+    let minor = status.st_dev & 0xFF | (status.st_dev >> 12) & ~0xFF
+    for line in ProcText.read("/proc/locks").split(separator: "\n") {
+      let fields = line.split(separator: " ")
+      guard fields.count >= 6, fields[1] == "FLOCK", let pid = Int64(fields[4]), pid > 0 else { continue }
+      let place = fields[5].split(separator: ":")
+      if place.count == 3, UInt64(place[0], radix: 16) == UInt64(major), UInt64(place[1], radix: 16) == UInt64(minor),
+        UInt64(place[2]) == UInt64(status.st_ino)
+      {
+        return DiskHolder(pid: pid)
+      }
+    }
+    return nil
+  }
+
+  /// What the kernel uses a block device for, in words that follow "in use"; empty where it can't be told.
+  static func kernelUse(of path: String) -> String {
+    guard let resolved = realpath(path, nil) else { return "" }
+    defer { free(resolved) }
+    var status = stat()
+    guard stat(path, &status) == 0 else { return "" }
+    if let place = Mounts.place(of: status.st_rdev) { return ": mounted at \(place)" }
+    let name = String(cString: resolved)
+    if ProcText.read("/proc/swaps").split(separator: "\n").contains(where: { $0.hasPrefix(name + " ") }) {
+      return " as swap"
+    }
+    let holders = ProcText.names(in: "/sys/class/block/\(name.split(separator: "/").last ?? "")/holders")
+    return holders.isEmpty ? "" : " by \(holders.joined(separator: ", "))"
+  }
+
+  /// The loop device or the swap that a file is; nil where it is neither.
+  static func kernelUse(ofFile status: stat) -> String? {
+    for name in ProcText.names(in: "/sys/block") where name.hasPrefix("loop") {
+      let backing = ProcText.read("/sys/block/\(name)/loop/backing_file").filter { !$0.isNewline }
+      if !backing.isEmpty, isFile(backing, status) { return "the loop device /dev/\(name)" }
+    }
+    for line in ProcText.read("/proc/swaps").split(separator: "\n").dropFirst() {
+      if let file = line.split(separator: " ").first, isFile(String(file), status) { return "swap" }
+    }
+    return nil
+  }
+
+  private static func isFile(_ path: String, _ status: stat) -> Bool {
+    var found = stat()
+    return stat(path, &found) == 0 && found.st_dev == status.st_dev && found.st_ino == status.st_ino
+  }
+}
+
+/// Where block devices are mounted, by /proc/self/mountinfo (proc(5)): the third field is MAJOR:MINOR, the fifth the
+/// place, the sixth the options.
+enum Mounts {
+  static func place(of device: dev_t) -> String? {
+    mounts(of: device).first.map { String($0[4]) }
+  }
+
+  static func writablePlace(of device: dev_t, isBlockDevice: Bool) -> String? {
+    guard isBlockDevice else { return nil }
+    return mounts(of: device).first { $0[5].split(separator: ",").contains("rw") }.map { String($0[4]) }
+  }
+
+  private static func mounts(of device: dev_t) -> [[Substring]] {
+    let major = (device >> 8) & 0xFFF | (device >> 32) & ~0xFFF
+    let minor = device & 0xFF | (device >> 12) & ~0xFF
+    return ProcText.read("/proc/self/mountinfo").split(separator: "\n")
+      .map { $0.split(separator: " ") }
+      .filter { $0.count > 5 && $0[2] == "\(major):\(minor)" }
+  }
+}
+
+/// Texts that the kernel makes as they are read; empty where they can't be.
+enum ProcText {
+  static func read(_ path: String) -> String {
+    guard let file = try? Descriptor(path, O_RDONLY) else { return "" }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65536)
+    while let count = try? buffer.withUnsafeMutableBytes({ try file.read(into: $0) }), count > 0 {
+      bytes.append(contentsOf: buffer[..<count])
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  static func names(in folder: String) -> [String] {
+    guard let stream = opendir(folder) else { return [] }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      if !name.hasPrefix(".") { names.append(name) }
+    }
+    return names.sorted()
+  }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Configuration
+internal import Ext4
+internal import Guest
+internal import Images
+internal import Interface
+internal import LinuxIO
+internal import Report
+
+extension Provider {
+  /// Installs a guest: a copy of the image, grown to the disk, with an identity of its own.
+  func create(_ request: Request) throws {
+    let disks = try GuestDisks(request)
+    let name = GuestName(request.instance.text)
+    let network = try network(of: request.instance)
+    let recipe = try ImageRecipe(configuration.imageRequest)
+    let store = try configuration.imageStore()
+    try refuseSectors(of: disks.root, recipe.filesystem)
+
+    let swapUUID = disks.swap == nil ? nil : FilesystemUUID.random()
+    var isRebuilt = false
+    while true {
+      let entry = try store.obtain(recipe, steps: steps)
+      try refuseSmall(disks.root, for: entry.manifest)
+      do {
+        let wiped = try steps.step("wipe \(disks.root.path)") { try disks.root.wipe(configuration.diskWipe, progress: $0) }
+        if wiped == .none, configuration.diskWipe == .discard {
+          steps.note("\(disks.root.path) can't discard: what an earlier tenant left beyond the guest's files stays")
+        }
+        let copy = try steps.step("copy the image") { try Deployment(entry, to: disks.root, progress: $0) }
+        if let swap = disks.swap, let swapUUID {
+          try steps.step("make swap on \(swap.path)") { progress in
+            _ = try swap.wipe(configuration.diskWipe, progress: progress)
+            try SwapArea.make(on: swap, uuid: swapUUID)
+          }
+        }
+        try steps.step("configure \(name.full)") { _ in
+          let uuid = FilesystemUUID.random()
+          let filesystem = try grow(copy, on: disks.root, uuid: uuid, recipe.filesystem, zeroed: wiped != .none)
+          let identity = Identity(
+            name: name, rootUUID: uuid.description, rootType: recipe.filesystem.kind.rawValue,
+            swapUUID: swapUUID?.description, network: network, accounts: configuration.accounts,
+            locale: configuration.guestLocale,
+            release: ReleaseFile(
+              version: Program.version, installed: Timestamp.now.text, image: "sha256:\(entry.manifest.digest)",
+              suite: recipe.suite, wipe: wiped.rawValue))
+          let guest = GuestTree(filesystem, isInPlace: false)
+          try identity.apply(to: guest)
+          try guest.commit()
+        }
+        return
+      } catch let error as DeploymentFailure {
+        disks.root.spoil()
+        guard error.isImageBroken else { throw error.failure }
+        try entry.reject()
+        guard !isRebuilt else { throw error.failure }
+        isRebuilt = true
+        steps.note("the image is broken and is built anew: \(error.failure.message)")
+      } catch {
+        disks.root.spoil()
+        throw error
+      }
+    }
+  }
+
+  private func grow(
+    _ copy: Deployment, on disk: Disk, uuid: FilesystemUUID, _ options: FilesystemOptions, zeroed: Bool
+  ) throws(Failure) -> Filesystem {
+    let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path, deferring: copy.superblock)
+    let filesystem = try Filesystem(opening: device, writable: true)
+    filesystem.setIdentity(uuid: uuid, label: options.label)
+    filesystem.renewHashSeed()
+    try filesystem.grow(to: disk.size, options: options, zeroed: zeroed)
+    return filesystem
+  }
+
+  private func refuseSmall(_ disk: Disk, for image: ImageManifest) throws(Failure) {
+    guard disk.size < image.size else { return }
+    throw Failure(
+      .device,
+      "disk \(disk.path) has \(Words.bytes(disk.size)) (\(disk.size) bytes), too small: the guest needs "
+        + "\(Words.bytes(image.size)) (\(image.size) bytes)",
+      remedy: "give the instance a larger disk")
+  }
+
+  private func refuseSectors(of disk: Disk, _ options: FilesystemOptions) throws(Failure) {
+    guard options.blockSize < disk.sectorSize else { return }
+    throw Failure(
+      .device, "disk \(disk.path) has sectors of \(disk.sectorSize) bytes; a filesystem with blocks of "
+        + "\(options.blockSize) bytes can't be mounted from it",
+      remedy: "set block_size = \(disk.sectorSize)")
+  }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Dispatch
+internal import Ext4
+internal import Glibc
+internal import Images
+internal import LinuxIO
+internal import Report
+internal import Synchronization
+
+/// Copies the used bytes of an image to a disk, each piece compared with its digest on the way. The primary superblock
+/// is kept back, so that the copy can't be mounted before it is whole.
+struct Deployment: Sendable {
+  /// The superblock that the disk does not have yet.
+  let superblock: [UInt8]
+
+  /// - Throws: `.io` with `isImageBroken` where the image is not what its digests say.
+  init(
+    _ entry: borrowing ImageEntry, to disk: Disk, progress: StepProgress
+  ) throws(DeploymentFailure) {
+    let image: Descriptor
+    do {
+      image = try entry.open()
+    } catch {
+      throw DeploymentFailure(failure: error, isImageBroken: false)
+    }
+    let pieces = entry.pieces
+    progress.expect(pieces.reduce(0) { $0 + UInt64($1.length) })
+    let (source, target) = (image.view, disk.descriptor.view)
+    let copy = PieceCopy()
+    let workers = max(1, min(4, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    DispatchQueue.concurrentPerform(iterations: workers) { worker in
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: ImagePiece.limit, alignment: 4096)
+      defer { buffer.deallocate() }
+      while let index = copy.next(of: pieces.count) {
+        copy.copy(pieces[index], from: source, to: target, through: buffer)
+        progress.advance(by: UInt64(pieces[index].length))
+      }
+    }
+    superblock = try copy.finish()
+  }
+}
+
+struct DeploymentFailure: Error {
+  var failure: Failure
+  /// The image is to be rejected, and built anew.
+  var isImageBroken: Bool
+}
+
+/// One copy with several workers; the first failure ends it.
+private final class PieceCopy: Sendable {
+  private struct State {
+    var next = 0
+    var superblock: [UInt8]?
+    var failure: DeploymentFailure?
+  }
+
+  private let state = Mutex(State())
+
+  /// The number of the next piece; nil when all are taken or one failed.
+  func next(of count: Int) -> Int? {
+    state.withLock { state in
+      guard state.failure == nil, state.next < count else { return nil }
+      defer { state.next += 1 }
+      return state.next
+    }
+  }
+
+  func copy(
+    _ piece: ImagePiece, from image: DescriptorView, to disk: DescriptorView,
+    through buffer: UnsafeMutableRawBufferPointer
+  ) {
+    let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<piece.length])
+    do throws(Failure) {
+      let count = try image.readFull(into: bytes, at: piece.offset)
+      guard count == piece.length, piece.matches(UnsafeRawBufferPointer(bytes)) else {
+        throw Failure(.io, "\(image.name) differs from its digest in the \(piece.length) bytes at \(piece.offset)")
+      }
+    } catch {
+      return fail(error, isImageBroken: true)
+    }
+    keepSuperblock(of: bytes, at: piece.offset)
+    do throws(Failure) {
+      try disk.writeAll(UnsafeRawBufferPointer(bytes), at: piece.offset)
+    } catch {
+      fail(error, isImageBroken: false)
+    }
+  }
+
+  func finish() throws(DeploymentFailure) -> [UInt8] {
+    let (superblock, failure) = state.withLock { ($0.superblock, $0.failure) }
+    if let failure { throw failure }
+    guard let superblock else {
+      throw DeploymentFailure(failure: Failure(.io, "the image has no superblock"), isImageBroken: true)
+    }
+    return superblock
+  }
+
+  private func keepSuperblock(of bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) {
+    let range = FilesystemDevice.superblockRange
+    guard offset <= UInt64(range.lowerBound), offset + UInt64(bytes.count) >= UInt64(range.upperBound) else { return }
+    let inside = UnsafeMutableRawBufferPointer(
+      rebasing: bytes[(range.lowerBound - Int(offset))..<(range.upperBound - Int(offset))])
+    let kept = Array(inside)
+    state.withLock { $0.superblock = kept }
+    inside.initializeMemory(as: UInt8.self, repeating: 0)
+  }
+
+  private func fail(_ failure: Failure, isImageBroken: Bool) {
+    state.withLock { state in
+      if state.failure == nil { state.failure = DeploymentFailure(failure: failure, isImageBroken: isImageBroken) }
+    }
+  }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+internal import Dump
+internal import Ext4
+internal import Glibc
+internal import Guest
+package import Images
+internal import LinuxIO
+
+/// What the configuration says, in the words of those who do it.
+extension Configuration {
+  package var imageRequest: ImageRequest {
+    ImageRequest(
+      suite: suite, mirror: mirror, components: components.isEmpty ? nil : components, packages: packages,
+      kernel: kernelPackage, filesystem: filesystemOptions)
+  }
+
+  var filesystemOptions: FilesystemOptions {
+    let kind: FilesystemOptions.Kind =
+      switch filesystem {
+      case .ext2: .ext2
+      case .ext3: .ext3
+      case .ext4: .ext4
+      }
+    return FilesystemOptions(
+      kind: kind, blockSize: UInt32(blockSize), inodeRatio: UInt32(inodeRatio), reservedPercent: reservedPercent,
+      label: label)
+  }
+
+  var diskWipe: LinuxIO.Wipe {
+    switch wipe {
+    case .discard: .discard
+    case .zero: .zero
+    case .none: .none
+    }
+  }
+
+  var accounts: Accounts { Accounts(rootPasswordHash: rootPasswordHash, sshKeys: sshKeys) }
+
+  var guestLocale: Locale { Locale(timezone: timezone, language: locale) }
+
+  var dumpCompression: DumpWriter.Compression {
+    compression == .none ? .none : .zstd(level: compressionLevel)
+  }
+
+  /// How many threads compress and decompress.
+  var workers: Int { threads > 0 ? threads : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
+  /// The cache of images as it is configured.
+  package func imageStore() throws -> ImageStore {
+    try ImageStore(
+      folder: cache, maxAgeDays: imageMaxAgeDays == 0 ? nil : imageMaxAgeDays,
+      maxSize: cacheMaxSize == 0 ? nil : cacheMaxSize)
+  }
+}

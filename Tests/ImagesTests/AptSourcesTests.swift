@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+import Report
+import TestSupport
+import Testing
+
+@testable import Images
+
+@Suite struct AptSourcesTests {
+  private let bookworm = """
+    PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
+    VERSION_CODENAME=bookworm
+    """
+
+  @Test func deb822KeepsOwnSuitesAndOptions() throws {
+    let text = """
+      # a comment
+      Types: deb deb-src
+      # one in the middle
+      URIs: http://deb.debian.org/debian
+       http://other.example/debian
+      Suites: bookworm bookworm-updates bookworm-backports
+      Components: main contrib
+      Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+      Check-Valid-Until: no
+
+      Types: deb
+      URIs: http://deb.debian.org/debian-security
+      Suites: bookworm-security
+      Components: main
+      Enabled: yes
+
+      Enabled: no
+      Types: deb
+      URIs: http://off.example/debian
+      Suites: bookworm
+      Components: main
+
+      Types: deb-src
+      URIs: http://sources.example/debian
+      Suites: bookworm
+      Components: main
+      """
+    let sources = AptSources(entries: try AptSource.parse(deb822: text, file: "x.sources")).keeping(suite: "bookworm")
+    #expect(
+      sources.text == """
+        Types: deb
+        URIs: http://deb.debian.org/debian http://other.example/debian
+        Suites: bookworm bookworm-updates
+        Components: main contrib
+        Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+        Check-Valid-Until: no
+
+        Types: deb
+        URIs: http://deb.debian.org/debian-security
+        Suites: bookworm-security
+        Components: main
+
+        """)
+    #expect(sources.keyFiles == ["/usr/share/keyrings/debian-archive-keyring.gpg"])
+    // What is written is read as the same.
+    #expect(try AptSource.parse(deb822: sources.text, file: "again") == sources.entries)
+  }
+
+  @Test func aKeyInTheEntrySurvives() throws {
+    let text = """
+      Types: deb
+      URIs: http://mirror.example/debian
+      Suites: bookworm
+      Components: main
+      Signed-By:
+       -----BEGIN PGP PUBLIC KEY BLOCK-----
+       .
+       mDMEZ
+       -----END PGP PUBLIC KEY BLOCK-----
+      """
+    let entries = try AptSource.parse(deb822: text, file: "x.sources")
+    #expect(
+      entries[0].text.hasSuffix(
+        "Signed-By: \n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n mDMEZ\n -----END PGP PUBLIC KEY BLOCK-----\n"))
+    #expect(AptSources(entries: entries).keyFiles == [])
+    #expect(try AptSource.parse(deb822: entries[0].text, file: "again") == entries)
+  }
+
+  @Test func oneLineFormMeansTheSame() throws {
+    let text = """
+      # deb cdrom:[Debian GNU/Linux 12]/ bookworm main
+      deb [arch=amd64,arm64,ppc64el,s390x,riscv64 signed-by=/etc/apt/keyrings/a.gpg] http://deb.debian.org/debian bookworm main contrib # trailing
+      deb [ trusted=yes ] http://local.example/debian bookworm-updates main
+      deb http://security.debian.org/ buster/updates main
+      deb-src http://deb.debian.org/debian bookworm main
+      deb http://deb.debian.org/debian bookworm-backports main
+      deb cdrom:[Debian]/ bookworm main
+      deb [arch=none] http://foreign.example/debian bookworm main
+      deb http://flat.example/ ./
+      """
+    let all = AptSources(entries: try AptSource.parse(oneLine: text, file: "sources.list"))
+    let sources = all.keeping(suite: "bookworm")
+    #expect(
+      sources.text == """
+        Types: deb
+        URIs: http://deb.debian.org/debian
+        Suites: bookworm
+        Components: main contrib
+        Architectures: amd64 arm64 ppc64el s390x riscv64
+        Signed-By: /etc/apt/keyrings/a.gpg
+
+        Types: deb
+        URIs: http://local.example/debian
+        Suites: bookworm-updates
+        Components: main
+        Trusted: yes
+
+        """)
+    #expect(all.keeping(suite: "buster").entries.map(\.suites) == [["buster/updates"]])
+  }
+
+  @Test(arguments: [
+    ("x.sources", "Types deb\n", "x.sources, line 1: no field: Types deb"),
+    ("x.sources", "\n deb\n", "x.sources, line 2: a continuation of no field:  deb"),
+    ("x.sources", "Types: deb\nSuites: a\n", "x.sources: the entry that ends before line 3 has no URIs or no Suites"),
+    ("x.list", "deb http://a.example\n", "x.list, line 1: an entry needs a URI and a suite"),
+    ("x.list", "\nrpm http://a.example x\n", "x.list, line 2: rpm where deb or deb-src should be"),
+    ("x.list", "deb [arch=amd64 http://a.example x\n", "x.list, line 1: the options have no ] at their end"),
+    ("x.list", "deb [color=red] http://a.example x\n", "x.list, line 1: the option color is unknown"),
+  ])
+  func damagedFilesAreNamedWithTheirLine(file: String, text: String, message: String) {
+    let failure = #expect(throws: Failure.self) {
+      _ =
+        file.hasSuffix(".list")
+        ? try AptSource.parse(oneLine: text, file: file) : try AptSource.parse(deb822: text, file: file)
+    }
+    #expect(failure?.message == message)
+    #expect(failure?.code == .invalid)
+  }
+
+  @Test func credentialsAreRemovedFromUris() {
+    let source = AptSource(
+      uris: ["https://joe:s3c%20ret@mirror.example:8080/debian", "http://plain.example/a@b"], suites: ["a"],
+      components: ["main"])
+    #expect(source.hasCredentials)
+    #expect(source.withoutCredentials.uris == ["https://mirror.example:8080/debian", "http://plain.example/a@b"])
+    #expect(!source.withoutCredentials.hasCredentials)
+    #expect(removingCredentials("E: https://joe:x@h.example/a failed") == "E: https://h.example/a failed")
+  }
+
+  @Test func theMachinesFilesAreReadInAptsOrder() throws {
+    try withScratch { root in
+      try root.write(bookworm, to: "etc/os-release")
+      try root.write("deb http://one.example/ bookworm main\n", to: "etc/apt/sources.list")
+      try root.write("deb http://three.example/ bookworm main\n", to: "etc/apt/sources.list.d/b.list")
+      try root.write(
+        "Types: deb\nURIs: http://two.example/\nSuites: bookworm\nComponents: main\n",
+        to: "etc/apt/sources.list.d/a.sources")
+      try root.write("nonsense\n", to: "etc/apt/sources.list.d/a.sources.save")
+      try root.write("nonsense\n", to: "etc/apt/sources.list.d/strange name.list")
+      let (suite, sources) = try AptSources.resolve(suite: nil, mirror: nil, components: nil, root: root.path)
+      #expect(suite == "bookworm")
+      #expect(
+        sources.entries.flatMap(\.uris) == ["http://one.example/", "http://two.example/", "http://three.example/"])
+    }
+  }
+
+  @Test func theConfigurationComesBeforeTheMachine() throws {
+    try withScratch { root in
+      try root.write(bookworm, to: "etc/os-release")
+      try root.write(
+        "deb http://a.example/ bookworm main\ndeb http://a.example/ bookworm-updates main\n",
+        to: "etc/apt/sources.list")
+      func resolve(_ suite: String?, _ mirror: String?, _ components: [String]?) throws -> [AptSource] {
+        try AptSources.resolve(suite: suite, mirror: mirror, components: components, root: root.path).sources.entries
+      }
+      #expect(
+        try resolve(nil, "http://m.example/debian", nil)
+          == [AptSource(uris: ["http://m.example/debian"], suites: ["bookworm"], components: ["main"])])
+      #expect(
+        try resolve("trixie", "http://m.example/debian", ["main", "contrib"])
+          == [AptSource(uris: ["http://m.example/debian"], suites: ["trixie"], components: ["main", "contrib"])])
+      // Another release from the machine's own mirrors.
+      #expect(try resolve("trixie", nil, nil).flatMap(\.suites) == ["trixie", "trixie-updates"])
+      #expect(try resolve("sid", nil, nil).flatMap(\.suites) == ["sid"])
+      #expect(
+        try resolve(nil, nil, ["main", "non-free"]).map(\.components) == [["main", "non-free"], ["main", "non-free"]])
+      let failure = #expect(throws: Failure.self) { try resolve(nil, "m.example", nil) }
+      #expect(failure?.message == "the mirror m.example is no URI")
+    }
+  }
+
+  @Test func aMachineWithoutSourcesSaysWhatIsMissing() throws {
+    try withScratch { root in
+      let nothing = #expect(throws: Failure.self) {
+        try AptSources.resolve(suite: nil, mirror: nil, components: nil, root: root.path)
+      }
+      #expect(nothing?.message.contains("os-release cannot be read") == true)
+      try root.write(bookworm, to: "usr/lib/os-release")
+      let failure = #expect(throws: Failure.self) {
+        try AptSources.resolve(suite: nil, mirror: nil, components: nil, root: root.path)
+      }
+      #expect(failure?.message.hasPrefix("apt on this machine has no source for bookworm in ") == true)
+      #expect(failure?.remedy == "add one, or name mirror and suite in the configuration")
+    }
+  }
+}

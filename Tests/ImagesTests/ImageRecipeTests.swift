@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+import Ext4
+import Report
+import TestSupport
+import Testing
+
+@testable import Images
+
+@Suite struct ImageRecipeTests {
+  private func recipe(_ change: (inout ImageRequest) -> Void = { _ in }) throws -> ImageRecipe {
+    var request = ImageRequest(suite: "bookworm", mirror: "http://m.example/debian", packages: ["vim"])
+    change(&request)
+    return try ImageRecipe(request)
+  }
+
+  @Test func theSameIsMadeUnderTheSameKey() throws {
+    let key = try recipe().key
+    #expect(key.count == 64)
+    #expect(try recipe().key == key)
+    #expect(try recipe { $0.packages = ["vim", "vim"] }.key == key)
+    #expect(try recipe { $0.packages = ["vim", "udev"] }.key == key, "udev is in every image")
+    #expect(try recipe { $0.mirror = "http://joe:secret@m.example/debian" }.key == key)
+  }
+
+  @Test func everyChoiceMakesAnotherKey() throws {
+    let changes: [(inout ImageRequest) -> Void] = [
+      { _ in }, { $0.suite = "trixie" }, { $0.mirror = "http://n.example/debian" },
+      { $0.components = ["main", "contrib"] }, { $0.packages = [] }, { $0.packages = ["vim", "less"] },
+      { $0.kernel = "linux-image-amd64" }, { $0.filesystem.kind = .ext3 }, { $0.filesystem.blockSize = 1024 },
+      { $0.filesystem.inodeRatio = 8192 }, { $0.filesystem.reservedPercent = 1 }, { $0.filesystem.label = "root" },
+    ]
+    let keys = try changes.map { try recipe($0).key }
+    #expect(Set(keys).count == changes.count)
+  }
+
+  @Test(arguments: ["", "-o", "a b", "a,b", "a;b", "../x", "?essential", "x\n"])
+  func whatIsNoNameIsRefused(name: String) {
+    #expect(throws: Failure.self) { try recipe { $0.packages = [name] } }
+    #expect(throws: Failure.self) { try recipe { $0.suite = name } }
+    #expect(throws: Failure.self) { try recipe { $0.kernel = name } }
+  }
+
+  @Test func installedPackagesAreReadFromDpkgsStatus() {
+    let status = """
+      Package: zlib1g
+      Status: install ok installed
+      Architecture: amd64
+      Version: 1:1.2.13.dfsg-1
+      Description: compression
+       Version: 9
+
+      Package: gone
+      Status: deinstall ok config-files
+      Architecture: all
+      Version: 1
+
+      Package: apt
+      Status: install ok installed
+      Architecture: amd64
+      Version: 2.6.1
+      """
+    #expect(
+      InstalledPackage.parse(dpkgStatus: Array(status.utf8)) == [
+        InstalledPackage(name: "apt", version: "2.6.1", architecture: "amd64"),
+        InstalledPackage(name: "zlib1g", version: "1:1.2.13.dfsg-1", architecture: "amd64"),
+      ])
+  }
+
+  @Test func timesAreWrittenAndReadInOneForm() {
+    #expect(Timestamp(seconds: 0).text == "1970-01-01T00:00:00Z")
+    #expect(Timestamp(seconds: 1_763_879_580).text == "2025-11-23T06:33:00Z")
+    #expect(Timestamp("2025-11-23T06:33:00Z") == Timestamp(seconds: 1_763_879_580))
+    for text in ["2025-11-23", "2025-13-23T06:33:00Z", "2025-11-23 06:33:00", "", "2025-02-30T00:00:00Z"] {
+      #expect(Timestamp(text) == nil)
+    }
+  }
+}
