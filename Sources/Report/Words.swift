@@ -46,6 +46,12 @@ package enum Words {
     return whole < 60 ? "\(whole) s" : longDuration(seconds: whole)
   }
 
+  /// The beginning of a text of unknown length, fit for one line of a terminal.
+  package static func printable(_ text: some StringProtocol, limit: Int = 200) -> String {
+    let start = String(String.UnicodeScalarView(text.unicodeScalars.prefix(limit)))
+    return start.escaped + (text.unicodeScalars.count > limit ? "…" : "")
+  }
+
   static func seconds(_ duration: Duration) -> Double {
     let (seconds, attoseconds) = duration.components
     return Double(seconds) + Double(attoseconds) * 1e-18

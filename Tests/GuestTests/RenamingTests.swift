@@ -41,7 +41,7 @@ struct RenamingTests {
     #expect {
       try Renaming(from: vm1, to: vm2).apply(to: guest)
     } throws: { error in
-      isGuestFailure(hostname.quoted, vm1.full, vm2.full)(error) && !"\(error)".contains("\u{1B}")
+      isGuestFailure(Words.printable(hostname), vm1.full, vm2.full)(error) && !"\(error)".contains("\u{1B}")
     }
     #expect(guest.changes.isEmpty)
   }

@@ -41,4 +41,11 @@ struct WordsTests {
     #expect(Words.rate(bytes: 1 << 30, in: .zero) == nil)
     #expect(Words.rate(bytes: .max, in: .milliseconds(10)) == "8.0 EiB/s")
   }
+
+  @Test("a text from elsewhere cannot steer the terminal, nor fill it")
+  func printable() {
+    #expect(Words.printable("vm1\u{1B}[2J\r\nx") == "vm1\\x1b[2J\\r\\nx")
+    #expect(Words.printable(String(repeating: "é", count: 9), limit: 4) == "éééé…")
+    #expect(Words.printable("plain words", limit: 11) == "plain words")
+  }
 }
