@@ -38,6 +38,19 @@ package struct Filesystem: ~Copyable {
     if error != 0 { throw device.failure(errcode_t(error), "write the superblock") }
   }
 
+  /// Says on the disk that the filesystem is being changed, until `commit`: should the work be cut short, e2fsck checks
+  /// it before the guest boots from it.
+  package borrowing func beginChanging() throws(Failure) {
+    fs.pointee.super.pointee.s_state &= ~UInt16(EXT2_VALID_FS)
+    fs.pointee.flags |= EXT2_FLAG_SUPER_ONLY | EXT2_FLAG_DIRTY | EXT2_FLAG_CHANGED
+    try device.check(ext2fs_flush(fs), "begin to change the filesystem")
+    let error = gs_device_commit(device.device)
+    if error != 0 { throw device.failure(errcode_t(error), "begin to change the filesystem") }
+    fs.pointee.flags &= ~EXT2_FLAG_SUPER_ONLY
+    fs.pointee.super.pointee.s_state |= UInt16(EXT2_VALID_FS)
+    fs.pointee.flags |= EXT2_FLAG_DIRTY | EXT2_FLAG_CHANGED
+  }
+
   /// Reads the block and inode bitmaps, which every change and `usedExtents` need.
   borrowing func needBitmaps() throws(Failure) {
     if fs.pointee.block_map == nil || fs.pointee.inode_map == nil {

@@ -134,8 +134,8 @@ private func size(of file: borrowing Descriptor) throws(Failure) -> UInt64 {
   return UInt64(end)
 }
 
-/// lseek(2): the next place that is no hole. A GNU extension, so glibc's modules do not show it.
-private let SEEK_DATA: Int32 = 3
+/// SEEK_DATA of lseek(2): the next place that is no hole. A GNU extension, so glibc's modules do not show it.
+private let seekData: Int32 = 3
 
 /// Whether there is anything but zeros. In a file all that is no hole is read; of a device, where that could take
 /// hours, the first and the last MiB: every partition table, filesystem and volume manager has its marks there.
@@ -144,7 +144,7 @@ private func holdsData(_ file: borrowing Descriptor, length: UInt64, isDevice: B
   var offset: UInt64 = 0
   while offset < length {
     if !isDevice {
-      let data = lseek(file.raw, off_t(offset), SEEK_DATA)
+      let data = lseek(file.raw, off_t(offset), seekData)
       if data < 0 { return false }
       offset = UInt64(data)
     }

@@ -44,7 +44,7 @@ extension Provider {
             release: ReleaseFile(
               version: Program.version, installed: Timestamp.now.text, image: "sha256:\(entry.manifest.digest)",
               suite: recipe.suite, wipe: wiped.rawValue))
-          let guest = GuestTree(filesystem)
+          let guest = GuestTree(filesystem, isInPlace: false)
           try identity.apply(to: guest)
           try guest.commit()
         }

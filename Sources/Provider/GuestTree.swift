@@ -6,22 +6,38 @@ internal import Report
 /// The files of a guest in the filesystem that is open: what edits them can't tell it from any other.
 final class GuestTree: GuestFiles {
   private let filesystem: Filesystem
+  /// The filesystem can be mounted already, so it says on the disk that it is being changed before it is.
+  private let isInPlace: Bool
+  private var isChanged = false
 
-  init(_ filesystem: consuming Filesystem) {
+  init(_ filesystem: consuming Filesystem, isInPlace: Bool) {
     self.filesystem = filesystem
+    self.isInPlace = isInPlace
+  }
+
+  private func change() throws(Failure) {
+    if isInPlace, !isChanged { try filesystem.beginChanging() }
+    isChanged = true
   }
 
   func read(_ path: String) throws(Failure) -> [UInt8]? { try filesystem.read(path) }
 
   func write(_ path: String, _ bytes: [UInt8], mode: UInt16) throws(Failure) {
+    try change()
     try filesystem.write(path, bytes, mode: mode)
   }
 
-  func remove(_ path: String) throws(Failure) { try filesystem.remove(path) }
+  func remove(_ path: String) throws(Failure) {
+    try change()
+    try filesystem.remove(path)
+  }
 
   func list(_ directory: String) throws(Failure) -> [String] { try filesystem.list(directory) }
 
-  func link(_ path: String, to target: String) throws(Failure) { try filesystem.link(path, to: target) }
+  func link(_ path: String, to target: String) throws(Failure) {
+    try change()
+    try filesystem.link(path, to: target)
+  }
 
   func kind(_ path: String) throws(Failure) -> GuestFileKind? {
     guard let number = try filesystem.find(path, followingLast: false) else { return nil }
@@ -34,9 +50,12 @@ final class GuestTree: GuestFiles {
   }
 
   func setOwnerAndMode(_ path: String, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure) {
+    try change()
     try filesystem.setOwnerAndMode(path, uid: uid, gid: gid, mode: mode)
   }
 
   /// Writes what was changed to the disk.
-  func commit() throws(Failure) { try filesystem.commit() }
+  func commit() throws(Failure) {
+    if isChanged || !isInPlace { try filesystem.commit() }
+  }
 }

@@ -114,8 +114,10 @@ extension Provider {
     let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
     let filesystem = try Filesystem(opening: device, writable: true)
     let (oldUUID, uuid) = (filesystem.uuid, FilesystemUUID.random())
+    try filesystem.beginChanging()
     filesystem.setIdentity(uuid: uuid)
-    let guest = GuestTree(filesystem)
+    // What follows is written whether or not a file changes: the UUID has.
+    let guest = GuestTree(filesystem, isInPlace: false)
     let outcome = try Restoration(
       name: GuestName(name.text), oldRootUUID: oldUUID.description, rootUUID: uuid.description,
       swapUUID: swapUUID?.description, network: network

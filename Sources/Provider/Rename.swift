@@ -25,7 +25,7 @@ extension Provider {
   /// Edits a guest in place.
   func edit<T>(_ disk: Disk, _ body: (GuestTree) throws(Failure) -> T) throws(Failure) -> T {
     let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
-    let guest = GuestTree(try Filesystem(opening: device, writable: true))
+    let guest = GuestTree(try Filesystem(opening: device, writable: true), isInPlace: true)
     let result = try body(guest)
     try guest.commit()
     return result

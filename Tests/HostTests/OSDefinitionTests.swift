@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import Host
+import Report
+import TestSupport
+import Testing
+
+@Suite struct OSDefinitionTests {
+  @Test func `a definition of version 5 is valid and one of version 20 tells its variants and parameters`() throws {
+    try withScratch { folder in
+      try folder.define("etch")
+      try folder.define(
+        "image", version: "20\n15\n10\n",
+        files: ["variants.list": "# all\n\n  one \ntwo.x\n", "parameters.list": "size The size, in MiB\n"])
+      let definitions = folder.inventory().definitions
+      #expect(definitions.map(\.name) == ["etch", "image"])
+      #expect(definitions[0].versions == [5])
+      #expect(definitions[0].contents?.variants == [])
+      #expect(definitions[1].versions == [20, 15, 10])
+      #expect(definitions[1].contents?.variants == ["one", "two.x"])
+      #expect(definitions[1].contents?.parameters.map { [$0.name, $0.help] } == [["size", "The size, in MiB"]])
+      #expect(definitions[1].names == ["image+one", "image+two.x"])
+    }
+  }
+
+  @Test(arguments: [
+    ("", "API version is not integer (the file is empty)"),
+    ("\n", "API version is not integer (line 1 is '')"),
+    ("five\n", "API version is not integer (line 1 is 'five')"),
+    ("5\n# comment\n", "API version is not integer (line 2 is '# comment')"),
+    ("5 10\n", "API version is not integer (line 1 is '5 10')"),
+    ("4\n", "API version mismatch (found 4 want 5, 10, 15, 20)"),
+    ("25\n", "API version mismatch for path 'OS/one': found [25], want [5, 10, 15, 20]."),
+  ])
+  func `a version file that does not hold versions is told with what it holds`(
+    _ text: String, _ message: String
+  ) throws {
+    try withScratch { folder in
+      try folder.define("one", version: text)
+      #expect(folder.fault() == message.replacing("OS", with: folder("os")))
+    }
+  }
+
+  @Test(arguments: ["5", " 5 \n", "+5\r\n", "5\n"])
+  func `a version may have white space around it`(_ text: String) throws {
+    try withScratch { folder in
+      try folder.define("one", version: text)
+      #expect(folder.fault() == nil)
+    }
+  }
+
+  @Test func `binary garbage as a version is shown escaped on one line`() throws {
+    try withScratch { folder in
+      try folder.define("one")
+      try folder.write([0x1b, 0x5b, 0xff, 0x00, 0x35], to: "os/one/ganeti_api_version")
+      #expect(folder.fault() == "API version is not integer (line 1 is '\\x1b[\u{fffd}\\x005')")
+    }
+  }
+
+  @Test(arguments: [
+    ("rm create", "'create' script missing (ENOENT)"),
+    ("chmod 644 import", "'import' script not executable"),
+    ("rm export; mkdir export", "'export' is not a regular file"),
+    ("ln -sf /no/such/file rename", "'rename' script missing (ENOENT)"),
+    ("rm rename; ln -s rename rename", "'rename' script missing (ELOOP)"),
+    ("rm ganeti_api_version", "'ganeti_api_version' file not found (ENOENT)"),
+    ("rm ganeti_api_version; mkfifo ganeti_api_version", "'ganeti_api_version' file is not a regular file"),
+  ])
+  func `what is wrong with version 5 is told in the words of Ganeti 1_2_6`(_ damage: String, _ message: String) throws {
+    try withScratch { folder in
+      try folder.define("one")
+      try shell("cd '\(folder("os/one"))'; \(damage)")
+      #expect(folder.fault() == message)
+    }
+  }
+
+  @Test(arguments: [
+    ("rm create", "A create script (trusted or untrusted) under path 'OS/one' must exist"),
+    ("rm import", "File 'import' under path 'OS/one' is missing (ENOENT)"),
+    ("chmod 600 verify", "File 'verify' under path 'OS/one' is not executable"),
+    ("rm rename; mkdir rename", "File 'rename' under path 'OS/one' is not a regular file"),
+    ("rm parameters.list", "File 'parameters.list' under path 'OS/one' is missing (ENOENT)"),
+    (
+      "echo lonely >> parameters.list",
+      "Line 1 of the OS parameters file at OS/one/parameters.list is not a name and a help text"
+    ),
+  ])
+  func `what is wrong with version 20 is told in the words of Ganeti 3`(_ damage: String, _ message: String) throws {
+    try withScratch { folder in
+      try folder.define("one", version: "20\n", files: ["parameters.list": ""])
+      #expect(folder.fault() == nil)
+      try shell("cd '\(folder("os/one"))'; \(damage)")
+      #expect(folder.fault() == message.replacing("OS/", with: folder("os") + "/"))
+    }
+  }
+
+  @Test func `verify and parameters are not asked of earlier versions, and create_untrusted is enough`() throws {
+    try withScratch { folder in
+      try folder.define("one", version: "15\n10\n")
+      try shell("cd '\(folder("os/one"))'; rm verify; mv create create_untrusted")
+      #expect(folder.inventory().definitions.first?.contents?.isTrusted == false)
+    }
+  }
+
+  @Test func `a name with a dot or a plus is for version 5 only`() throws {
+    try withScratch { folder in
+      try folder.define("deb.ian+min")
+      #expect(folder.fault() == nil)
+      try folder.define("deb.ian+min", version: "10\n")
+      #expect(folder.fault()?.hasPrefix("Directory for OS deb.ian+min not found in search path") == true)
+    }
+  }
+
+  @Test func `whatever lies in a folder, the rest is seen`() throws {
+    try withScratch { folder in
+      try folder.define("good")
+      try folder.write("a file", to: "os/README")
+      try folder.write([0, 1, 2, 0xff], to: "os/bad/ganeti_api_version")
+      try shell("cd '\(folder("os"))'; ln -s nowhere dangling; ln -s loop loop; mkdir empty .dot; touch 'new\nline'")
+      // A folder that not even root can read, and one that is a file.
+      try shell("cd '\(folder.path)'; ln -s round round; touch file")
+      let inventory = folder.inventory("round", "file", "missing", "os")
+      #expect(inventory.definitions.map(\.name) == ["README", "bad", "dangling", "empty", "good", "loop", "new\nline"])
+      #expect(inventory.definitions.filter(\.isValid).map(\.name) == ["good"])
+      #expect(
+        inventory.unreadable.map { $0.replacing(folder.path, with: "") } == [
+          "cannot read the folder /round: Too many levels of symbolic links",
+          "cannot read the folder /file: Not a directory",
+        ])
+      #expect(inventory.hasFaults)
+    }
+  }
+
+  @Test(.enabled(if: !isRoot, "root may read every folder"))
+  func `a folder without the right to read it is told and hides nothing`() throws {
+    try withScratch { folder in
+      try folder.define("good")
+      try folder.folder("closed")
+      chmod(folder("closed"), 0)
+      let inventory = folder.inventory("closed", "os")
+      #expect(inventory.unreadable.count == 1)
+      #expect(inventory.definitions.count == 1)
+    }
+  }
+
+  @Test func `a search path is split at colons and names each folder once`() {
+    #expect(SearchPath(["/a:/b/", "", "/a", "/c::/d"]).folders == ["/a", "/b", "/c", "/d"])
+    #expect(SearchPath(["x"]).folders[0].hasPrefix("/"))
+  }
+
+  @Test func `the first definition of a name is the one that is run, even when it is not valid`() throws {
+    try withScratch { folder in
+      try folder.define("one", in: "first", version: "none\n")
+      try folder.define("one", in: "second")
+      try folder.define("two", in: "second")
+      let path = SearchPath([folder("first"), folder("second")])
+      #expect(try path.definition(named: "two").path == folder("second/two"))
+      let invalid = #expect(throws: Failure.self) { try path.definition(named: "one") }
+      #expect(invalid?.code == .script)
+      #expect(invalid?.message.contains("\(folder("first/one")) is not valid: API version is not integer") == true)
+      let missing = #expect(throws: Failure.self) { try path.definition(named: "three") }
+      #expect(missing?.message.hasPrefix("OS dir not found in search path: there is no 'three' in") == true)
+      for name in ["", "..", "../first/one", "/etc", ".hidden"] {
+        let failure = #expect(throws: Failure.self) { try path.definition(named: name) }
+        #expect(failure?.code == .invalid)
+      }
+    }
+  }
+}

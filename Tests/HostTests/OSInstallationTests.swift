@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import Host
+import Report
+import TestSupport
+import Testing
+
+@Suite struct OSInstallationTests {
+  private func installation(
+    _ folder: Scratch, name: String = "guestsmith", variant: String? = nil, program: String = "/usr/bin/guestsmith"
+  ) throws -> OSInstallation {
+    try OSInstallation(into: folder("srv/os"), name: name, variant: variant, program: program)
+  }
+
+  private func listing(_ folder: Scratch) throws -> String {
+    try shell(#"cd '\#(folder("srv/os"))'; find . -mindepth 1 -printf '%P %y %m %l\n' | sort"#)
+  }
+
+  @Test func `it lays down four links and the version, and nothing else`() throws {
+    try withScratch { folder in
+      let outcome = try installation(folder).install()
+      #expect(outcome == .installed)
+      #expect(
+        try listing(folder) == """
+          guestsmith d 755\u{20}
+          guestsmith/create l 777 /usr/bin/guestsmith
+          guestsmith/export l 777 /usr/bin/guestsmith
+          guestsmith/ganeti_api_version f 644\u{20}
+          guestsmith/import l 777 /usr/bin/guestsmith
+          guestsmith/rename l 777 /usr/bin/guestsmith
+          """)
+      #expect(try folder.read("srv/os/guestsmith/ganeti_api_version") == "5\n")
+    }
+  }
+
+  @Test func `installing twice changes nothing, with a configuration beside it too`() throws {
+    try withScratch { folder in
+      _ = try installation(folder).install()
+      try folder.write("suite = \"bookworm\"\n", to: "srv/os/guestsmith/guestsmith.toml")
+      let state = "cd '\(folder.path)'; find . -printf '%p %i %T@ %C@\\n' | sort"
+      let before = try shell(state)
+      #expect(try installation(folder).install() == .unchanged)
+      #expect(try shell(state) == before)
+    }
+  }
+
+  @Test func `a variant is a part of the folder's name, and both are judged valid`() throws {
+    try withScratch { folder in
+      let program = OSInstallationTests.someProgram
+      _ = try installation(folder, variant: "min.base", program: program).install()
+      _ = try installation(folder, program: program).install()
+      let inventory = folder.inventory("srv/os")
+      #expect(inventory.definitions.map(\.name) == ["guestsmith", "guestsmith+min.base"])
+      #expect(inventory.definitions.allSatisfy { $0.isValid })
+    }
+  }
+
+  private static let someProgram = "/bin/true"
+
+  @Test func `what is missing is added and what points to an older place of the program is corrected`() throws {
+    try withScratch { folder in
+      _ = try installation(folder, program: "/opt/old/guestsmith").install()
+      try shell("cd '\(folder("srv/os/guestsmith"))'; rm rename ganeti_api_version")
+      #expect(
+        try installation(folder).install()
+          == .completed(["create", "export", "ganeti_api_version", "import", "rename"]))
+      #expect(try installation(folder).install() == .unchanged)
+      #expect(try shell("readlink '\(folder("srv/os/guestsmith/create"))'") == "/usr/bin/guestsmith")
+      #expect(try shell("ls -A '\(folder("srv/os"))'") == "guestsmith")
+    }
+  }
+
+  @Test func `a folder with the configuration only is filled`() throws {
+    try withScratch { folder in
+      try folder.write("", to: "srv/os/guestsmith/guestsmith.toml")
+      guard case .completed = try installation(folder).install() else {
+        Issue.record("not completed")
+        return
+      }
+      #expect(try installation(folder).install() == .unchanged)
+    }
+  }
+
+  @Test(arguments: [
+    ("touch guestsmith/foo", "it has 'foo'"),
+    ("ln -s x guestsmith/.hidden", "it has '.hidden'"),
+    ("echo 20 > guestsmith/ganeti_api_version", #"its ganeti_api_version holds '20\n'"#),
+    ("ln -sf /bin/true guestsmith/create", "its create is a symbolic link to /bin/true"),
+    ("cp --remove-destination /bin/true guestsmith/create", "its create is no symbolic link"),
+    ("rm -r guestsmith; touch guestsmith", "it is no folder"),
+    ("mv guestsmith x; ln -s x guestsmith", "it is no folder"),
+  ])
+  func `what is not ours is refused and left as it is`(_ change: String, _ found: String) throws {
+    try withScratch { folder in
+      _ = try installation(folder).install()
+      try shell("cd '\(folder("srv/os"))'; \(change)")
+      let before = try listing(folder)
+      let failure = #expect(throws: Failure.self) { try installation(folder).install() }
+      #expect(failure?.code == .invalid)
+      #expect(failure?.message.hasSuffix(": \(found)") == true, "\(failure?.message ?? "")")
+      #expect(try listing(folder) == before)
+    }
+  }
+
+  @Test func `what a killed installation left is taken away`() throws {
+    try withScratch { folder in
+      try shell("mkdir -p '\(folder("srv/os/.guestsmith.new"))'; ln -s x '\(folder("srv/os/.guestsmith.new/create"))'")
+      #expect(try installation(folder).install() == .installed)
+      #expect(try shell("ls -A '\(folder("srv/os"))'") == "guestsmith")
+    }
+  }
+
+  @Test(arguments: ["", ".", "..", "a/b", "a b", "-x", ".x", "a+b", "a:b", "ä", "a\n"])
+  func `a name that a host cannot use is refused`(_ name: String) throws {
+    for (name, variant) in [(name, nil), ("good", name)] as [(String, String?)] {
+      let failure = #expect(throws: Failure.self) {
+        try OSInstallation(into: "/srv", name: name, variant: variant, program: "/bin/true")
+      }
+      #expect(failure?.code == .invalid)
+    }
+  }
+
+  @Test func `a folder that Ganeti 1_2_6 could not use is refused`() throws {
+    let failure = #expect(throws: Failure.self) {
+      try OSInstallation(into: "/srv/my os", name: "x", variant: nil, program: "/bin/true")
+    }
+    #expect(failure?.message == "Ganeti 1.2.6 cannot run scripts in '/srv/my os/x'")
+  }
+}
