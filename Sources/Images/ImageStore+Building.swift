@@ -14,12 +14,14 @@ extension ImageStore {
   /// An image that is too old is built anew; where that fails it is used all the same, with a note.
   package func obtain(_ recipe: ImageRecipe, steps: Steps, maker: ImageMaker = .standard) throws -> ImageEntry {
     let key = recipe.key
+    // What cannot be removed, as by a user of somebody else's cache, is in nobody's way.
+    try? Scratch.sweep(scratchPath)
     if let entry = try usable(key, steps: steps) { return entry }
     let lock: FileLock
     if let free = try FileLock.attempt(lockPath(key)) {
       lock = free
       // Somebody may have built it between the two calls.
-      if let entry = try usable(key, steps: steps) { return entry }
+      if case .image(let entry) = try find(key), isFresh(entry.manifest) { return entry }
     } else {
       lock = try waitForBuilder(key, steps: steps)
       // Whoever was waited for has made it, or has tried and could not: to try again at once would be no better.
@@ -70,12 +72,12 @@ extension ImageStore {
     try steps.step("waiting for \(builder), which builds the image \(key.prefix(12))") { _ in
       lock = try FileLock.wait(lockPath(key))
     }
+    // The step set it or threw; the compiler cannot know.
     guard let lock else { return try FileLock.wait(lockPath(key)) }
     return lock
   }
 
   private func build(_ recipe: ImageRecipe, steps: Steps, maker: ImageMaker) throws {
-    try Scratch.sweep(scratchPath)
     try requireRoom(maker.neededRoom)
     let start = now()
     let scratch = try Scratch.make(in: scratchPath, mode: recipe.sources.hasCredentials ? 0o700 : 0o755)
