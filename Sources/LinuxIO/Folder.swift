@@ -100,6 +100,11 @@ package struct Folder: ~Copyable, Sendable {
     }
   }
 
+  /// Closes it, and ends the lock on it.
+  package consuming func close() throws(Failure) {
+    try descriptor.close()
+  }
+
   /// Waits until the names in it are on the disk.
   package borrowing func flush() throws(Failure) {
     try descriptor.flush()
