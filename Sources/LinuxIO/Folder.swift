@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Glibc
+internal import Glibc
 package import Report
 
 /// An open folder. What is in it is reached by its descriptor and a single name, so that nobody who renames a folder
