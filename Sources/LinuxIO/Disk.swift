@@ -74,7 +74,9 @@ package final class Disk {
 
   private static func identities(of path: String) -> Set<Identity>? {
     // Never waits for the other end of a pipe.
-    guard let descriptor = try? Descriptor(path, O_RDONLY | O_NONBLOCK), let status = try? descriptor.status() else { return nil }
+    guard let descriptor = try? Descriptor(path, O_RDONLY | O_NONBLOCK), let status = try? descriptor.status() else {
+      return nil
+    }
     var block = clinux_block()
     let isBlockDevice = clinux_is_block(status.st_mode)
     if isBlockDevice, clinux_examine_block(descriptor.raw, &block) != 0 { return nil }

@@ -107,6 +107,8 @@ struct DiskTests {
     try withScratch { scratch in
       try withLoopDevice(try makeSparseFile(scratch("disk"), size: 1 << 20)) { device in
         try shell("blockdev --setro \(device)")
+        // The kernel keeps it for whoever gets this loop device next.
+        defer { _ = try? shell("blockdev --setrw \(device)") }
         #expect(failure { _ = try Disk(device, for: .writing) }?.code == .device)
         #expect(try Disk(device, for: .reading).size == 1 << 20)
       }
@@ -138,12 +140,13 @@ struct DiskTests {
     try withScratch { scratch in
       let path = try makeSparseFile(scratch("disk"), size: 96 << 20)
       try shell("head -c 96M /dev/urandom > '\(path)'")
-      try shell("mkfs.btrfs -fq '\(path)' || mkfs.ext4 -qF '\(path)'")
+      try shell("mkfs.btrfs -fqK '\(path)' || mkfs.ext4 -qF -E nodiscard '\(path)'")
       try shell("printf 'label: gpt\\nsize=10M\\n' | sfdisk -q --wipe never '\(path)'")
       if kind == "file" { try shell("fallocate --punch-hole -o 50M -l 1M '\(path)'") }
       let wipe = { (disk: Disk) in
         let done = try Steps(.quiet).step("wipe") { try disk.wipe(wanted, progress: $0) }
-        #expect(done == wanted)
+        // To forget is as good as zeros, and faster.
+        #expect(done == (wanted == .none ? .none : .discard))
       }
       if kind == "device" || kind == "sectors" {
         try withLoopDevice(path, sectorSize: kind == "sectors" ? 4096 : 512) { try wipe(try Disk($0, for: .writing)) }
