@@ -26,24 +26,23 @@ struct DamageTests {
     }
   }
 
-  @Test("with any one bit flipped")
+  @Test("with any one bit flipped in the first frame's header or behind the data, or in any byte of the rest")
   func everyBit() throws {
     let dump = try Self.small.dump()
     for position in dump.indices {
-      for bit in 0..<8 {
+      let isHeader = position < 16 || position >= dump.count - 300
+      for bit in 0..<8 where isHeader || bit == position % 8 {
         expectRefused(flipped(dump, position, bit), "bit \(bit) of byte \(position) of \(dump.count)")
       }
     }
   }
 
-  @Test("with any one bit flipped in the headers of a plain tar or behind its data, or in any byte of the rest")
+  @Test("with any one bit of the trailer flipped in a plain tar, or one in any byte of the rest")
   func everyBitOfTar() throws {
     let dump = try Self.small.dump(.none)
-    let data = Self.small.extents.reduce(0) { $0 + Int($1.length) }
+    let trailer = dump.count - 2048
     for position in dump.indices {
-      let isTrailer = position >= dump.count - 2048
-      let isText = (512..<1536).contains(position) || position >= dump.count - 2048 - data && !isTrailer
-      for bit in 0..<8 where !isText || bit == position % 8 {
+      for bit in 0..<8 where (trailer..<trailer + 640).contains(position) || bit == position % 8 {
         expectRefused(flipped(dump, position, bit), "bit \(bit) of byte \(position) of \(dump.count)")
       }
     }
@@ -81,7 +80,8 @@ struct DamageTests {
     other.bytes[Int(other.extents[3].offset)] ^= 1
     let two = try other.dump()
     for length in [20, 60, 100, 300, 600, 100_000] {
-      expectRefused(one.dropLast(length) + two.suffix(length), "the last \(length) bytes of another")
+      let spliced = Array(one.dropLast(length) + two.suffix(length))
+      if spliced != one { expectRefused(spliced, "the last \(length) bytes of another") }
     }
   }
 
