@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Digest
 import Report
 import Testing
 
@@ -15,11 +16,24 @@ struct ManifestTests {
     #expect(try Manifest(json: Array(manifest.json.utf8)) == manifest)
   }
 
-  @Test("is the text that the documentation shows")
-  func golden() throws {
-    let disk = Disk("golden", size: 1 << 20, extents: [Extent(offset: 0, length: 4096)]) { _ in 1 }
+  /// The disk of the documentation's examples.
+  private let golden = Disk("golden", size: 1 << 20, extents: [Extent(offset: 0, length: 4096)]) { _ in 1 }
+
+  @Test("and all of the plain dump are those that the documentation shows")
+  func documented() throws {
+    let dump = try golden.dump(.none)
+    #expect(dump.count == 9216)
+    #expect(SHA256.hex(of: dump) == "bd66dbccef159022060877788b47dc6ddaa5316c85339ccc10128d95d06d8339")
     #expect(
-      try disk.manifest.json == """
+      String(decoding: dump[(dump.count - 1536)...].prefix { $0 != 0 }, as: UTF8.self) == """
+        {
+          "bytes": 7168,
+          "sha256": "23334b29e31fd234185ac3f570ad500c44e3d16c8c64f22a664fd12cfb7e57a3"
+        }
+
+        """)
+    #expect(
+      try golden.manifest.json == """
         {
           "format": "guestsmith-dump",
           "version": 1,

@@ -63,6 +63,7 @@ struct ToolsTests {
     try scratch.shell("zstd -dc dump | tar -xS")
     let isSame = try scratch.read("disk.raw") == disk.bytes
     #expect(isSame)
+    try scratch.shell("zstd -dc dump | tar -xSO disk.raw >piped && cmp disk.raw piped")
     let manifest = try scratch.read("manifest.json")
     #expect(try manifest == Array(disk.manifest.json.utf8))
     #expect(try scratch.shell("tar -tf dump --zstd") == "manifest.json\ndisk.raw\ntrailer.json\n")
