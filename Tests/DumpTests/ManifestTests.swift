@@ -111,14 +111,14 @@ struct JSONTests {
   @Test(
     "is read",
     arguments: [
-      ("null", JSON.null), (" [ ] ", .array([])), ("{}", .object([])), ("0", .number(0)),
+      ("null", Dump.JSON.null), (" [ ] ", .array([])), ("{}", .object([])), ("0", .number(0)),
       ("18446744073709551615", .number(.max)), ("[1,\t2 ,\r\n3]", .array([.number(1), .number(2), .number(3)])),
       ("{\"a\":true,\"b\":{\"c\":false}}", .object(["a": .bool(true), "b": .object(["c": .bool(false)])])),
       (#""\"\\\/\b\f\n\r\tA\u2603\ud83d\ude00""#, .string("\"\\/\u{8}\u{C}\n\r\tA\u{2603}\u{1F600}")),
     ])
-  func good(_ text: String, _ value: JSON) throws {
-    #expect(try JSON(parsing: Array(text.utf8)) == value)
-    #expect(try JSON(parsing: Array(value.text.utf8)) == value)
+  func good(_ text: String, _ value: Dump.JSON) throws {
+    #expect(try Dump.JSON(parsing: Array(text.utf8)) == value)
+    #expect(try Dump.JSON(parsing: Array(value.text.utf8)) == value)
   }
 
   @Test(
@@ -130,11 +130,11 @@ struct JSONTests {
       "1 2", "[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]", "truefalse",
     ])
   func bad(_ text: String) {
-    #expect(throws: JSON.SyntaxError.self) { try JSON(parsing: Array(text.utf8)) }
+    #expect(throws: Dump.JSON.SyntaxError.self) { try Dump.JSON(parsing: Array(text.utf8)) }
   }
 
   @Test("that is no UTF-8 is refused")
   func encoding() {
-    #expect(throws: JSON.SyntaxError.self) { try JSON(parsing: [0x22, 0xFF, 0x22]) }
+    #expect(throws: Dump.JSON.SyntaxError.self) { try Dump.JSON(parsing: [0x22, 0xFF, 0x22]) }
   }
 }
