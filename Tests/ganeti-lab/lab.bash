@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034  # the settings are for those who source this
+# Where the lab is, and how to run something on one of its nodes. Sourced by the other files here.
+
+# Without address and user space of its own, a node is a host name and a mount namespace of this machine.
+lab=/run/ganeti-lab
+logs=${LAB_LOGS:-/var/tmp/ganeti-lab}
+# A bridge without ports: nothing leaves the machine. TEST-NET-2 is nobody's network.
+interface=gnt0
+network=198.51.100
+cluster=cluster.gnt.test cluster_address=$network.10
+master=node1.gnt.test master_address=$network.11
+# The instances that Ganeti can resolve: what a test may name an instance.
+instances=(inst1.gnt.test inst2.gnt.test inst3.gnt.test)
+file_storage=/srv/ganeti/file-storage
+shared_file_storage=/srv/ganeti/shared-file-storage
+
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+mkdir -p "$logs"
+
+# Whether this machine is a node of a cluster that is not the lab's: then nothing here may run.
+runs_another_cluster() {
+  local name
+  name=$(cat /var/lib/ganeti/ssconf_cluster_name 2>/dev/null) || return 1
+  [ -n "$name" ] && [ "$name" != "$cluster" ]
+}
+
+if runs_another_cluster; then
+  echo "ganeti-lab: this machine runs another Ganeti cluster ($(cat /var/lib/ganeti/ssconf_cluster_name))" >&2
+  exit 1
+fi
+
+# Runs a command on the master.
+on_master() { nsenter --uts="$lab/uts1" "$@"; }
+
+# Runs a command on node N, with the bare environment that systemd gives to a daemon: Ganeti's export and import scripts
+# inherit the environment of whoever started ganeti-noded.
+on_node() {
+  local n=$1 namespaces=()
+  shift
+  namespaces=(--uts="$lab/uts$n")
+  [ "$n" = 1 ] || namespaces+=(--mount="$lab/private/mnt$n")
+  env -i PATH="$PATH" LANG=C.UTF-8 nsenter "${namespaces[@]}" "$@"
+}
+
+# Where the folders of node N are, seen from outside of its namespace.
+file_storage_of() { [ "$1" = 1 ] && echo "$file_storage" || echo "/srv/ganeti-n$1/file-storage"; }
+state_of() { [ "$1" = 1 ] && echo /var/lib/ganeti || echo "/srv/ganeti-n$1/lib"; }
+log_of() { [ "$1" = 1 ] && echo /var/log/ganeti || echo "/srv/ganeti-n$1/log"; }
+
+# Replaces our block in a file by standard input; an empty one removes it. The file stays the same inode: mounts see it.
+write_block() {
+  local file=$1 begin='# BEGIN ganeti-lab' end='# END ganeti-lab' body new
+  body=$(cat)
+  new=$([ ! -e "$file" ] || sed "/^$begin\$/,/^$end\$/d" "$file")
+  [ -z "$body" ] || new+=$'\n'"$begin"$'\n'"$body"$'\n'"$end"
+  if [ ! -e "$file" ] || [ "$new" != "$(cat "$file")" ]; then printf '%s\n' "$new" >"$file"; fi
+}
+
+# What apt or another tool wrote names the machine's sources: shown only without them.
+without_sources() { sed -E 's#[a-z+]+://[^ ]*#(source)#g'; }
