@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154  # lab.bash has the settings
 # Checks that are timed, told at once and kept for a table. Sourced after lab.bash.
 
 # One line a check: its group, its name, its result, its seconds. Scripts that one calls add to the same file.
@@ -69,14 +69,26 @@ without_warning() {
   [ $status = 0 ] && ! grep -qE 'WARNING|failed to|Could not' <<<"$output"
 }
 
+# The scripts of an OS definition that run on a node of the lab, and their children: by the node's host name space.
+running_scripts() {
+  local handle namespaces=' ' process
+  for handle in "$lab"/uts*; do namespaces+="$(stat -L -c %i "$handle") "; done
+  for process in $(pgrep -x 'create|import|export|rename|verify|guestsmith|mmdebstrap|e2fsck'); do
+    if [[ $namespaces == *" $(stat -L -c %i "/proc/$process/ns/uts" 2>/dev/null) "* ]]; then
+      tr '\0' ' ' <"/proc/$process/cmdline"
+      echo
+    fi
+  done
+}
+
 # What must not grow by what is done: loop devices, mounts, temporary files, disks, transfers under way, processes.
 leftovers() {
   losetup --list --noheadings --output NAME,BACK-FILE
   awk '$3 !~ /^(nsfs|proc|sysfs|tmpfs|cgroup2?|devpts)$/ { print "mount", $2 }' /proc/mounts | sort
-  find /srv/ganeti*/file-storage $shared_file_storage -mindepth 1 2>/dev/null | sort
+  find /srv/ganeti*/file-storage "$shared_file_storage" -mindepth 1 2>/dev/null | sort
   find /run/ganeti/import-export /srv/ganeti-n*/run/import-export -mindepth 1 2>/dev/null | sort
   find /var/cache/guestsmith -mindepth 1 -maxdepth 2 2>/dev/null | sort
-  pgrep -xl 'create|import|export|rename|verify|guestsmith|mmdebstrap|e2fsck' || true
+  running_scripts
 }
 
 # The table of all checks, and how many of them passed; fails when one failed.
