@@ -133,6 +133,19 @@ extension Filesystem {
     _ = try makeLink(to: target, as: name, in: parent)
   }
 
+  /// Makes a directory, with those above it, owned by root; one that is there stays as it is.
+  package borrowing func makeDirectory(_ path: String) throws(Failure) {
+    try needBitmaps()
+    // The directory above something in it.
+    _ = try directory(above: path + "/.")
+  }
+
+  /// Who owns a file, and the low twelve bits of its mode.
+  package borrowing func owner(_ number: InodeNumber) throws(Failure) -> (uid: UInt32, gid: UInt32, mode: UInt16) {
+    var inode = try inode(number)
+    return (gs_inode_uid(&inode), gs_inode_gid(&inode), inode.i_mode & 0o7777)
+  }
+
   /// The names in a directory, sorted; none where there is no directory.
   package borrowing func list(_ path: String) throws(Failure) -> [String] {
     guard let number = try find(path), try kind(number) == .directory else { return [] }

@@ -7,6 +7,8 @@ package struct ImageRequest: Equatable, Sendable {
   package var suite: String?
   /// A URI; nil is what apt on this machine uses.
   package var mirror: String?
+  /// A file with the keys that sign the mirror; nil is what apt on this machine trusts.
+  package var keyring: String?
   /// Parts of the archive such as `main`; nil is what apt on this machine uses.
   package var components: [String]?
   /// Packages besides `Bootstrap.basePackages` and the kernel.
@@ -16,11 +18,13 @@ package struct ImageRequest: Equatable, Sendable {
   package var filesystem: FilesystemOptions
 
   package init(
-    suite: String? = nil, mirror: String? = nil, components: [String]? = nil, packages: [String] = [],
-    kernel: String? = Bootstrap.defaultKernel, filesystem: FilesystemOptions = FilesystemOptions()
+    suite: String? = nil, mirror: String? = nil, keyring: String? = nil, components: [String]? = nil,
+    packages: [String] = [], kernel: String? = Bootstrap.defaultKernel,
+    filesystem: FilesystemOptions = FilesystemOptions()
   ) {
     self.suite = suite
     self.mirror = mirror
+    self.keyring = keyring
     self.components = components
     self.packages = packages
     self.kernel = kernel
