@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Interface
 import Report
 
 extension Configuration {
@@ -41,7 +42,8 @@ extension Configuration {
       let what = role == .swap ? "a guest has one swap disk" : "a place holds one disk"
       faults.append(
         fault(
-          "disk_\(index)", "= \"\(role.text)\" is said of disk \(other) too: \(what)", "give each disk a role of its own"))
+          "disk_\(index)", "= \"\(role.text)\" is said of disk \(other) too: \(what)",
+          "give each disk a role of its own"))
     }
     return faults
   }

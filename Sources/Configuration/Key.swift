@@ -115,13 +115,16 @@ package struct Key: Sendable {
 
   private static let network = [
     Key(
-      "address", .choice(\.address), "how a guest gets its address: \"static\" is the one that the host gives it, or that its name resolves to",
+      "address", .choice(\.address),
+      "how a guest gets its address: \"static\" is the one that the host gives it, or that its name resolves to",
       "\"dhcp\" or \"static\""),
     Key(
-      "prefix", .integer(\.prefix) { (1...128).contains($0) }, "the length of a static address's network prefix; unset: that of the network that the host knows",
+      "prefix", .integer(\.prefix) { (1...128).contains($0) },
+      "the length of a static address's network prefix; unset: that of the network that the host knows",
       "a number from 1 to 128", example: .integer(24)),
     Key(
-      "gateway", .text(\.gateway, Rules.isAddress), "the gateway of a static address; the host's network has the first word", "an IPv4 or IPv6 address",
+      "gateway", .text(\.gateway, Rules.isAddress),
+      "the gateway of a static address; the host's network has the first word", "an IPv4 or IPv6 address",
       example: .text("192.0.2.1")),
     Key(
       "nameservers", .list(\.nameservers, of: .words, Rules.isAddress),

@@ -19,7 +19,9 @@ enum Rules {
 
   /// Where a filesystem can be mounted in a guest: none of the places that the guest itself is made of.
   static func isMountPoint(_ text: String) -> Bool {
-    let taken = ["/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root/.ssh", "/run", "/sbin", "/sys", "/usr"]
+    let taken = [
+      "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root/.ssh", "/run", "/sbin", "/sys", "/usr",
+    ]
     return isPlainPath(text) && !taken.contains { text == $0 || text.hasPrefix($0 + "/") }
   }
 

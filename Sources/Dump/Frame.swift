@@ -6,6 +6,8 @@ import Report
 /// as can say it, a checksum, no dictionary. It follows from the content size to the bit.
 enum FrameHeader {
   static let magic: UInt32 = 0xFD2F_B528
+  /// Bytes of the longest header: magic, descriptor, size.
+  static let longest = 9
 
   static func bytes(content size: Int) -> [UInt8] {
     let (code, field): (UInt8, [UInt8]) =
@@ -72,8 +74,13 @@ final class Compressor {
 
   /// The length of the frame that `content` became in `frame`, which has room for `Zstd.bound(content.count)` bytes.
   func compress(_ content: UnsafeRawBufferPointer, into frame: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
-    try Zstd.check(
+    let length = try Zstd.check(
       ZSTD_compress2(context, frame.baseAddress, frame.count, content.baseAddress, content.count), "compress")
+    // Another libzstd may choose another header: better no dump than one that no reader takes.
+    guard FrameHeader.contentSize(Array(frame[..<length].prefix(FrameHeader.longest))) == content.count else {
+      throw Failure(.io, "libzstd \(ZSTD_versionNumber()) makes a frame header that the dump format does not have")
+    }
+    return length
   }
 
   /// Bytes of memory that a context takes at most.

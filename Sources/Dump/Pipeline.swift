@@ -128,7 +128,7 @@ struct Pipeline {
 
   /// Every queue gets a thread of its own, however many there are: its blocks wait for each other.
   private func start(_ group: DispatchGroup, _ stage: String, _ body: @escaping @Sendable () -> Void) {
-    DispatchQueue(label: "guestsmith.dump.\(stage)").async(group: group, execute: DispatchWorkItem(block: body))
+    DispatchQueue(label: "guestsmith.dump.\(stage)").async(group: group, execute: body)
   }
 
   private func fillAll(_ fill: (Slot) throws(Failure) -> Bool, _ shared: Shared) {

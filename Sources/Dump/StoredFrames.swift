@@ -127,7 +127,7 @@ final class StoredFrames {
       slot.contentCount = length
       slot.storedCount = storedLength
       try source(start, slot.stored)
-      guard FrameHeader.contentSize(Array(slot.storedBytes.prefix(9))) == length else {
+      guard FrameHeader.contentSize(Array(slot.storedBytes.prefix(FrameHeader.longest))) == length else {
         throw Failure.damaged(at: start, in: part, "a frame header other than that of \(length) bytes")
       }
       do throws(Failure) {

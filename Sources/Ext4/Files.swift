@@ -140,10 +140,21 @@ extension Filesystem {
     _ = try directory(above: path + "/.")
   }
 
-  /// Who owns a file, and the low twelve bits of its mode.
-  package borrowing func owner(_ number: InodeNumber) throws(Failure) -> (uid: UInt32, gid: UInt32, mode: UInt16) {
+  /// What a file has besides its content.
+  package struct Attributes: Sendable {
+    package var uid: UInt32
+    package var gid: UInt32
+    /// The low twelve bits: permissions, set-id and sticky.
+    package var mode: UInt16
+    /// In bytes.
+    package var size: UInt64
+  }
+
+  package borrowing func attributes(_ number: InodeNumber) throws(Failure) -> Attributes {
     var inode = try inode(number)
-    return (gs_inode_uid(&inode), gs_inode_gid(&inode), inode.i_mode & 0o7777)
+    return Attributes(
+      uid: gs_inode_uid(&inode), gid: gs_inode_gid(&inode), mode: inode.i_mode & 0o7777,
+      size: UInt64(inode.i_size_high) << 32 | UInt64(inode.i_size))
   }
 
   /// The names in a directory, sorted; none where there is no directory.

@@ -13,7 +13,7 @@ enum Fstab {
       UUID=\(root)\t/\t\(type)\terrors=remount-ro\(growth(of: type))\t0\t1
 
       """ + (swap.map { swapLine($0) + "\n" } ?? "")
-      + data.map { "UUID=\($0.uuid)\t\($0.mountPoint)\t\($0.type)\tdefaults\(growth(of: $0.type))\t0\t2\n" }.joined()
+        + data.map { "UUID=\($0.uuid)\t\($0.mountPoint)\t\($0.type)\tdefaults\(growth(of: $0.type))\t0\t2\n" }.joined()
   }
 
   /// An ext4 filesystem follows a disk that the host has grown, at the next boot.

@@ -100,7 +100,8 @@ package struct AptSources: Equatable, Sendable {
         let isUbuntu = keyring.split(separator: "/").last?.hasPrefix("ubuntu-") == true
         throw Failure(
           .invalid, "the keyring \(keyring), whose keys sign \(removingCredentials(mirror)), is not on this machine",
-          remedy: "run apt-get install \(isUbuntu ? "ubuntu-keyring" : "debian-archive-keyring"), or copy the file here")
+          remedy: "run apt-get install \(isUbuntu ? "ubuntu-keyring" : "debian-archive-keyring"), or copy the file here"
+        )
       }
       let source = AptSource(
         uris: [mirror], suites: [suite], components: components ?? ["main"],

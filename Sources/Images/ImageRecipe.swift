@@ -23,7 +23,8 @@ package struct ImageRecipe: Equatable, Sendable {
   /// - Throws: `.invalid` when this machine has no source for the release, or a name is none.
   package init(_ request: ImageRequest, root: String = "") throws(Failure) {
     let (suite, sources) = try AptSources.resolve(
-      suite: request.suite, mirror: request.mirror, keyring: request.keyring, components: request.components, root: root)
+      suite: request.suite, mirror: request.mirror, keyring: request.keyring, components: request.components, root: root
+    )
     // What becomes an argument of mmdebstrap and of apt must not be taken for an option or a list.
     let kernel = request.kernel.map { [$0] } ?? []
     let names = [("suite", suite)] + kernel.map { ("kernel", $0) } + request.packages.map { ("package", $0) }
@@ -39,7 +40,7 @@ package struct ImageRecipe: Equatable, Sendable {
     architecture = Release.architecture
     let base = Bootstrap.basePackages + GuestPackages.needed(suite: suite)
     packages = Set(base + kernel + request.packages).sorted()
-    filesystem = request.filesystem
+    filesystem = request.filesystem.ofImage
   }
 
   /// The SHA-256 of the recipe's text: 64 hexadecimal digits, the name of the image in the cache.
@@ -56,8 +57,6 @@ package struct ImageRecipe: Equatable, Sendable {
     filesystem \(filesystem.kind.rawValue)
     block-size \(filesystem.blockSize)
     inode-ratio \(filesystem.inodeRatio)
-    reserved-percent \(filesystem.reservedPercent)
-    label \(filesystem.label)
     sources
     \(sources.withoutCredentials.text)
     """

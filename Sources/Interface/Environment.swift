@@ -107,7 +107,8 @@ package struct Environment: Sendable {
     var disk = disks[index]
     disk.uri = variables[way + "_DISK_URI"]
     // Ganeti before 2.9 has the older name only.
-    disk.path = try variables.path(way + "_DISK_PATH") ?? variables.path(way + "_DEVICE")
+    let pathName = variables[way + "_DISK_PATH"] == nil ? way + "_DEVICE" : way + "_DISK_PATH"
+    disk.path = try variables.path(pathName)
     if disk.path == nil, disk.uri == nil { _ = try variables.required(way + "_DEVICE") }
     return disk
   }

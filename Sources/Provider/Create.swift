@@ -15,10 +15,12 @@ extension Provider {
     let name = GuestName(request.instance.text)
     let network = try network(of: request)
     let recipe = try ImageRecipe(configuration.imageRequest)
+    let options = configuration.filesystemOptions
     let store = try configuration.imageStore()
-    for disk in [disks.root] + disks.data.map(\.disk) { try refuseSectors(of: disk, recipe.filesystem) }
+    for disk in [disks.root] + disks.data.map(\.disk) { try refuseSectors(of: disk, options) }
     for disk in disks.unassigned {
-      steps.note("disk \(disk.index)\(disk.path.map { ", \($0)," } ?? "") stays as it is: disk_\(disk.index) is not set")
+      steps.note(
+        "disk \(disk.index)\(disk.path.map { ", \($0)," } ?? "") stays as it is: disk_\(disk.index) is not set")
     }
 
     let swapUUID = disks.swap == nil ? nil : FilesystemUUID.random()
@@ -28,7 +30,7 @@ extension Provider {
       let entry = try store.obtain(recipe, steps: steps)
       try refuseSmall(disks.root, for: entry.manifest)
       // Only the first time: later the guest is gone.
-      if request.isReinstall, !isRebuilt { kept = keptFiles(on: disks.root) }
+      if request.isReinstall, !isRebuilt { kept = try keptFiles(on: disks.root) }
       do {
         let wiped = try steps.step("wipe \(disks.root.path)") {
           try disks.root.wipe(configuration.diskWipe, progress: $0)
@@ -43,12 +45,12 @@ extension Provider {
             try SwapArea.make(on: swap, uuid: swapUUID)
           }
         }
-        let data = try prepareData(disks.data, isReinstall: request.isReinstall, recipe.filesystem)
+        let data = try prepareData(disks.data, isReinstall: request.isReinstall, options)
         try steps.step("configure \(name.full)") { _ in
           let uuid = FilesystemUUID.random()
-          let filesystem = try grow(copy, on: disks.root, uuid: uuid, recipe.filesystem, zeroed: wiped != .none)
+          let filesystem = try grow(copy, on: disks.root, uuid: uuid, options, zeroed: wiped != .none)
           var identity = Identity(
-            name: name, rootUUID: uuid.description, rootType: recipe.filesystem.kind.rawValue,
+            name: name, rootUUID: uuid.description, rootType: options.kind.rawValue,
             swapUUID: swapUUID?.description, network: network, accounts: configuration.accounts,
             locale: configuration.guestLocale,
             release: ReleaseFile(
@@ -81,7 +83,8 @@ extension Provider {
     for (index, role) in configuration.diskRoles.sorted(by: { $0.key < $1.key })
     where role != .untouched && index >= disks.count {
       throw Failure(
-        .invalid, "disk_\(index) is configured, but the instance has \(disks.count) \(disks.count == 1 ? "disk" : "disks")",
+        .invalid,
+        "disk_\(index) is configured, but the instance has \(disks.count) \(disks.count == 1 ? "disk" : "disks")",
         remedy: "give the instance a disk \(index), or set disk_\(index) = none")
     }
   }

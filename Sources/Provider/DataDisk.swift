@@ -30,7 +30,9 @@ enum DataDisk {
       guard let equals = line.firstIndex(of: "=") else { continue }
       found[line[..<equals]] = String(line[line.index(after: equals)...])
     }
-    guard let type = found["TYPE"] else { return .other(found["PTTYPE"].map { "partitions (\($0))" } ?? "several things") }
+    guard let type = found["TYPE"] else {
+      return .other(found["PTTYPE"].map { "partitions (\($0))" } ?? "several things")
+    }
     // What is made by the guest's administrator becomes a line of the new guest's fstab.
     let isPlain = { (text: String) in text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && !"\\\"'#".utf8.contains($0) } }
     if found["USAGE"] == "filesystem", let uuid = found["UUID"], isPlain(uuid), isPlain(type) {

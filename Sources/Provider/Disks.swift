@@ -54,9 +54,11 @@ struct GuestDisks {
     let path = try path(of: requested)
     guard requested.access == .readWrite else {
       throw Failure(
-        .device, "disk \(requested.index), \(path), is read-only for the instance (its access is ro), and stays as it is",
+        .device,
+        "disk \(requested.index), \(path), is read-only for the instance (its access is ro), and stays as it is",
         remedy: requested.index == 0
-          ? "give the instance a root disk with mode=rw" : "change its mode to rw, or set disk_\(requested.index) = none")
+          ? "give the instance a root disk with mode=rw"
+          : "change its mode to rw, or set disk_\(requested.index) = none")
     }
     return try Disk(path, for: .writing)
   }

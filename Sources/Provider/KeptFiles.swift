@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Configuration
 internal import Ext4
 internal import Glibc
+internal import Guest
 internal import LinuxIO
 internal import Report
 
@@ -17,25 +19,22 @@ struct KeptFiles {
   private struct Entry {
     var path: String
     var content: Content
-    var uid: UInt32
-    var gid: UInt32
-    var mode: UInt16
+    var attributes: Filesystem.Attributes
   }
 
-  private static let fileLimit = 16 << 20
-  private static let totalLimit = 128 << 20
+  private static let byteLimit: UInt64 = 128 << 20
   private static let countLimit = 10_000
   private static let depthLimit = 32
 
   private var entries: [Entry] = []
-  private var bytes = 0
+  private var bytes: UInt64 = 0
 
   var isEmpty: Bool { entries.isEmpty }
 
   /// `4 files, 3.1 KiB`
   var summary: String {
     let files = entries.count { if case .file = $0.content { true } else { false } }
-    return "\(files) \(files == 1 ? "file" : "files"), \(Words.bytes(UInt64(bytes)))"
+    return "\(files) \(files == 1 ? "file" : "files"), \(Words.bytes(bytes))"
   }
 
   /// - Parameter patterns: absolute paths, with `*` and `?` in their last part only.
@@ -48,7 +47,8 @@ struct KeptFiles {
         continue
       }
       let folder = String(pattern[..<slash])
-      for found in try filesystem.list(folder.isEmpty ? "/" : folder) where fnmatch(String(name), found, FNM_PERIOD) == 0 {
+      for found in try filesystem.list(folder.isEmpty ? "/" : folder)
+      where fnmatch(String(name), found, FNM_PERIOD) == 0 {
         try keep("\(folder)/\(found)", in: filesystem, depth: 0)
       }
     }
@@ -59,17 +59,19 @@ struct KeptFiles {
     guard let number = try filesystem.find(path, followingLast: depth == 0) else { return }
     let kind = try filesystem.kind(number)
     guard kind == .file || kind == .directory else { return }
-    guard depth < Self.depthLimit, entries.count < Self.countLimit else {
-      throw Failure(.guest, "\(path) is too much to keep: at most \(Self.countLimit) files, \(Self.depthLimit) deep")
+    let attributes = try filesystem.attributes(number)
+    var entry = Entry(path: path, content: .directory, attributes: attributes)
+    let size = kind == .file ? attributes.size : 0
+    guard depth < Self.depthLimit, entries.count < Self.countLimit, size <= Self.byteLimit - bytes else {
+      throw Failure(
+        .invalid,
+        "\(path.quoted) in the guest is more than can be kept: \(Words.bytes(UInt64(Self.byteLimit))) in "
+          + "\(Self.countLimit) files, \(Self.depthLimit) folders deep",
+        remedy: "take it out of reinstall_keep and save it in another way; the disk was not changed")
     }
-    let (uid, gid, mode) = try filesystem.owner(number)
-    var entry = Entry(path: path, content: .directory, uid: uid, gid: gid, mode: mode)
     if kind == .file {
-      let content = try filesystem.read(path, limit: Self.fileLimit) ?? []
-      bytes += content.count
-      guard bytes <= Self.totalLimit else {
-        throw Failure(.guest, "\(path) is too much to keep: at most \(Words.bytes(UInt64(Self.totalLimit))) in all")
-      }
+      let content = try filesystem.read(path, limit: Int(Self.byteLimit)) ?? []
+      bytes += UInt64(content.count)
       entry.content = .file(content)
     }
     entries.append(entry)
@@ -84,29 +86,34 @@ struct KeptFiles {
       case .directory: try guest.makeDirectory(entry.path)
       case .file(let bytes):
         if try guest.kind(entry.path) == .link { try guest.remove(entry.path) }
-        try guest.write(entry.path, bytes, mode: entry.mode)
+        try guest.write(entry.path, bytes, mode: entry.attributes.mode)
       }
-      try guest.setOwnerAndMode(entry.path, uid: entry.uid, gid: entry.gid, mode: entry.mode)
+      let attributes = entry.attributes
+      try guest.setOwnerAndMode(entry.path, uid: attributes.uid, gid: attributes.gid, mode: attributes.mode)
     }
   }
 }
 
 extension Provider {
-  /// What the configuration keeps of the guest that is on the disk; nothing where there is none that can be read, which
-  /// is said and no reason not to install another.
-  func keptFiles(on disk: Disk) -> KeptFiles? {
+  /// What the configuration keeps of the guest that is on the disk. Where none can be read nothing is kept, which is said
+  /// and no reason not to install another.
+  ///
+  /// - Throws: `.invalid` for more than can be kept.
+  func keptFiles(on disk: Disk) throws -> KeptFiles? {
     guard !configuration.reinstallKeep.isEmpty else { return nil }
     do {
       return try steps.step("read what is kept of the guest") { progress in
-        try prepareForEditing(disk)
-        let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
+        // The guest may not have been shut down. Whatever the outcome: the disk gets a new filesystem in a moment.
+        let path = disk.path
+        _ = try? disk.withoutClaim { () throws(Failure) in try Command.e2fsck("-fy", path).capture(limit: 16 << 10) }
+        let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: path)
         let kept = try KeptFiles(
           matching: configuration.reinstallKeep, in: Filesystem(opening: device, writable: false))
         progress.detail(kept.summary)
         return kept.isEmpty ? nil : kept
       }
-    } catch {
-      steps.note("nothing is kept of the guest that was on \(disk.path): \((error as? Failure)?.message ?? "\(error)")")
+    } catch let error as Failure where error.code != .invalid {
+      steps.note("nothing is kept of the guest that was on \(disk.path): \(error.message)")
       return nil
     }
   }

@@ -24,7 +24,8 @@ extension Provider {
     guard let prefix = subnet?.prefix ?? configuration.prefix else {
       throw Failure(
         .invalid, "\(request.instance) is to have the static address \(address), and nobody says its prefix",
-        remedy: "set prefix in the configuration, such as prefix = 24, or connect the instance to a network of the host")
+        remedy: "set prefix in the configuration, such as prefix = 24, or connect the instance to a network of the host"
+      )
     }
     guard prefix <= (isIPv6 ? 128 : 32) else {
       throw Failure(

@@ -1,7 +1,7 @@
-// SPDX-License-Identifier: Apache-2.0
-package import Interface
 internal import Configuration
 internal import Images
+// SPDX-License-Identifier: Apache-2.0
+package import Interface
 package import Report
 
 extension Provider {
