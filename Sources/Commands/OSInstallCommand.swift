@@ -58,7 +58,7 @@ struct OSInstallCommand: ParsableCommand {
       }
       return try OSInstallation(
         into: into, name: name, program: program, version: api, variants: variants,
-        parameters: Key.parameters.map { ($0.name, $0.help) })
+        parameters: Key.parameters.map { ($0.name, $0.parameterHelp) })
     default:
       throw Failure(
         .usage, "interface version \(api) cannot be installed",

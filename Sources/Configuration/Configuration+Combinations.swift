@@ -10,9 +10,9 @@ extension Configuration {
       faults.append(
         fault("prefix", "= \(prefix) is longer than an IPv4 address", "a gateway such as \(gateway) has 1 to 32"))
     }
-    if keyring != nil, mirror == nil {
+    for (key, isSet) in [("keyring", keyring != nil), ("pockets", !pockets.isEmpty)] where isSet && mirror == nil {
       faults.append(
-        fault("keyring", "is set without mirror: the apt sources of this machine name their own", "set mirror too"))
+        fault(key, "is set without mirror: the apt sources of this machine have their own", "set mirror too"))
     }
     // One inode for each block is all that can ever be used.
     if inodeRatio < blockSize {

@@ -26,6 +26,8 @@ package struct Configuration: Sendable {
   package internal(set) var mirror: String?
   /// A file; nothing: the keys that apt on this machine trusts.
   package internal(set) var keyring: String?
+  /// More suites of the mirror, by the endings of their names: `updates` for `bookworm-updates`.
+  package internal(set) var pockets: [String] = []
   /// None: those of the apt sources.
   package internal(set) var components: [String] = []
   package internal(set) var packages: [String] = []

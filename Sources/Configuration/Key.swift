@@ -32,6 +32,17 @@ package struct Key: Sendable {
     self.binding = binding
   }
 
+  /// What it is for and what may stand in it as a parameter, on one line.
+  package var parameterHelp: String {
+    let separator =
+      switch binding.shape {
+      case .words: ", separated by blanks or commas"
+      case .lines: ", separated by semicolons"
+      case .text, .integer, .decimal, .flag: ""
+      }
+    return "\(help) (\(rule.filter { $0 != "\"" })\(separator))"
+  }
+
   /// What stands in the key where nothing is configured, as TOML has it; nothing where the key is unset then.
   package var standard: String? { binding.get(Configuration())?.literal }
 
@@ -62,6 +73,10 @@ package struct Key: Sendable {
       "keyring", .text(\.keyring, Rules.isAbsolutePath),
       "the file with the keys that sign the mirror; unset: those that apt on this machine trusts", "an absolute path",
       example: .text("/usr/share/keyrings/debian-archive-keyring.gpg")),
+    Key(
+      "pockets", .list(\.pockets, of: .words, Rules.isPackageName),
+      "more suites of the mirror, by what their names have behind the release's: updates for bookworm-updates",
+      "a list of names such as [\"updates\", \"security\"]"),
     Key(
       "components", .list(\.components, of: .words, Rules.isComponent),
       "the parts of the archive; none: those of the apt sources, and main with a mirror",

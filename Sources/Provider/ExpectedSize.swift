@@ -42,12 +42,12 @@ extension Provider {
   }
 
   private static let pieceSize: UInt64 = 512 << 10
-  private static let sampleLimit: UInt64 = 32 << 20
+  private static let sampleSizes: ClosedRange<UInt64> = 16 << 20...64 << 20
 
-  /// A thirty-second of the extents, up to a limit, in pieces that are spread evenly over them.
+  /// A thirty-second of the extents, within limits, in pieces that are spread evenly over them.
   private static func sample(of extents: ExtentMap) throws(Failure) -> ExtentMap {
-    let wanted = min(max(extents.used / 32, pieceSize), sampleLimit)
-    let pieces = max(1, wanted / pieceSize)
+    let wanted = min(max(extents.used / 32, sampleSizes.lowerBound), sampleSizes.upperBound)
+    let pieces = wanted / pieceSize
     let stride = max(pieceSize, extents.used / pieces / 512 * 512)
     var sample = ExtentMap(diskSize: extents.diskSize)
     // Places in the concatenation of all extents: where the next piece begins, and this extent.

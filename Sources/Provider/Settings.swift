@@ -11,7 +11,8 @@ internal import LinuxIO
 extension Configuration {
   package var imageRequest: ImageRequest {
     ImageRequest(
-      suite: suite, mirror: mirror, keyring: keyring, components: components.isEmpty ? nil : components,
+      suite: suite, mirror: mirror, pockets: pockets, keyring: keyring,
+      components: components.isEmpty ? nil : components,
       packages: packages,
       kernel: kernelPackage, filesystem: filesystemOptions)
   }
