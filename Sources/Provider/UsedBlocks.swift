@@ -16,6 +16,14 @@ struct UsedBlocks {
   init(of disk: Disk, progress: StepProgress) throws(Failure) {
     let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
     guard let filesystem = try? Filesystem(opening: device, writable: false) else {
+      if let uuid = try SwapArea.uuid(on: disk) {
+        // What was swapped out is of no use to anybody else.
+        filesystems = [Manifest.Filesystem(offset: 0, type: "swap", uuid: uuid.description, label: nil)]
+        selection = .usedBlocks
+        extents = try ExtentMap(diskSize: disk.size, [Extent(offset: 0, length: SwapArea.pageSize)])
+        progress.detail("a swap area, of which the first page is kept")
+        return
+      }
       filesystems = []
       selection = .nonZeroBlocks
       extents = try Self.nonZeroBlocks(of: disk, progress)
