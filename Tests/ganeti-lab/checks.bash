@@ -81,10 +81,11 @@ running_scripts() {
   done
 }
 
-# What must not grow by what is done: loop devices, mounts, temporary files, disks, transfers under way, processes.
+# What must not grow by what is done: loop devices and mounts of disks and images, disks, transfers under way, the cache,
+# processes.
 leftovers() {
-  losetup --list --noheadings --output NAME,BACK-FILE
-  awk '$3 !~ /^(nsfs|proc|sysfs|tmpfs|cgroup2?|devpts)$/ { print "mount", $2 }' /proc/mounts | sort
+  losetup --list --noheadings --output NAME,BACK-FILE | grep -E ' (/srv/ganeti|/var/cache/guestsmith)'
+  awk '$2 ~ "^/(srv/ganeti|var/cache/guestsmith|run/ganeti/)" { print "mount", $1, $2 }' /proc/mounts
   find /srv/ganeti*/file-storage "$shared_file_storage" -mindepth 1 2>/dev/null | sort
   find /run/ganeti/import-export /srv/ganeti-n*/run/import-export -mindepth 1 2>/dev/null | sort
   find /var/cache/guestsmith -mindepth 1 -maxdepth 2 2>/dev/null | sort

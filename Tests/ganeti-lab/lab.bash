@@ -15,7 +15,9 @@ instances=(inst1.gnt.test inst2.gnt.test inst3.gnt.test)
 file_storage=/srv/ganeti/file-storage
 shared_file_storage=/srv/ganeti/shared-file-storage
 
-export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+system_path=/usr/sbin:/usr/bin:/sbin:/bin
+# The toolchain is where the caller has it.
+export LC_ALL=C PATH=$system_path:$PATH
 mkdir -p "$logs"
 
 # Whether this machine is a node of a cluster that is not the lab's: then nothing here may run.
@@ -40,7 +42,7 @@ on_node() {
   shift
   namespaces=(--uts="$lab/uts$n")
   [ "$n" = 1 ] || namespaces+=(--mount="$lab/private/mnt$n")
-  env -i PATH="$PATH" LANG=C.UTF-8 nsenter "${namespaces[@]}" "$@"
+  env -i PATH="$system_path" LANG=C.UTF-8 nsenter "${namespaces[@]}" "$@"
 }
 
 # Where the folders of node N are, seen from outside of its namespace.
