@@ -60,8 +60,13 @@ package struct EnvironmentDefinition: Sendable {
   package func call(
     _ script: String, _ variables: [String: String], arguments: String = "", _ redirections: String = "</dev/null"
   ) throws -> Outcome {
+    try bash("\(line(script, variables, arguments: arguments)) \(redirections)")
+  }
+
+  /// The call of a script as a line of shell.
+  package func line(_ script: String, _ variables: [String: String], arguments: String = "") -> String {
     let words = variables.sorted { $0.key < $1.key }.map { "\($0.key)='\($0.value)'" }.joined(separator: " ")
-    return try bash("cd '\(folder)' && umask 077 && env -i \(words) '\(folder)/\(script)' \(arguments) \(redirections)")
+    return "cd '\(folder)' && umask 077 && env -i \(words) '\(folder)/\(script)' \(arguments)"
   }
 
   /// Runs the check of parameters, which are given as the variables that they become.

@@ -39,11 +39,10 @@ extension EndToEnd {
         #expect(network.contains("Address=198.51.100.21/25\nGateway=198.51.100.1\n"))
         try withMounted(first[2], options: "rw") { _ = try shell("head -c 1234567 /dev/urandom > '\($0)/file'") }
 
-        try shell(
-          parallel(0..<3) { index in
-            let words = instance.merging(transfer("EXPORT", index, first[index])) { $1 }
-            return (definition, "export", words, "> '\(scratch("dump\(index)"))' 11> '\(scratch("size\(index)"))'")
-          })
+        try sideBySide(0..<3) { index in
+          let words = instance.merging(transfer("EXPORT", index, first[index])) { $1 }
+          return (definition, "export", words, "> '\(scratch("dump\(index)"))' 11> '\(scratch("size\(index)"))'")
+        }
         for index in 0..<3 {
           let said = try #require(Double(scratch.read("size\(index)").dropLast()))
           let size = try #require(Double(shell("stat -c %s '\(scratch("dump\(index)"))'")))
@@ -52,11 +51,10 @@ extension EndToEnd {
 
         let second = try makeDisks("second", in: scratch, root: roomy + (1 << 30), [128, 96])
         let copy = EnvironmentDefinition.instance("vm2.example.com", disks: second)
-        try shell(
-          parallel(0..<3) { index in
-            let words = copy.merging(transfer("IMPORT", index, second[index])) { $1 }
-            return (definition, "import", words, "< '\(scratch("dump\(index)"))' 11> /dev/null")
-          })
+        try sideBySide(0..<3) { index in
+          let words = copy.merging(transfer("IMPORT", index, second[index])) { $1 }
+          return (definition, "import", words, "< '\(scratch("dump\(index)"))' 11> /dev/null")
+        }
         try expectGuest("vm2.example.com", on: second[0], swap: second[1])
         #expect(try digest(of: second[2]) == digest(of: first[2]))
         #expect(try tag("UUID", of: second[1]) == tag("UUID", of: first[1]), "the swap is the one that fstab names")
@@ -72,18 +70,16 @@ extension EndToEnd {
       }
     }
 
-    /// A script that makes calls side by side, and fails when one does.
-    private func parallel(
+    /// Makes calls side by side, and fails when one does.
+    private func sideBySide(
       _ indices: Range<Int>,
       _ call: (Int) -> (EnvironmentDefinition, script: String, [String: String], redirections: String)
-    ) -> String {
+    ) throws {
       let calls = indices.map { index in
         let (definition, script, variables, redirections) = call(index)
-        let words = variables.map { "\($0.key)='\($0.value)'" }.joined(separator: " ")
-        return
-          "(cd '\(definition.folder)' && umask 077 && env -i \(words) ./\(script) \(redirections)) & pids=\"$pids $!\""
+        return "(\(definition.line(script, variables)) \(redirections)) & pids=\"$pids $!\"\n"
       }
-      return calls.joined(separator: "\n") + "\nfor pid in $pids; do wait $pid || exit 1; done"
+      try succeeded(bash(calls.joined() + "for pid in $pids; do wait $pid || exit 1; done"))
     }
 
     @Test("A disk with any contents survives a round trip, whatever it is")
