@@ -86,8 +86,8 @@ running_scripts() {
 leftovers() {
   losetup --list --noheadings --output NAME,BACK-FILE | grep -E ' (/srv/ganeti|/var/cache/guestsmith)'
   awk '$2 ~ "^/(srv/ganeti|var/cache/guestsmith|run/ganeti/)" { print "mount", $1, $2 }' /proc/mounts
-  find /srv/ganeti*/file-storage "$shared_file_storage" -mindepth 1 2>/dev/null | sort
-  find /run/ganeti/import-export /srv/ganeti-n*/run/import-export -mindepth 1 2>/dev/null | sort
+  find "$storage"/shared-file-storage "$storage"/node*/{file-storage,run/import-export,lib/export} -mindepth 1 \
+    2>/dev/null | sort
   find /var/cache/guestsmith -mindepth 1 -maxdepth 2 2>/dev/null | sort
   running_scripts
 }
