@@ -137,7 +137,7 @@ extension EndToEnd {
     func reflink() throws {
       try withScratch { scratch in
         _ = try template()
-        try makeSparseFile(scratch("btrfs"), size: 2 << 30)
+        try makeSparseFile(scratch("btrfs"), size: 8 << 30)
         try shell("mkfs.btrfs -q '\(scratch("btrfs"))'")
         try withMounted(scratch("btrfs"), options: "rw") { folder in
           try shell("cp -a --sparse=always '\(sharedCache)' '\(folder)/cache' && sync -f '\(folder)'")
