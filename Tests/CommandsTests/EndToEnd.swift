@@ -34,6 +34,16 @@ enum EndToEnd {
 
   static func template() throws -> Template { try made.get() }
 
+  /// A cache of its own in `folder` with just the image that the template was made from.
+  static func ownCache(in folder: String) throws -> String {
+    let release = try guestFile("/etc/guestsmith-release", on: template().disk) ?? ""
+    let digest = release.split(separator: "\n").first { $0.hasPrefix("IMAGE=sha256:") }?.dropFirst(13) ?? "none"
+    try shell(
+      "mkdir -p '\(folder)/images' && cp -a --sparse=always --reflink=auto "
+        + "\"$(dirname $(grep -l '\(digest)' '\(sharedCache)'/images/*/manifest.json))\" '\(folder)/images'")
+    return folder
+  }
+
   /// A copy of the template's disk and swap, for a test to change.
   static func guest(in scratch: Scratch) throws -> Template {
     let template = try template()
