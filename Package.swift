@@ -29,7 +29,6 @@ let package = Package(
   products: [.executable(name: "guestsmith", targets: ["guestsmith"])],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
   ],
   targets: [
     // Leaves.
@@ -44,7 +43,7 @@ let package = Package(
     c("CZstd", links: ["zstd"]),
     swift("Dump", ["Report", "Digest", "CZstd"]),
     swift("Guest", ["Report", "Interface"]),
-    swift("Configuration", ["Report", "Interface", "TOMLKit"]),
+    swift("Configuration", ["Report", "Interface"]),
     // What does the work.
     c("CArchive", links: ["archive"]),
     swift("Images", ["Report", "Configuration", "Guest", "LinuxIO", "Ext4", "Digest", "CArchive"]),

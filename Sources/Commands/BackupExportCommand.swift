@@ -13,7 +13,8 @@ struct BackupExportCommand: ParsableCommand {
       LOGDIR/os/exp-OS-NAME-TIME.log; its last lines are shown if it fails.
 
       Example:
-        guestsmith backup export vm1.example.com --os guestsmith --disk /srv/vm1.img --to /srv/vm1.dump
+        guestsmith backup export vm1.example.com --os guestsmith \\
+            --disk /srv/vm1.img --to /srv/vm1.dump
       """)
 
   @Argument(help: "The name of the instance.")

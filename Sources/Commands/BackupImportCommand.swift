@@ -13,8 +13,8 @@ struct BackupImportCommand: ParsableCommand {
       script says goes to LOGDIR/os/import-OS-NAME-TIME.log; its last lines are shown if it fails.
 
       Example:
-        guestsmith backup import vm2.example.com --os guestsmith --disk /srv/vm2.img:10G --swap /srv/vm2.swap:1G \
-      --from /srv/vm1.dump
+        guestsmith backup import vm2.example.com --os guestsmith \\
+            --disk /srv/vm2.img:10G --swap /srv/vm2.swap:1G --from /srv/vm1.dump
       """)
 
   @Argument(help: "The name of the instance: a host name.")

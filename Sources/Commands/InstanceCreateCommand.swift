@@ -13,7 +13,8 @@ struct InstanceCreateCommand: ParsableCommand {
       LOGDIR/os/add-OS-NAME-TIME.log; its last lines are shown if it fails.
 
       Example:
-        guestsmith instance create vm1.example.com --os guestsmith --disk /srv/vm1.img:10G --swap /srv/vm1.swap:1G
+        guestsmith instance create vm1.example.com --os guestsmith \\
+            --disk /srv/vm1.img:10G --swap /srv/vm1.swap:1G
       """)
 
   @Argument(help: "The name of the instance: a host name.")

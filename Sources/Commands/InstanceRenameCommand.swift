@@ -12,7 +12,8 @@ struct InstanceRenameCommand: ParsableCommand {
       script says goes to LOGDIR/os/rename-OS-OLD-NEW-TIME.log; its last lines are shown if it fails.
 
       Example:
-        guestsmith instance rename vm1.example.com vm2.example.com --os guestsmith --disk /srv/vm1.img --swap /srv/vm1.swap
+        guestsmith instance rename vm1.example.com vm2.example.com \\
+            --os guestsmith --disk /srv/vm1.img --swap /srv/vm1.swap
       """)
 
   @Argument(help: "The name that the instance has.")

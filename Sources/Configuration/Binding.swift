@@ -20,92 +20,110 @@ struct Binding: Sendable {
   typealias Path<T> = any WritableKeyPath<Configuration, T> & Sendable
 
   static func text(_ path: Path<String>, _ isRight: @escaping @Sendable (String) -> Bool) -> Binding {
-    Binding(shape: .text, get: { .text($0[keyPath: path]) }) { configuration, value in
-      guard case .text(let text) = value, isRight(text) else { return false }
-      configuration[keyPath: path] = text
-      return true
-    }
+    Binding(
+      shape: .text, get: { .text($0[keyPath: path]) },
+      set: { configuration, value in
+        guard case .text(let text) = value, isRight(text) else { return false }
+        configuration[keyPath: path] = text
+        return true
+      })
   }
 
   /// A text that may be unset, which `""` does.
   static func text(_ path: Path<String?>, _ isRight: @escaping @Sendable (String) -> Bool) -> Binding {
-    Binding(shape: .text, get: { $0[keyPath: path].map { .text($0) } }) { configuration, value in
-      guard case .text(let text) = value, text.isEmpty || isRight(text) else { return false }
-      configuration[keyPath: path] = text.isEmpty ? nil : text
-      return true
-    }
+    Binding(
+      shape: .text, get: { $0[keyPath: path].map { .text($0) } },
+      set: { configuration, value in
+        guard case .text(let text) = value, text.isEmpty || isRight(text) else { return false }
+        configuration[keyPath: path] = text.isEmpty ? nil : text
+        return true
+      })
   }
 
   static func choice<T: RawRepresentable & CaseIterable & Sendable>(_ path: Path<T>) -> Binding
   where T.RawValue == String {
-    Binding(shape: .text, get: { .text($0[keyPath: path].rawValue) }) { configuration, value in
-      guard case .text(let text) = value, let choice = T(rawValue: text) else { return false }
-      configuration[keyPath: path] = choice
-      return true
-    }
+    Binding(
+      shape: .text, get: { .text($0[keyPath: path].rawValue) },
+      set: { configuration, value in
+        guard case .text(let text) = value, let choice = T(rawValue: text) else { return false }
+        configuration[keyPath: path] = choice
+        return true
+      })
   }
 
   static func integer(_ path: Path<Int>, _ isRight: @escaping @Sendable (Int) -> Bool) -> Binding {
-    Binding(shape: .integer, get: { .integer($0[keyPath: path]) }) { configuration, value in
-      guard case .integer(let integer) = value, isRight(integer) else { return false }
-      configuration[keyPath: path] = integer
-      return true
-    }
+    Binding(
+      shape: .integer, get: { .integer($0[keyPath: path]) },
+      set: { configuration, value in
+        guard case .integer(let integer) = value, isRight(integer) else { return false }
+        configuration[keyPath: path] = integer
+        return true
+      })
   }
 
   static func integer(_ path: Path<Int?>, _ isRight: @escaping @Sendable (Int) -> Bool) -> Binding {
-    Binding(shape: .integer, get: { $0[keyPath: path].map { .integer($0) } }) { configuration, value in
-      guard case .integer(let integer) = value, isRight(integer) else { return false }
-      configuration[keyPath: path] = integer
-      return true
-    }
+    Binding(
+      shape: .integer, get: { $0[keyPath: path].map { .integer($0) } },
+      set: { configuration, value in
+        guard case .integer(let integer) = value, isRight(integer) else { return false }
+        configuration[keyPath: path] = integer
+        return true
+      })
   }
 
   static func decimal(_ path: Path<Double>, in range: ClosedRange<Double>) -> Binding {
-    Binding(shape: .decimal, get: { .decimal($0[keyPath: path]) }) { configuration, value in
-      let decimal: Double
-      switch value {
-      case .decimal(let number): decimal = number
-      case .integer(let number): decimal = Double(number)
-      default: return false
-      }
-      guard range.contains(decimal) else { return false }
-      configuration[keyPath: path] = decimal
-      return true
-    }
+    Binding(
+      shape: .decimal, get: { .decimal($0[keyPath: path]) },
+      set: { configuration, value in
+        let decimal: Double
+        switch value {
+        case .decimal(let number): decimal = number
+        case .integer(let number): decimal = Double(number)
+        default: return false
+        }
+        guard range.contains(decimal) else { return false }
+        configuration[keyPath: path] = decimal
+        return true
+      })
   }
 
   static func flag(_ path: Path<Bool>) -> Binding {
-    Binding(shape: .flag, get: { .flag($0[keyPath: path]) }) { configuration, value in
-      guard case .flag(let flag) = value else { return false }
-      configuration[keyPath: path] = flag
-      return true
-    }
+    Binding(
+      shape: .flag, get: { .flag($0[keyPath: path]) },
+      set: { configuration, value in
+        guard case .flag(let flag) = value else { return false }
+        configuration[keyPath: path] = flag
+        return true
+      })
   }
 
   /// A number of bytes, or a text with a unit.
   static func size(_ path: Path<UInt64>) -> Binding {
-    Binding(shape: .text, get: { .text(Size.render($0[keyPath: path])) }) { configuration, value in
-      let size: UInt64?
-      switch value {
-      case .text(let text): size = Size.parse(text)
-      case .integer(let integer): size = UInt64(exactly: integer)
-      default: size = nil
-      }
-      guard let size else { return false }
-      configuration[keyPath: path] = size
-      return true
-    }
+    Binding(
+      shape: .text, get: { .text(Size.render($0[keyPath: path])) },
+      set: { configuration, value in
+        let size: UInt64?
+        switch value {
+        case .text(let text): size = Size.parse(text)
+        case .integer(let integer): size = UInt64(exactly: integer)
+        default: size = nil
+        }
+        guard let size else { return false }
+        configuration[keyPath: path] = size
+        return true
+      })
   }
 
   static func list(
     _ path: Path<[String]>, of shape: Shape, _ isRight: @escaping @Sendable (String) -> Bool
   ) -> Binding {
-    Binding(shape: shape, get: { .list($0[keyPath: path]) }) { configuration, value in
-      guard case .list(let list) = value, list.allSatisfy(isRight) else { return false }
-      configuration[keyPath: path] = list
-      return true
-    }
+    Binding(
+      shape: shape, get: { .list($0[keyPath: path]) },
+      set: { configuration, value in
+        guard case .list(let list) = value, list.allSatisfy(isRight) else { return false }
+        configuration[keyPath: path] = list
+        return true
+      })
   }
 
   /// A parameter's text as a value of the shape; the text itself where it is none.

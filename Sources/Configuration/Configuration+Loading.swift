@@ -93,7 +93,9 @@ extension Configuration {
     return " = \(literal.count > 80 ? literal.prefix(80) + "…" : literal),"
   }
 
-  private static func document(of definitionDirectory: String?, else systemDirectory: String) throws(Failure) -> Document? {
+  private static func document(of definitionDirectory: String?, else systemDirectory: String) throws(Failure)
+    -> Document?
+  {
     if let definitionDirectory, let own = try Document.read("\(definitionDirectory)/\(fileName)") { return own }
     return try Document.read("\(systemDirectory)/\(fileName)")
   }

@@ -75,8 +75,8 @@ package struct Configuration: Sendable {
 struct Origin: Sendable, Equatable, CustomStringConvertible {
   var description: String
 
-  static func file(_ path: String, line: Int?) -> Origin {
-    Origin(description: line.map { "\(path):\($0)" } ?? path)
+  static func file(_ path: String, line: Int) -> Origin {
+    Origin(description: "\(path):\(line)")
   }
 
   static let parameter = Origin(description: "parameter")

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
 import Report
-internal import TOMLKit
 
 /// A TOML file as keys, values and lines.
 struct Document {
   let path: String
-  private(set) var entries: [(name: String, value: Value, line: Int?)] = []
+  let entries: [TOMLReader.Entry]
 
   /// The most that a configuration may be: everything is read into memory.
   static let limit = 1 << 20
@@ -17,45 +16,19 @@ struct Document {
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw Failure(.invalid, "\(path) is no text in UTF-8")
     }
-    // The parser takes a C string: what follows a NUL would be lost without a word.
-    guard !bytes.contains(0), !text.contains("\\u0000"), !text.contains("\\U00000000") else {
-      throw Failure(.invalid, "\(path) holds a NUL character")
-    }
-    let table: TOMLTable
     do {
-      table = try TOMLTable(string: text)
-    } catch let error as TOMLParseError {
-      throw Failure(
-        .invalid, "\(path):\(error.source.begin.line): no TOML: \(error.description.escaped)",
-        remedy: "write each key as: name = value, with texts in double quotes")
+      entries = try TOMLReader(text).entries
     } catch {
-      throw Failure(.invalid, "\(path): no TOML: \("\(error)".escaped)")
+      throw Failure(
+        .invalid, "\(path):\(error.line): no TOML: \(error.words)",
+        remedy: "write each key as: name = value, with texts in double quotes")
     }
-    let lines = KeyLines(text).lines
-    for name in table.keys {
-      guard let value = table[name] else { continue }
-      entries.append((name, Self.value(of: value), lines[name]))
-    }
-    entries.sort { ($0.line ?? 0, $0.name) < ($1.line ?? 0, $1.name) }
   }
 
   /// Reads a file; nothing where there is none.
   static func read(_ path: String) throws(Failure) -> Document? {
     guard let bytes = try contents(of: path) else { return nil }
     return try Document(bytes, path: path)
-  }
-
-  private static func value(of value: some TOMLValueConvertible) -> Value {
-    if let text = value.string { return .text(text) }
-    if let integer = value.int { return .integer(integer) }
-    if let decimal = value.double { return .decimal(decimal) }
-    if let flag = value.bool { return .flag(flag) }
-    if let array = value.array {
-      let texts = array.map(\.string)
-      let known = texts.compactMap(\.self)
-      return known.count == texts.count ? .list(known) : .other("a list of other things than texts")
-    }
-    return .other("a \(value.type)")
   }
 
   private static func contents(of path: String) throws(Failure) -> [UInt8]? {

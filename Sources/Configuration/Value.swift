@@ -15,7 +15,7 @@ enum Value: Sendable, Equatable {
     switch self {
     case .text(let text): Self.quoted(text)
     case .integer(let integer): "\(integer)"
-    case .decimal(let decimal): decimal == decimal.rounded() ? "\(Int(decimal))" : "\(decimal)"
+    case .decimal(let decimal): Int(exactly: decimal).map { "\($0)" } ?? "\(decimal)"
     case .flag(let flag): "\(flag)"
     case .list(let list): "[" + list.map(Self.quoted).joined(separator: ", ") + "]"
     case .other(let word): word

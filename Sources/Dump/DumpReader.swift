@@ -41,18 +41,19 @@ package struct DumpReader: Sendable {
   private static func readMap(
     _ frames: FrameInput, _ decompressor: Decompressor, _ digest: RunningDigest
   ) throws(Failure) -> ExtentMap {
-    let slot = frames.slot()
-    var head = SparseMapHead(frames.layout)
-    do {
-      while frames.next <= frames.layout.headFrames {
-        try frames.fill(slot)
-        try frames.decode(slot, decompressor)
-        try head.consume(slot.contentBytes)
-        digest.update(slot.contentBytes)
+    try frames.withSlot(Int(frames.layout.manifest.frameSize)) { slot throws(Failure) in
+      var head = SparseMapHead(frames.layout)
+      do throws(Failure) {
+        while frames.next <= frames.layout.headFrames {
+          try frames.fill(slot)
+          try frames.decode(slot, decompressor)
+          try head.consume(slot.contentBytes)
+          digest.update(slot.contentBytes)
+        }
+        return try head.finish()
+      } catch {
+        throw error.located(at: slot.start, in: frames.part(slot.frame))
       }
-      return try head.finish()
-    } catch {
-      throw error.located(at: slot.start, in: frames.part(slot.frame))
     }
   }
 
@@ -98,16 +99,15 @@ package struct DumpReader: Sendable {
   }
 
   private func readTrailer(_ frames: FrameInput, _ decompressor: Decompressor) throws(Failure) {
-    let slot = Slot(
-      contentSize: Layout.trailerLength, storedSize: isCompressed ? Zstd.bound(Layout.trailerLength) : 0)
-    let start = stream.offset
-    try frames.fill(slot)
-    try frames.decode(slot, decompressor)
-    let sha256 = digest.hex
-    guard slot.contentBytes.elementsEqual(layout.trailer(sha256: sha256)) else {
-      throw .damaged(
-        at: start, in: Layout.trailerName,
-        "it is not that of \(layout.bodyLength) bytes with the SHA-256 \(sha256), which the dump holds")
+    try frames.withSlot(Layout.trailerLength) { slot throws(Failure) in
+      try frames.fill(slot)
+      try frames.decode(slot, decompressor)
+      let sha256 = digest.hex
+      guard slot.contentBytes.elementsEqual(layout.trailer(sha256: sha256)) else {
+        throw .damaged(
+          at: slot.start, in: Layout.trailerName,
+          "it is not that of \(layout.bodyLength) bytes with the SHA-256 \(sha256), which the dump holds")
+      }
     }
     if isCompressed {
       try stream.expect(SkippableFrame.checksum(stream.checksum), part: "the checksum of the stored bytes")
@@ -120,18 +120,19 @@ package struct DumpReader: Sendable {
     _ stream: StoredStream, _ first: [UInt8], _ decompressor: Decompressor
   ) throws(Failure) -> [UInt8] {
     let longest = TarHeader.blockSize + Manifest.longestText
-    let slot = Slot(contentSize: longest, storedSize: Zstd.bound(longest))
-    (slot.storedCount, slot.contentCount) = try stream.readFrame(
-      into: slot.stored, part: Layout.manifestName, first: first)
-    guard slot.contentCount <= longest else {
-      throw .damaged(at: 0, in: Layout.manifestName, "a first frame of \(slot.contentCount) bytes is none of a dump")
+    return try Slot.temporary(contentSize: longest, storedSize: Zstd.bound(longest)) { slot throws(Failure) in
+      (slot.storedCount, slot.contentCount) = try stream.readFrame(
+        into: slot.stored, part: Layout.manifestName, first: first)
+      guard slot.contentCount <= longest else {
+        throw .damaged(at: 0, in: Layout.manifestName, "a first frame of \(slot.contentCount) bytes is none of a dump")
+      }
+      do throws(Failure) {
+        try decompressor.decompress(slot.storedBytes, into: slot.contentBuffer)
+      } catch {
+        throw error.located(at: 0, in: Layout.manifestName)
+      }
+      return Array(slot.contentBytes)
     }
-    do {
-      try decompressor.decompress(slot.storedBytes, into: slot.contentBuffer)
-    } catch {
-      throw error.located(at: 0, in: Layout.manifestName)
-    }
-    return Array(slot.contentBytes)
   }
 
   private static func plainManifest(_ stream: StoredStream, _ first: [UInt8]) throws(Failure) -> [UInt8] {

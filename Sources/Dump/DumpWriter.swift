@@ -67,8 +67,9 @@ package struct DumpWriter: Sendable {
     if case .zstd(let chosen) = compression { level = chosen }
     let frameSize = layout.manifest.frameSize
     let pipeline = Pipeline(
-      workers: level == nil ? 1 : workers, context: level.map(Compressor.memory) ?? 0, contentSize: Int(frameSize),
-      storedSize: level == nil ? 0 : Zstd.bound(Int(frameSize)))
+      workers: level == nil ? 1 : workers,
+      context: level.map { Compressor.memory(level: $0, frameSize: frameSize) } ?? 0,
+      contentSize: Int(frameSize), storedSize: level == nil ? 0 : Zstd.bound(Int(frameSize)))
     var compressors: [Compressor] = []
     if let level {
       for _ in 0..<pipeline.workers {
@@ -156,12 +157,14 @@ private final class Output {
 
   /// A small frame outside of the pipeline.
   func put(frame content: [UInt8], _ compressor: Compressor?) throws(Failure) {
-    let slot = Slot(contentSize: content.count, storedSize: compressor == nil ? 0 : Zstd.bound(content.count))
-    slot.content.copyBytes(from: content)
-    slot.contentCount = content.count
-    if let compressor {
-      slot.storedCount = try compressor.compress(slot.contentBytes, into: slot.stored)
+    let storedSize = compressor == nil ? 0 : Zstd.bound(content.count)
+    try Slot.temporary(contentSize: content.count, storedSize: storedSize) { slot throws(Failure) in
+      slot.content.copyBytes(from: content)
+      slot.contentCount = content.count
+      if let compressor {
+        slot.storedCount = try compressor.compress(slot.contentBytes, into: slot.stored)
+      }
+      try put(slot)
     }
-    try put(slot)
   }
 }

@@ -6,6 +6,8 @@ import Report
 /// as can say it, a checksum, no dictionary. It follows from the content size to the bit.
 enum FrameHeader {
   static let magic: UInt32 = 0xFD2F_B528
+  /// Bytes of the longest header: magic, descriptor, size.
+  static let longest = 9
 
   static func bytes(content size: Int) -> [UInt8] {
     let (code, field): (UInt8, [UInt8]) =
@@ -72,13 +74,18 @@ final class Compressor {
 
   /// The length of the frame that `content` became in `frame`, which has room for `Zstd.bound(content.count)` bytes.
   func compress(_ content: UnsafeRawBufferPointer, into frame: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
-    try Zstd.check(
+    let length = try Zstd.check(
       ZSTD_compress2(context, frame.baseAddress, frame.count, content.baseAddress, content.count), "compress")
+    // Another libzstd may choose another header: better no dump than one that no reader takes.
+    guard FrameHeader.contentSize(Array(frame[..<length].prefix(FrameHeader.longest))) == content.count else {
+      throw Failure(.io, "libzstd \(ZSTD_versionNumber()) makes a frame header that the dump format does not have")
+    }
+    return length
   }
 
-  /// Bytes of memory that a context of this level takes at most.
-  static func memory(level: Int) -> Int {
-    guestsmith_zstd_context_size(Int32(level))
+  /// Bytes of memory that a context takes at most.
+  static func memory(level: Int, frameSize: UInt64) -> Int {
+    guestsmith_zstd_context_size(Int32(level), Int(frameSize))
   }
 }
 
@@ -106,6 +113,24 @@ final class Decompressor {
       throw Failure(.dump, "zstd says '\(String(cString: ZSTD_getErrorName(result)))'")
     }
     guard result == content.count else { throw Failure(.dump, "it holds \(result) bytes, not \(content.count)") }
+  }
+
+  /// The content of the zstd frame that `bytes` start with, whoever wrote it; nil when it is damaged, does not end
+  /// there or holds more than `longest` bytes.
+  static func firstFrame(of bytes: [UInt8], longest: Int) -> [UInt8]? {
+    guard let context = ZSTD_createDCtx() else { return nil }
+    defer { ZSTD_freeDCtx(context) }
+    var isWhole = false
+    let content = [UInt8](unsafeUninitializedCapacity: longest) { content, count in
+      bytes.withUnsafeBytes { bytes in
+        var input = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
+        var output = ZSTD_outBuffer(dst: content.baseAddress, size: longest, pos: 0)
+        // Whole when nothing more is wanted; decoding ends too when input or room has run out.
+        isWhole = ZSTD_decompressStream(context, &output, &input) == 0
+        count = output.pos
+      }
+    }
+    return isWhole ? content : nil
   }
 }
 

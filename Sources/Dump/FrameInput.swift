@@ -17,10 +17,11 @@ final class FrameInput: @unchecked Sendable {
     self.next = next
   }
 
-  /// Memory for the largest frame.
-  func slot() -> Slot {
-    let frameSize = Int(layout.manifest.frameSize)
-    return Slot(contentSize: frameSize, storedSize: isCompressed ? Zstd.bound(frameSize) : 0)
+  /// Gives `body` memory for frames of up to `contentSize` bytes.
+  func withSlot<Result>(
+    _ contentSize: Int, _ body: (Slot) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try Slot.temporary(contentSize: contentSize, storedSize: isCompressed ? Zstd.bound(contentSize) : 0, body)
   }
 
   /// Reads the next frame, or of a plain tar as many bytes as a frame would hold.
@@ -73,14 +74,14 @@ struct SparseMapHead {
     parser = SparseMapParser(diskSize: manifest.diskSize)
   }
 
-  mutating func consume(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+  mutating func consume(_ bytes: some RandomAccessCollection<UInt8>) throws(Failure) {
     let headerPart = bytes.prefix(headerLeft)
     guard headerPart.elementsEqual(header.suffix(headerLeft).prefix(headerPart.count)) else {
       throw Failure(.dump, "disk.raw has headers that do not follow from the manifest")
     }
     headerLeft -= headerPart.count
     let mapPart = bytes.dropFirst(headerPart.count).prefix(Int(mapLeft))
-    try parser.consume(UnsafeRawBufferPointer(rebasing: mapPart))
+    try parser.consume(mapPart)
     mapLeft -= UInt64(mapPart.count)
     guard bytes.dropFirst(headerPart.count + mapPart.count).allSatisfy({ $0 == 0 }) else {
       throw Failure(.dump, "the sparse map is longer than the manifest says")

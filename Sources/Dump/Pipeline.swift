@@ -34,6 +34,16 @@ final class Slot: @unchecked Sendable {
     stored = .allocate(byteCount: storedSize, alignment: 4096)
   }
 
+  /// Gives `body` a slot outside of any pipeline. Its memory lasts exactly as long: a slot in a variable may be gone
+  /// after its last mention, while a pointer into it is still in use.
+  static func temporary<Result>(
+    contentSize: Int, storedSize: Int, _ body: (Slot) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let slot = Slot(contentSize: contentSize, storedSize: storedSize)
+    defer { withExtendedLifetime(slot) {} }
+    return try body(slot)
+  }
+
   deinit {
     content.deallocate()
     stored.deallocate()
@@ -51,8 +61,8 @@ final class Slot: @unchecked Sendable {
 struct Pipeline {
   /// What the slots and the workers' contexts may take together, so that the whole program stays below 96 MiB.
   private static let memory = 64 << 20
-  /// Slots beyond one for each worker: one being filled, one being drained, and two so that nobody waits.
-  private static let slotsBesideWorkers = 4
+  /// Slots beyond one for each worker: one being filled and one being drained; better two more, so that nobody waits.
+  private static let slotsBesideWorkers = 2...4
 
   let workers: Int
   private let slots: [Slot]
@@ -60,9 +70,10 @@ struct Pipeline {
   /// As many as `workers`, or fewer, so that the memory is enough; `context` is what each takes for itself.
   init(workers wanted: Int, context: Int, contentSize: Int, storedSize: Int) {
     let slot = contentSize + storedSize
-    let room = (Self.memory - Self.slotsBesideWorkers * slot) / (slot + context)
-    workers = max(1, min(wanted, room))
-    slots = (0..<workers + Self.slotsBesideWorkers).map { _ in
+    let beside = Self.slotsBesideWorkers
+    workers = max(1, min(wanted, (Self.memory - beside.lowerBound * slot) / (slot + context)))
+    let room = (Self.memory - workers * (slot + context)) / slot
+    slots = (0..<workers + min(max(room, beside.lowerBound), beside.upperBound)).map { _ in
       Slot(contentSize: contentSize, storedSize: storedSize)
     }
   }
@@ -117,7 +128,7 @@ struct Pipeline {
 
   /// Every queue gets a thread of its own, however many there are: its blocks wait for each other.
   private func start(_ group: DispatchGroup, _ stage: String, _ body: @escaping @Sendable () -> Void) {
-    DispatchQueue(label: "guestsmith.dump.\(stage)").async(group: group, execute: DispatchWorkItem(block: body))
+    DispatchQueue(label: "guestsmith.dump.\(stage)").async(group: group, execute: body)
   }
 
   private func fillAll(_ fill: (Slot) throws(Failure) -> Bool, _ shared: Shared) {

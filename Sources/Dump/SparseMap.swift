@@ -49,7 +49,7 @@ struct SparseMapParser {
     map = ExtentMap(diskSize: diskSize)
   }
 
-  mutating func consume(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+  mutating func consume(_ bytes: some Sequence<UInt8>) throws(Failure) {
     for byte in bytes {
       switch byte {
       case UInt8(ascii: "0")...UInt8(ascii: "9"):

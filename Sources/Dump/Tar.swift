@@ -31,7 +31,8 @@ struct TarHeader {
 
   /// The sum of a header block's bytes, its checksum field counted as spaces.
   static func checksum(of block: some Collection<UInt8>) -> UInt64 {
-    block.enumerated().reduce(0) { $0 + ((148..<156).contains($1.offset) ? 32 : UInt64($1.element)) }
+    let all = block.reduce(0) { $0 + UInt64($1) }
+    return block.dropFirst(148).prefix(8).reduce(all) { $0 - UInt64($1) } + 8 * 32
   }
 
   static func octal(_ number: UInt64, digits: Int) -> String {

@@ -38,7 +38,8 @@ extension Filesystem {
   private borrowing func blocksThatFit(in size: UInt64, _ options: FilesystemOptions) throws(Failure) -> UInt64 {
     guard size <= options.largestSize else {
       throw Failure(
-        .device, "\(device.name) has \(size) bytes; \(options.kind) with blocks of \(options.blockSize) bytes holds "
+        .device,
+        "\(device.name) has \(size) bytes; \(options.kind) with blocks of \(options.blockSize) bytes holds "
           + "at most \(options.largestSize)",
         remedy: "use a smaller disk or larger blocks")
     }

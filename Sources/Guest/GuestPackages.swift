@@ -7,10 +7,10 @@ package enum GuestPackages {
   /// The kernel is none of them: it is configured.
   package static func needed(suite: String) -> [String] {
     [
-      // Boots, finds its devices, checks and grows its root filesystem.
-      "systemd-sysv", "udev", "dbus", "e2fsprogs",
-      // The network, its names, and what an administrator looks for first.
-      "iproute2", "iputils-ping", "netbase", "openssh-server",
+      // Boots, finds its devices, checks and grows its root filesystem, has time zones.
+      "systemd-sysv", "udev", "e2fsprogs", "tzdata",
+      // systemd-resolved tells the names of the network by D-Bus.
+      "dbus", "iproute2", "openssh-server",
     ] + (resolverIsPartOfSystemd.contains(suite) ? [] : ["systemd-resolved"])
   }
 

@@ -26,7 +26,7 @@ package struct Locale: Sendable, Equatable {
     let kind = isPath ? try guest.kind(file) : nil
     guard kind == .file || kind == .link else {
       throw Failure(
-        .guest, "the guest knows no time zone \(Words.printable(zone))",
+        .guest, "the guest knows no time zone \(zone.quoted)",
         remedy: "set timezone to a name below /usr/share/zoneinfo, or add tzdata to packages")
     }
     try guest.link("/etc/localtime", to: file)
@@ -39,7 +39,7 @@ package struct Locale: Sendable, Equatable {
     let isKnown = installed.contains(Self.folder(of: language)) || installed.contains("locale-archive")
     guard isKnown || ["C", "POSIX", "C.UTF-8"].contains(language) else {
       throw Failure(
-        .guest, "the guest has no locale \(Words.printable(language))",
+        .guest, "the guest has no locale \(language.quoted)",
         remedy: "set locale to C.UTF-8, or add locales-all to packages")
     }
     try guest.place("/etc/default/locale", "LANG=\(language)\n")

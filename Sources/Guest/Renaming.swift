@@ -32,7 +32,7 @@ package struct Renaming: Sendable {
     }
     guard old.matches(hostname) || new.matches(hostname) else {
       throw Failure(
-        .guest, "the guest calls itself \(Words.printable(hostname)), neither \(old.full) nor \(new.full)",
+        .guest, "the guest calls itself \(Words.printable(hostname, limit: 100)), neither \(old.full) nor \(new.full)",
         remedy: "rename with the name that the guest has, or correct the guest's /etc/hostname")
     }
     // Where both names have the same first label, the short form does not tell one from the other: the files do.

@@ -83,16 +83,16 @@ package struct Bootstrap: Sendable {
     return command
   }
 
-  /// Shell scripts that mmdebstrap runs outside the tree, whose folder is `$1`.
-  private var hooks: [(stage: String, script: String)] {
+  /// Shell scripts that mmdebstrap runs outside the tree, whose folder is `$1`; each one line, as mmdebstrap logs them.
+  var hooks: [(stage: String, script: String)] {
     [
       // The tree is thrown away when it is torn: dpkg need not wait for the disk after each file. And apt has to reach
       // the mirror in the way that it does on this machine: proxies above all.
       (
         "setup",
         """
-        set -e
-        echo force-unsafe-io > "$1/etc/dpkg/dpkg.cfg.d/00guestsmith"
+        set -e; \
+        echo force-unsafe-io > "$1/etc/dpkg/dpkg.cfg.d/00guestsmith"; \
         cat "$GUESTSMITH_APT_CONF" > "$1/etc/apt/apt.conf.d/00guestsmith"
         """
       ),
@@ -100,14 +100,12 @@ package struct Bootstrap: Sendable {
       (
         "customize",
         """
-        set -e
-        rm "$1/etc/dpkg/dpkg.cfg.d/00guestsmith" "$1/etc/apt/apt.conf.d/00guestsmith"
-        rm "$1/etc/apt/sources.list.d/0000debian.sources"
-        install -m 644 "$GUESTSMITH_SOURCES" "$1/etc/apt/sources.list.d/debian.sources"
-        for key in $GUESTSMITH_KEYS; do
-          test -e "$1$key" || install -D -m 644 "$key" "$1$key"
-        done
-        test -L "$1/etc/resolv.conf" || rm -f "$1/etc/resolv.conf"
+        set -e; \
+        rm "$1/etc/dpkg/dpkg.cfg.d/00guestsmith" "$1/etc/apt/apt.conf.d/00guestsmith"; \
+        rm "$1/etc/apt/sources.list.d/0000debian.sources"; \
+        install -m 644 "$GUESTSMITH_SOURCES" "$1/etc/apt/sources.list.d/debian.sources"; \
+        for key in $GUESTSMITH_KEYS; do test -e "$1$key" || install -D -m 644 "$key" "$1$key"; done; \
+        test -L "$1/etc/resolv.conf" || rm -f "$1/etc/resolv.conf"; \
         rm -f "$1/etc/hostname" "$1"/etc/ssh/ssh_host_*
         """
       ),

@@ -6,7 +6,13 @@ internal import Report
 /// What mmdebstrap, and apt and dpkg under it, say: how far they are, and in the end why they failed.
 struct BootstrapLog {
   /// Ganeti shows a user the last 20 lines of all.
-  private static let keptLines = 15
+  private static let keptLines = 12
+  private static let lineLimit = 240
+  /// What goes well begins with one of these.
+  private static let noise = [
+    "I: ", "Get:", "Hit:", "Ign:", "Reading ", "(Reading ", "Building ", "Selecting ", "Preparing ", "Unpacking ",
+    "Setting up ", "Processing ", "Fetched ", "Need to get ", "After this operation",
+  ]
 
   private let progress: StepProgress
   /// Without credentials, as everything that is shown.
@@ -50,8 +56,10 @@ struct BootstrapLog {
     let visible = bytes.split(separator: UInt8(ascii: "\r")).last ?? []
     let line = removingCredentials(String(decoding: visible, as: UTF8.self))
     guard !line.allSatisfy(\.isWhitespace) else { return }
-    last.append(line)
-    if last.count > Self.keptLines { last.removeFirst() }
+    if !Self.noise.contains(where: { line.hasPrefix($0) }) {
+      last.append(line.count > Self.lineLimit ? line.prefix(Self.lineLimit) + "…" : line)
+      if last.count > Self.keptLines { last.removeFirst() }
+    }
     if line.hasPrefix("Setting up ") {
       packages += 1
       progress.advance(by: 1)
@@ -76,9 +84,7 @@ struct BootstrapLog {
       case .exited(let code): "failed with exit status \(code)"
       case .signalled(let signal): "was ended by signal \(signal)"
       }
-    // What mmdebstrap says after the cause tells of its own clearing up.
-    let words = last.filter { !$0.hasPrefix("I: ") }
-    let lines = (words.isEmpty ? ["(it said nothing)"] : words).map { "\n    " + $0 }.joined()
+    let lines = (last.isEmpty ? ["(it said nothing)"] : last).map { "\n    " + $0.escaped }.joined()
     return Failure(
       .tool, "mmdebstrap \(how); its last words:\(lines)", remedy: remedy(for: last.joined(separator: "\n"), mirrors))
   }
@@ -87,6 +93,9 @@ struct BootstrapLog {
     func says(_ some: String...) -> Bool { some.contains { words.contains($0) } }
     if says("Unable to locate package", "has no installation candidate") {
       return "correct packages or kernel in the configuration, or the components that they are looked up in"
+    }
+    if says("does not have a Release file") {
+      return "correct suite or mirror in the configuration: the release is not at the mirror"
     }
     if says("NO_PUBKEY", "is not signed", "EXPKEYSIG", "The key(s) in the keyring") {
       return "name the key of the mirror with Signed-By in apt's sources, or install its keyring package"

@@ -14,28 +14,30 @@ extension ImageStore {
   /// An image that is too old is built anew; where that fails it is used all the same, with a note.
   package func obtain(_ recipe: ImageRecipe, steps: Steps, maker: ImageMaker = .standard) throws -> ImageEntry {
     let key = recipe.key
+    // What cannot be removed, as by a user of somebody else's cache, is in nobody's way.
+    try? Scratch.sweep(scratchPath)
     if let entry = try usable(key, steps: steps) { return entry }
     let lock: FileLock
     if let free = try FileLock.attempt(lockPath(key)) {
       lock = free
       // Somebody may have built it between the two calls.
-      if let entry = try usable(key, steps: steps) { return entry }
+      if case .image(let entry) = try find(key), isFresh(entry.manifest) { return entry }
     } else {
       lock = try waitForBuilder(key, steps: steps)
       // Whoever was waited for has made it, or has tried and could not: to try again at once would be no better.
       if case .image(let entry) = try find(key) { return entry }
-      if let failure = recordedFailure(key) { throw failure }
+      if case .failed(let failure, _) = record(key) { throw failure }
     }
     do {
-      try lock.note("\(getpid())\n")
+      try lock.note(BuildRecord.building(pid: getpid()).text)
       try build(recipe, steps: steps, maker: maker)
       try lock.note("")
     } catch {
       let failure = Failure(wrapping: error)
-      try? lock.note(Self.record(failure))
+      try? lock.note(BuildRecord.failed(failure, at: now()).text)
       guard case .image(let old) = try find(key) else { throw failure }
-      steps.note(
-        "the image could not be refreshed, so that of \(old.manifest.created.text) is used: \(failure.message)")
+      steps.note("the image could not be refreshed, so that of \(old.manifest.created.text) is used:")
+      for line in failure.message.split(separator: "\n") { steps.note("  \(line)") }
       return old
     }
     guard case .image(let entry) = try find(key) else {
@@ -64,17 +66,18 @@ extension ImageStore {
   }
 
   private func waitForBuilder(_ key: String, steps: Steps) throws -> FileLock {
-    let holder = FileLock.noted(in: lockPath(key)).split(separator: "\n").first.map { " \($0)" } ?? ""
+    var builder = "another process"
+    if case .building(let pid) = record(key) { builder = "process \(pid)" }
     var lock: FileLock?
-    try steps.step("waiting for process\(holder), which builds the image \(key.prefix(12))") { _ in
+    try steps.step("waiting for \(builder), which builds the image \(key.prefix(12))") { _ in
       lock = try FileLock.wait(lockPath(key))
     }
+    // The step set it or threw; the compiler cannot know.
     guard let lock else { return try FileLock.wait(lockPath(key)) }
     return lock
   }
 
   private func build(_ recipe: ImageRecipe, steps: Steps, maker: ImageMaker) throws {
-    try Scratch.sweep(scratchPath)
     try requireRoom(maker.neededRoom)
     let start = now()
     let scratch = try Scratch.make(in: scratchPath, mode: recipe.sources.hasCredentials ? 0o700 : 0o755)
@@ -149,32 +152,15 @@ extension ImageStore {
     let free = UInt64(status.f_bavail) * UInt64(status.f_frsize)
     guard free >= needed else {
       throw Failure(
-        .space, "the cache \(folder) has \(mebibytes(free)) free, and to build an image takes \(mebibytes(needed))",
+        .space, "the cache \(folder) has \(Words.bytes(free)) free, and to build an image takes \(Words.bytes(needed))",
         remedy: "make room, run guestsmith image prune, or name another folder with cache in the configuration")
     }
   }
 
-  // MARK: What the lock file says after a build that failed: "failed", the code, the remedy in a line, the message.
-
-  private static func record(_ failure: Failure) -> String {
-    let remedy = failure.remedy?.split(separator: "\n").joined(separator: " ") ?? ""
-    return "failed\n\(failure.code.rawValue)\n\(remedy)\n\(failure.message)"
-  }
-
-  /// Why the build that just ended failed; nil when it did not, or was killed.
-  private func recordedFailure(_ key: String) -> Failure? {
-    let text = FileLock.noted(in: lockPath(key))
-    let parts = text.split(separator: "\n", maxSplits: 3, omittingEmptySubsequences: false)
-    guard parts.count == 4, parts[0] == "failed", let code = Int32(parts[1]).flatMap(Failure.Code.init(rawValue:))
-    else { return nil }
-    return Failure(code, String(parts[3]), remedy: parts[2].isEmpty ? nil : String(parts[2]))
-  }
+  private func record(_ key: String) -> BuildRecord? { BuildRecord(FileLock.noted(in: lockPath(key))) }
 
   private func hasFailedLately(_ key: String) -> Bool {
-    var status = stat()
-    guard recordedFailure(key) != nil, lstat(lockPath(key), &status) == 0 else { return false }
-    return now().seconds - status.st_mtim.tv_sec < Self.patience
+    guard case .failed(_, let time) = record(key) else { return false }
+    return now().seconds - time.seconds < Self.patience
   }
 }
-
-func mebibytes(_ bytes: UInt64) -> String { "\(bytes >> 20) MiB" }

@@ -117,7 +117,8 @@ package struct ImageStore: Sendable {
         .invalid,
         "the cache \(path) has mode 0\(String(status.st_mode & 0o7777, radix: 8)):"
           + " others could change the images in it",
-        remedy: "run chmod go-w \(path)")
+        remedy: status.st_mode & S_ISVTX != 0
+          ? "name a folder of its own with cache in the configuration" : "run chmod go-w \(path)")
     }
     for name in ["images", "tmp", "locks"] {
       do {

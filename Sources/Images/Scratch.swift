@@ -23,16 +23,18 @@ struct Scratch: ~Copyable {
   ///   - path: the folder to make it in.
   ///   - mode: 0755 lets apt fetch as a user without rights, 0700 hides what is in it.
   static func make(in path: String, mode: mode_t) throws(Failure) -> Scratch {
+    // Whoever clears up must not come between the making and the locking.
+    let gate = try Folder(path)
+    _ = try gate.descriptor.lock(.shared, waits: true)
     let parent = try Folder(path)
-    while true {
-      let name = "\(getpid())-\(UInt32.random(in: .min ... .max))"
-      guard try parent.make(name, mode: mode) else { continue }
-      // Whoever cleans up may have come between the two calls.
-      guard let folder = try? Folder(name, in: parent), try folder.descriptor.lock(.exclusive, waits: false),
-        try folder.descriptor.isStill(at: "\(path)/\(name)")
-      else { continue }
-      return Scratch(name: name, folder: folder, parent: parent)
-    }
+    var name: String
+    repeat {
+      name = "\(getpid())-\(UInt32.random(in: .min ... .max))"
+    } while try !parent.make(name, mode: mode)
+    let folder = try Folder(name, in: parent)
+    _ = try folder.descriptor.lock(.exclusive, waits: true)
+    try gate.close()
+    return Scratch(name: name, folder: folder, parent: parent)
   }
 
   var path: String { folder.path }
@@ -43,8 +45,10 @@ struct Scratch: ~Copyable {
     token.cancel()
   }
 
-  /// Removes what builds that were killed have left in `path`.
+  /// Removes what builds that were killed have left in `path`, unless another does so or begins a build just now.
   static func sweep(_ path: String) throws(Failure) {
+    let gate = try Folder(path)
+    guard try gate.descriptor.lock(.exclusive, waits: false) else { return }
     let parent = try Folder(path)
     for name in try parent.names() {
       guard let folder = try? Folder(name, in: parent) else {
@@ -54,6 +58,7 @@ struct Scratch: ~Copyable {
       guard try folder.descriptor.lock(.exclusive, waits: false) else { continue }
       try? remove(name, from: parent)
     }
+    try gate.close()
   }
 
   private static func remove(_ name: String, from parent: borrowing Folder) throws(Failure) {

@@ -158,7 +158,9 @@ struct TarArchive: ~Copyable {
 
   private func normal(_ path: String) throws(Failure) -> String {
     let parts = path.split(separator: "/").filter { $0 != "." }
-    guard !parts.contains("..") else { throw Failure(.guest, "the entry \"\(path)\" of \(name) leads out of the guest") }
+    guard !parts.contains("..") else {
+      throw Failure(.guest, "the entry \"\(path)\" of \(name) leads out of the guest")
+    }
     return parts.joined(separator: "/")
   }
 

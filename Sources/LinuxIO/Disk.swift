@@ -33,7 +33,7 @@ package final class Disk {
     try Self.refuseUnusable(path)
     let descriptor: Descriptor
     do {
-      descriptor = try Descriptor(path, use == .writing ? O_RDWR : O_RDONLY)
+      descriptor = try Descriptor(path, (use == .writing ? O_RDWR : O_RDONLY) | O_NONBLOCK)
     } catch {
       throw Failure(.device, error.message)
     }
@@ -73,7 +73,10 @@ package final class Disk {
   }
 
   private static func identities(of path: String) -> Set<Identity>? {
-    guard let descriptor = try? Descriptor(path, O_RDONLY), let status = try? descriptor.status() else { return nil }
+    // Never waits for the other end of a pipe.
+    guard let descriptor = try? Descriptor(path, O_RDONLY | O_NONBLOCK), let status = try? descriptor.status() else {
+      return nil
+    }
     var block = clinux_block()
     let isBlockDevice = clinux_is_block(status.st_mode)
     if isBlockDevice, clinux_examine_block(descriptor.raw, &block) != 0 { return nil }

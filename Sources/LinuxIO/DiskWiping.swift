@@ -23,7 +23,7 @@ extension Disk {
     var found: Int32 = 0
     let error = clinux_wipe_signatures(descriptor.raw, &found)
     if error != 0 { throw .system("remove the old signatures from", path, errno: error) }
-    try clear(ByteSpan(offset: 0, length: min(size, Self.headSize)))
+    try clearEnds()
     try descriptor.flush()
     guard wanted != .none else { return .none }
     progress.expect(size)
@@ -53,8 +53,14 @@ extension Disk {
     return done
   }
 
-  /// What is cleared in any case: where filesystems, boot loaders and volume managers have their first bytes.
-  private static var headSize: UInt64 { 1 << 20 }
+  /// What is cleared in any case: where filesystems, boot loaders and volume managers have their first bytes, and where
+  /// RAID and GPT have their copies, which are found only by who knows the sectors that they were written with.
+  private func clearEnds() throws(Failure) {
+    let length = min(size, 1 << 20)
+    try clear(ByteSpan(offset: 0, length: length))
+    let end = size - size % UInt64(sectorSize)
+    try clear(ByteSpan(offset: end - min(end, length), length: min(end, length)))
+  }
 
   /// A file that is all allocated stays so; any other gets holes.
   private func forget(_ offset: UInt64, _ length: UInt64) throws(Failure) -> Int32 {
@@ -74,7 +80,9 @@ extension Disk {
     while offset < range.offset + range.length {
       let count = Int(min(UInt64(zeros.count), range.offset + range.length - offset))
       do {
-        try zeros.withUnsafeBytes { try descriptor.writeAll(UnsafeRawBufferPointer(rebasing: $0[..<count]), at: offset) }
+        try zeros.withUnsafeBytes {
+          try descriptor.writeAll(UnsafeRawBufferPointer(rebasing: $0[..<count]), at: offset)
+        }
       } catch {
         throw error as? Failure ?? Failure(.io, "\(error)")
       }
@@ -86,7 +94,7 @@ extension Disk {
   package func spoil() {
     var found: Int32 = 0
     _ = clinux_wipe_signatures(descriptor.raw, &found)
-    try? clear(ByteSpan(offset: 0, length: min(size, Self.headSize)))
+    try? clearEnds()
     try? descriptor.flush()
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Glibc
+internal import Glibc
 package import Report
 
 /// An open folder. What is in it is reached by its descriptor and a single name, so that nobody who renames a folder
@@ -24,7 +24,7 @@ package struct Folder: ~Copyable, Sendable {
   }
 
   /// Opens the file `name`; a symbolic link is refused.
-  package borrowing func open(_ name: String, _ flags: Int32, mode: mode_t = 0o644) throws(Failure) -> Descriptor {
+  package borrowing func open(_ name: String, _ flags: Int32, mode: UInt32 = 0o644) throws(Failure) -> Descriptor {
     let raw = retrying { openat(descriptor.raw, name, flags | O_CLOEXEC | O_NOFOLLOW, mode) }
     guard raw >= 0 else { throw .system("open", "\(path)/\(name)") }
     return Descriptor(owning: raw, name: "\(path)/\(name)")
@@ -45,7 +45,7 @@ package struct Folder: ~Copyable, Sendable {
   }
 
   /// Writes a new file of exactly that mode, whatever the umask, and waits until it is on the disk.
-  package borrowing func write(_ bytes: [UInt8], to name: String, mode: mode_t = 0o644) throws(Failure) {
+  package borrowing func write(_ bytes: [UInt8], to name: String, mode: UInt32 = 0o644) throws(Failure) {
     let file = try open(name, O_WRONLY | O_CREAT | O_EXCL, mode: mode)
     guard fchmod(file.raw, mode) == 0 else { throw .system("set the mode of", file.name) }
     try file.writeAll(bytes)
@@ -84,7 +84,7 @@ package struct Folder: ~Copyable, Sendable {
 
   /// Makes the folder `name` of exactly that mode, whatever the umask; false when something of that name is there.
   @discardableResult
-  package borrowing func make(_ name: String, mode: mode_t = 0o755) throws(Failure) -> Bool {
+  package borrowing func make(_ name: String, mode: UInt32 = 0o755) throws(Failure) -> Bool {
     guard mkdirat(descriptor.raw, name, mode) == 0 else {
       if errno == EEXIST { return false }
       throw .system("make the folder", "\(path)/\(name)")
@@ -98,6 +98,11 @@ package struct Folder: ~Copyable, Sendable {
     guard renameat(descriptor.raw, name, other.descriptor.raw, newName) == 0 else {
       throw .system("move \(path)/\(name) to", "\(other.path)/\(newName)")
     }
+  }
+
+  /// Closes it, and ends the lock on it.
+  package consuming func close() throws(Failure) {
+    try descriptor.close()
   }
 
   /// Waits until the names in it are on the disk.

@@ -56,7 +56,9 @@ package enum Interrupts {
     state.withLock { $0.isInterrupted = true }
     Children.endAll()
     while let cleanUp = state.withLock({ $0.cleanUps.popLast() }) { cleanUp.body() }
-    let line = "guestsmith: interrupted by \(name(of: number))\n"
+    // On a terminal there may be half a line of progress.
+    let start = isatty(STDERR_FILENO) == 1 ? "\n" : ""
+    let line = "\(start)guestsmith: interrupted by \(name(of: number))\n"
     _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
     _exit(128 + number)
   }

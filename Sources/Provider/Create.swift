@@ -23,7 +23,9 @@ extension Provider {
       let entry = try store.obtain(recipe, steps: steps)
       try refuseSmall(disks.root, for: entry.manifest)
       do {
-        let wiped = try steps.step("wipe \(disks.root.path)") { try disks.root.wipe(configuration.diskWipe, progress: $0) }
+        let wiped = try steps.step("wipe \(disks.root.path)") {
+          try disks.root.wipe(configuration.diskWipe, progress: $0)
+        }
         if wiped == .none, configuration.diskWipe == .discard {
           steps.note("\(disks.root.path) can't discard: what an earlier tenant left beyond the guest's files stays")
         }
@@ -86,7 +88,8 @@ extension Provider {
   private func refuseSectors(of disk: Disk, _ options: FilesystemOptions) throws(Failure) {
     guard options.blockSize < disk.sectorSize else { return }
     throw Failure(
-      .device, "disk \(disk.path) has sectors of \(disk.sectorSize) bytes; a filesystem with blocks of "
+      .device,
+      "disk \(disk.path) has sectors of \(disk.sectorSize) bytes; a filesystem with blocks of "
         + "\(options.blockSize) bytes can't be mounted from it",
       remedy: "set block_size = \(disk.sectorSize)")
   }

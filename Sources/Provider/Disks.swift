@@ -19,7 +19,8 @@ struct GuestDisks {
     let swap = try request.swap.map { path throws(Failure) in try Disk(path, for: .writing) }
     if let swap, swap.size < SwapArea.smallest {
       throw Failure(
-        .device, "the swap disk \(swap.path) has \(Words.bytes(swap.size)), too small: it needs "
+        .device,
+        "the swap disk \(swap.path) has \(Words.bytes(swap.size)), too small: it needs "
           + Words.bytes(SwapArea.smallest))
     }
     self.root = root

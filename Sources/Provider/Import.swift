@@ -13,34 +13,43 @@ extension Provider {
   func restore(_ request: Request) throws {
     let disks = try GuestDisks(request)
     let network = try staticNetwork(of: request.instance)
-    let input = Descriptor(owning: dup(STDIN_FILENO), name: "standard input")
-    let view = input.view
-    let reader = try DumpReader { buffer throws(Failure) in
-      let count = retrying { read(view.raw, buffer.baseAddress, buffer.count) }
-      guard count >= 0 else { throw .system("read", view.name) }
-      return count
-    }
-    try refuseSmall(disks.root, for: reader.manifest)
     do {
-      try write(reader, to: disks.root)
-      let swapUUID = disks.swap == nil ? nil : FilesystemUUID.random()
-      if let swap = disks.swap, let swapUUID {
-        try steps.step("make swap on \(swap.path)") { progress in
-          _ = try swap.wipe(configuration.diskWipe, progress: progress)
-          try SwapArea.make(on: swap, uuid: swapUUID)
-        }
-      }
-      guard reader.manifest.filesystems.contains(where: { $0.offset == 0 && $0.type.hasPrefix("ext") }) else {
-        steps.note("the dump holds no ext filesystem, so its guest was restored as it was, under its old name")
-        return
-      }
-      try grow(disks.root)
-      try steps.step("make the guest agree with \(request.instance)") { _ in
-        try reidentify(disks.root, as: request.instance, swapUUID: swapUUID, network: network)
-      }
+      try restore(standardInput(), to: disks, as: request.instance, network)
     } catch {
+      // A host may go on after an import that failed: nothing on the disk, not even what was there before, may be taken
+      // for the guest.
       disks.root.spoil()
       throw error
+    }
+  }
+
+  private func standardInput() throws(Failure) -> DumpReader {
+    try DumpReader { buffer throws(Failure) in
+      let count = retrying { read(STDIN_FILENO, buffer.baseAddress, buffer.count) }
+      guard count >= 0 else { throw .system("read", "standard input") }
+      return count
+    }
+  }
+
+  private func restore(
+    _ reader: DumpReader, to disks: GuestDisks, as name: InstanceName, _ network: Network?
+  ) throws {
+    try refuseSmall(disks.root, for: reader.manifest)
+    try write(reader, to: disks.root)
+    let swapUUID = disks.swap == nil ? nil : FilesystemUUID.random()
+    if let swap = disks.swap, let swapUUID {
+      try steps.step("make swap on \(swap.path)") { progress in
+        _ = try swap.wipe(configuration.diskWipe, progress: progress)
+        try SwapArea.make(on: swap, uuid: swapUUID)
+      }
+    }
+    guard reader.manifest.filesystems.contains(where: { $0.offset == 0 && $0.type.hasPrefix("ext") }) else {
+      steps.note("the dump holds no ext filesystem, so its guest was restored as it was, under its old name")
+      return
+    }
+    try grow(disks.root)
+    try steps.step("make the guest agree with \(name)") { _ in
+      try reidentify(disks.root, as: name, swapUUID: swapUUID, network: network)
     }
   }
 

@@ -26,7 +26,7 @@ package final class StepProgress: Sendable {
   }
 
   init(title: String, screen: StepScreen?) {
-    self.title = Words.printable(title)
+    self.title = title.escaped
     self.screen = screen
     var state = State()
     if let screen {
@@ -61,7 +61,7 @@ package final class StepProgress: Sendable {
 
   /// Words behind the title when the step ends, such as "361 MiB in 17412 files".
   package func detail(_ words: String) {
-    state.withLock { $0.detail = Words.printable(words) }
+    state.withLock { $0.detail = words.escaped }
   }
 
   func finish(failed: Bool) {

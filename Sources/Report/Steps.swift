@@ -55,6 +55,6 @@ package final class Steps: Sendable {
 
   /// A line of its own between the steps.
   package func note(_ line: String) {
-    screen?.show(line: Words.printable(line, limit: 2000))
+    screen?.show(line: line.escaped)
   }
 }

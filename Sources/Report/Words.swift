@@ -46,21 +46,10 @@ package enum Words {
     return whole < 60 ? "\(whole) s" : longDuration(seconds: whole)
   }
 
-  /// A text of unknown origin fit for one line of a terminal: control characters become `?`, its length is bounded.
+  /// The beginning of a text of unknown length, fit for one line of a terminal.
   package static func printable(_ text: some StringProtocol, limit: Int = 200) -> String {
-    var result = ""
-    var count = 0
-    for scalar in text.unicodeScalars {
-      if count == limit { return result + "…" }
-      let isControl = scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
-      // Marks that turn the direction of the text around can make a line read as another one.
-      let isDirection =
-        (0x200e...0x200f).contains(scalar.value) || (0x202a...0x202e).contains(scalar.value)
-        || (0x2066...0x2069).contains(scalar.value)
-      result.unicodeScalars.append(isControl || isDirection ? "?" : scalar)
-      count += 1
-    }
-    return result
+    let start = String(String.UnicodeScalarView(text.unicodeScalars.prefix(limit)))
+    return start.escaped + (text.unicodeScalars.count > limit ? "…" : "")
   }
 
   static func seconds(_ duration: Duration) -> Double {

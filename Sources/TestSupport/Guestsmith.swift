@@ -19,11 +19,13 @@ extension Outcome: CustomStringConvertible {
 ///
 /// 1.2.6 hands its lines to `/bin/sh` and means bash: to the dash of today `&>` is a command in the background.
 ///
+/// A line that takes more than ten minutes is ended, with all that it started: status 137.
+///
 /// - Parameter environment: added to the environment of the tests.
 package func bash(_ line: String, environment: [String: String] = [:]) throws -> Outcome {
   let output = try unnamedFile()
   let errors = try unnamedFile()
-  var command = Command("/bin/bash", ["-c", line])
+  var command = Command("timeout", ["--signal", "KILL", "600", "/bin/bash", "-c", line])
   command.environment = inherited.merging(environment) { $1 }
   command.output = .descriptor(output.raw)
   command.error = .descriptor(errors.raw)

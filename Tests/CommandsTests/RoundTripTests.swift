@@ -31,7 +31,9 @@ extension EndToEnd {
 
         try succeeded(definition.rename("vm2.example.com", to: "vm3.example.com", second, secondSwap))
         try expectGuest("vm3.example.com", on: second, swap: secondSwap)
-        let old = try withMounted(second) { try bash("grep -rlIE '(^|[ \\t@=])vm[12](\\.|[ \\t]|$)' '\($0)/etc'").output }
+        let old = try withMounted(second) {
+          try bash("grep -rlIE '(^|[ \\t@=])vm[12](\\.|[ \\t]|$)' '\($0)/etc'").output
+        }
         #expect(old == "", "no file keeps an old name")
 
         let outcome = try boot(second, secondSwap, expecting: "vm3 login:")

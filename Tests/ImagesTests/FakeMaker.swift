@@ -52,4 +52,4 @@ final class FakeMaker: Sendable {
   }
 }
 
-let recipe = try! ImageRecipe(ImageRequest(suite: "bookworm", mirror: "http://m.example/debian"))
+let anyRecipe = try! ImageRecipe(ImageRequest(suite: "bookworm", mirror: "http://m.example/debian"))

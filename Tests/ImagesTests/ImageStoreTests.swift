@@ -30,19 +30,19 @@ import Testing
       let before = Timestamp.now
       let path: String
       do {
-        let entry = try store.obtain(recipe, steps: quiet, maker: fake.maker)
+        let entry = try store.obtain(anyRecipe, steps: quiet, maker: fake.maker)
         path = entry.path
-        #expect(path == scratch("cache/images/\(recipe.key)/disk.img"))
-        #expect(entry.manifest.key == recipe.key)
+        #expect(path == scratch("cache/images/\(anyRecipe.key)/disk.img"))
+        #expect(entry.manifest.key == anyRecipe.key)
         #expect(entry.manifest.created >= before)
         #expect(entry.manifest.size == FakeMaker.size)
         #expect(entry.manifest.files == 17)
         #expect(entry.manifest.packages == [InstalledPackage(name: "apt", version: "2.6.1", architecture: "amd64")])
-        #expect(entry.manifest.requested == recipe.packages)
+        #expect(entry.manifest.requested == anyRecipe.packages)
         #expect(try ImageManifest(parsing: Array(entry.manifest.json.serialized().utf8)) == entry.manifest)
         try entry.verify(progress: StepProgress())
       }
-      #expect(try store.obtain(recipe, steps: quiet, maker: fake.maker).path == path)
+      #expect(try store.obtain(anyRecipe, steps: quiet, maker: fake.maker).path == path)
       #expect(fake.count == 1)
       #expect(try shell("ls -A '\(scratch("cache/tmp"))'") == "")
       #expect(try shell("stat -c %a '\(scratch("cache"))' '\(path)'") == "755\n644")
@@ -51,7 +51,7 @@ import Testing
 
   @Test func thePiecesCoverExactlyTheUsedBytes() throws {
     try withScratch { scratch in
-      let entry = try store(scratch).obtain(recipe, steps: quiet, maker: FakeMaker().maker)
+      let entry = try store(scratch).obtain(anyRecipe, steps: quiet, maker: FakeMaker().maker)
       #expect(entry.pieces.map(\.length) == [4096, 1 << 20, 1 << 20, 8192, 1 << 20])
       var joined: [ByteRange] = []
       for piece in entry.pieces {
@@ -74,9 +74,9 @@ import Testing
       let fake = FakeMaker()
       let store = try store(scratch)
       let other = try ImageRecipe(ImageRequest(suite: "trixie", mirror: "http://m.example/debian"))
-      _ = try store.obtain(recipe, steps: quiet, maker: fake.maker)
+      _ = try store.obtain(anyRecipe, steps: quiet, maker: fake.maker)
       _ = try store.obtain(other, steps: quiet, maker: fake.maker)
-      #expect(try store.keys() == [recipe.key, other.key].sorted())
+      #expect(try store.keys() == [anyRecipe.key, other.key].sorted())
       #expect(fake.count == 2)
     }
   }
@@ -87,7 +87,7 @@ import Testing
       let store = try store(scratch)
       let found = Mutex(0)
       try inParallel(32) { _ in
-        let entry = try store.obtain(recipe, steps: Steps(.quiet), maker: fake.maker)
+        let entry = try store.obtain(anyRecipe, steps: Steps(.quiet), maker: fake.maker)
         try entry.verify(progress: StepProgress())
         found.withLock { $0 += 1 }
       }
@@ -105,7 +105,7 @@ import Testing
       let failures = Mutex<[Failure]>([])
       try inParallel(4) { _ in
         do {
-          _ = try store.obtain(recipe, steps: Steps(.quiet), maker: fake.maker)
+          _ = try store.obtain(anyRecipe, steps: Steps(.quiet), maker: fake.maker)
         } catch {
           failures.withLock { $0.append(error as? Failure ?? Failure(.io, "\(error)")) }
         }
@@ -115,7 +115,7 @@ import Testing
       #expect(fake.count == 1)
       // The next tries again.
       fake.fail(with: nil)
-      _ = try store.obtain(recipe, steps: quiet, maker: fake.maker)
+      _ = try store.obtain(anyRecipe, steps: quiet, maker: fake.maker)
       #expect(fake.count == 2)
     }
   }
@@ -124,15 +124,15 @@ import Testing
     try withScratch { scratch in
       let fake = FakeMaker()
       let store = try store(scratch)
-      _ = try store.obtain(recipe, steps: quiet, maker: fake.maker)
-      let (image, lock) = (scratch("cache/images/\(recipe.key)"), scratch("cache/locks/\(recipe.key).lock"))
+      _ = try store.obtain(anyRecipe, steps: quiet, maker: fake.maker)
+      let (image, lock) = (scratch("cache/images/\(anyRecipe.key)"), scratch("cache/locks/\(anyRecipe.key).lock"))
       try shell("mv '\(image)' '\(scratch("made"))'")
       try scratch.write(
-        "echo 4321 > '\(lock)'; touch '\(scratch("started"))'; sleep 0.5; mv '\(scratch("made"))' '\(image)'\n",
+        "echo building 4321 > '\(lock)'; touch '\(scratch("started"))'; sleep 0.5; mv '\(scratch("made"))' '\(image)'\n",
         to: "build")
       let child = try Command("flock", [lock, "sh", scratch("build")]).start()
       #expect(eventually { access(scratch("started"), F_OK) == 0 })
-      _ = try store.obtain(recipe, steps: quiet, maker: fake.maker)
+      _ = try store.obtain(anyRecipe, steps: quiet, maker: fake.maker)
       #expect(fake.count == 1)
       #expect(try child.wait().isSuccess)
     }
@@ -148,15 +148,15 @@ import Testing
     try withScratch { scratch in
       let fake = FakeMaker()
       let store = try store(scratch)
-      _ = try store.obtain(recipe, steps: quiet, maker: fake.maker)
-      let folder = scratch("cache/images/\(recipe.key)")
+      _ = try store.obtain(anyRecipe, steps: quiet, maker: fake.maker)
+      let folder = scratch("cache/images/\(anyRecipe.key)")
       try shell("cd '\(folder)'; OLDPWD='\(folder)'; (\(damage)) 2>/dev/null")
-      #expect(throws: Failure.self) { _ = try store.entry(recipe.key) }
+      #expect(throws: Failure.self) { _ = try store.entry(anyRecipe.key) }
       guard case .broken = try store.list().first?.condition else {
         Issue.record("the list does not call it broken")
         return
       }
-      let entry = try store.obtain(recipe, steps: quiet, maker: fake.maker)
+      let entry = try store.obtain(anyRecipe, steps: quiet, maker: fake.maker)
       try entry.verify(progress: StepProgress())
       #expect(fake.count == 2)
       #expect(try shell("ls -A '\(scratch("cache/tmp"))'") == "")
@@ -169,7 +169,7 @@ import Testing
       let fake = FakeMaker()
       let store = try store(scratch)
       do {
-        let entry = try store.obtain(recipe, steps: quiet, maker: fake.maker)
+        let entry = try store.obtain(anyRecipe, steps: quiet, maker: fake.maker)
         try overwrite(entry.path, at: offset)
         let failure = #expect(throws: Failure.self) { try entry.verify(progress: StepProgress()) }
         #expect(failure?.code == .io)
@@ -183,7 +183,7 @@ import Testing
         // What a deploy does on such a piece.
         try entry.reject()
       }
-      let entry = try store.obtain(recipe, steps: quiet, maker: fake.maker)
+      let entry = try store.obtain(anyRecipe, steps: quiet, maker: fake.maker)
       try entry.verify(progress: StepProgress())
       #expect(fake.count == 2)
     }
@@ -191,7 +191,7 @@ import Testing
 
   @Test func bytesThatAreNotUsedDoNotMatter() throws {
     try withScratch { scratch in
-      let entry = try store(scratch).obtain(recipe, steps: quiet, maker: FakeMaker().maker)
+      let entry = try store(scratch).obtain(anyRecipe, steps: quiet, maker: FakeMaker().maker)
       try overwrite(entry.path, at: 5000, count: 100)
       try entry.verify(progress: StepProgress())
     }
@@ -200,31 +200,15 @@ import Testing
 
 /// Runs `body` in `count` threads at once, and throws what one of them threw.
 func inParallel(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) throws {
-  final class Task: Sendable {
-    let body: @Sendable (Int) throws -> Void
-    let number: Int
-    let error = Mutex<(any Error)?>(nil)
-    init(_ number: Int, _ body: @escaping @Sendable (Int) throws -> Void) {
-      self.number = number
-      self.body = body
-    }
-  }
-  let tasks = (0..<count).map { Task($0, body) }
-  let threads = tasks.map { task in
-    var thread = pthread_t()
-    pthread_create(
-      &thread, nil,
-      {
-        let task = Unmanaged<Task>.fromOpaque($0!).takeRetainedValue()
-        do { try task.body(task.number) } catch { task.error.withLock { $0 = error } }
-        return nil
-      }, Unmanaged.passRetained(task).toOpaque())
-    return thread
-  }
-  for thread in threads { pthread_join(thread, nil) }
-  for task in tasks {
-    if let error = task.error.withLock({ $0 }) { throw error }
-  }
+  try inParallel(count - 1, beside: Background { try body(count - 1) }, body)
+}
+
+private func inParallel(
+  _ count: Int, beside thread: consuming Background, _ body: @escaping @Sendable (Int) throws -> Void
+) throws {
+  // One frame for each: such a value fits into no array.
+  if count > 0 { try inParallel(count - 1, beside: Background { try body(count - 1) }, body) }
+  try thread.join()
 }
 
 func sleepMicroseconds(_ time: UInt32) {

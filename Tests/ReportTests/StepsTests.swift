@@ -135,7 +135,7 @@ struct StepsTests {
     steps.step("build") { _ in steps.note("waiting for pid 7\u{7}") }
     #expect(
       stage.output
-        == "\r\u{1B}[K  build …\r\u{1B}[Kwaiting for pid 7?\n  0.00 s  build\n")
+        == "\r\u{1B}[K  build …\r\u{1B}[Kwaiting for pid 7\\x07\n  0.00 s  build\n")
   }
 
   @Test("quiet steps say nothing")

@@ -44,8 +44,8 @@ struct WordsTests {
 
   @Test("a text from elsewhere cannot steer the terminal, nor fill it")
   func printable() {
-    #expect(Words.printable("vm1\u{1B}[2J\r\nx\u{9B}\u{202E}y") == "vm1?[2J??x??y")
+    #expect(Words.printable("vm1\u{1B}[2J\r\nx") == "vm1\\x1b[2J\\r\\nx")
     #expect(Words.printable(String(repeating: "é", count: 9), limit: 4) == "éééé…")
-    #expect(Words.printable("plain words") == "plain words")
+    #expect(Words.printable("plain words", limit: 11) == "plain words")
   }
 }

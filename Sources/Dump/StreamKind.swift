@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a stream is, by its first bytes.
+package enum StreamKind: Equatable, Sendable {
+  /// A dump of this program, compressed or plain. A damaged one may look like anything else, but never like a disk.
+  case dump
+  case gzip
+  case xz
+  case bzip2
+  case lz4
+  /// A zstd stream that other hands made, whatever is in it.
+  case zstd
+  /// The output of dump(8), for restore(8).
+  case dump8
+  case tar
+  case qcow2
+  /// A raw ext2, ext3 or ext4 filesystem.
+  case ext
+  /// Another raw disk: a partition table, XFS, btrfs, LVM, swap, or zeros as far as can be seen.
+  case disk
+  case empty
+  case unknown
+
+  /// How many bytes are enough to tell; fewer will do when the stream has no more.
+  package static let prefixLength = 68 << 10
+
+  package init(prefix: [UInt8]) {
+    self = Self.signed(prefix) ?? Self.structured(prefix)
+  }
+
+  private static func has(_ bytes: [UInt8], _ signature: [UInt8], at offset: Int = 0) -> Bool {
+    bytes.dropFirst(offset).starts(with: signature)
+  }
+
+  private static func has(_ bytes: [UInt8], _ signature: String, at offset: Int = 0) -> Bool {
+    has(bytes, Array(signature.utf8), at: offset)
+  }
+
+  /// Those that start with a signature.
+  private static func signed(_ bytes: [UInt8]) -> StreamKind? {
+    if bytes.isEmpty { return .empty }
+    if has(bytes, littleEndian(FrameHeader.magic)) { return startsDump(bytes) ? .dump : .zstd }
+    if bytes.count >= 4, bytes[0] & 0xF0 == 0x50, has(bytes, [0x2A, 0x4D, 0x18], at: 1) { return .zstd }
+    if has(bytes, [0x1F, 0x8B, 8]) { return .gzip }
+    if has(bytes, [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0]) { return .xz }
+    if has(bytes, [4, 0x22, 0x4D, 0x18]) || has(bytes, [2, 0x21, 0x4C, 0x18]) { return .lz4 }
+    if has(bytes, "BZh"),
+      has(bytes, [0x31, 0x41, 0x59, 0x26, 0x53, 0x59], at: 4)
+        || has(bytes, [0x17, 0x72, 0x45, 0x38, 0x50, 0x90], at: 4)
+    {
+      return .bzip2
+    }
+    return has(bytes, [0x51, 0x46, 0x49, 0xFB]) ? .qcow2 : nil
+  }
+
+  /// Those that are known by something further in.
+  private static func structured(_ bytes: [UInt8]) -> StreamKind {
+    if isTar(bytes) { return has(bytes, "\(Layout.manifestName)\0") ? .dump : .tar }
+    if isDump8(bytes) { return .dump8 }
+    if has(bytes, [0x53, 0xEF], at: 1024 + 56) { return .ext }
+    let isDisk =
+      has(bytes, [0x55, 0xAA], at: 510) || has(bytes, "EFI PART", at: 512) || has(bytes, "EFI PART", at: 4096)
+      || has(bytes, "XFSB") || has(bytes, "_BHRfS_M", at: (64 << 10) + 64) || has(bytes, "LABELONE", at: 512)
+      || has(bytes, "SWAPSPACE2", at: 4096 - 10) || (bytes.count >= 512 && bytes.allSatisfy { $0 == 0 })
+    return isDisk ? .disk : .unknown
+  }
+
+  /// The first frame holds a dump's manifest and nothing else. How the frame is written does not matter here: the
+  /// reader of dumps shall see one that is damaged, where zstd itself would take it.
+  private static func startsDump(_ bytes: [UInt8]) -> Bool {
+    let longest = TarHeader.blockSize + Manifest.longestText
+    guard let content = Decompressor.firstFrame(of: bytes, longest: longest) else { return false }
+    guard let length = Layout.manifestLength(firstBlock: content) else { return false }
+    return content.count == TarHeader.blockSize + length + Int(TarHeader.padding(after: UInt64(length)))
+  }
+
+  private static func isTar(_ bytes: [UInt8]) -> Bool {
+    guard bytes.count >= TarHeader.blockSize, bytes[0] != 0 else { return false }
+    return TarHeader.number(bytes[148..<156]) == TarHeader.checksum(of: bytes[..<TarHeader.blockSize])
+  }
+
+  /// `c_magic` and `c_checksum` of a header in <protocols/dumprestore.h>, in either byte order.
+  private static func isDump8(_ bytes: [UInt8]) -> Bool {
+    guard bytes.count >= 1024 else { return false }
+    let words = (0..<256).map { word in bytes[word * 4..<word * 4 + 4].reversed().reduce(0) { $0 << 8 | UInt32($1) } }
+    return [words, words.map(\.byteSwapped)].contains { words in
+      [60012, 0x1954_0119].contains(words[6]) && words.reduce(0, &+) == 84446
+    }
+  }
+}

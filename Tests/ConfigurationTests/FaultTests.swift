@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+import Report
+import TestSupport
+import Testing
+
+@testable import Configuration
+
+@Suite("Faults of a configuration")
+struct FaultTests {
+  @Test(
+    "an unknown key is named with file, line and the nearest known one",
+    arguments: [
+      ("sute = \"x\"", "F:1: unknown key 'sute', the nearest known one is suite"),
+      ("\n# c\n  fliesystem = \"ext4\"", "F:3: unknown key 'fliesystem', the nearest known one is filesystem"),
+      (
+        "packages = [\n \"a\", # ]\n \"b\",\n]\n\"ssh-keys\" = []",
+        "F:5: unknown key 'ssh-keys', the nearest known one is ssh_keys"
+      ),
+      ("timezone = \"\"\"\\\n  Etc/UTC\"\"\"\nprefx = 1", "F:3: unknown key 'prefx', the nearest known one is prefix"),
+      ("threads = 1\n[network]\ngateway = \"x\"", "F:2: unknown key 'network', the nearest known one is mirror"),
+      ("a.b = 1", "F:1: unknown key 'a', the nearest known one is swap"),
+      ("\"\" = 1", "F:1: unknown key '', the nearest known one is swap"),
+      ("CACHE = \"/c\"", "F:1: unknown key 'CACHE', the nearest known one is cache"),
+      ("\"a\\nb\" = 1", nil),
+    ] as [(String, String?)])
+  func unknown(text: String, message: String?) {
+    let found = fault(text)
+    #expect(found != nil)
+    if let message { #expect(found == message) }
+    #expect(found?.contains("\n") == false)
+  }
+
+  @Test(
+    "a value that its key does not take is named with file, line and what would be right",
+    arguments: [
+      ("block_size = 3000", "F:1: block_size = 3000, must be 1024, 2048 or 4096"),
+      ("block_size = \"4096\"", "F:1: block_size = \"4096\", must be 1024, 2048 or 4096"),
+      ("filesystem = \"xfs\"", "F:1: filesystem = \"xfs\", must be \"ext4\", \"ext3\" or \"ext2\""),
+      ("filesystem = true", "F:1: filesystem = true, must be \"ext4\", \"ext3\" or \"ext2\""),
+      ("packages = \"less\"", "F:1: packages = \"less\", must be a list of names of packages"),
+      ("packages = [\"-o\"]", "F:1: packages = [\"-o\"], must be a list of names of packages"),
+      ("packages = [1]", "F:1: packages = a list of other things than texts, must be a list of names of packages"),
+      ("threads = 1.5", "F:1: threads = 1.5, must be a number from 0 to 256"),
+      ("threads = -1", "F:1: threads = -1, must be a number from 0 to 256"),
+      ("swap = \"yes\"", "F:1: swap = \"yes\", must be true or false"),
+      ("reserved_percent = nan", nil), ("reserved_percent = inf", nil), ("reserved_percent = 51", nil),
+      ("reserved_percent = -1e300", nil), ("cache = \"relative\"", nil), ("cache = \"/a\\u001b\"", nil),
+      ("cache_max_size = -1", nil), ("cache_max_size = \"1X\"", nil), ("cache_max_size = \"99999999T\"", nil),
+      ("label = \"seventeen bytes!!\"", nil), ("kernel = \"\"", nil), ("mirror = \"deb.debian.org\"", nil),
+      ("gateway = \"192.0.2\"", nil), ("gateway = \"192.0.2.1/24\"", nil), ("nameservers = [\"ns1\"]", nil),
+      ("prefix = 0", nil), ("timezone = \"../../etc/passwd\"", nil), ("locale = \"C\\nX=1\"", nil),
+      ("ssh_keys = [\"AAAA\"]", nil), ("ssh_keys = [\"ssh-rsa AAAA\\nssh-rsa AAAA\"]", nil),
+      ("suite = 1979-05-27", "F:1: suite = a date, must be the code name of a release"),
+      ("suite = \"a b\"", nil), ("suite = { a = 1 }", "F:1: suite = a table, must be the code name of a release"),
+      ("[suite]", nil), ("suite.a = 1", nil), ("ssh_keys = [{}]", nil),
+      ("components = [\"main/debian-installer\", \"a//b\"]", nil),
+    ] as [(String, String?)])
+  func wrong(text: String, message: String?) throws {
+    let found = try #require(fault(text))
+    if let message { #expect(found == message) }
+    #expect(found.hasPrefix("F:1: ") && !found.contains("\n") && !found.contains("\u{1B}"))
+  }
+
+  @Test("every fault is told, each on its line")
+  func several() {
+    #expect(
+      fault("threads = 999\nsute = 1\nsuite = \"x\"\nprefix = \"a\"")
+        == """
+        F:1: threads = 999, must be a number from 0 to 256
+        F:2: unknown key 'sute', the nearest known one is suite
+        F:4: prefix = "a", must be a number from 1 to 128
+        """)
+  }
+
+  @Test("a secret is never shown", arguments: ["\"hunter2\"", "42", "[\"hunter2\"]", "\"$6$a:b$hunter2\""])
+  func secrets(value: String) throws {
+    let found = try #require(fault("root_password_hash = \(value)"))
+    #expect(
+      found == "F:1: root_password_hash must be a hash as crypt(3) makes it, such as of: openssl passwd -6")
+    #expect(fault(nil, parameters: ["root_password_hash": "hunter2"])?.contains("hunter2") == false)
+    #expect(fault("mirror = \"http://me:hunter2@x y/\"")?.contains("hunter2") == false)
+  }
+
+  @Test(
+    "what is no TOML is told with file and line",
+    arguments: [
+      ("threads = 1\nthreads = 2", 2), ("label = \"x", 1), ("\n\nthreads", 3), ("[x", 1), ("= 1", 1), ("]", 1),
+      ("a = [1,\n\n", 3),
+      ("root_password_hash = \"hunter2\nx", 1), ("root_password_hash = hunter2", 1),
+    ])
+  func syntax(text: String, line: Int) throws {
+    let found = try #require(fault(text))
+    #expect(found.hasPrefix("F:\(line): no TOML: "))
+    #expect(!found.contains("hunter2") && !found.contains("\n"))
+  }
+
+  @Test("bytes that are no text, a NUL and a huge file are refused")
+  func hostile() throws {
+    func failure(_ bytes: [UInt8]) throws -> String {
+      try withScratch { scratch in
+        try scratch.write(bytes, to: "guestsmith.toml")
+        do {
+          _ = try Configuration.load(definitionDirectory: scratch.path)
+          return "none"
+        } catch let failure as Failure {
+          return failure.message
+        }
+      }
+    }
+    #expect(try failure([0xFF, 0xFE]).hasSuffix("is no text in UTF-8"))
+    #expect(try failure(Array("threads = 1\n\0sute".utf8)).contains(":2: no TOML"))
+    #expect(try failure(Array(#"label = "a\u0000b""#.utf8)).contains(":1: label = \"a\\u0000b\", must be"))
+    #expect(try failure([UInt8](repeating: 0x0A, count: 1 << 20 + 1)).contains("larger than 1.0 MiB"))
+    #expect(try failure(Array("[=".utf8)).contains(":1: no TOML"))
+    #expect(try failure(Array(("a" + String(repeating: ".a", count: 99999) + " = 1").utf8)).contains("unknown key 'a'"))
+    let deep = "packages = " + String(repeating: "[", count: 99999)
+    #expect(try failure(Array(deep.utf8)).contains(":1: no TOML"))
+  }
+
+  @Test("combinations that cannot work are refused, with file and line of the one that does not fit")
+  func combinations() {
+    #expect(
+      fault("threads = 1\naddress = \"static\"")
+        == "F:2: address = \"static\" needs prefix: the length of the network prefix")
+    #expect(
+      fault("address = \"static\"\nprefix = 64\ngateway = \"192.0.2.1\"")
+        == "F:2: prefix = 64 is longer than an IPv4 address")
+    #expect(fault("address = \"static\"\nprefix = 64\ngateway = \"2001:db8::1\"") == nil)
+    #expect(
+      fault("inode_ratio = 1024") == "F:1: inode_ratio = 1024 is less than a block of 4096 bytes: no file is smaller")
+    #expect(fault("inode_ratio = 1024\nblock_size = 1024") == nil)
+    #expect(
+      fault("locale = \"de_CH.UTF-8\"")
+        == "F:1: locale = \"de_CH.UTF-8\" is in no guest without the package locales-all")
+    #expect(fault("locale = \"de_CH.UTF-8\"\npackages = [\"locales-all\"]") == nil)
+  }
+}

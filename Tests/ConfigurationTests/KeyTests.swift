@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+import Testing
+
+@testable import Configuration
+
+@Suite("The table of keys")
+struct KeyTests {
+  @Test("names are unique, and no text of them ends with a period")
+  func names() {
+    #expect(Set(Key.all.map(\.name)).count == Key.all.count)
+    for key in Key.all {
+      #expect(!key.help.hasSuffix(".") && !key.rule.hasSuffix("."))
+      #expect(key.standard != nil || key.example != nil, "\(key.name)")
+    }
+    #expect(Key.all.filter(\.isSecret).map(\.name) == ["root_password_hash"])
+  }
+
+  @Test("the sample changes nothing, and says the defaults once its lines are taken")
+  func sample() throws {
+    let sample = Configuration.sample()
+    #expect(sample.hasPrefix("# guestsmith.toml: "))
+    #expect(sample.contains("\n# Its blocks, in bytes.\n# Must be 1024, 2048 or 4096.\n#block_size = 4096\n"))
+    #expect(try load(sample).origins.isEmpty)
+    let unset = Key.all.filter { $0.standard == nil }.map(\.name)
+    let taken = sample.split(separator: "\n").filter { $0.hasPrefix("#") && !$0.hasPrefix("# ") }.map { $0.dropFirst() }
+    #expect(taken.count == Key.all.count)
+    let kept = taken.filter { line in !unset.contains { line.hasPrefix($0 + " ") } }
+    #expect(try values(load(kept.joined(separator: "\n"))) == values(Configuration()))
+  }
+
+  @Test("the table for the README has a row for each key")
+  func markdown() {
+    let rows = Configuration.markdownTable().split(separator: "\n")
+    #expect(rows.count == Key.all.count + 2)
+    #expect(rows.contains("| `suite` | unset | the release of the guests; unset: the one of this machine |"))
+  }
+
+  @Test("the nearest key is the one of the fewest changes")
+  func nearest() {
+    #expect(Key.distance(Array("kernel".utf8), Array("kernle".utf8)) == 1)
+    #expect(Key.distance(Array("".utf8), Array("abc".utf8)) == 3)
+    #expect(Key.distance(Array("kitten".utf8), Array("sitting".utf8)) == 3)
+    #expect(Key.nearest(to: String(repeating: "x", count: 1 << 16)) != nil)
+  }
+
+  @Test(
+    "sizes are numbers with or without a binary unit",
+    arguments: [
+      ("0", 0), ("4096", 4096), ("20G", 20 << 30), ("20 GiB", 20 << 30), ("1k", 1024), ("2T", 2 << 40), ("", nil),
+      ("G", nil), ("1.5G", nil), ("-1", nil), ("1GB", nil), ("1 iB", nil),
+      ("9223372036854775807", 9_223_372_036_854_775_807),
+      ("9223372036854775808", nil), ("٣", nil),
+    ] as [(String, UInt64?)])
+  func sizes(text: String, size: UInt64?) {
+    #expect(Size.parse(text) == size)
+  }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+import Report
+import TestSupport
+import Testing
+
+@testable import Configuration
+
+@Suite("Where the configuration comes from")
+struct LoadingTests {
+  @Test("no file is needed")
+  func defaults() throws {
+    let configuration = try load(nil)
+    #expect(values(configuration) == values(Configuration()))
+    #expect(configuration.cache == "/var/cache/guestsmith")
+    #expect(configuration.suite == nil && configuration.rootPasswordHash == nil)
+    #expect(configuration.filesystem == .ext4 && configuration.wipe == .discard && configuration.address == .dhcp)
+    #expect(configuration.compression == .zstd && configuration.compressionLevel == 1)
+    _ = try Configuration.load(definitionDirectory: nil, systemDirectory: "/nonexistent")
+  }
+
+  @Test("every key can be set by a file")
+  func everyKey() throws {
+    let configuration = try load(
+      """
+      cache = "/c"
+      image_max_age_days = 3
+      cache_max_size = "512M"
+      suite = "trixie"
+      mirror = "http://user:pw@deb.example.org/debian"
+      components = ["main", "contrib"]
+      packages = ["less", "locales-all"]
+      kernel = "none"
+      filesystem = "ext3"
+      block_size = 1024
+      inode_ratio = 4096
+      reserved_percent = 0.5
+      label = "root"
+      swap = false
+      wipe = "zero"
+      address = "static"
+      prefix = 24
+      gateway = "192.0.2.1"
+      nameservers = ["192.0.2.53", "2001:db8::53"]
+      root_password_hash = "$y$j9T$abc./def$xyz"
+      ssh_keys = ["ssh-ed25519 AAAAC3 me@home", 'from="10.0.0.1,10.0.0.2" ssh-rsa AAAAB3']
+      timezone = "America/Argentina/Buenos_Aires"
+      locale = "de_CH.UTF-8"
+      compression = "none"
+      compression_level = 19
+      threads = 2
+      """)
+    #expect(configuration.origins.count == Key.all.count)
+    #expect(configuration.cacheMaxSize == 512 << 20)
+    #expect(configuration.components == ["main", "contrib"])
+    #expect(configuration.kernelPackage == nil)
+    #expect(configuration.filesystem == .ext3 && configuration.wipe == .zero && configuration.address == .fixed)
+    #expect(configuration.reservedPercent == 0.5 && !configuration.swap)
+    #expect(configuration.prefix == 24 && configuration.gateway == "192.0.2.1")
+    #expect(configuration.sshKeys.count == 2)
+    #expect(configuration.timezone == "America/Argentina/Buenos_Aires")
+  }
+
+  @Test("the file of the definition stands in for the one of the machine, and is not mixed with it")
+  func order() throws {
+    #expect(try load("threads = 1", machine: "threads = 2\nlabel = \"m\"").threads == 1)
+    #expect(try load("threads = 1", machine: "threads = 2\nlabel = \"m\"").label == "")
+    #expect(try load(nil, machine: "threads = 2").threads == 2)
+    #expect(try load("", machine: "threads = 2").threads == 0)
+  }
+
+  @Test("a variant changes what it names, and a parameter has the last word")
+  func variant() throws {
+    let variants = ["debian-13.toml": "suite = \"trixie\"\nthreads = 3\n"]
+    let configuration = try load(
+      "threads = 2\nlabel = \"own\"", variants: variants, variant: "debian-13", parameters: ["threads": "4"])
+    #expect(configuration.suite == "trixie" && configuration.label == "own" && configuration.threads == 4)
+    #expect(try load("threads = 2", variants: variants, variant: "").threads == 2)
+  }
+
+  @Test("an unknown variant names the known ones")
+  func unknownVariant() throws {
+    let variants = ["debian-13.toml": "", "a.b.toml": "", "notes.txt": "", ".toml": ""]
+    for variant in ["debian-12", "../guestsmith", "/etc/passwd", ".", "debian-13.toml", "a\nb"] {
+      #expect {
+        try load(nil, variants: variants, variant: variant)
+      } throws: { error in
+        (error as? Failure)?.remedy == "the known ones are: a.b, debian-13"
+          && (error as? Failure)?.message.contains(variant.quoted) == true
+      }
+    }
+    #expect(fault(nil, variant: "x")?.hasPrefix("unknown variant 'x': no such file in ") == true)
+  }
+
+  @Test("a file that cannot be read is a failure, not a default")
+  func unreadable() throws {
+    try withScratch { scratch in
+      try scratch.folder("guestsmith.toml")
+      #expect(throws: Failure(.io, "cannot read \(scratch("guestsmith.toml")): Is a directory")) {
+        try Configuration.load(definitionDirectory: scratch.path, systemDirectory: scratch.path)
+      }
+    }
+  }
+
+  @Test("a parameter is text, and read as its key wants it")
+  func parameters() throws {
+    let configuration = try load(
+      nil,
+      parameters: [
+        "packages": "less, vim\ttmux", "swap": "no", "reserved_percent": "2.5", "cache_max_size": "3 GiB",
+        "ssh_keys": "ssh-rsa AAAA a@b; ssh-ed25519 AAAA c,d", "suite": "", "block_size": "2048", "label": "",
+      ])
+    #expect(configuration.packages == ["less", "vim", "tmux"])
+    #expect(!configuration.swap && configuration.reservedPercent == 2.5 && configuration.cacheMaxSize == 3 << 30)
+    #expect(configuration.sshKeys == ["ssh-rsa AAAA a@b", "ssh-ed25519 AAAA c,d"])
+    #expect(configuration.suite == nil && configuration.blockSize == 2048)
+    #expect(
+      fault(nil, parameters: ["threads": "two"]) == "parameter: threads = \"two\", must be a number from 0 to 256")
+    #expect(
+      fault(nil, parameters: ["thread": "2"]) == "parameter: unknown key 'thread', the nearest known one is threads")
+  }
+}

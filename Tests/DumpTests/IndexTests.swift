@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+import Dump
+import Report
+import Testing
+
+extension DumpIndex {
+  /// Over a dump in memory.
+  convenience init(_ dump: [UInt8]) throws(Failure) {
+    try self.init(size: UInt64(dump.count)) { offset, buffer throws(Failure) in
+      guard Int(offset) + buffer.count <= dump.count else { throw Failure(.io, "read behind the end") }
+      buffer.copyBytes(from: dump[Int(offset)..<Int(offset) + buffer.count])
+    }
+  }
+}
+
+@Suite("A stored dump is read at any offset")
+struct IndexTests {
+  private func bytes(_ index: DumpIndex, at offset: Int, _ count: Int) throws -> [UInt8] {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
+    defer { buffer.deallocate() }
+    buffer.initializeMemory(as: UInt8.self, repeating: 0xEE)
+    try index.read(at: UInt64(offset), into: buffer)
+    return Array(buffer)
+  }
+
+  @Test("in extents and holes, compressed and plain", arguments: [DumpWriter.Compression.zstd(level: 1), .none])
+  func anywhere(_ form: DumpWriter.Compression) throws {
+    var random = SplitMix(state: 5)
+    for disk in RoundTripTests.disks {
+      let dump = try disk.dump(form)
+      let index = try DumpIndex(dump)
+      #expect(try index.manifest == disk.manifest)
+      #expect(Array(index.extents) == disk.extents)
+      for _ in 0..<50 {
+        let offset = Int.random(in: 0...disk.bytes.count, using: &random)
+        let count = Int.random(in: 0...min(disk.bytes.count - offset, 50_000), using: &random)
+        let isSame = try bytes(index, at: offset, count) == Array(disk.bytes[offset..<offset + count])
+        #expect(isSame, "\(count) bytes at \(offset) of \(disk.testDescription)")
+      }
+      let whole = try bytes(index, at: 0, disk.bytes.count) == disk.bytes
+      #expect(whole)
+      #expect(throws: Failure.self) { try bytes(index, at: disk.bytes.count, 1) }
+      #expect(throws: Failure.self) { try bytes(index, at: .max, 1) }
+    }
+  }
+
+  @Test("without reading more of it than the table and the frames that are asked for")
+  func little() throws {
+    let disk = Disk.random("large", size: 24 << 20, extents: 3)
+    let dump = try disk.dump(.zstd(level: 1))
+    var asked = 0
+    let index = try DumpIndex(size: UInt64(dump.count)) { offset, buffer in
+      asked += buffer.count
+      buffer.copyBytes(from: dump[Int(offset)..<Int(offset) + buffer.count])
+    }
+    _ = try bytes(index, at: Int(disk.extents[1].offset), 4096)
+    _ = try bytes(index, at: Int(disk.extents[1].offset) + 4096, 4096)
+    #expect(asked < dump.count / 2, "\(asked) of \(dump.count) bytes")
+  }
+
+  @Test("A cut or longer one has no index", arguments: DamageTests.forms)
+  func cut(_ form: DumpWriter.Compression) throws {
+    let dump = try DamageTests.small.dump(form)
+    for length in dump.indices {
+      #expect(throws: Failure.self) { try DumpIndex(Array(dump[..<length])) }
+    }
+    #expect(throws: Failure.self) { try DumpIndex(dump + [0]) }
+  }
+
+  @Test("A damaged frame is noticed when it is read")
+  func damaged() throws {
+    let disk = DamageTests.small
+    var dump = try disk.dump()
+    for position in dump.indices {
+      dump[position] ^= 0x10
+      if let index = try? DumpIndex(dump), let all = try? bytes(index, at: 0, disk.bytes.count) {
+        #expect(all == disk.bytes)
+      }
+      dump[position] ^= 0x10
+    }
+  }
+}

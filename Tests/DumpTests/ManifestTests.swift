@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+import Digest
+import Report
+import Testing
+
+@testable import Dump
+
+@Suite("The manifest of a dump")
+struct ManifestTests {
+  @Test("reads back as it is written")
+  func roundTrip() throws {
+    var manifest = try RoundTripTests.disks[6].manifest
+    manifest.variant = nil
+    manifest.instance = "quote \" backslash \\ newline \n bell \u{7} delete \u{7F} snowman \u{2603} face \u{1F600}"
+    manifest.filesystems.append(.init(offset: 1 << 20, type: "swap", uuid: nil, label: "täglich"))
+    #expect(try Manifest(json: Array(manifest.json.utf8)) == manifest)
+  }
+
+  /// The disk of the documentation's examples.
+  private let golden = Disk("golden", size: 1 << 20, extents: [Extent(offset: 0, length: 4096)]) { _ in 1 }
+
+  @Test("and all of the plain dump are those that the documentation shows")
+  func documented() throws {
+    let dump = try golden.dump(.none)
+    #expect(dump.count == 9216)
+    #expect(SHA256.hex(of: dump) == "bd66dbccef159022060877788b47dc6ddaa5316c85339ccc10128d95d06d8339")
+    #expect(
+      String(decoding: dump[(dump.count - 1536)...].prefix { $0 != 0 }, as: UTF8.self) == """
+        {
+          "bytes": 7168,
+          "sha256": "23334b29e31fd234185ac3f570ad500c44e3d16c8c64f22a664fd12cfb7e57a3"
+        }
+
+        """)
+    #expect(
+      try golden.manifest.json == """
+        {
+          "format": "guestsmith-dump",
+          "version": 1,
+          "program": "guestsmith 0.0",
+          "created": 1700000000,
+          "instance": "web1.example.org",
+          "os": "debian",
+          "variant": "bookworm",
+          "disk": {
+            "size": 1048576,
+            "used": 4096,
+            "extents": 1,
+            "selection": "used-blocks",
+            "map": 19,
+            "frame": 2097152
+          },
+          "filesystems": [
+            {
+              "offset": 0,
+              "type": "ext4",
+              "uuid": "6f3a2a2e-2f25-4d5c-9c3a-000000000001",
+              "label": null
+            }
+          ]
+        }
+
+        """)
+  }
+
+  @Test("with names of a later program is read, one of a later version is refused")
+  func later() throws {
+    let text = try RoundTripTests.disks[6].manifest.json
+    let more = text.replacing("\"version\": 1,", with: "\"version\": 1, \"mood\": [true, {\"x\": null}],")
+    #expect(try Manifest(json: Array(more.utf8)) == RoundTripTests.disks[6].manifest)
+    let later = text.replacing("\"version\": 1,", with: "\"version\": 2,")
+    let failure = #expect(throws: Failure.self) { try Manifest(json: Array(later.utf8)) }
+    #expect(failure?.message == "the dump has version 2 of the format, this program reads version 1")
+  }
+
+  @Test(
+    "is refused when a value is missing or out of range",
+    arguments: [
+      ("\"os\": \"debian\"", "\"os\": 7"), ("\"size\": 9437184", "\"size\": 0"),
+      ("\"size\": 9437184", "\"size\": 1152921504606846977"), ("\"frame\": 2097152", "\"frame\": 2097153"),
+      ("\"frame\": 2097152", "\"frame\": 1048576"), ("\"frame\": 2097152", "\"frame\": 16777216"),
+      ("\"used-blocks\"", "\"some\""), ("\"uuid\": \"6f3a", "\"u\": \"6f3a"), ("\"filesystems\": [", "\"f\": ["),
+      ("guestsmith-dump", "tar"), ("\"version\": 1,", ""), ("\"created\": 1700000000", "\"created\": 8589934592"),
+    ])
+  func refused(_ old: String, _ new: String) throws {
+    let text = try RoundTripTests.disks[6].manifest.json
+    #expect(text.contains(old))
+    let failure = #expect(throws: Failure.self) { try Manifest(json: Array(text.replacing(old, with: new).utf8)) }
+    #expect(failure?.code == .dump)
+  }
+
+  @Test("that is too long for its place cannot be written")
+  func long() throws {
+    let disk = DamageTests.small
+    var manifest = try disk.manifest
+    manifest.instance = String(repeating: "x", count: 40000)
+    #expect(throws: Failure.self) { try DumpWriter(manifest, try disk.map, compression: .none, workers: 1) }
+  }
+
+  @Test("Frames grow with what a disk uses, so that the seek table stays small")
+  func frameSize() {
+    #expect(Manifest.frameSize(used: 0) == 2 << 20)
+    #expect(Manifest.frameSize(used: 4 << 40) == 2 << 20)
+    #expect(Manifest.frameSize(used: 5 << 40) == 4 << 20)
+    #expect(Manifest.frameSize(used: 1 << 60) == 8 << 20)
+  }
+}
+
+@Suite("JSON")
+struct JSONTests {
+  @Test(
+    "is read",
+    arguments: [
+      ("null", Dump.JSON.null), (" [ ] ", .array([])), ("{}", .object([])), ("0", .number(0)),
+      ("18446744073709551615", .number(.max)), ("[1,\t2 ,\r\n3]", .array([.number(1), .number(2), .number(3)])),
+      ("{\"a\":true,\"b\":{\"c\":false}}", .object(["a": .bool(true), "b": .object(["c": .bool(false)])])),
+      (#""\"\\\/\b\f\n\r\tA\u2603\ud83d\ude00""#, .string("\"\\/\u{8}\u{C}\n\r\tA\u{2603}\u{1F600}")),
+    ])
+  func good(_ text: String, _ value: Dump.JSON) throws {
+    #expect(try Dump.JSON(parsing: Array(text.utf8)) == value)
+    #expect(try Dump.JSON(parsing: Array(value.text.utf8)) == value)
+  }
+
+  @Test(
+    "is refused when it is none, or none that a manifest needs",
+    arguments: [
+      "", "nul", "[1", "[1,]", "{\"a\"}", "{\"a\":1,\"a\":2}", "{a:1}", "1.5", "1e3", "-1", "01",
+      "18446744073709551616",
+      "\"", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u+123\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\n\"",
+      "1 2", "[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]", "truefalse",
+    ])
+  func bad(_ text: String) {
+    #expect(throws: Dump.JSON.SyntaxError.self) { try Dump.JSON(parsing: Array(text.utf8)) }
+  }
+
+  @Test("that is no UTF-8 is refused")
+  func encoding() {
+    #expect(throws: Dump.JSON.SyntaxError.self) { try Dump.JSON(parsing: [0x22, 0xFF, 0x22]) }
+  }
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+import Ext4
+import Glibc
+import LinuxIO
+import Report
+import TestSupport
+import Testing
+
+@Suite("Files in a filesystem that is not mounted")
+struct FilesTests {
+  /// Runs `body` on a filesystem that mke2fs made of a folder, and lets e2fsck judge what it leaves.
+  private func withFilesystem(
+    _ options: String = "-t ext4", tree: String = "mkdir etc", _ body: (borrowing Filesystem) throws -> Void,
+    then: (String) throws -> Void = { _ in }
+  ) throws {
+    try withScratch { scratch in
+      let folder = try scratch.folder("tree")
+      try shell("cd '\(folder)' && \(tree)")
+      let image = try makeSparseFile(scratch("image"), size: 32 << 20)
+      try shell("mke2fs -q \(options) -d '\(folder)' '\(image)'")
+      do {
+        let file = try Descriptor(image, O_RDWR)
+        let filesystem = try Filesystem(
+          opening: FilesystemDevice(descriptor: file.raw, name: image), writable: true)
+        try body(filesystem)
+        try filesystem.commit()
+      }
+      let problem = try problems(of: image)
+      #expect(problem == nil)
+      try then(image)
+    }
+  }
+
+  private static let layouts = [
+    "-t ext4", "-t ext3", "-t ext2", "-t ext4 -b 1024", "-t ext4 -O inline_data", "-t ext4 -O ^metadata_csum,^64bit",
+  ]
+
+  @Test("What is written is read again, by us and by debugfs", arguments: layouts)
+  func writes(layout: String) throws {
+    let big = [UInt8]((0..<300_000).map { UInt8(truncatingIfNeeded: $0 / 7) })
+    try withFilesystem(layout) { filesystem in
+      for (path, content) in [
+        ("/etc/hostname", Array("vm1\n".utf8)), ("/new/folders/below/file", Array("x".utf8)), ("/big", big),
+        ("/empty", []),
+      ] {
+        try filesystem.write(path, content)
+        try #expect(filesystem.read(path) == content)
+      }
+      try filesystem.write("/big", Array("short now\n".utf8))
+      try filesystem.write("/etc/hostname", big)
+      try #expect(filesystem.list("/") == ["big", "empty", "etc", "lost+found", "new"])
+    } then: { image in
+      try #expect(guestFile("/big", on: image) == "short now\n")
+      try #expect(guestFile("/new/folders/below/file", on: image) == "x")
+    }
+  }
+
+  @Test("A written file keeps its owner, mode and other names", .enabled(if: isRoot), arguments: layouts)
+  func keeps(layout: String) throws {
+    try withFilesystem(
+      layout, tree: "echo a > f && ln f g && chown 12:345678 f && chmod 4751 f"
+    ) { filesystem in
+      try filesystem.write("/f", Array("other".utf8))
+    } then: { image in
+      try withMounted(image) { place in
+        try #expect(shell("stat -c '%a %u %g %h' '\(place)/f'") == "4751 12 345678 2")
+        try #expect(shell("cat '\(place)/g'") == "other")
+      }
+    }
+  }
+
+  @Test("Links, absolute or with dots, lead nowhere but into the guest")
+  func links() throws {
+    try withScratch { host in
+      let secret = try host.write("of the host", to: "secret")
+      try withFilesystem(
+        tree: """
+          mkdir -p etc a && ln -s \(secret) etc/hostname && ln -s ../../../../../../../..\(secret) a/up \
+          && ln -s /a/../../etc etc2 && echo inside > etc/file && ln -s loop2 loop1 && ln -s loop1 loop2
+          """
+      ) { filesystem in
+        try #expect(filesystem.read("/etc/hostname") == nil)
+        try #expect(filesystem.read("/a/up") == nil)
+        try #expect(filesystem.read("/etc2/file") == Array("inside\n".utf8))
+        try #expect(filesystem.read("/loop1") == nil)
+        try filesystem.write("/etc/hostname", Array("guest".utf8))
+        try filesystem.write("/a/up", Array("guest".utf8))
+        try filesystem.write("/loop1/below", Array("guest".utf8))
+        try #expect(filesystem.kind(filesystem.find("/etc/hostname", followingLast: false)!) == .file)
+      }
+      try #expect(host.read("secret") == "of the host")
+    }
+  }
+
+  @Test("Removing, linking and owners", .enabled(if: isRoot), arguments: layouts)
+  func removes(layout: String) throws {
+    try withFilesystem(layout, tree: "echo a > f && ln f g && echo b > h && ln -s f l && mkdir d") { filesystem in
+      try filesystem.remove("/f")
+      try filesystem.remove("/h")
+      try filesystem.remove("/h")
+      try filesystem.remove("/missing/h")
+      try filesystem.link("/l", to: "/somewhere/else")
+      try filesystem.link("/deep/l", to: String(repeating: "x", count: 200))
+      try filesystem.write("/key", Array("k".utf8), mode: 0o600)
+      try filesystem.setOwnerAndMode("/key", uid: 70000, gid: 5, mode: 0o640)
+      #expect(throws: Failure.self) { try filesystem.remove("/d") }
+      #expect(throws: Failure.self) { try filesystem.write("/d", []) }
+    } then: { image in
+      try withMounted(image) { place in
+        try #expect(shell("ls '\(place)'") == "d\ndeep\ng\nkey\nl\nlost+found")
+        try #expect(shell("stat -c '%a %u %g' '\(place)/key'") == "640 70000 5")
+        try #expect(shell("readlink '\(place)/l'") == "/somewhere/else")
+        try #expect(shell("stat -c %h '\(place)/g'") == "1")
+      }
+    }
+  }
+
+  @Test("A file above the limit is refused before it is read")
+  func limit() throws {
+    try withFilesystem(tree: "truncate -s 1T huge") { filesystem in
+      let failure = #expect(throws: Failure.self) { try filesystem.read("/huge") }
+      #expect(failure?.message.contains("1099511627776") == true)
+    }
+  }
+
+  @Test("A full filesystem says so, and stays clean", .enabled(if: isRoot))
+  func full() throws {
+    try withScratch { scratch in
+      let image = try makeSparseFile(scratch("image"), size: 1 << 20)
+      try shell("mke2fs -q -t ext2 '\(image)'")
+      let file = try Descriptor(image, O_RDWR)
+      let filesystem = try Filesystem(opening: FilesystemDevice(descriptor: file.raw, name: image), writable: true)
+      let failure = #expect(throws: Failure.self) {
+        try filesystem.write("/big", [UInt8](repeating: 1, count: 2 << 20))
+      }
+      #expect(failure?.code == .space)
+    }
+  }
+
+  @Test("Another UUID leaves a filesystem clean", arguments: layouts)
+  func identity(layout: String) throws {
+    let uuid = FilesystemUUID.random()
+    try withFilesystem(layout, tree: "mkdir many && for i in $(seq 500); do echo $i > many/file-$i; done") {
+      $0.setIdentity(uuid: uuid, label: "guest")
+    } then: { image in
+      try #expect(tag("UUID", of: image) == uuid.description)
+      try #expect(tag("LABEL", of: image) == "guest")
+    }
+  }
+
+  @Test("While it is changed the disk says so, so that a cut leads to a check")
+  func changing() throws {
+    try withScratch { scratch in
+      let image = try makeSparseFile(scratch("image"), size: 16 << 20)
+      try shell("mke2fs -q -t ext4 '\(image)'")
+      do {
+        let file = try Descriptor(image, O_RDWR)
+        let filesystem = try Filesystem(opening: FilesystemDevice(descriptor: file.raw, name: image), writable: true)
+        try filesystem.beginChanging()
+        try #expect(shell("dumpe2fs -h '\(image)' 2>/dev/null | grep state").contains("not clean"))
+        try filesystem.write("/file", [1])
+        try filesystem.commit()
+      }
+      let problem = try problems(of: image)
+      #expect(problem == nil)
+    }
+  }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import LinuxIO
+import Report
+import TestSupport
+import Testing
+
+@Suite struct FolderTests {
+  @Test func removalTakesAllAndFollowsNoLink() throws {
+    try withScratch { scratch in
+      try scratch.write("keep", to: "outside/file")
+      try shell(
+        """
+        cd '\(scratch.path)'; mkdir -p tree/a/b/c; touch tree/a/b/c/d "tree/a/$(printf 'x\\377y')"
+        ln -s '\(scratch("outside"))' tree/a/link; ln -s '\(scratch("outside"))' link; mkfifo tree/pipe
+        """)
+      let folder = try Folder(scratch.path)
+      try folder.remove("tree")
+      try folder.remove("link")
+      try folder.remove("nothing")
+      #expect(try folder.names() == ["outside"])
+      #expect(try scratch.read("outside/file") == "keep")
+    }
+  }
+
+  @Test(.enabled(if: isRoot)) func removalStopsAtAMount() throws {
+    try withScratch { scratch in
+      try scratch.folder("tree/mnt")
+      try shell("mount -t tmpfs none '\(scratch("tree/mnt"))'; touch '\(scratch("tree/mnt/file"))'")
+      defer { _ = try? shell("umount '\(scratch("tree/mnt"))'") }
+      let failure = #expect(throws: Failure.self) { try Folder(scratch.path).remove("tree") }
+      #expect(failure?.code == .busy)
+      #expect(access(scratch("tree/mnt/file"), F_OK) == 0)
+    }
+  }
+
+  @Test func aLinkIsNoFolderAndNoFile() throws {
+    try withScratch { scratch in
+      try shell("cd '\(scratch.path)'; mkdir real; touch real/file; ln -s real link; ln -s file real/alias")
+      let folder = try Folder(scratch.path)
+      #expect(throws: Failure.self) { _ = try Folder("link", in: folder) }
+      let real = try Folder("real", in: folder)
+      #expect(throws: Failure.self) { _ = try real.open("alias", O_RDONLY) }
+      #expect(throws: Failure.self) { try real.write([1], to: "file") }
+      #expect(try real.contents(of: "none", limit: 10) == nil)
+      try real.write([1, 2, 3], to: "new")
+      #expect(try real.contents(of: "new", limit: 3) == [1, 2, 3])
+      #expect(throws: Failure.self) { _ = try real.contents(of: "new", limit: 2) }
+      #expect(try !folder.make("real"))
+      try real.move("new", to: folder, as: "moved")
+      #expect(try folder.names() == ["link", "moved", "real"])
+    }
+  }
+
+  @Test func oneOwnsTheLockUntilItGoes() throws {
+    try withScratch { scratch in
+      let path = scratch("lock")
+      do {
+        guard let lock = try FileLock.attempt(path) else {
+          Issue.record("nobody has it, and it is not to be had")
+          return
+        }
+        try lock.note("who it is\n")
+        #expect(try FileLock.attempt(path) == nil)
+        #expect(FileLock.noted(in: path) == "who it is\n")
+        #expect(try bash("flock --nonblock '\(path)' true").status == 1)
+      }
+      #expect(try bash("flock --nonblock '\(path)' true").status == 0)
+    }
+  }
+
+  @Test func aLockWhoseFileWasRemovedIsTakenAnew() throws {
+    try withScratch { scratch in
+      let path = scratch("lock")
+      let old = try Descriptor(path, O_RDWR | O_CREAT)
+      #expect(try old.lock(.exclusive, waits: false))
+      try FileLock.wait(scratch("other")).remove()
+      #expect(access(scratch("other"), F_OK) != 0)
+      unlink(path)
+      #expect(try FileLock.attempt(path) != nil, "the file that was locked is not the lock any more")
+    }
+  }
+
+  @Test func manyMayShare() throws {
+    try withScratch { scratch in
+      let one = try Descriptor(scratch.path, O_RDONLY)
+      let other = try Descriptor(scratch.path, O_RDONLY)
+      #expect(try one.lock(.shared, waits: false))
+      #expect(try other.lock(.shared, waits: false))
+      #expect(try !other.lock(.exclusive, waits: false))
+    }
+  }
+}
