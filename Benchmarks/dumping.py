@@ -59,9 +59,10 @@ class Dumping:
         imports = race("import", self._imports(), rounds, self.scratch)
         import_limit, import_ours, _, unpartclone, _ = imports
         section.add("Import", imports, import_ours, import_limit)
-        sizes = race("size of the disk", self._sizes(), min(rounds, 3), self.scratch)
+        sizes = race("export and import by size", self._sizes(), min(rounds, 3), self.scratch)
         small, large, into_small, into_large = sizes
-        section.add("By the size of the disk", sizes, small)
+        section.add("Export, by the size of the disk", [small, large], small)
+        section.add("Import, by the size of the disk", [into_small, into_large], into_small)
         smallest = min((result for result in exports if result.kind == "peer"), key=_stored)
         section.bars = [
             Bar("export over the limit", ours.ratio(limit), "≤", 1.15, "×"),
@@ -246,10 +247,10 @@ class Dumping:
 
     def _sizes(self) -> list[Contender]:
         return [
-            self._export("export of 4 GiB", self.disk, "small"),
-            self._export("export of a sparse disk of 1 TiB", self.large, "large"),
-            self._import("import to 4 GiB", Contender.sizes, "small", self.tree),
-            self._import("import to a sparse disk of 1 TiB", (TIB,), "large", self.large_tree),
+            self._export("disk of 4 GiB", self.disk, "small"),
+            self._export("sparse disk of 1 TiB", self.large, "large"),
+            self._import("disk of 4 GiB", Contender.sizes, "small", self.tree),
+            self._import("sparse disk of 1 TiB", (TIB,), "large", self.large_tree),
         ]
 
     def _dump(self, name: str) -> Path:

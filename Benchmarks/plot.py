@@ -10,7 +10,7 @@ from race import Result
 from report import Table
 
 _WIDTH, _MARGIN, _NAMES, _NUMBERS = 820, 20, 230, 150
-_ROW, _BAR, _HEADING = 30, 16, 40
+_ROW, _BAR, _HEADING, _GAP = 30, 16, 40, 16
 _BARS = _WIDTH - 2 * _MARGIN - _NAMES - _NUMBERS
 # Longer bars than so many times the limit are cut.
 _LONGEST = 12
@@ -39,8 +39,8 @@ def svg(tables: Sequence[Table]) -> str:
     top = _MARGIN
     for table in tables:
         marks += _panel(table, top)
-        top += _HEADING + _ROW * len(table.results)
-    height = top + _MARGIN // 2
+        top += _HEADING + _ROW * len(table.results) + _GAP
+    height = top - _GAP + _MARGIN // 2
     size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
     return "\n".join(
         [
@@ -59,7 +59,7 @@ def _panel(table: Table, top: int) -> list[str]:
     marks = [
         f'<text class="title" x="{_MARGIN}" y="{top + 16}">{escape(table.title)}</text>',
         f'<text class="faint" x="{_WIDTH - _MARGIN}" y="{top + 16}" text-anchor="end">'
-        f"seconds, less is better; the line is fastest to slowest</text>",
+        f"seconds · times the limit; less is better, the line is fastest to slowest</text>",
     ]
     for number, result in enumerate(table.results):
         marks += _bar(table, result, top + _HEADING + _ROW * number, longest)

@@ -118,4 +118,5 @@ def _aligned(header: Row, rows: Sequence[Row]) -> str:
 
 def _markdown(header: Row, rows: Sequence[Row]) -> str:
     marks = ["---", *["--:"] * (len(header) - 1)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [header, marks, *rows])
+    escaped = ([cell.replace("|", "\\|") for cell in row] for row in [header, marks, *rows])
+    return "\n".join("| " + " | ".join(row) + " |" for row in escaped)
