@@ -108,3 +108,7 @@ int clinux_seek_hole(int fd, uint64_t offset, uint64_t *hole) { return seek(fd, 
 
 bool clinux_is_block(uint32_t mode) { return S_ISBLK(mode); }
 bool clinux_is_file(uint32_t mode) { return S_ISREG(mode); }
+
+void clinux_start_writing(int fd, uint64_t offset, uint64_t length) {
+  sync_file_range(fd, (off_t)offset, (off_t)length, SYNC_FILE_RANGE_WRITE);
+}

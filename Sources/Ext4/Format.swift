@@ -30,6 +30,12 @@ package struct FilesystemOptions: Equatable, Sendable {
     self.label = label
   }
 
+  /// What of the options an image is made with: the journal, the label and the reserve come when it is deployed, so
+  /// that one image serves all that differ in nothing else.
+  package var ofImage: FilesystemOptions {
+    FilesystemOptions(kind: kind == .ext4 ? .ext4 : .ext2, blockSize: blockSize, inodeRatio: inodeRatio)
+  }
+
   /// Blocks behind the first group's superblock that stay free of tables and files, for the group descriptors of the
   /// largest disk that the filesystem can grow to: 32 TiB with blocks of 4 KiB, 256 GiB with blocks of 1 KiB (half of
   /// whose first group they are).

@@ -21,11 +21,9 @@ extension Filesystem {
       let gained = UInt32(ext2fs_group_blocks_count(fs, last)) - shortSize
       ext2fs_bg_free_blocks_count_set(fs, last, ext2fs_bg_free_blocks_count(fs, last) + gained)
       ext2fs_group_desc_csum_set(fs, last)
-      let superblock = fs.pointee.super!
-      let reserved = Double(ext2fs_r_blocks_count(superblock)) / Double(oldBlocks)
-      ext2fs_r_blocks_count_set(superblock, UInt64(reserved * Double(newBlocks)))
-      superblock.pointee.s_overhead_clusters = 0
     }
+    ext2fs_r_blocks_count_set(fs.pointee.super, UInt64(options.reservedPercent * Double(newBlocks) / 100))
+    fs.pointee.super.pointee.s_overhead_clusters = 0
     try reserveDescriptors(before: oldGroups, options)
     try addGroups(from: oldGroups, zeroed: zeroed)
     ext2fs_set_feature_resize_inode(fs.pointee.super)

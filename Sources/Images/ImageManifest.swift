@@ -33,9 +33,8 @@ package struct ImageManifest: Equatable, Sendable {
 
   /// The filesystem as a person reads it.
   package var filesystemWords: String {
-    let label = filesystem.label.isEmpty ? "" : ", label \(filesystem.label)"
-    return "\(filesystem.kind.rawValue), blocks of \(filesystem.blockSize) bytes, an inode for"
-      + " \(filesystem.inodeRatio) bytes, \(filesystem.reservedPercent) % reserved\(label)"
+    let kind = filesystem.kind == .ext4 ? "ext4" : "ext2, or ext3 with the journal of its disk"
+    return "\(kind), blocks of \(filesystem.blockSize) bytes, an inode for \(filesystem.inodeRatio) bytes"
   }
 
   package var json: JSON {
@@ -52,8 +51,6 @@ package struct ImageManifest: Equatable, Sendable {
         "type": .string(filesystem.kind.rawValue),
         "block_size": .integer(Int(filesystem.blockSize)),
         "inode_ratio": .integer(Int(filesystem.inodeRatio)),
-        "reserved_percent": .string("\(filesystem.reservedPercent)"),
-        "label": .string(filesystem.label),
       ],
       "size": .integer(Int(size)),
       "used_bytes": .integer(Int(usedBytes)),
@@ -103,12 +100,9 @@ package struct ImageManifest: Equatable, Sendable {
     let options = try member("filesystem", of: json)
     guard let kind = FilesystemOptions.Kind(rawValue: try text("type", of: options)),
       let blockSize = UInt32(exactly: try number("block_size", of: options)),
-      let inodeRatio = UInt32(exactly: try number("inode_ratio", of: options)),
-      let reservedPercent = Double(try text("reserved_percent", of: options))
+      let inodeRatio = UInt32(exactly: try number("inode_ratio", of: options))
     else { throw Failure(.io, "filesystem is none that is known") }
-    filesystem = FilesystemOptions(
-      kind: kind, blockSize: blockSize, inodeRatio: inodeRatio, reservedPercent: reservedPercent,
-      label: try text("label", of: options))
+    filesystem = FilesystemOptions(kind: kind, blockSize: blockSize, inodeRatio: inodeRatio)
     size = UInt64(try number("size", of: json))
     usedBytes = UInt64(try number("used_bytes", of: json))
     files = try number("files", of: json)

@@ -39,7 +39,7 @@ package struct ImageRecipe: Equatable, Sendable {
     architecture = Release.architecture
     let base = Bootstrap.basePackages + GuestPackages.needed(suite: suite)
     packages = Set(base + kernel + request.packages).sorted()
-    filesystem = request.filesystem
+    filesystem = request.filesystem.ofImage
   }
 
   /// The SHA-256 of the recipe's text: 64 hexadecimal digits, the name of the image in the cache.
@@ -56,8 +56,6 @@ package struct ImageRecipe: Equatable, Sendable {
     filesystem \(filesystem.kind.rawValue)
     block-size \(filesystem.blockSize)
     inode-ratio \(filesystem.inodeRatio)
-    reserved-percent \(filesystem.reservedPercent)
-    label \(filesystem.label)
     sources
     \(sources.withoutCredentials.text)
     """

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CLinux
 package import Glibc
 package import Report
 
@@ -124,6 +125,21 @@ package struct DescriptorView: Sendable {
       guard count >= 0 else { throw .system("write to", name) }
       written += count
     }
+  }
+}
+
+extension DescriptorView {
+  /// Has a range of another file share its blocks with this one, where both are on one filesystem that can (FICLONERANGE).
+  ///
+  /// - Returns: whether it did; else nothing has changed.
+  package func clone(from other: DescriptorView, at offset: UInt64, length: Int) -> Bool {
+    clinux_clone(other.raw, raw, offset, UInt64(length)) == 0
+  }
+
+  /// Writes, and has the kernel begin to bring it to the disk: less is left for the flush at the end.
+  package func writeThrough(_ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
+    try writeAll(buffer, at: offset)
+    clinux_start_writing(raw, offset, UInt64(buffer.count))
   }
 }
 

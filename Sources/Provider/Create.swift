@@ -14,8 +14,9 @@ extension Provider {
     let name = GuestName(request.instance.text)
     let network = try network(of: request.instance)
     let recipe = try ImageRecipe(configuration.imageRequest)
+    let options = configuration.filesystemOptions
     let store = try configuration.imageStore()
-    try refuseSectors(of: disks.root, recipe.filesystem)
+    try refuseSectors(of: disks.root, options)
 
     let swapUUID = disks.swap == nil ? nil : FilesystemUUID.random()
     var isRebuilt = false
@@ -38,9 +39,9 @@ extension Provider {
         }
         try steps.step("configure \(name.full)") { _ in
           let uuid = FilesystemUUID.random()
-          let filesystem = try grow(copy, on: disks.root, uuid: uuid, recipe.filesystem, zeroed: wiped != .none)
+          let filesystem = try grow(copy, on: disks.root, uuid: uuid, options, zeroed: wiped != .none)
           let identity = Identity(
-            name: name, rootUUID: uuid.description, rootType: recipe.filesystem.kind.rawValue,
+            name: name, rootUUID: uuid.description, rootType: options.kind.rawValue,
             swapUUID: swapUUID?.description, network: network, accounts: configuration.accounts,
             locale: configuration.guestLocale,
             release: ReleaseFile(

@@ -7,8 +7,9 @@ internal import LinuxIO
 internal import Report
 internal import Synchronization
 
-/// Copies the used bytes of an image to a disk, each piece compared with its digest on the way. The primary superblock
-/// is kept back, so that the copy can't be mounted before it is whole.
+/// Copies the used bytes of an image to a disk, each piece compared with its digest on the way: by sharing the blocks
+/// where both are files of one filesystem that can, else by large writes, several at once. The primary superblock is
+/// kept back, so that the copy can't be mounted before it is whole.
 struct Deployment: Sendable {
   /// The superblock that the disk does not have yet.
   let superblock: [UInt8]
@@ -51,6 +52,8 @@ private final class PieceCopy: Sendable {
   private struct State {
     var next = 0
     var superblock: [UInt8]?
+    /// Until the filesystem has said that it can't.
+    var sharesBlocks = true
     var failure: DeploymentFailure?
   }
 
@@ -78,9 +81,13 @@ private final class PieceCopy: Sendable {
     } catch {
       return fail(error, isImageBroken: true)
     }
-    keepSuperblock(of: bytes, at: piece.offset)
+    let isHead = keepSuperblock(of: bytes, at: piece.offset)
+    if !isHead, state.withLock({ $0.sharesBlocks }) {
+      if disk.clone(from: image, at: piece.offset, length: piece.length) { return }
+      state.withLock { $0.sharesBlocks = false }
+    }
     do throws(Failure) {
-      try disk.writeAll(UnsafeRawBufferPointer(bytes), at: piece.offset)
+      try disk.writeThrough(UnsafeRawBufferPointer(bytes), at: piece.offset)
     } catch {
       fail(error, isImageBroken: false)
     }
@@ -95,14 +102,18 @@ private final class PieceCopy: Sendable {
     return superblock
   }
 
-  private func keepSuperblock(of bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) {
+  /// Whether the superblock is in these bytes: then it is taken out of them.
+  private func keepSuperblock(of bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Bool {
     let range = FilesystemDevice.superblockRange
-    guard offset <= UInt64(range.lowerBound), offset + UInt64(bytes.count) >= UInt64(range.upperBound) else { return }
+    guard offset <= UInt64(range.lowerBound), offset + UInt64(bytes.count) >= UInt64(range.upperBound) else {
+      return false
+    }
     let inside = UnsafeMutableRawBufferPointer(
       rebasing: bytes[(range.lowerBound - Int(offset))..<(range.upperBound - Int(offset))])
     let kept = Array(inside)
     state.withLock { $0.superblock = kept }
     inside.initializeMemory(as: UInt8.self, repeating: 0)
+    return true
   }
 
   private func fail(_ failure: Failure, isImageBroken: Bool) {

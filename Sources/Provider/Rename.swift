@@ -31,31 +31,34 @@ extension Provider {
     return result
   }
 
-  /// Recovers the journal of a filesystem that was not unmounted, and refuses one with errors, in e2fsck's words.
+  /// Recovers the journal of a filesystem that was not unmounted, and refuses one with errors, in e2fsck's words: to
+  /// edit it would make it worse.
   func prepareForEditing(_ disk: Disk) throws(Failure) {
-    let state = try Self.state(of: disk)
-    if state.isClean, !state.needsRecovery { return }
-    if state.needsRecovery { steps.note("the filesystem on \(disk.path) was not unmounted: its journal is recovered") }
+    let path = disk.path
+    if try Self.needsRecovery(disk) {
+      steps.note("the filesystem on \(path) was not unmounted: its journal is recovered")
+      // 1: errors were corrected (e2fsck(8)); whether any are left the check tells.
+      try check(disk, "-p", passes: [0, 1])
+    }
+    try check(disk, "-fn", passes: [0])
+  }
+
+  private func check(_ disk: Disk, _ option: String, passes: [Int32]) throws(Failure) {
     let path = disk.path
     let (status, output) = try disk.withoutClaim { () throws(Failure) in
-      try Command.e2fsck("-p", path).capture(limit: 16 << 10)
+      try Command.e2fsck(option, path).capture(limit: 16 << 10)
     }
-    // 1: errors were corrected; the rest leaves some or failed (e2fsck(8)).
-    guard status == .exited(0) || status == .exited(1) else {
+    guard case .exited(let code) = status, passes.contains(code) else {
       throw Failure(
-        .guest, "the filesystem on \(path) has errors; e2fsck says: \(Self.lastLines(output))",
+        .guest, "the filesystem on \(path) has errors; e2fsck \(option) says:\n  \(Self.lastLines(output))",
         remedy: "repair it with e2fsck \(path), then try again")
-    }
-    let after = try Self.state(of: disk)
-    guard after.isClean, !after.needsRecovery else {
-      throw Failure(.guest, "the filesystem on \(path) is not clean after e2fsck: \(Self.lastLines(output))")
     }
   }
 
-  private static func state(of disk: Disk) throws(Failure) -> (isClean: Bool, needsRecovery: Bool) {
+  private static func needsRecovery(_ disk: Disk) throws(Failure) -> Bool {
     let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
     let filesystem = try Filesystem(opening: device, writable: false)
-    return (filesystem.isClean, filesystem.needsRecovery)
+    return !filesystem.isClean || filesystem.needsRecovery
   }
 
   static func lastLines(_ output: [UInt8]) -> String {

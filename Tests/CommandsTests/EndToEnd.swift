@@ -70,7 +70,7 @@ enum EndToEnd {
       #expect(table.contains("UUID=" + identity), sourceLocation: sourceLocation)
     }
     #expect(try tag("TYPE", of: swap) == "swap", sourceLocation: sourceLocation)
-    let blocks = try shell("dumpe2fs -h '\(disk)' 2>/dev/null | awk '/^Block count:/ { printf \"%d\", $3 * 4096 }'")
+    let blocks = try shell("dumpe2fs -h '\(disk)' 2>/dev/null | awk '/^Block count:/ { printf \"%.0f\", $3 * 4096 }'")
     let size = try shell("blockdev --getsize64 '\(disk)' 2>/dev/null || stat -L -c %s '\(disk)'")
     #expect(UInt64(blocks) == UInt64(size), sourceLocation: sourceLocation)
   }

@@ -133,14 +133,39 @@ extension EndToEnd {
       }
     }
 
-    @Test("ext3 and ext2 with blocks of 1 KiB and 4 KiB", arguments: ["ext2", "ext3"], [1024, 4096])
-    func otherFilesystems(kind: String, blockSize: Int) throws {
+    @Test("Beside its image on a filesystem that can share blocks it takes next to no room")
+    func reflink() throws {
+      try withScratch { scratch in
+        _ = try template()
+        try makeSparseFile(scratch("btrfs"), size: 8 << 30)
+        try shell("mkfs.btrfs -q '\(scratch("btrfs"))'")
+        try withMounted(scratch("btrfs"), options: "rw") { folder in
+          try shell("cp -a --sparse=always '\(sharedCache)' '\(folder)/cache' && sync -f '\(folder)'")
+          let definition = try InstalledDefinition(in: scratch, cache: folder + "/cache")
+          let disk = try makeSparseFile(folder + "/disk", size: roomy)
+          let swap = try makeSparseFile(folder + "/swap", size: 64 << 20)
+          let before = try room(in: folder)
+          try succeeded(definition.create("vm1.example.com", disk, swap))
+          #expect(try before - room(in: folder) < 50 << 20)
+          try expectGuest("vm1.example.com", on: disk, swap: swap)
+          try shell("cp -a '\(disk)' '\(scratch("copy"))'")
+        }
+        #expect(try problems(of: scratch("copy")) == nil)
+      }
+    }
+
+    private func room(in folder: String) throws -> Int {
+      Int(try shell("sync -f '\(folder)' && df --output=avail -B1 '\(folder)' | tail -n 1 | tr -d ' '")) ?? 0
+    }
+
+    @Test("ext3 and ext2 of one image, with blocks of 1 KiB", arguments: ["ext2", "ext3"])
+    func otherFilesystems(kind: String) throws {
       try withScratch { scratch in
         let definition = try InstalledDefinition(
           in: scratch,
           configuration: """
             filesystem = "\(kind)"
-            block_size = \(blockSize)
+            block_size = 1024
             inode_ratio = 8192
             reserved_percent = 1
             label = "guest-root"

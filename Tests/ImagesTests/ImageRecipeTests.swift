@@ -27,10 +27,17 @@ import Testing
       { _ in }, { $0.suite = "trixie" }, { $0.mirror = "http://n.example/debian" },
       { $0.components = ["main", "contrib"] }, { $0.packages = [] }, { $0.packages = ["vim", "less"] },
       { $0.kernel = "linux-image-amd64" }, { $0.filesystem.kind = .ext3 }, { $0.filesystem.blockSize = 1024 },
-      { $0.filesystem.inodeRatio = 8192 }, { $0.filesystem.reservedPercent = 1 }, { $0.filesystem.label = "root" },
+      { $0.filesystem.inodeRatio = 8192 },
     ]
     let keys = try changes.map { try recipe($0).key }
     #expect(Set(keys).count == changes.count)
+  }
+
+  @Test func whatComesWithTheDiskMakesNoOtherKey() throws {
+    let key = try recipe { _ in }.key
+    #expect(try recipe { $0.filesystem.reservedPercent = 1 }.key == key)
+    #expect(try recipe { $0.filesystem.label = "root" }.key == key)
+    #expect(try recipe { $0.filesystem.kind = .ext3 }.key == recipe { $0.filesystem.kind = .ext2 }.key)
   }
 
   @Test(arguments: ["", "-o", "a b", "a,b", "a;b", "../x", "?essential", "x\n"])

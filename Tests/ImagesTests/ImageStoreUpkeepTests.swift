@@ -27,9 +27,9 @@ import Testing
     try ImageStore(folder: scratch("cache"), maxAgeDays: age, maxSize: size) { clock.now }
   }
 
-  private func recipe(_ label: String) throws -> ImageRecipe {
+  private func recipe(_ package: String) throws -> ImageRecipe {
     var request = ImageRequest(suite: "bookworm", mirror: "http://m.example/debian")
-    request.filesystem.label = label
+    request.packages = [package]
     return try ImageRecipe(request)
   }
 

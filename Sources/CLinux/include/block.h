@@ -36,3 +36,5 @@ int clinux_seek_data(int fd, uint64_t offset, uint64_t *data);
 int clinux_seek_hole(int fd, uint64_t offset, uint64_t *hole);
 bool clinux_is_block(uint32_t mode);
 bool clinux_is_file(uint32_t mode);
+/// Has the kernel begin to write a range to the disk, so that less is left for the flush at the end.
+void clinux_start_writing(int fd, uint64_t offset, uint64_t length);
