@@ -53,7 +53,7 @@ package struct Filesystem: ~Copyable {
     fs.pointee.flags |= EXT2_FLAG_DIRTY | EXT2_FLAG_CHANGED
   }
 
-  /// Reads the block and inode bitmaps, which every change and `usedExtents` need.
+  /// Reads the block and inode bitmaps, which every change and `writtenExtents` need.
   borrowing func needBitmaps() throws(Failure) {
     if fs.pointee.block_map == nil || fs.pointee.inode_map == nil {
       try device.check(ext2fs_read_bitmaps(fs), "read the bitmaps")
