@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
+internal import Configuration
 internal import Host
 internal import Report
 
@@ -8,14 +9,18 @@ struct OSInstallCommand: ParsableCommand {
     commandName: "install", abstract: "Install guestsmith as an OS definition.",
     discussion: """
       Makes the folder DIR/NAME with create, import, export and rename, which are symbolic links to this program, and \
-      ganeti_api_version. Its configuration, guestsmith.toml, may be put beside them. Installing again changes nothing; \
-      a folder with anything else in it is left alone.
+      ganeti_api_version. For hosts of version 15 and later variants.list has the variants that are there: a file \
+      VARIANT.toml each in /etc/guestsmith/variants, or in the folder variants beside the scripts; without any there is \
+      one, default. For version 20 there are verify and parameters.list too. The definition's own configuration, \
+      guestsmith.toml, may be put beside them. Installing again brings the lists up to date, and changes nothing else; a \
+      folder with anything else in it is left alone.
 
-      Example:
+      Examples:
         guestsmith os install --api 5
+        guestsmith os install --api 20
       """)
 
-  @Option(help: "The version of the guest OS interface: 5, which is that of Ganeti 1.2.")
+  @Option(help: "The version of the guest OS interface: 5 for Ganeti 1.2; 20, 15 or 10 for Ganeti 2 and 3.")
   var api: Int
 
   @Option(help: ArgumentHelp("Folder to install into.", valueName: "dir"))
@@ -24,27 +29,48 @@ struct OSInstallCommand: ParsableCommand {
   @Option(help: "Name of the OS definition.")
   var name = "guestsmith"
 
-  @Option(help: "Variant: the definition is called NAME+VARIANT.")
+  @Option(help: "Variant, for version 5: the definition is called NAME+VARIANT.")
   var variant: String?
 
   func run() throws {
-    guard api == 5 else {
-      throw Failure(
-        .usage, "interface version \(api) cannot be installed", remedy: "use --api 5, the version of Ganeti 1.2")
-    }
     let program = try OSInstallation.runningProgram()
-    let installation = try OSInstallation(into: into, name: name, variant: variant, program: program)
+    let variants = Configuration.variants(definitionDirectory: "\(into)/\(name)")
+    let offered = variants.isEmpty ? [Configuration.defaultVariant] : variants
+    let installation = try installation(program, offered)
     let done =
       switch try installation.install() {
-      case .installed: "Installed \(installation.path): version 5 of the interface, run by \(program)."
+      case .installed: "Installed \(installation.path): version \(api) of the interface, run by \(program)."
       case .unchanged: "Nothing to do: \(installation.path) is installed already, run by \(program)."
       case .completed(let files):
         "Brought \(installation.path) up to date: \(files.joined(separator: ", ")); run by \(program)."
       }
-    try writeOutput([done, "Next: \(nextCommand(installation))"])
+    try writeOutput([done, "Next: \(nextCommand(installation, offered))"])
   }
 
-  private func nextCommand(_ installation: OSInstallation) -> String {
+  private func installation(_ program: String, _ variants: [String]) throws(Failure) -> OSInstallation {
+    switch api {
+    case 5: return try OSInstallation(into: into, name: name, variant: variant, program: program)
+    case 10, 15, 20:
+      guard variant == nil else {
+        throw Failure(
+          .usage, "version \(api) has its variants in one definition",
+          remedy: "write \(Configuration.systemDirectory)/variants/\(variant ?? "NAME").toml, and leave --variant out")
+      }
+      return try OSInstallation(
+        into: into, name: name, program: program, version: api, variants: variants,
+        parameters: Key.parameters.map { ($0.name, $0.parameterHelp) })
+    default:
+      throw Failure(
+        .usage, "interface version \(api) cannot be installed",
+        remedy: "use --api 20 for Ganeti 2 and 3, or --api 5 for Ganeti 1.2")
+    }
+  }
+
+  private func nextCommand(_ installation: OSInstallation, _ variants: [String]) -> String {
+    guard api == 5 else {
+      let os = api >= 15 ? "\(name)+\(variants[0])" : name
+      return "gnt-instance add -o \(os) -t plain --disk 0:size=4G vm1.example.com"
+    }
     let os = name + (variant.map { "+\($0)" } ?? "")
     let folder = String(installation.path.dropLast(os.count + 1))
     let search = SearchPath.standard.folders.contains(folder) ? "" : " --search-path \(folder)"

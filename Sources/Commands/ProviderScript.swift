@@ -8,7 +8,12 @@ internal import Report
 
 /// The program as a script of an OS definition: under the name and in the place that a host calls it by.
 struct ProviderScript {
-  private let operation: Operation
+  private enum Script {
+    case operation(Operation)
+    case verify
+  }
+
+  private let script: Script
   private let definition: String
   private let arguments: [String]
 
@@ -18,32 +23,88 @@ struct ProviderScript {
   init?(_ commandLine: [String]) {
     guard let called = commandLine.first else { return nil }
     let parts = called.split(separator: "/", omittingEmptySubsequences: false)
-    guard let operation = parts.last.flatMap({ Operation(rawValue: String($0)) }) else { return nil }
-    self.operation = operation
+    guard let name = parts.last else { return nil }
+    if let operation = Operation(rawValue: String(name)) {
+      script = .operation(operation)
+    } else if name == "verify" {
+      script = .verify
+    } else {
+      return nil
+    }
     let folder = parts.dropLast().joined(separator: "/")
     definition = Self.absolute(parts.count > 1 ? (folder.isEmpty ? "/" : folder) : ".")
     arguments = Array(commandLine.dropFirst())
   }
 
   func run() throws {
-    if Arguments.asksForHelp(arguments) { return try writeOutput([Arguments.usage(of: operation)], terminator: "") }
+    if Arguments.asksForHelp(arguments) { return try writeOutput([usage], terminator: "") }
+    // Hosts call with a mask that hides everything from others. What is installed in a guest must not depend on it;
+    // whatever is to be hidden is made so by itself.
+    umask(0o022)
+    let environment = try Environment(Self.variables())
+    switch script {
+    case .operation(let operation): try run(operation, environment)
+    case .verify: try verify(environment)
+    }
+  }
+
+  private func run(_ operation: Operation, _ environment: Environment?) throws {
     let request: Request
     do throws(Failure) {
-      request = try Arguments.parse(operation, arguments, definition: definition, variant: variant)
+      if let environment {
+        guard arguments.isEmpty else {
+          throw Failure(.usage, "\(operation.rawValue) takes no arguments when OS_API_VERSION is in the environment")
+        }
+        request = try environment.request(operation, in: definition)
+      } else {
+        request = try Arguments.parse(operation, arguments, os: Arguments.os(in: definition))
+      }
     } catch {
-      guard error.code == .usage else { throw error }
-      var fault = error
-      fault.message += "\n\n" + Arguments.usage(of: operation).trimmed
-      throw fault
+      throw withUsage(error)
     }
-    let configuration = try Configuration.load(definitionDirectory: definition, variant: variant)
+    let configuration = try Configuration.load(
+      definitionDirectory: definition, variant: request.variant, parameters: request.os.parameters)
     try Provider(configuration: configuration, steps: Steps.forStandardError(quiet: false)).run(request)
   }
 
-  /// The interface of API 5 has no word for a variant: the definition's directory carries it, as `NAME+VARIANT`.
-  private var variant: String? {
-    let name = definition.split(separator: "/").last ?? ""
-    return name.firstIndex(of: "+").map { String(name[name.index(after: $0)...]) }
+  /// Says of the parameters, a line for each, what is wrong with them.
+  private func verify(_ environment: Environment?) throws {
+    guard let environment else {
+      throw withUsage(Failure(.usage, "verify is called with OS_API_VERSION in the environment, and it is not there"))
+    }
+    guard arguments == ["parameters"] else {
+      throw withUsage(
+        Failure(.usage, "verify checks parameters, not \(arguments.joined(separator: " ").quoted)"))
+    }
+    let faults = Provider.faults(of: try environment.os(in: definition))
+    guard let first = faults.first else { return }
+    let lines = faults.map { $0.message + ($0.remedy.map { "; \($0)" } ?? "") }
+    throw Failure(first.code, lines.joined(separator: "\n"))
+  }
+
+  private var usage: String {
+    switch script {
+    case .operation(let operation): Arguments.usage(of: operation)
+    case .verify: Environment.usageOfVerify
+    }
+  }
+
+  private func withUsage(_ failure: Failure) -> Failure {
+    guard failure.code == .usage else { return failure }
+    var failure = failure
+    failure.message += "\n\n" + usage.trimmed
+    return failure
+  }
+
+  private static func variables() -> [String: String] {
+    var variables: [String: String] = [:]
+    var next = environ
+    while let entry = next.pointee {
+      let pair = String(cString: entry).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      if pair.count == 2 { variables[String(pair[0])] = String(pair[1]) }
+      next += 1
+    }
+    return variables
   }
 
   /// As it is called, links and all: the directory's own name tells the variant.

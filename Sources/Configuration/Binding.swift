@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Interface
 
 /// How a key's value gets in and out of a configuration.
 struct Binding: Sendable {
@@ -87,12 +88,27 @@ struct Binding: Sendable {
       })
   }
 
-  static func flag(_ path: Path<Bool>) -> Binding {
+  /// Truth that may be unset.
+  static func flag(_ path: Path<Bool?>) -> Binding {
     Binding(
-      shape: .flag, get: { .flag($0[keyPath: path]) },
+      shape: .flag, get: { $0[keyPath: path].map { .flag($0) } },
       set: { configuration, value in
         guard case .flag(let flag) = value else { return false }
         configuration[keyPath: path] = flag
+        return true
+      })
+  }
+
+  /// What a disk is for; `""` unsets it.
+  static func role(_ path: Path<RequestedDisk.Role?>) -> Binding {
+    Binding(
+      shape: .text,
+      get: { $0[keyPath: path].map { .text($0.text) } },
+      set: { configuration, value in
+        guard case .text(let text) = value else { return false }
+        let role = RequestedDisk.Role(configured: text)
+        guard text.isEmpty || role != nil else { return false }
+        configuration[keyPath: path] = role
         return true
       })
   }

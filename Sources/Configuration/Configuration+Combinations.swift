@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Interface
 import Report
 
 extension Configuration {
   /// What is right by itself and wrong together.
   func faults() -> [Failure] {
     var faults: [Failure] = []
-    if address == .fixed && prefix == nil {
-      faults.append(
-        fault(
-          "address", "= \"static\" needs prefix: the length of the network prefix", "add a line such as: prefix = 24"))
-    }
     if let prefix, prefix > 32, let gateway, Rules.isIPv4(gateway) {
       faults.append(
         fault("prefix", "= \(prefix) is longer than an IPv4 address", "a gateway such as \(gateway) has 1 to 32"))
+    }
+    for (key, isSet) in [("keyring", keyring != nil), ("pockets", !pockets.isEmpty)] where isSet && mirror == nil {
+      faults.append(
+        fault(key, "is set without mirror: the apt sources of this machine have their own", "set mirror too"))
     }
     // One inode for each block is all that can ever be used.
     if inodeRatio < blockSize {
@@ -26,6 +26,24 @@ extension Configuration {
         fault(
           "locale", "= \"\(locale)\" is in no guest without the package locales-all",
           "add locales-all to packages, or set locale to \"C.UTF-8\""))
+    }
+    return faults + diskFaults()
+  }
+
+  private func diskFaults() -> [Failure] {
+    var faults: [Failure] = []
+    if let swap, let role = diskRoles[1], swap != (role == .swap) {
+      faults.append(fault("swap", "= \(swap) contradicts disk_1 = \"\(role.text)\"", "set one of the two only"))
+    }
+    var first: [String: Int] = [:]
+    for index in Self.furtherDisks {
+      guard let role = role(ofDisk: index), role != .untouched else { continue }
+      guard let other = first.updateValue(index, forKey: role.text) else { continue }
+      let what = role == .swap ? "a guest has one swap disk" : "a place holds one disk"
+      faults.append(
+        fault(
+          "disk_\(index)", "= \"\(role.text)\" is said of disk \(other) too: \(what)",
+          "give each disk a role of its own"))
     }
     return faults
   }

@@ -7,13 +7,15 @@ extension Configuration {
   package static let fileName = "guestsmith.toml"
   /// Where the machine's configuration is.
   package static let systemDirectory = "/etc/guestsmith"
+  /// The folder of variants, in the definition's directory or in the machine's.
+  package static let variantsFolderName = "variants"
 
   /// What is configured: the file in the definition's directory, else the machine's, else the defaults; over it the
   /// variant, and over that the parameters. All of it is checked, alone and in combination.
   ///
   /// - Parameters:
   ///   - definitionDirectory: nothing where no definition is called.
-  ///   - variant: a file in the folder `variants` of the system's directory, without its `.toml`.
+  ///   - variant: a file in the folder of variants, without its `.toml`, or `default`, which needs no file.
   ///   - parameters: as a host passes them, by key.
   /// - Throws: `.invalid` with every fault on a line of its own: file, line, key, the value (unless it is a secret)
   ///   and what would be right. `.io` where a file cannot be read.
@@ -21,13 +23,31 @@ extension Configuration {
     definitionDirectory: String?, variant: String? = nil, parameters: [String: String] = [:],
     systemDirectory: String = systemDirectory
   ) throws(Failure) -> Configuration {
+    let (configuration, faults) = read(
+      definitionDirectory: definitionDirectory, variant: variant, parameters: parameters,
+      systemDirectory: systemDirectory)
+    if let failure = Self.failure(of: faults) { throw failure }
+    return configuration
+  }
+
+  /// What `load` reads, with all that is wrong in it.
+  package static func read(
+    definitionDirectory: String?, variant: String?, parameters: [String: String],
+    systemDirectory: String = systemDirectory
+  ) -> (configuration: Configuration, faults: [Failure]) {
     var configuration = Configuration()
     var faults: [Failure] = []
-    if let document = try document(of: definitionDirectory, else: systemDirectory) {
-      faults += configuration.take(document)
+    func collect(_ document: () throws(Failure) -> Document?) {
+      do throws(Failure) {
+        if let document = try document() { faults += configuration.take(document) }
+      } catch {
+        faults.append(error)
+      }
     }
+    collect { () throws(Failure) in try document(of: definitionDirectory, else: systemDirectory) }
     if let variant, !variant.isEmpty {
-      faults += configuration.take(try Self.document(ofVariant: variant, in: systemDirectory))
+      let folder = variantsFolder(definitionDirectory: definitionDirectory, systemDirectory: systemDirectory)
+      collect { () throws(Failure) in try document(ofVariant: variant, in: folder) }
     }
     for (name, text) in parameters.sorted(by: { $0.key < $1.key }) {
       do {
@@ -38,13 +58,27 @@ extension Configuration {
     }
     // What belongs together is judged when each for itself is right.
     if faults.isEmpty { faults = configuration.faults() }
-    if let failure = Self.failure(of: faults) { throw failure }
-    return configuration
+    return (configuration, faults)
   }
 
+  /// The variant that is there without a file: what is configured, unchanged.
+  package static let defaultVariant = "default"
+
   /// The names of the variants that are there, sorted.
-  package static func variants(in systemDirectory: String = systemDirectory) -> [String] {
-    guard let directory = opendir("\(systemDirectory)/variants") else { return [] }
+  package static func variants(
+    definitionDirectory: String? = nil, systemDirectory: String = systemDirectory
+  ) -> [String] {
+    variants(in: variantsFolder(definitionDirectory: definitionDirectory, systemDirectory: systemDirectory))
+  }
+
+  /// Where variants are: as with the file, the definition's own stand in for the machine's.
+  private static func variantsFolder(definitionDirectory: String?, systemDirectory: String) -> String {
+    if let own = definitionDirectory.map({ "\($0)/\(variantsFolderName)" }), access(own, F_OK) == 0 { return own }
+    return "\(systemDirectory)/\(variantsFolderName)"
+  }
+
+  private static func variants(in folder: String) -> [String] {
+    guard let directory = opendir(folder) else { return [] }
     defer { closedir(directory) }
     var names: [String] = []
     while let entry = readdir(directory) {
@@ -80,6 +114,10 @@ extension Configuration {
       let nearest = Key.nearest(to: name).map { ", the nearest known one is \($0)" } ?? ""
       throw Failure(.invalid, "\(origin): unknown key \(String(name.prefix(80)).quoted)\(nearest)")
     }
+    guard key.isParameter || origin != .parameter else {
+      throw Failure(
+        .invalid, "\(origin): \(key.name) is not for one instance to set", remedy: "set it in \(Self.fileName)")
+    }
     guard key.binding.set(&self, value) else {
       throw Failure(.invalid, "\(origin): \(key.name)\(Self.shown(value, of: key)) must be \(key.rule)")
     }
@@ -100,12 +138,12 @@ extension Configuration {
     return try Document.read("\(systemDirectory)/\(fileName)")
   }
 
-  private static func document(ofVariant variant: String, in systemDirectory: String) throws(Failure) -> Document {
-    let path = "\(systemDirectory)/variants/\(variant).toml"
-    if Rules.isVariant(variant), let document = try Document.read(path) { return document }
-    let known = variants(in: systemDirectory)
+  private static func document(ofVariant variant: String, in folder: String) throws(Failure) -> Document? {
+    if Rules.isVariant(variant), let document = try Document.read("\(folder)/\(variant).toml") { return document }
+    if variant == defaultVariant { return nil }
+    let known = variants(in: folder)
     throw Failure(
-      .invalid, "unknown variant \(String(variant.prefix(80)).quoted): no such file in \(systemDirectory)/variants",
+      .invalid, "unknown variant \(String(variant.prefix(80)).quoted): no such file in \(folder)",
       remedy: known.isEmpty ? "no variant is configured" : "the known ones are: \(known.joined(separator: ", "))")
   }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Interface
 import Report
 
 /// How guests are made and dumped: what `guestsmith.toml`, a variant and the parameters of an instance say, over
@@ -23,6 +24,10 @@ package struct Configuration: Sendable {
   package internal(set) var suite: String?
   /// Nothing: the apt sources of this machine.
   package internal(set) var mirror: String?
+  /// A file; nothing: the keys that apt on this machine trusts.
+  package internal(set) var keyring: String?
+  /// More suites of the mirror, by the endings of their names: `updates` for `bookworm-updates`.
+  package internal(set) var pockets: [String] = []
   /// None: those of the apt sources.
   package internal(set) var components: [String] = []
   package internal(set) var packages: [String] = []
@@ -36,8 +41,13 @@ package struct Configuration: Sendable {
   package internal(set) var inodeRatio = 16384
   package internal(set) var reservedPercent = 5.0
   package internal(set) var label = ""
-  package internal(set) var swap = true
   package internal(set) var wipe = Wipe.discard
+
+  /// Whether the second disk becomes swap; nothing: where the host says so.
+  package internal(set) var swap: Bool?
+  /// What disks after the first are for.
+  package internal(set) var diskRoles: [Int: RequestedDisk.Role] = [:]
+  package internal(set) var reinstallKeep = ["/etc/ssh/ssh_host_*"]
 
   package internal(set) var address = Address.dhcp
   package internal(set) var prefix: Int?
@@ -60,6 +70,14 @@ package struct Configuration: Sendable {
 
   /// The defaults.
   package init() {}
+
+  /// The disks that a key can give a role; Ganeti has at most 16 disks.
+  package static let furtherDisks = 1...15
+
+  /// What a disk after the first is configured to be for; nothing where that is left to the host.
+  package func role(ofDisk index: Int) -> RequestedDisk.Role? {
+    diskRoles[index] ?? (index == 1 ? swap.map { $0 ? .swap : .untouched } : nil)
+  }
 
   /// The kernel package, or nothing where the guest gets none.
   package var kernelPackage: String? { kernel == "none" ? nil : kernel }

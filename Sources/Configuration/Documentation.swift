@@ -8,7 +8,7 @@ extension Configuration {
 
       """
     return head
-      + Key.all.map { key in
+      + documented.map { key in
         """
 
         # \(key.help.prefix(1).uppercased())\(key.help.dropFirst()).
@@ -19,9 +19,11 @@ extension Configuration {
       }.joined()
   }
 
+  private static var documented: [Key] { Key.all.filter { !$0.isRepeated } }
+
   /// The keys as a table in Markdown: name, default, meaning.
   package static func markdownTable() -> String {
-    let rows = Key.all.map { key in
+    let rows = documented.map { key in
       "| `\(key.name)` | \(key.standard.map { "`\($0)`" } ?? "unset") | \(key.help) |\n"
     }
     return "| key | default | meaning |\n|---|---|---|\n" + rows.joined()

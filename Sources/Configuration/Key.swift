@@ -10,42 +10,73 @@ package struct Key: Sendable {
   package let rule: String
   /// Whether its value must not be shown.
   package let isSecret: Bool
+  /// Whether it can be set for one instance; else it is the machine's, and only its files set it.
+  package let isParameter: Bool
+  /// Whether it is one more of a row of keys that differ only in a number: documentation shows the first.
+  let isRepeated: Bool
   /// What a file could say, where there is no default.
   let example: Value?
   let binding: Binding
 
   private init(
-    _ name: String, _ binding: Binding, _ help: String, _ rule: String, example: Value? = nil, isSecret: Bool = false
+    _ name: String, _ binding: Binding, _ help: String, _ rule: String, example: Value? = nil, isSecret: Bool = false,
+    isParameter: Bool = true, isRepeated: Bool = false
   ) {
     self.name = name
     self.help = help
     self.rule = rule
     self.isSecret = isSecret
+    self.isParameter = isParameter
+    self.isRepeated = isRepeated
     self.example = example
     self.binding = binding
+  }
+
+  /// What it is for and what may stand in it as a parameter, on one line.
+  package var parameterHelp: String {
+    let separator =
+      switch binding.shape {
+      case .words: ", separated by blanks or commas"
+      case .lines: ", separated by semicolons"
+      case .text, .integer, .decimal, .flag: ""
+      }
+    return "\(help) (\(rule.filter { $0 != "\"" })\(separator))"
   }
 
   /// What stands in the key where nothing is configured, as TOML has it; nothing where the key is unset then.
   package var standard: String? { binding.get(Configuration())?.literal }
 
   /// Every key, in the order in which a person reads about them.
-  package static let all: [Key] = images + filesystems + network + accounts + dumps
+  package static let all: [Key] = images + filesystems + disks + network + accounts + dumps
+
+  /// Those that can be set for one instance.
+  package static let parameters = all.filter(\.isParameter)
 
   private static let images = [
     Key(
-      "cache", .text(\.cache, Rules.isAbsolutePath), "where the images are kept", "an absolute path"),
+      "cache", .text(\.cache, Rules.isAbsolutePath), "where the images are kept", "an absolute path",
+      isParameter: false),
     Key(
       "image_max_age_days", .integer(\.imageMaxAgeDays) { (0...36500).contains($0) },
-      "how old an image may become before it is built anew; 0 keeps it for ever", "a number of days from 0 to 36500"),
+      "how old an image may become before it is built anew; 0 keeps it for ever", "a number of days from 0 to 36500",
+      isParameter: false),
     Key(
       "cache_max_size", .size(\.cacheMaxSize), "what all images together may take of the disk; 0 is without limit",
-      "a number of bytes, or one with a unit such as \"20G\""),
+      "a number of bytes, or one with a unit such as \"20G\"", isParameter: false),
     Key(
       "suite", .text(\.suite, Rules.isPackageName), "the release of the guests; unset: the one of this machine",
       "the code name of a release", example: .text("bookworm")),
     Key(
       "mirror", .text(\.mirror, Rules.isURI), "where the packages come from; unset: the apt sources of this machine",
       "a URI such as \"http://deb.debian.org/debian\"", example: .text("http://deb.debian.org/debian")),
+    Key(
+      "keyring", .text(\.keyring, Rules.isAbsolutePath),
+      "the file with the keys that sign the mirror; unset: those that apt on this machine trusts", "an absolute path",
+      example: .text("/usr/share/keyrings/debian-archive-keyring.gpg")),
+    Key(
+      "pockets", .list(\.pockets, of: .words, Rules.isPackageName),
+      "more suites of the mirror, by what their names have behind the release's: updates for bookworm-updates",
+      "a list of names such as [\"updates\", \"security\"]"),
     Key(
       "components", .list(\.components, of: .words, Rules.isComponent),
       "the parts of the archive; none: those of the apt sources, and main with a mirror",
@@ -70,22 +101,45 @@ package struct Key: Sendable {
       "reserved_percent", .decimal(\.reservedPercent, in: 0...50), "the share of the disk that only root may fill",
       "a number from 0 to 50"),
     Key("label", .text(\.label, Rules.isLabel), "its label", "a text of up to 16 bytes"),
-    Key("swap", .flag(\.swap), "whether the second disk becomes swap", "true or false"),
     Key(
       "wipe", .choice(\.wipe),
       "how the old contents of a disk go: given back to the storage, overwritten with zeros, or not at all",
       "\"discard\", \"zero\" or \"none\""),
   ]
 
+  private static let disks =
+    [
+      Key(
+        "swap", .flag(\.swap),
+        "whether the second disk becomes swap; unset: where the host says so, as interface version 5 does",
+        "true or false", example: .flag(true))
+    ]
+    + Configuration.furtherDisks.map { index in
+      let others = index == 1 ? " (and so on to disk_\(Configuration.furtherDisks.upperBound))" : ""
+      return Key(
+        "disk_\(index)", .role(\.diskRoles[index]), "what disk \(index) is for\(others); unset: it stays as it is",
+        "\"swap\", \"none\", or \"data:\" and where the guest mounts it, such as \"data:/srv\"",
+        example: .text("data:/srv"), isRepeated: index > 1)
+    }
+    + [
+      Key(
+        "reinstall_keep", .list(\.reinstallKeep, of: .words, Rules.isKeptPath),
+        "files and folders of the guest that outlive a reinstallation",
+        "a list of absolute paths, with * and ? in their last part only")
+    ]
+
   private static let network = [
     Key(
-      "address", .choice(\.address), "how a guest gets its address: \"static\" is the one that its name resolves to",
+      "address", .choice(\.address),
+      "how a guest gets its address: \"static\" is the one that the host gives it, or that its name resolves to",
       "\"dhcp\" or \"static\""),
     Key(
-      "prefix", .integer(\.prefix) { (1...128).contains($0) }, "the length of a static address's network prefix",
+      "prefix", .integer(\.prefix) { (1...128).contains($0) },
+      "the length of a static address's network prefix; unset: that of the network that the host knows",
       "a number from 1 to 128", example: .integer(24)),
     Key(
-      "gateway", .text(\.gateway, Rules.isAddress), "the gateway of a static address", "an IPv4 or IPv6 address",
+      "gateway", .text(\.gateway, Rules.isAddress),
+      "the gateway of a static address; the host's network has the first word", "an IPv4 or IPv6 address",
       example: .text("192.0.2.1")),
     Key(
       "nameservers", .list(\.nameservers, of: .words, Rules.isAddress),
@@ -100,7 +154,7 @@ package struct Key: Sendable {
       example: .text("$6$…"), isSecret: true),
     Key(
       "ssh_keys", .list(\.sshKeys, of: .lines, Rules.isSSHKey), "who may log in as root by ssh",
-      "a list of lines as in authorized_keys(5)"),
+      "a list of lines as in authorized_keys(5)", isSecret: true),
     Key(
       "timezone", .text(\.timezone, Rules.isTimezone), "the guests' time zone; unset: as the system is installed",
       "a name of the zone database such as \"Europe/Zurich\"", example: .text("Etc/UTC")),

@@ -7,6 +7,30 @@ enum Rules {
     text.hasPrefix("/") && isPrintable(text)
   }
 
+  /// A path without detours: no `.`, no `..`, nothing twice, no blank that would end it in a list.
+  static func isPlainPath(_ text: String) -> Bool {
+    guard isAbsolutePath(text), text.utf8.count < 1024, !text.contains(where: { $0.isWhitespace || $0 == "\\" }) else {
+      return false
+    }
+    return text.dropFirst().split(separator: "/", omittingEmptySubsequences: false).allSatisfy {
+      !$0.isEmpty && $0 != "." && $0 != ".."
+    }
+  }
+
+  /// Where a filesystem can be mounted in a guest: none of the places that the guest itself is made of.
+  static func isMountPoint(_ text: String) -> Bool {
+    let taken = [
+      "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root/.ssh", "/run", "/sbin", "/sys", "/usr",
+    ]
+    return isPlainPath(text) && !taken.contains { text == $0 || text.hasPrefix($0 + "/") }
+  }
+
+  /// What outlives a reinstallation: a path whose last part may be a pattern.
+  static func isKeptPath(_ text: String) -> Bool {
+    let folder = text.prefix(upTo: text.lastIndex(of: "/") ?? text.startIndex)
+    return isPlainPath(text) && !folder.contains { "*?[".contains($0) } && !text.contains("[")
+  }
+
   /// A release, a component, a package: nothing that a program could take for an option, a list or a path.
   static func isPackageName(_ text: String) -> Bool {
     guard let first = text.utf8.first, isAlphanumeric(first) else { return false }

@@ -32,6 +32,9 @@ package struct DumpWriter: Sendable {
     self.workers = workers
   }
 
+  /// The bytes of the dump before compression: what it has in all where it is not compressed.
+  package var length: UInt64 { layout.length }
+
   /// Writes the whole dump.
   ///
   /// When anything fails, the dump lacks its trailer, so that no reader takes it; and where the failure is not the

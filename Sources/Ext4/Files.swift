@@ -133,6 +133,30 @@ extension Filesystem {
     _ = try makeLink(to: target, as: name, in: parent)
   }
 
+  /// Makes a directory, with those above it, owned by root; one that is there stays as it is.
+  package borrowing func makeDirectory(_ path: String) throws(Failure) {
+    try needBitmaps()
+    // The directory above something in it.
+    _ = try directory(above: path + "/.")
+  }
+
+  /// What a file has besides its content.
+  package struct Attributes: Sendable {
+    package var uid: UInt32
+    package var gid: UInt32
+    /// The low twelve bits: permissions, set-id and sticky.
+    package var mode: UInt16
+    /// In bytes.
+    package var size: UInt64
+  }
+
+  package borrowing func attributes(_ number: InodeNumber) throws(Failure) -> Attributes {
+    var inode = try inode(number)
+    return Attributes(
+      uid: gs_inode_uid(&inode), gid: gs_inode_gid(&inode), mode: inode.i_mode & 0o7777,
+      size: UInt64(inode.i_size_high) << 32 | UInt64(inode.i_size))
+  }
+
   /// The names in a directory, sorted; none where there is no directory.
   package borrowing func list(_ path: String) throws(Failure) -> [String] {
     guard let number = try find(path), try kind(number) == .directory else { return [] }

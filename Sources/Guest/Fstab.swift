@@ -5,16 +5,19 @@ enum Fstab {
   static let path = "/etc/fstab"
 
   /// - Parameter type: of the root filesystem: `ext4`, `ext3` or `ext2`.
-  static func render(root: String, type: String, swap: String?) -> String {
-    // An ext4 root follows a disk that the host has grown, at the next boot; the swap may be missing without the
-    // boot waiting for it.
-    let growth = type == "ext4" ? ",x-systemd.growfs" : ""
+  static func render(root: String, type: String, swap: String?, data: [DataMount] = []) -> String {
+    // The swap may be missing without the boot waiting for it; a data disk that is missing stops the boot, so that
+    // nothing is written in its place.
     return """
       # <file system>\t<mount point>\t<type>\t<options>\t<dump>\t<pass>
-      UUID=\(root)\t/\t\(type)\terrors=remount-ro\(growth)\t0\t1
+      UUID=\(root)\t/\t\(type)\terrors=remount-ro\(growth(of: type))\t0\t1
 
       """ + (swap.map { swapLine($0) + "\n" } ?? "")
+        + data.map { "UUID=\($0.uuid)\t\($0.mountPoint)\t\($0.type)\tdefaults\(growth(of: $0.type))\t0\t2\n" }.joined()
   }
+
+  /// An ext4 filesystem follows a disk that the host has grown, at the next boot.
+  private static func growth(of type: String) -> String { type == "ext4" ? ",x-systemd.growfs" : "" }
 
   /// What changes under a guest that was restored to other disks.
   struct Restored {

@@ -1,6 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Report
 
+/// A filesystem of another disk, and where the guest mounts it.
+package struct DataMount: Equatable, Sendable {
+  package var uuid: String
+  /// As blkid names it: `ext4`, `xfs`.
+  package var type: String
+  package var mountPoint: String
+
+  package init(uuid: String, type: String, mountPoint: String) {
+    self.uuid = uuid
+    self.type = type
+    self.mountPoint = mountPoint
+  }
+}
+
 /// What makes a freshly installed system the guest of one name: applied once, by create.
 package struct Identity: Sendable {
   package var name: GuestName
@@ -8,6 +22,8 @@ package struct Identity: Sendable {
   /// `ext4`, `ext3` or `ext2`.
   package var rootType: String
   package var swapUUID: String?
+  /// The filesystems of other disks; their mount points are there.
+  package var data: [DataMount] = []
   package var network: Network
   package var accounts: Accounts
   package var locale: Locale
@@ -35,7 +51,7 @@ package struct Identity: Sendable {
     try accounts.apply(to: guest)
     try guest.place(Hosts.path, Hosts.render(name, address: network.fixedAddress))
     try guest.place(Mailname.path, Mailname.render(name))
-    try guest.place(Fstab.path, Fstab.render(root: rootUUID, type: rootType, swap: swapUUID))
+    try guest.place(Fstab.path, Fstab.render(root: rootUUID, type: rootType, swap: swapUUID, data: data))
     try Console.apply(to: guest)
     try FirstBoot.resetMachineID(of: guest)
     try FirstBoot.resetSSHHostKeys(of: guest)

@@ -39,7 +39,8 @@ package struct Restoration: Sendable {
     let isRenamed = oldName != name
     var change = try NameChange(from: oldName ?? name, to: name, network: network, release: release, in: guest)
     change.release?.rootUUID = rootUUID
-    change.release?.swapUUID = swapUUID
+    // Where another call restores the swap, it is the one that it was.
+    if let swapUUID { change.release?.swapUUID = swapUUID }
 
     if let found = try guest.read(Fstab.path) {
       let restored = Fstab.Restored(

@@ -74,7 +74,7 @@ extension OSDefinition {
   }
 
   private func judgedFor3() throws(Fault) -> Contents {
-    guard !name.unicodeScalars.contains(where: { !isPluginCharacter($0) }) else {
+    guard isPluginName(name) else {
       throw Fault("Directory for OS \(name) not found in search path (a name has letters, digits, '_' and '-' only)")
     }
     var contents = Contents()
@@ -140,6 +140,9 @@ func isShellSafe(_ text: String) -> Bool {
       isPluginCharacter(scalar) || [".", "+", "/", ":", "%", "@"].contains(scalar)
     }
 }
+
+/// Whether a definition may have this name from Ganeti 2.0 on.
+func isPluginName(_ text: String) -> Bool { !text.isEmpty && text.unicodeScalars.allSatisfy(isPluginCharacter) }
 
 /// A letter, a digit, `_` or `-`, as the name of an OS may have from Ganeti 2.0 on.
 private func isPluginCharacter(_ scalar: Unicode.Scalar) -> Bool {

@@ -82,11 +82,14 @@ package struct AptSources: Equatable, Sendable {
   /// - Parameters:
   ///   - suite: nil is this machine's own release.
   ///   - mirror: a URI, or nil for this machine's own.
+  ///   - pockets: more suites of the mirror, by what their names have behind the release's and a hyphen.
+  ///   - keyring: a file with the keys that sign the mirror, or nil for those that apt on this machine trusts.
   ///   - components: nil is what this machine uses; with a mirror, `main`.
   ///   - root: the folder that stands for `/`.
-  /// - Throws: `.invalid` when this machine has no source for the release.
+  /// - Throws: `.invalid` when this machine has no source for the release, or not the keyring.
   package static func resolve(
-    suite: String?, mirror: String?, components: [String]?, root: String = ""
+    suite: String?, mirror: String?, pockets: [String] = [], keyring: String? = nil, components: [String]?,
+    root: String = ""
   ) throws(Failure) -> (suite: String, sources: AptSources) {
     if let mirror {
       guard mirror.contains(":/"), !mirror.contains(where: \.isWhitespace) else {
@@ -95,7 +98,16 @@ package struct AptSources: Equatable, Sendable {
           remedy: "write it as http://deb.debian.org/debian")
       }
       let suite = if let suite { suite } else { try Release.ofThisMachine(root: root).codename }
-      let source = AptSource(uris: [mirror], suites: [suite], components: components ?? ["main"])
+      if let keyring, access("\(root)\(keyring)", R_OK) != 0 {
+        let isUbuntu = keyring.split(separator: "/").last?.hasPrefix("ubuntu-") == true
+        throw Failure(
+          .invalid, "the keyring \(keyring), whose keys sign \(removingCredentials(mirror)), is not on this machine",
+          remedy: "run apt-get install \(isUbuntu ? "ubuntu-keyring" : "debian-archive-keyring"), or copy the file here"
+        )
+      }
+      let source = AptSource(
+        uris: [mirror], suites: [suite] + pockets.map { "\(suite)-\($0)" }, components: components ?? ["main"],
+        options: keyring.map { [AptSource.Field("Signed-By", $0)] } ?? [])
       return (suite, AptSources(entries: [source]))
     }
     let machine = try ofThisMachine(root: root)

@@ -23,7 +23,9 @@ package struct ImageRecipe: Equatable, Sendable {
   /// - Throws: `.invalid` when this machine has no source for the release, or a name is none.
   package init(_ request: ImageRequest, root: String = "") throws(Failure) {
     let (suite, sources) = try AptSources.resolve(
-      suite: request.suite, mirror: request.mirror, components: request.components, root: root)
+      suite: request.suite, mirror: request.mirror, pockets: request.pockets, keyring: request.keyring,
+      components: request.components, root: root
+    )
     // What becomes an argument of mmdebstrap and of apt must not be taken for an option or a list.
     let kernel = request.kernel.map { [$0] } ?? []
     let names = [("suite", suite)] + kernel.map { ("kernel", $0) } + request.packages.map { ("package", $0) }

@@ -7,6 +7,10 @@ package struct ImageRequest: Equatable, Sendable {
   package var suite: String?
   /// A URI; nil is what apt on this machine uses.
   package var mirror: String?
+  /// More suites of the mirror, by what their names have behind the release's and a hyphen.
+  package var pockets: [String]
+  /// A file with the keys that sign the mirror; nil is what apt on this machine trusts.
+  package var keyring: String?
   /// Parts of the archive such as `main`; nil is what apt on this machine uses.
   package var components: [String]?
   /// Packages besides `Bootstrap.basePackages` and the kernel.
@@ -16,11 +20,15 @@ package struct ImageRequest: Equatable, Sendable {
   package var filesystem: FilesystemOptions
 
   package init(
-    suite: String? = nil, mirror: String? = nil, components: [String]? = nil, packages: [String] = [],
-    kernel: String? = Bootstrap.defaultKernel, filesystem: FilesystemOptions = FilesystemOptions()
+    suite: String? = nil, mirror: String? = nil, pockets: [String] = [], keyring: String? = nil,
+    components: [String]? = nil,
+    packages: [String] = [], kernel: String? = Bootstrap.defaultKernel,
+    filesystem: FilesystemOptions = FilesystemOptions()
   ) {
     self.suite = suite
     self.mirror = mirror
+    self.pockets = pockets
+    self.keyring = keyring
     self.components = components
     self.packages = packages
     self.kernel = kernel

@@ -34,7 +34,16 @@ package struct Arguments {
       case .export: "Writes a dump of the disk to standard output."
       case .rename: "Makes the guest agree with the instance's new name."
       }
-    return "usage: \(operation.rawValue) \(line)\n\n\(purpose)\n\n\(rows.joined(separator: "\n"))\n"
+    return """
+      usage: \(operation.rawValue) \(line)
+
+      \(purpose)
+
+      \(rows.joined(separator: "\n"))
+
+      With OS_API_VERSION in the environment there are no arguments: the host's other variables say it all.
+
+      """
   }
 
   /// Whether the caller asks for the usage.
@@ -42,12 +51,23 @@ package struct Arguments {
     arguments.first == "-h" || arguments.first == "--help"
   }
 
+  /// The definition that is called: this version has no word for a variant, so the directory carries it, as
+  /// `NAME+VARIANT`.
+  package static func os(in definition: String) -> RequestedOS {
+    let name = definition.split(separator: "/").last ?? "guestsmith"
+    guard let plus = name.firstIndex(of: "+") else {
+      return RequestedOS(definition: definition, name: String(name))
+    }
+    return RequestedOS(
+      definition: definition, name: String(name[..<plus]), variant: String(name[name.index(after: plus)...]))
+  }
+
   /// Reads the arguments of a script.
   ///
   /// - Throws: `.usage` for options that are missing, unknown, repeated or without a value; `.invalid` for a name that
   ///   is no host name.
   package static func parse(
-    _ operation: Operation, _ arguments: [String], definition: String, variant: String?
+    _ operation: Operation, _ arguments: [String], os: RequestedOS
   ) throws(Failure) -> Request {
     let options = options(of: operation)
     var values: [Character: String] = [:]
@@ -67,15 +87,15 @@ package struct Arguments {
     }
     func name(_ letter: Character) throws(Failure) -> InstanceName { try InstanceName(values[letter] ?? "") }
     var disks: [RequestedDisk] = []
-    for (letter, role) in [("b", RequestedDisk.Role.root), ("s", .swap)] as [(Character, RequestedDisk.Role)] {
+    for (index, letter, role) in [(0, "b", .root), (1, "s", .swap)] as [(Int, Character, RequestedDisk.Role)] {
       guard let path = values[letter] else { continue }
       guard !path.isEmpty, !path.contains("\0") else {
         throw Failure(.device, "the disk of -\(letter) has no name", remedy: "name a block device or an image file")
       }
-      disks.append(RequestedDisk(path: path, role: role))
+      disks.append(RequestedDisk(index: index, path: path, role: role))
     }
     return Request(
       operation: operation, instance: try name(operation == .rename ? "n" : "i"),
-      oldName: operation == .rename ? try name("o") : nil, disks: disks, definition: definition, variant: variant)
+      oldName: operation == .rename ? try name("o") : nil, disks: disks, os: os)
   }
 }

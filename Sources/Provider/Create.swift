@@ -10,19 +10,27 @@ internal import Report
 extension Provider {
   /// Installs a guest: a copy of the image, grown to the disk, with an identity of its own.
   func create(_ request: Request) throws {
-    let disks = try GuestDisks(request)
+    try refuseMissing(request.disks)
+    let disks = try GuestDisks(request, configuration)
     let name = GuestName(request.instance.text)
-    let network = try network(of: request.instance)
+    let network = try network(of: request)
     let recipe = try ImageRecipe(configuration.imageRequest)
     let options = configuration.filesystemOptions
     let store = try configuration.imageStore()
-    try refuseSectors(of: disks.root, options)
+    for disk in [disks.root] + disks.data.map(\.disk) { try refuseSectors(of: disk, options) }
+    for disk in disks.unassigned {
+      steps.note(
+        "disk \(disk.index)\(disk.path.map { ", \($0)," } ?? "") stays as it is: disk_\(disk.index) is not set")
+    }
 
     let swapUUID = disks.swap == nil ? nil : FilesystemUUID.random()
+    var kept: KeptFiles?
     var isRebuilt = false
     while true {
       let entry = try store.obtain(recipe, steps: steps)
       try refuseSmall(disks.root, for: entry.manifest)
+      // Only the first time: later the guest is gone.
+      if request.isReinstall, !isRebuilt { kept = try keptFiles(on: disks.root) }
       do {
         let wiped = try steps.step("wipe \(disks.root.path)") {
           try disks.root.wipe(configuration.diskWipe, progress: $0)
@@ -37,18 +45,22 @@ extension Provider {
             try SwapArea.make(on: swap, uuid: swapUUID)
           }
         }
+        let data = try prepareData(disks.data, isReinstall: request.isReinstall, options)
         try steps.step("configure \(name.full)") { _ in
           let uuid = FilesystemUUID.random()
           let filesystem = try grow(copy, on: disks.root, uuid: uuid, options, zeroed: wiped != .none)
-          let identity = Identity(
+          var identity = Identity(
             name: name, rootUUID: uuid.description, rootType: options.kind.rawValue,
             swapUUID: swapUUID?.description, network: network, accounts: configuration.accounts,
             locale: configuration.guestLocale,
             release: ReleaseFile(
               version: Program.version, installed: Timestamp.now.text, image: "sha256:\(entry.manifest.digest)",
               suite: recipe.suite, wipe: wiped.rawValue))
+          identity.data = data
           let guest = GuestTree(filesystem, isInPlace: false)
+          for mount in data { try guest.makeDirectory(mount.mountPoint) }
           try identity.apply(to: guest)
+          try kept?.write(to: guest)
           try guest.commit()
         }
         return
@@ -63,6 +75,17 @@ extension Provider {
         disks.root.spoil()
         throw error
       }
+    }
+  }
+
+  /// A disk that is configured and not there would be missed only when the guest runs.
+  private func refuseMissing(_ disks: [RequestedDisk]) throws(Failure) {
+    for (index, role) in configuration.diskRoles.sorted(by: { $0.key < $1.key })
+    where role != .untouched && index >= disks.count {
+      throw Failure(
+        .invalid,
+        "disk_\(index) is configured, but the instance has \(disks.count) \(disks.count == 1 ? "disk" : "disks")",
+        remedy: "give the instance a disk \(index), or set disk_\(index) = none")
     }
   }
 

@@ -1,29 +1,105 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Configuration
 internal import Interface
 internal import LinuxIO
 internal import Report
 
-/// The disks of a request, opened for writing, found fit and locked: nothing was written yet.
+/// The disks of a request that get something to hold, opened for writing, found fit and locked: nothing was written yet.
 struct GuestDisks {
+  struct Data {
+    let disk: Disk
+    let mountPoint: String
+  }
+
   let root: Disk
   let swap: Disk?
+  let data: [Data]
+  /// Those that stay as they are because nobody says what they are for.
+  let unassigned: [RequestedDisk]
 
-  init(_ request: Request) throws(Failure) {
-    guard let rootPath = request.root else { throw Failure(.device, "the request names no root disk") }
-    if let swapPath = request.swap, Disk.areSame(rootPath, swapPath) {
-      throw Failure(
-        .device, "the root disk \(rootPath) and the swap disk \(swapPath) are the same disk",
-        remedy: "name two disks")
+  init(_ request: Request, _ configuration: Configuration) throws(Failure) {
+    let roles = request.disks.map { ($0, Self.role(of: $0, configuration)) }
+    try Self.refuseTwice(roles)
+    root = try Self.openRoot(of: request)
+    var swap: Disk?
+    var data: [Data] = []
+    for (requested, role) in roles {
+      switch role {
+      case .swap:
+        let disk = try Self.open(requested)
+        try Self.refuseSmall(disk, "swap", SwapArea.smallest)
+        swap = disk
+      case .data(let mountPoint):
+        let disk = try Self.open(requested)
+        try Self.refuseSmall(disk, "data", DataDisk.smallest)
+        data.append(Data(disk: disk, mountPoint: mountPoint))
+      case .root, .untouched, nil: break
+      }
     }
-    let root = try Disk(rootPath, for: .writing)
-    let swap = try request.swap.map { path throws(Failure) in try Disk(path, for: .writing) }
-    if let swap, swap.size < SwapArea.smallest {
+    self.swap = swap
+    self.data = data
+    unassigned = roles.filter { $0.1 == nil }.map(\.0)
+  }
+
+  /// The root disk alone.
+  static func openRoot(of request: Request) throws(Failure) -> Disk {
+    guard let root = request.disks.first(where: { $0.role == .root }) else {
+      throw Failure(.device, "the instance has no disk")
+    }
+    return try open(root)
+  }
+
+  /// Opens a disk to be written.
+  static func open(_ requested: RequestedDisk) throws(Failure) -> Disk {
+    let path = try path(of: requested)
+    guard requested.access == .readWrite else {
       throw Failure(
         .device,
-        "the swap disk \(swap.path) has \(Words.bytes(swap.size)), too small: it needs "
-          + Words.bytes(SwapArea.smallest))
+        "disk \(requested.index), \(path), is read-only for the instance (its access is ro), and stays as it is",
+        remedy: requested.index == 0
+          ? "give the instance a root disk with mode=rw"
+          : "change its mode to rw, or set disk_\(requested.index) = none")
     }
-    self.root = root
-    self.swap = swap
+    return try Disk(path, for: .writing)
+  }
+
+  static func path(of requested: RequestedDisk) throws(Failure) -> String {
+    if let path = requested.path { return path }
+    throw Failure(
+      .device,
+      "disk \(requested.index) has no path on this machine, only the URI \((requested.uri ?? "").quoted), and guestsmith "
+        + "reaches disks through the kernel",
+      remedy: "have the kernel map the disk: set access to kernelspace in the parameters of its disk template")
+  }
+
+  /// What the configuration says of a disk, or else the host; nil where nobody does.
+  private static func role(of disk: RequestedDisk, _ configuration: Configuration) -> RequestedDisk.Role? {
+    disk.role == .root ? .root : configuration.role(ofDisk: disk.index) ?? disk.role
+  }
+
+  private static func refuseTwice(_ disks: [(RequestedDisk, RequestedDisk.Role?)]) throws(Failure) {
+    for (index, (one, role)) in disks.enumerated() {
+      for (other, otherRole) in disks[(index + 1)...] {
+        guard let path = one.path, let otherPath = other.path, Disk.areSame(path, otherPath) else { continue }
+        throw Failure(
+          .device, "\(name(one, role)) \(path) and \(name(other, otherRole)) \(otherPath) are the same disk",
+          remedy: "name two disks")
+      }
+    }
+  }
+
+  private static func name(_ disk: RequestedDisk, _ role: RequestedDisk.Role?) -> String {
+    switch role {
+    case .root: "the root disk"
+    case .swap: "the swap disk"
+    case .data, .untouched, nil: "disk \(disk.index)"
+    }
+  }
+
+  private static func refuseSmall(_ disk: Disk, _ what: String, _ smallest: UInt64) throws(Failure) {
+    guard disk.size < smallest else { return }
+    throw Failure(
+      .device,
+      "the \(what) disk \(disk.path) has \(Words.bytes(disk.size)), too small: it needs \(Words.bytes(smallest))")
   }
 }

@@ -8,9 +8,10 @@ internal import LinuxIO
 internal import Report
 
 extension Provider {
-  /// Writes a dump of the root disk to standard output; the disk is only read.
+  /// Writes a dump of the disk that the request is about to standard output; the disk is only read.
   func export(_ request: Request) throws {
-    guard let path = request.root else { throw Failure(.device, "the request names no disk") }
+    guard let requested = request.disks.first else { throw Failure(.device, "the request names no disk") }
+    let path = try GuestDisks.path(of: requested)
     guard isatty(STDOUT_FILENO) == 0 else {
       throw Failure(
         .usage, "standard output is a terminal, and a dump is no text", remedy: "send it to a file or a pipe")
@@ -19,10 +20,13 @@ extension Provider {
     let source = try steps.step("find the used blocks of \(path)") { try UsedBlocks(of: disk, progress: $0) }
     let manifest = Manifest(
       program: "guestsmith \(Program.version)", created: UInt64(time(nil)), instance: request.instance.text,
-      os: request.definition.split(separator: "/").last.map(String.init) ?? "guestsmith", variant: request.variant,
+      os: request.os.name, variant: request.variant,
       selection: source.selection, filesystems: source.filesystems, extents: source.extents)
     let writer = try DumpWriter(
       manifest, source.extents, compression: configuration.dumpCompression, workers: configuration.workers)
+    if let descriptor = request.sizeDescriptor {
+      announceSize(of: writer, manifest, source.extents, of: disk, to: descriptor)
+    }
     let output = Descriptor(owning: dup(STDOUT_FILENO), name: "standard output")
     let (view, size) = (disk.descriptor.view, disk.size)
     try steps.step("dump \(path)") { progress in

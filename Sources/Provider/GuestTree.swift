@@ -39,6 +39,12 @@ final class GuestTree: GuestFiles {
     try filesystem.link(path, to: target)
   }
 
+  /// Makes a directory, with those above it; one that is there stays as it is.
+  func makeDirectory(_ path: String) throws(Failure) {
+    try change()
+    try filesystem.makeDirectory(path)
+  }
+
   func kind(_ path: String) throws(Failure) -> GuestFileKind? {
     guard let number = try filesystem.find(path, followingLast: false) else { return nil }
     return switch try filesystem.kind(number) {

@@ -11,8 +11,9 @@ internal import Report
 extension Provider {
   /// Restores a guest from the dump on standard input and makes it agree with its new name and disks.
   func restore(_ request: Request) throws {
-    let disks = try GuestDisks(request)
-    let network = try staticNetwork(of: request.instance)
+    guard request.disks.contains(where: { $0.role == .root }) else { return try restoreAsItWas(request) }
+    let disks = try GuestDisks(request, configuration)
+    let network = try staticNetwork(of: request)
     do {
       try restore(standardInput(), to: disks, as: request.instance, network)
     } catch {
@@ -23,7 +24,7 @@ extension Provider {
     }
   }
 
-  private func standardInput() throws(Failure) -> DumpReader {
+  func standardInput() throws(Failure) -> DumpReader {
     try DumpReader { buffer throws(Failure) in
       let count = retrying { read(STDIN_FILENO, buffer.baseAddress, buffer.count) }
       guard count >= 0 else { throw .system("read", "standard input") }
@@ -53,7 +54,7 @@ extension Provider {
     }
   }
 
-  private func refuseSmall(_ disk: Disk, for manifest: Manifest) throws(Failure) {
+  func refuseSmall(_ disk: Disk, for manifest: Manifest) throws(Failure) {
     guard disk.size < manifest.diskSize else { return }
     throw Failure(
       .device,
@@ -64,7 +65,7 @@ extension Provider {
 
   /// Writes the dump's extents; the disk's first bytes last of all, when everything else is on it and the dump was
   /// right to its end.
-  private func write(_ reader: DumpReader, to disk: Disk) throws {
+  func write(_ reader: DumpReader, to disk: Disk) throws {
     let wiped = try steps.step("wipe \(disk.path)") { try disk.wipe(configuration.diskWipe, progress: $0) }
     let manifest = reader.manifest
     if wiped == .none, manifest.selection != .usedBlocks {

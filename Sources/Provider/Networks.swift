@@ -7,17 +7,45 @@ internal import Report
 
 extension Provider {
   /// How the guest's first interface gets its address.
-  func network(of name: InstanceName) throws(Failure) -> Network {
-    try staticNetwork(of: name) ?? Network(.dhcp, nameservers: configuration.nameservers)
+  func network(of request: Request) throws(Failure) -> Network {
+    try staticNetwork(of: request) ?? Network(.dhcp, nameservers: configuration.nameservers)
   }
 
-  /// The static network of a name; nil where the configuration has none.
-  func staticNetwork(of name: InstanceName) throws(Failure) -> Network? {
-    guard configuration.address == .fixed, let prefix = configuration.prefix else { return nil }
+  /// The static network of an instance; nil where the configuration has none.
+  ///
+  /// Address, prefix and gateway are those that the host gives the first interface, else the address that the name
+  /// resolves to, with the configured prefix and gateway.
+  func staticNetwork(of request: Request) throws(Failure) -> Network? {
+    guard configuration.address == .fixed else { return nil }
+    let nic = request.nics.first
+    let address = if let ip = nic?.ip { try Self.checked(ip) } else { try Self.address(of: request.instance.text) }
+    let isIPv6 = address.contains(":")
+    let subnet = isIPv6 ? nic?.network?.subnet6 : nic?.network?.subnet
+    guard let prefix = subnet?.prefix ?? configuration.prefix else {
+      throw Failure(
+        .invalid, "\(request.instance) is to have the static address \(address), and nobody says its prefix",
+        remedy: "set prefix in the configuration, such as prefix = 24, or connect the instance to a network of the host"
+      )
+    }
+    guard prefix <= (isIPv6 ? 128 : 32) else {
+      throw Failure(
+        .invalid, "the prefix \(prefix) is longer than the address \(address)", remedy: "set prefix to 32 at most")
+    }
+    let hostGateway = isIPv6 ? nic?.network?.gateway6 : nic?.network?.gateway
+    let gateway = (hostGateway ?? configuration.gateway).flatMap { $0.contains(":") == isIPv6 ? $0 : nil }
     return Network(
-      .fixed(
-        Network.StaticAddress(try Self.address(of: name.text), prefix: prefix, gateway: configuration.gateway)),
-      nameservers: configuration.nameservers)
+      .fixed(Network.StaticAddress(address, prefix: prefix, gateway: gateway)), nameservers: configuration.nameservers)
+  }
+
+  /// The address as it is written into the guest: an IPv4 or IPv6 one and nothing else.
+  private static func checked(_ address: String) throws(Failure) -> String {
+    var bytes = in6_addr()
+    guard inet_pton(AF_INET, address, &bytes) == 1 || inet_pton(AF_INET6, address, &bytes) == 1 else {
+      throw Failure(
+        .invalid, "the host gives the first interface the address \(address.quoted), which is none",
+        remedy: "correct the address of the instance's first interface")
+    }
+    return address
   }
 
   /// The first IPv4 address that the host's resolver knows.
@@ -35,7 +63,8 @@ extension Provider {
       let words = result == 0 ? "no address" : String(cString: gai_strerror(result))
       throw Failure(
         .invalid, "\(name) has no address, and the configuration says address = \"static\": \(words)",
-        remedy: "enter the name into the DNS or /etc/hosts, or set address = \"dhcp\"")
+        remedy: "give the instance's first interface an address, enter the name into the DNS or /etc/hosts, or set "
+          + "address = \"dhcp\"")
     }
     return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }

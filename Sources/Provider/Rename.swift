@@ -9,11 +9,11 @@ extension Provider {
   /// Makes the guest agree with its new name. Nothing is changed where it has neither the old nor the new one.
   func rename(_ request: Request) throws {
     guard let oldName = request.oldName else { throw Failure(.usage, "the request names no old name") }
-    let disks = try GuestDisks(request)
-    let network = try staticNetwork(of: request.instance)
-    try steps.step("check \(disks.root.path)") { _ in try prepareForEditing(disks.root) }
+    let root = try GuestDisks.openRoot(of: request)
+    let network = try staticNetwork(of: request)
+    try steps.step("check \(root.path)") { _ in try prepareForEditing(root) }
     let outcome = try steps.step("rename \(oldName) to \(request.instance)") { _ in
-      try edit(disks.root) { guest throws(Failure) in
+      try edit(root) { guest throws(Failure) in
         try Renaming(
           from: GuestName(oldName.text), to: GuestName(request.instance.text), network: network
         ).apply(to: guest)
@@ -72,6 +72,10 @@ extension Command {
   static func e2fsck(_ arguments: String...) -> Command { ofSystem("e2fsck", arguments) }
 
   static func resize2fs(_ arguments: String...) -> Command { ofSystem("resize2fs", arguments) }
+
+  static func blkid(_ arguments: String...) -> Command { ofSystem("blkid", arguments) }
+
+  static func mke2fs(_ arguments: String...) -> Command { ofSystem("mke2fs", arguments) }
 
   private static func ofSystem(_ name: String, _ arguments: [String]) -> Command {
     var command = Command(name, arguments)

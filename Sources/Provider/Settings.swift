@@ -11,7 +11,9 @@ internal import LinuxIO
 extension Configuration {
   package var imageRequest: ImageRequest {
     ImageRequest(
-      suite: suite, mirror: mirror, components: components.isEmpty ? nil : components, packages: packages,
+      suite: suite, mirror: mirror, pockets: pockets, keyring: keyring,
+      components: components.isEmpty ? nil : components,
+      packages: packages,
       kernel: kernelPackage, filesystem: filesystemOptions)
   }
 

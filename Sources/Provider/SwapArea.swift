@@ -9,27 +9,60 @@ internal import Report
 /// pages, the UUID and a label of 16 bytes each, numbers in the byte order of the machine; its last ten bytes are
 /// `SWAPSPACE2` (kernel, include/linux/swap.h).
 enum SwapArea {
-  private static let pageSize: UInt64 = 4096
+  static let pageSize: UInt64 = 4096
   /// Ten pages, as mkswap(8) demands.
   static let smallest = 10 * pageSize
 
-  static func make(on disk: Disk, uuid: FilesystemUUID) throws(Failure) {
+  /// The UUID of the swap area on a disk; nil where there is none, or one that holds a sleeping machine's memory.
+  static func uuid(on disk: Disk) throws(Failure) -> FilesystemUUID? {
+    guard let page = try page(of: disk) else { return nil }
+    return FilesystemUUID(bytes: Array(page[1036..<1052]))
+  }
+
+  /// Makes the swap area on a disk fill it.
+  static func grow(on disk: Disk) throws(Failure) {
+    guard var page = try page(of: disk) else { return }
+    put(number(lastPage(of: disk)), at: 1028, in: &page)
+    try write(page, to: disk)
+  }
+
+  private static func page(of disk: Disk) throws(Failure) -> [UInt8]? {
     var page = [UInt8](repeating: 0, count: Int(pageSize))
-    func put(_ bytes: some Sequence<UInt8>, at offset: Int) {
-      for (index, byte) in bytes.enumerated() { page[offset + index] = byte }
+    do {
+      let count = try page.withUnsafeMutableBytes { try disk.descriptor.readFull(into: $0, at: 0) }
+      guard count == page.count, page.suffix(10) == Array("SWAPSPACE2".utf8)[...] else { return nil }
+    } catch {
+      throw error as? Failure ?? Failure(.io, "\(error)")
     }
-    func number(_ value: UInt32) -> [UInt8] { withUnsafeBytes(of: value) { Array($0) } }
-    // The number has 32 bits: the kernel uses no more than 16 TiB of it.
-    let pages = min(disk.size / pageSize, UInt64(UInt32.max))
-    put(number(1), at: 1024)
-    put(number(UInt32(pages - 1)), at: 1028)
-    put(uuid.bytes, at: 1036)
-    put("SWAPSPACE2".utf8, at: Int(pageSize) - 10)
+    return Array(page[1024..<1028]) == number(1) ? page : nil
+  }
+
+  private static func put(_ bytes: some Sequence<UInt8>, at offset: Int, in page: inout [UInt8]) {
+    for (index, byte) in bytes.enumerated() { page[offset + index] = byte }
+  }
+
+  private static func number(_ value: UInt32) -> [UInt8] { withUnsafeBytes(of: value) { Array($0) } }
+
+  /// The number has 32 bits: the kernel uses no more than 16 TiB of it.
+  private static func lastPage(of disk: Disk) -> UInt32 {
+    UInt32(min(disk.size / pageSize, UInt64(UInt32.max)) - 1)
+  }
+
+  private static func write(_ page: [UInt8], to disk: Disk) throws(Failure) {
     do {
       try page.withUnsafeBytes { try disk.descriptor.writeAll($0, at: 0) }
     } catch {
       throw error as? Failure ?? Failure(.io, "\(error)")
     }
     try disk.descriptor.flush()
+  }
+
+  static func make(on disk: Disk, uuid: FilesystemUUID) throws(Failure) {
+    var page = [UInt8](repeating: 0, count: Int(pageSize))
+    put(number(1), at: 1024, in: &page)
+    put(number(lastPage(of: disk)), at: 1028, in: &page)
+    put(uuid.bytes, at: 1036, in: &page)
+    put("SWAPSPACE2".utf8, at: Int(pageSize) - 10, in: &page)
+    try write(page, to: disk)
   }
 }

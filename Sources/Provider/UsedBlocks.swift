@@ -33,6 +33,13 @@ struct UsedBlocks {
         progress.detail("\(Words.bytes(extents.used)) of \(Words.bytes(disk.size)), by the \(filesystem.type) bitmaps")
         return
       }
+    } else if let uuid = try SwapArea.uuid(on: disk) {
+      // What was swapped out is of no use to anybody else.
+      filesystems = [Manifest.Filesystem(offset: 0, type: "swap", uuid: uuid.description, label: nil)]
+      selection = .usedBlocks
+      try extents.append(Extent(offset: 0, length: SwapArea.pageSize))
+      progress.detail("a swap area, of which the first page is kept")
+      return
     } else {
       filesystems = try disk.contents().map {
         Manifest.Filesystem(offset: $0.offset, type: $0.type, uuid: $0.uuid, label: $0.label)

@@ -54,7 +54,7 @@ struct LoadingTests {
     #expect(configuration.components == ["main", "contrib"])
     #expect(configuration.kernelPackage == nil)
     #expect(configuration.filesystem == .ext3 && configuration.wipe == .zero && configuration.address == .fixed)
-    #expect(configuration.reservedPercent == 0.5 && !configuration.swap)
+    #expect(configuration.reservedPercent == 0.5 && configuration.swap == false)
     #expect(configuration.prefix == 24 && configuration.gateway == "192.0.2.1")
     #expect(configuration.sshKeys.count == 2)
     #expect(configuration.timezone == "America/Argentina/Buenos_Aires")
@@ -110,7 +110,7 @@ struct LoadingTests {
         "ssh_keys": "ssh-rsa AAAA a@b; ssh-ed25519 AAAA c,d", "suite": "", "block_size": "2048", "label": "",
       ])
     #expect(configuration.packages == ["less", "vim", "tmux"])
-    #expect(!configuration.swap && configuration.reservedPercent == 2.5 && configuration.cacheMaxSize == 3 << 30)
+    #expect(configuration.swap == false && configuration.reservedPercent == 2.5 && configuration.cacheMaxSize == 3 << 30)
     #expect(configuration.sshKeys == ["ssh-rsa AAAA a@b", "ssh-ed25519 AAAA c,d"])
     #expect(configuration.suite == nil && configuration.blockSize == 2048)
     #expect(

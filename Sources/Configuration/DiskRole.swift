@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Interface
+
+extension RequestedDisk.Role {
+  /// As a key says it: `swap`, `none`, `data:/srv`. Nothing where the text is none of them.
+  init?(configured text: String) {
+    switch text {
+    case "swap": self = .swap
+    case "none": self = .untouched
+    default:
+      let mountPoint = String(text.dropFirst("data:".count))
+      guard text.hasPrefix("data:"), Rules.isMountPoint(mountPoint) else { return nil }
+      self = .data(mountPoint: mountPoint)
+    }
+  }
+
+  var text: String {
+    switch self {
+    case .root: "root"
+    case .swap: "swap"
+    case .untouched: "none"
+    case .data(let mountPoint): "data:\(mountPoint)"
+    }
+  }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Ext4
+internal import Guest
+internal import LinuxIO
+internal import Report
+
+/// A disk after the first that carries a filesystem of its own.
+enum DataDisk {
+  /// What makes sense with a journal.
+  static let smallest: UInt64 = 8 << 20
+
+  enum Contents: Equatable {
+    case nothing
+    /// A filesystem that a guest can mount by its UUID.
+    case filesystem(type: String, uuid: String)
+    /// Something else, in blkid's word for it.
+    case other(String)
+  }
+
+  /// What blkid(8) finds on a disk.
+  static func contents(of disk: Disk) throws(Failure) -> Contents {
+    let (status, output) = try Command.blkid("-p", "-o", "export", disk.path).capture(limit: 16 << 10)
+    // 2: nothing was found; 8: several things were.
+    if status == .exited(2) { return .nothing }
+    guard status.isSuccess || status == .exited(8) else {
+      throw Failure(.tool, "blkid can't tell what is on \(disk.path): \(Provider.lastLines(output))")
+    }
+    var found: [Substring: String] = [:]
+    for line in String(decoding: output, as: UTF8.self).split(separator: "\n") {
+      guard let equals = line.firstIndex(of: "=") else { continue }
+      found[line[..<equals]] = String(line[line.index(after: equals)...])
+    }
+    guard let type = found["TYPE"] else {
+      return .other(found["PTTYPE"].map { "partitions (\($0))" } ?? "several things")
+    }
+    // What is made by the guest's administrator becomes a line of the new guest's fstab.
+    let isPlain = { (text: String) in text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && !"\\\"'#".utf8.contains($0) } }
+    if found["USAGE"] == "filesystem", let uuid = found["UUID"], isPlain(uuid), isPlain(type) {
+      return .filesystem(type: type, uuid: uuid)
+    }
+    return .other(type)
+  }
+
+  /// Makes an empty filesystem on the whole disk.
+  ///
+  /// The features are named one by one: those of this machine's mke2fs may be more than a guest of an older release
+  /// knows.
+  static func format(_ disk: Disk, uuid: FilesystemUUID, _ options: FilesystemOptions) throws(Failure) {
+    let path = disk.path
+    let (status, output) = try disk.withoutClaim { () throws(Failure) in
+      try Command.mke2fs(
+        "-q", "-F", "-t", options.kind.rawValue, "-O", "none,\(features(of: options.kind))", "-b",
+        "\(options.blockSize)", "-i", "\(options.inodeRatio)", "-I", "256", "-m", "\(options.reservedPercent)", "-U",
+        uuid.description, "-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1", path
+      ).capture(limit: 16 << 10)
+    }
+    guard status.isSuccess else {
+      throw Failure(.tool, "mke2fs can't make a filesystem on \(path): \(Provider.lastLines(output))")
+    }
+  }
+
+  private static func features(of kind: FilesystemOptions.Kind) -> String {
+    let common = "ext_attr,resize_inode,dir_index,filetype,sparse_super,large_file"
+    return switch kind {
+    case .ext2: common
+    case .ext3: common + ",has_journal"
+    case .ext4:
+      common + ",has_journal,extent,64bit,flex_bg,huge_file,dir_nlink,extra_isize,metadata_csum"
+    }
+  }
+}
+
+extension Provider {
+  /// Gives the data disks their filesystems. On a reinstallation those that have one keep it, with all that is in it.
+  func prepareData(
+    _ disks: [GuestDisks.Data], isReinstall: Bool, _ options: FilesystemOptions
+  ) throws -> [DataMount] {
+    var mounts: [DataMount] = []
+    for data in disks {
+      let disk = data.disk
+      switch isReinstall ? try DataDisk.contents(of: disk) : .nothing {
+      case .nothing:
+        let uuid = FilesystemUUID.random()
+        try steps.step("make \(options.kind.rawValue) on \(disk.path) for \(data.mountPoint)") { progress in
+          _ = try disk.wipe(configuration.diskWipe, progress: progress)
+          try DataDisk.format(disk, uuid: uuid, options)
+        }
+        mounts.append(
+          DataMount(uuid: uuid.description, type: options.kind.rawValue, mountPoint: data.mountPoint))
+      case .filesystem(let type, let uuid):
+        steps.note("\(disk.path) keeps its \(type) filesystem, and is mounted at \(data.mountPoint)")
+        mounts.append(DataMount(uuid: uuid, type: type, mountPoint: data.mountPoint))
+      case .other(let what):
+        steps.note("\(disk.path) keeps what it holds, \(what), and is not mounted at \(data.mountPoint)")
+      }
+    }
+    return mounts
+  }
+}
