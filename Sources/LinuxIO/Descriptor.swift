@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CLinux
 package import Glibc
 package import Report
 
@@ -21,6 +22,13 @@ package struct Descriptor: ~Copyable, Sendable {
     let raw = retrying { open(path, flags | O_CLOEXEC, mode) }
     guard raw >= 0 else { throw .system("open", path) }
     self.init(owning: raw, name: path)
+  }
+
+  /// A new file in memory, such as for what a child has to say.
+  package init(inMemory name: String) throws(Failure) {
+    let raw = clinux_memory_file(name)
+    guard raw >= 0 else { throw .system("make a file in memory for", name) }
+    self.init(owning: raw, name: name)
   }
 
   deinit {
