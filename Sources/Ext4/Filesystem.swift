@@ -71,6 +71,17 @@ extension Filesystem {
     fs.pointee.super.pointee.s_inodes_count - fs.pointee.super.pointee.s_free_inodes_count
   }
 
+  /// The same by the 1024 bytes of a superblock alone; nil where they are none.
+  package static func size(superblock bytes: [UInt8]) -> UInt64? {
+    guard bytes.count == 1024, bytes[56] == 0x53, bytes[57] == 0xEF else { return nil }
+    func number(_ offset: Int) -> UInt64 { bytes[offset..<offset + 4].reversed().reduce(0) { $0 << 8 | UInt64($1) } }
+    let has64Bits = number(96) & UInt64(EXT4_FEATURE_INCOMPAT_64BIT) != 0
+    let blocks = number(4) | (has64Bits ? number(336) << 32 : 0)
+    guard number(24) <= 6 else { return nil }
+    let (size, overflow) = blocks.multipliedReportingOverflow(by: 1024 << number(24))
+    return overflow ? nil : size
+  }
+
   /// The journal holds changes that are not in the filesystem yet: it was not unmounted, or is a snapshot.
   package var needsRecovery: Bool { ext2fs_has_feature_journal_needs_recovery(fs.pointee.super) != 0 }
 

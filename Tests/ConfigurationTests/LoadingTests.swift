@@ -110,7 +110,8 @@ struct LoadingTests {
         "ssh_keys": "ssh-rsa AAAA a@b; ssh-ed25519 AAAA c,d", "suite": "", "block_size": "2048", "label": "",
       ])
     #expect(configuration.packages == ["less", "vim", "tmux"])
-    #expect(configuration.swap == false && configuration.reservedPercent == 2.5 && configuration.cacheMaxSize == 3 << 30)
+    #expect(
+      configuration.swap == false && configuration.reservedPercent == 2.5 && configuration.cacheMaxSize == 3 << 30)
     #expect(configuration.sshKeys == ["ssh-rsa AAAA a@b", "ssh-ed25519 AAAA c,d"])
     #expect(configuration.suite == nil && configuration.blockSize == 2048)
     #expect(

@@ -63,7 +63,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("os install --api 15", 2), ("os install", 2), ("os list --nope", 2), ("instance create", 2), ("nonsense", 2),
+    ("os install --api 7", 2), ("os install", 2), ("os list --nope", 2), ("instance create", 2), ("nonsense", 2),
     ("instance create ../x --os one --disk d:1 --swap s:1", 3), ("os install --api 5 --name 'a b'", 3),
     ("instance create vm1 --os one --search-path os --log-dir log --disk missing --swap s:1", 4),
     ("instance create vm1 --os none --search-path os --disk d:1 --swap s:1", 10),
