@@ -28,7 +28,7 @@ let package = Package(
   name: "guestsmith",
   products: [.executable(name: "guestsmith", targets: ["guestsmith"])],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
   targets: [
     // Leaves.
