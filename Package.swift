@@ -67,7 +67,7 @@ let package = Package(
     tests("Ext4", ["Ext4", "Report", "LinuxIO", "TestSupport"]),
     tests("Dump", ["Dump", "Report", "Digest", "TestSupport"]),
     tests("Guest", ["Guest", "Interface", "Report"]),
-    tests("Configuration", ["Configuration", "Report", "TestSupport"]),
+    tests("Configuration", ["Configuration", "Interface", "Report", "TestSupport"]),
     tests("Images", ["Images", "Ext4", "LinuxIO", "Report", "Configuration", "TestSupport"]),
     tests("Host", ["Host", "Interface", "LinuxIO", "Report", "TestSupport"]),
     tests("Commands", ["Commands", "LinuxIO", "Report", "TestSupport"]),

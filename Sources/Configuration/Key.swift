@@ -40,7 +40,8 @@ package struct Key: Sendable {
       case .lines: ", separated by semicolons"
       case .text, .integer, .decimal, .flag: ""
       }
-    return "\(help) (\(rule.filter { $0 != "\"" })\(separator))"
+    // The quotes belong to TOML.
+    return "\(help) (\(rule)\(separator))".filter { $0 != "\"" }
   }
 
   /// What stands in the key where nothing is configured, as TOML has it; nothing where the key is unset then.

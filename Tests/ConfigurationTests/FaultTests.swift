@@ -19,7 +19,7 @@ struct FaultTests {
       ("timezone = \"\"\"\\\n  Etc/UTC\"\"\"\nprefx = 1", "F:3: unknown key 'prefx', the nearest known one is prefix"),
       ("threads = 1\n[network]\ngateway = \"x\"", "F:2: unknown key 'network', the nearest known one is mirror"),
       ("a.b = 1", "F:1: unknown key 'a', the nearest known one is swap"),
-      ("\"\" = 1", "F:1: unknown key '', the nearest known one is swap"),
+      ("\"\" = 1", "F:1: unknown key '', the nearest known one is wipe"),
       ("CACHE = \"/c\"", "F:1: unknown key 'CACHE', the nearest known one is cache"),
       ("\"a\\nb\" = 1", nil),
     ] as [(String, String?)])
@@ -54,6 +54,16 @@ struct FaultTests {
       ("suite = \"a b\"", nil), ("suite = { a = 1 }", "F:1: suite = a table, must be the code name of a release"),
       ("[suite]", nil), ("suite.a = 1", nil), ("ssh_keys = [{}]", nil),
       ("components = [\"main/debian-installer\", \"a//b\"]", nil),
+      (
+        "disk_1 = \"data:srv\"",
+        "F:1: disk_1 = \"data:srv\", must be \"swap\", \"none\", or \"data:\" and where the guest mounts it, such as "
+          + "\"data:/srv\""
+      ),
+      ("disk_1 = \"data:/\"", nil), ("disk_1 = \"data:/etc/x\"", nil), ("disk_1 = \"data:/a/../b\"", nil),
+      ("disk_1 = \"data:/a b\"", nil), ("disk_1 = \"data:/a\tb\"", nil), ("disk_1 = \"root\"", nil),
+      ("disk_1 = \"Swap\"", nil), ("disk_1 = true", nil), ("disk_1 = \"data:/srv/\"", nil),
+      ("reinstall_keep = [\"etc/x\"]", nil), ("reinstall_keep = [\"/etc/*/x\"]", nil),
+      ("reinstall_keep = [\"/etc/../x\"]", nil),
     ] as [(String, String?)])
   func wrong(text: String, message: String?) throws {
     let found = try #require(fault(text))
@@ -72,12 +82,33 @@ struct FaultTests {
         """)
   }
 
+  @Test("a parameter cannot set what is the machine's")
+  func machine() {
+    #expect(fault(nil, parameters: ["cache": "/x"]) == "parameter: cache is not for one instance to set")
+  }
+
+  @Test("all that is wrong in the file, the variant and the parameters is told at once")
+  func everywhere() {
+    let (_, faults) = Configuration.read(
+      definitionDirectory: "/nonexistent", variant: "x", parameters: ["threads": "x", "foo": "y"],
+      systemDirectory: "/nonexistent")
+    #expect(
+      faults.map(\.message) == [
+        "unknown variant 'x': no such file in /nonexistent/variants",
+        "parameter: unknown key 'foo', the nearest known one is wipe",
+        "parameter: threads = \"x\", must be a number from 0 to 256",
+      ])
+  }
+
   @Test("a secret is never shown", arguments: ["\"hunter2\"", "42", "[\"hunter2\"]", "\"$6$a:b$hunter2\""])
   func secrets(value: String) throws {
     let found = try #require(fault("root_password_hash = \(value)"))
     #expect(
       found == "F:1: root_password_hash must be a hash as crypt(3) makes it, such as of: openssl passwd -6")
-    #expect(fault(nil, parameters: ["root_password_hash": "hunter2"])?.contains("hunter2") == false)
+    #expect(fault("ssh_keys = \(value)") == "F:1: ssh_keys must be a list of lines as in authorized_keys(5)")
+    for name in ["root_password_hash", "ssh_keys"] {
+      #expect(fault(nil, parameters: [name: "hunter2"])?.contains("hunter2") == false)
+    }
     #expect(fault("mirror = \"http://me:hunter2@x y/\"")?.contains("hunter2") == false)
   }
 
@@ -119,9 +150,20 @@ struct FaultTests {
 
   @Test("combinations that cannot work are refused, with file and line of the one that does not fit")
   func combinations() {
+    #expect(fault("address = \"static\"") == nil, "the host may know the prefix")
     #expect(
-      fault("threads = 1\naddress = \"static\"")
-        == "F:2: address = \"static\" needs prefix: the length of the network prefix")
+      fault("threads = 1\nkeyring = \"/k\"")
+        == "F:2: keyring is set without mirror: the apt sources of this machine have their own")
+    #expect(fault("keyring = \"/k\"\npockets = [\"updates\"]\nmirror = \"http://m/d\"") == nil)
+    #expect(fault("swap = true\ndisk_1 = \"data:/srv\"") == "F:1: swap = true contradicts disk_1 = \"data:/srv\"")
+    #expect(fault("swap = true\ndisk_1 = \"swap\"") == nil && fault("swap = false\ndisk_1 = \"none\"") == nil)
+    #expect(
+      fault("swap = true\ndisk_2 = \"swap\"")
+        == "F:2: disk_2 = \"swap\" is said of disk 1 too: a guest has one swap disk")
+    #expect(
+      fault("disk_4 = \"data:/srv\"\ndisk_2 = \"data:/srv\"")
+        == "F:1: disk_4 = \"data:/srv\" is said of disk 2 too: a place holds one disk")
+    #expect(fault("disk_1 = \"none\"\ndisk_2 = \"none\"") == nil)
     #expect(
       fault("address = \"static\"\nprefix = 64\ngateway = \"192.0.2.1\"")
         == "F:2: prefix = 64 is longer than an IPv4 address")

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Interface
 import Report
 import TestSupport
 import Testing
@@ -27,6 +28,8 @@ struct LoadingTests {
       cache_max_size = "512M"
       suite = "trixie"
       mirror = "http://user:pw@deb.example.org/debian"
+      pockets = ["updates"]
+      keyring = "/usr/share/keyrings/k.gpg"
       components = ["main", "contrib"]
       packages = ["less", "locales-all"]
       kernel = "none"
@@ -36,6 +39,9 @@ struct LoadingTests {
       reserved_percent = 0.5
       label = "root"
       swap = false
+      disk_1 = "none"
+      disk_2 = "data:/srv"
+      reinstall_keep = ["/etc/ssh/ssh_host_*", "/root"]
       wipe = "zero"
       address = "static"
       prefix = 24
@@ -49,7 +55,7 @@ struct LoadingTests {
       compression_level = 19
       threads = 2
       """)
-    #expect(configuration.origins.count == Key.all.count)
+    #expect(configuration.origins.count == Key.all.count - 13, "all but disk_3 to disk_15")
     #expect(configuration.cacheMaxSize == 512 << 20)
     #expect(configuration.components == ["main", "contrib"])
     #expect(configuration.kernelPackage == nil)
@@ -91,6 +97,43 @@ struct LoadingTests {
     #expect(fault(nil, variant: "x")?.hasPrefix("unknown variant 'x': no such file in ") == true)
   }
 
+  @Test("the definition's own variants stand in for the machine's")
+  func ownVariants() throws {
+    try withScratch { scratch in
+      try scratch.write("threads = 1\n", to: "etc/variants/a.toml")
+      try scratch.write("threads = 2\n", to: "os/variants/b.toml")
+      func load(_ variant: String, _ definition: String) throws -> Int {
+        try Configuration.load(
+          definitionDirectory: scratch(definition), variant: variant, systemDirectory: scratch("etc")
+        ).threads
+      }
+      #expect(try load("b", "os") == 2 && load("a", "other") == 1)
+      #expect(throws: Failure.self) { try load("a", "os") }
+      #expect(
+        Configuration.variants(definitionDirectory: scratch("os"), systemDirectory: scratch("etc")) == ["b"])
+      #expect(Configuration.variants(systemDirectory: scratch("etc")) == ["a"])
+    }
+  }
+
+  @Test("the variant 'default' needs no file, and may have one")
+  func defaultVariant() throws {
+    #expect(try load("threads = 2", variant: "default").threads == 2)
+    #expect(try load("threads = 2", variants: ["default.toml": "threads = 3"], variant: "default").threads == 3)
+  }
+
+  @Test("disks after the first have the role that is configured")
+  func diskRoles() throws {
+    let configuration = try load(
+      "disk_1 = \"swap\"\ndisk_2 = \"data:/srv/a\"\ndisk_3 = \"none\"\n",
+      parameters: ["disk_3": "", "disk_15": "data:/b"])
+    #expect(configuration.role(ofDisk: 1) == .swap)
+    #expect(configuration.role(ofDisk: 2) == .data(mountPoint: "/srv/a"))
+    #expect(configuration.role(ofDisk: 3) == nil && configuration.role(ofDisk: 15) == .data(mountPoint: "/b"))
+    #expect(try load(nil).role(ofDisk: 1) == nil)
+    #expect(try load("swap = true").role(ofDisk: 1) == .swap && load("swap = false").role(ofDisk: 1) == .untouched)
+    #expect(try load("swap = true").role(ofDisk: 2) == nil)
+  }
+
   @Test("a file that cannot be read is a failure, not a default")
   func unreadable() throws {
     try withScratch { scratch in
@@ -106,12 +149,11 @@ struct LoadingTests {
     let configuration = try load(
       nil,
       parameters: [
-        "packages": "less, vim\ttmux", "swap": "no", "reserved_percent": "2.5", "cache_max_size": "3 GiB",
+        "packages": "less, vim\ttmux", "swap": "no", "reserved_percent": "2.5",
         "ssh_keys": "ssh-rsa AAAA a@b; ssh-ed25519 AAAA c,d", "suite": "", "block_size": "2048", "label": "",
       ])
     #expect(configuration.packages == ["less", "vim", "tmux"])
-    #expect(
-      configuration.swap == false && configuration.reservedPercent == 2.5 && configuration.cacheMaxSize == 3 << 30)
+    #expect(configuration.swap == false && configuration.reservedPercent == 2.5)
     #expect(configuration.sshKeys == ["ssh-rsa AAAA a@b", "ssh-ed25519 AAAA c,d"])
     #expect(configuration.suite == nil && configuration.blockSize == 2048)
     #expect(

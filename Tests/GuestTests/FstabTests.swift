@@ -19,6 +19,13 @@ struct FstabTests {
         UUID=S\tnone\tswap\tsw,nofail\t0\t0
 
         """)
+    let data = [
+      DataMount(uuid: "D", type: "ext4", mountPoint: "/srv"),
+      DataMount(uuid: "E", type: "xfs", mountPoint: "/var/lib/x"),
+    ]
+    #expect(
+      Fstab.render(root: "R", type: "ext4", swap: nil, data: data).hasSuffix(
+        "0\t1\nUUID=D\t/srv\text4\tdefaults,x-systemd.growfs\t0\t2\nUUID=E\t/var/lib/x\txfs\tdefaults\t0\t2\n"))
     #expect(Fstab.render(root: "R", type: "ext2", swap: nil).hasSuffix("UUID=R\t/\text2\terrors=remount-ro\t0\t1\n"))
   }
 

@@ -55,6 +55,73 @@ import Testing
     }
   }
 
+  private func installation(_ folder: Scratch, version: Int, variants: [String] = ["a", "b.1"]) throws -> OSInstallation
+  {
+    try OSInstallation(
+      into: folder("srv/os"), name: "guestsmith", program: Self.someProgram, version: version, variants: variants,
+      parameters: [("suite", "the release (a name)"), ("disk_1", "what for")])
+  }
+
+  @Test(arguments: [
+    (10, "10\n5\n", ["create", "export", "ganeti_api_version", "import", "rename"]),
+    (15, "15\n10\n5\n", ["create", "export", "ganeti_api_version", "import", "rename", "variants.list"]),
+    (
+      20, "20\n15\n10\n5\n",
+      [
+        "create", "export", "ganeti_api_version", "import", "parameters.list", "rename", "variants.list", "verify",
+      ]
+    ),
+  ])
+  func `a definition for Ganeti 2 and 3 declares its versions and has the files of the highest`(
+    _ version: Int, _ text: String, _ files: [String]
+  ) throws {
+    try withScratch { folder in
+      let first = try installation(folder, version: version).install()
+      #expect(first == .installed)
+      #expect(try installation(folder, version: version).install() == .unchanged)
+      #expect(try folder.read("srv/os/guestsmith/ganeti_api_version") == text)
+      #expect(try shell("ls -A '\(folder("srv/os/guestsmith"))'").split(separator: "\n").map(String.init) == files)
+      #expect(try shell("find '\(folder("srv/os"))' -type f ! -perm 644 -o -type d ! -perm 755") == "")
+      if version >= 15 { #expect(try folder.read("srv/os/guestsmith/variants.list") == "a\nb.1\n") }
+      if version >= 20 {
+        #expect(
+          try folder.read("srv/os/guestsmith/parameters.list") == "suite the release (a name)\ndisk_1 what for\n")
+      }
+      let inventory = folder.inventory("srv/os")
+      #expect(inventory.definitions.map(\.isValid) == [true])
+      #expect(inventory.definitions.map(\.isForGaneti2) == [true])
+    }
+  }
+
+  @Test func `the lists follow what is configured, and the administrator's files stay`() throws {
+    try withScratch { folder in
+      _ = try installation(folder, version: 20).install()
+      try folder.write("", to: "srv/os/guestsmith/guestsmith.toml")
+      try folder.write("", to: "srv/os/guestsmith/variants/a.toml")
+      #expect(try installation(folder, version: 20, variants: ["a"]).install() == .completed(["variants.list"]))
+      #expect(try folder.read("srv/os/guestsmith/variants.list") == "a\n")
+      #expect(try installation(folder, version: 20, variants: ["a"]).install() == .unchanged)
+    }
+  }
+
+  @Test func `a definition of another version is left alone`() throws {
+    try withScratch { folder in
+      _ = try installation(folder, version: 20).install()
+      let failure = #expect(throws: Failure.self) { try installation(folder, program: Self.someProgram).install() }
+      #expect(failure?.code == .invalid)
+      #expect(throws: Failure.self) { try installation(folder, version: 15).install() }
+      #expect(try installation(folder, version: 20).install() == .unchanged)
+    }
+  }
+
+  @Test(arguments: ["", "a.b", "a+b", "-x", "a b", "a/b", "ä"])
+  func `a name that Ganeti 2 does not take is refused`(_ name: String) throws {
+    let failure = #expect(throws: Failure.self) {
+      try OSInstallation(into: "/srv", name: name, program: "/bin/true", version: 20, variants: [], parameters: [])
+    }
+    #expect(failure?.code == .invalid)
+  }
+
   private static let someProgram = "/bin/true"
 
   @Test func `what is missing is added and what points to an older place of the program is corrected`() throws {

@@ -185,6 +185,33 @@ import Testing
     }
   }
 
+  @Test func aMirrorHasItsKeyringAndItsPockets() throws {
+    try withScratch { root in
+      func resolve() throws -> String {
+        try AptSources.resolve(
+          suite: "jammy", mirror: "http://me:secret@m.example/ubuntu", pockets: ["updates", "security"],
+          keyring: "/keys/ubuntu-archive-keyring.gpg", components: ["main", "universe"], root: root.path
+        ).sources.text
+      }
+      let failure = #expect(throws: Failure.self) { try resolve() }
+      #expect(
+        failure?.message
+          == "the keyring /keys/ubuntu-archive-keyring.gpg, whose keys sign http://m.example/ubuntu, is not "
+          + "on this machine")
+      #expect(failure?.remedy?.contains("ubuntu-keyring") == true)
+      try root.write("", to: "keys/ubuntu-archive-keyring.gpg")
+      #expect(
+        try resolve() == """
+          Types: deb
+          URIs: http://me:secret@m.example/ubuntu
+          Suites: jammy jammy-updates jammy-security
+          Components: main universe
+          Signed-By: /keys/ubuntu-archive-keyring.gpg
+
+          """)
+    }
+  }
+
   @Test func aMachineWithoutSourcesSaysWhatIsMissing() throws {
     try withScratch { root in
       let nothing = #expect(throws: Failure.self) {
