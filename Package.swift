@@ -55,7 +55,7 @@ let package = Package(
     swift(
       "Commands",
       [
-        "Report", "Interface", "Configuration", "Provider", "Host", "Images", "Dump", "LinuxIO",
+        "Report", "Interface", "Configuration", "Provider", "Host", "Images", "Dump", "Ext4", "LinuxIO",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "guestsmith", dependencies: ["Commands"], swiftSettings: settings),

@@ -22,15 +22,14 @@ final class IncomingStream: @unchecked Sendable {
   }
 
   /// A stream that a descriptor gives, from where it stands.
-  convenience init(reading descriptor: consuming Descriptor) {
-    let source = SharedDescriptor(descriptor)
-    self.init(name: source.name) { buffer throws(Failure) in try source.read(into: buffer) }
+  convenience init(reading descriptor: SharedDescriptor) {
+    self.init(name: descriptor.name) { buffer throws(Failure) in try descriptor.read(into: buffer) }
   }
 
   static func standardInput() throws(Failure) -> IncomingStream {
     let copy = dup(STDIN_FILENO)
     guard copy >= 0 else { throw .system("read", "standard input") }
-    return IncomingStream(reading: Descriptor(owning: copy, name: "standard input"))
+    return IncomingStream(reading: SharedDescriptor(Descriptor(owning: copy, name: "standard input")))
   }
 
   /// The first `length` bytes, or fewer where the stream has no more. They are still there to be read.
@@ -102,9 +101,12 @@ final class SharedDescriptor: Sendable {
   }
 
   var name: String { descriptor.name }
-  var raw: Int32 { descriptor.raw }
-
   func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
     try descriptor.read(into: buffer)
+  }
+
+  /// Reads at `offset` until the buffer is full or the end comes; returns how much there was.
+  func readFull(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Failure) -> Int {
+    try descriptor.readFull(into: buffer, at: offset)
   }
 }
