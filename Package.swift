@@ -28,7 +28,7 @@ let package = Package(
   name: "guestsmith",
   products: [.executable(name: "guestsmith", targets: ["guestsmith"])],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
   targets: [
     // Leaves.
@@ -55,7 +55,7 @@ let package = Package(
     swift(
       "Commands",
       [
-        "Report", "Interface", "Configuration", "Provider", "Host", "Images", "Dump", "LinuxIO",
+        "Report", "Interface", "Configuration", "Provider", "Host", "Images", "Dump", "Ext4", "LinuxIO",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "guestsmith", dependencies: ["Commands"], swiftSettings: settings),

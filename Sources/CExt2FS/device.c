@@ -23,6 +23,8 @@ static errcode_t fail(struct gs_device *device, int error) {
 }
 
 static errcode_t transfer(struct gs_device *device, bool write, uint64_t offset, size_t size, unsigned char *data) {
+  if (device->read)
+    return write ? fail(device, EROFS) : device->read(device->context, device->base + offset, size, data);
   while (size > 0) {
     ssize_t count = write ? pwrite(device->fd, data, size, (off_t)(device->base + offset))
                           : pread(device->fd, data, size, (off_t)(device->base + offset));

@@ -6,6 +6,7 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -78,6 +79,64 @@ int clinux_wipe_signatures(int fd, int *found) {
         break;
       }
       (*found)++;
+    }
+  }
+  blkid_free_probe(probe);
+  return error;
+}
+
+static void copy_value(blkid_probe probe, const char *name, char *text, size_t size) {
+  const char *value;
+  if (blkid_probe_lookup_value(probe, name, &value, NULL) == 0)
+    strncpy(text, value, size - 1);
+}
+
+int clinux_probe(int fd, struct clinux_content *content) {
+  blkid_probe probe = blkid_new_probe();
+  if (!probe)
+    return ENOMEM;
+  int error = 0;
+  errno = 0;
+  if (blkid_probe_set_device(probe, fd, (blkid_loff_t)content->offset, (blkid_loff_t)content->size) != 0)
+    error = errno ? errno : EIO;
+  if (!error) {
+    blkid_probe_enable_superblocks(probe, 1);
+    blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_UUID | BLKID_SUBLKS_LABEL);
+    // 1: nothing known; -2: more than one thing, so none that can be named.
+    int result = blkid_do_safeprobe(probe);
+    if (result == 0) {
+      copy_value(probe, "TYPE", content->type, sizeof content->type);
+      copy_value(probe, "UUID", content->uuid, sizeof content->uuid);
+      copy_value(probe, "LABEL", content->label, sizeof content->label);
+    } else if (result == -1) {
+      error = errno ? errno : EIO;
+    }
+  }
+  blkid_free_probe(probe);
+  return error;
+}
+
+int clinux_find_partitions(int fd, struct clinux_content *partitions, int limit, int *count) {
+  *count = 0;
+  blkid_probe probe = blkid_new_probe();
+  if (!probe)
+    return ENOMEM;
+  int error = 0;
+  errno = 0;
+  if (blkid_probe_set_device(probe, fd, 0, 0) != 0)
+    error = errno ? errno : EIO;
+  if (!error) {
+    blkid_probe_enable_partitions(probe, 1);
+    blkid_partlist list = blkid_probe_get_partitions(probe);
+    int found = list ? blkid_partlist_numof_partitions(list) : 0;
+    for (int index = 0; index < found && *count < limit; index++) {
+      blkid_partition partition = blkid_partlist_get_partition(list, index);
+      if (blkid_partition_is_extended(partition))
+        continue;
+      struct clinux_content *range = &partitions[(*count)++];
+      // libblkid counts in sectors of 512 bytes, whatever the device's.
+      range->offset = (uint64_t)blkid_partition_get_start(partition) * 512;
+      range->size = (uint64_t)blkid_partition_get_size(partition) * 512;
     }
   }
   blkid_free_probe(probe);

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -249,4 +250,8 @@ void clinux_block_interrupts(sigset_t *blocked) {
 
 int clinux_pipe(int *ends) {
   return pipe2(ends, O_CLOEXEC);
+}
+
+int clinux_memory_file(const char *name) {
+  return memfd_create(name, MFD_CLOEXEC);
 }

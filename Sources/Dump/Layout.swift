@@ -82,7 +82,8 @@ struct Layout {
 
   /// The last part of the tar, given the digest of everything before it.
   func trailer(sha256: String) -> [UInt8] {
-    let text = JSON.object(["bytes": .number(bodyLength), "sha256": .string(sha256)]).text
+    let json: JSON = ["bytes": .integer(Int(clamping: bodyLength)), "sha256": .string(sha256)]
+    let text = json.serialized() + "\n"
     return TarHeader.member(Self.trailerName, Array(text.utf8), modified: manifest.created)
       + [UInt8](repeating: 0, count: 2 * TarHeader.blockSize)
   }

@@ -4,7 +4,7 @@ package import Report
 /// What a dump says about itself: its first member, `manifest.json`.
 package struct Manifest: Equatable, Sendable {
   package static let format = "guestsmith-dump"
-  package static let version: UInt64 = 1
+  package static let version = 1
 
   /// A filesystem on the disk.
   package struct Filesystem: Equatable, Sendable {
@@ -87,36 +87,36 @@ package struct Manifest: Equatable, Sendable {
 }
 
 extension Manifest {
-  package var json: String { jsonValue.text }
+  package var json: String { value.serialized() + "\n" }
 
-  private var jsonValue: JSON {
-    func text(_ value: String?) -> JSON { value.map(JSON.string) ?? .null }
-    return .object([
+  /// As it stands in `manifest.json`. Numbers fit: none is over 2^60, or the layout refuses the manifest.
+  package var value: JSON {
+    [
       "format": .string(Self.format),
-      "version": .number(Self.version),
+      "version": .integer(Self.version),
       "program": .string(program),
-      "created": .number(created),
+      "created": .integer(Int(clamping: created)),
       "instance": .string(instance),
       "os": .string(os),
-      "variant": text(variant),
-      "disk": .object([
-        "size": .number(diskSize),
-        "used": .number(used),
-        "extents": .number(extents),
+      "variant": .optional(variant),
+      "disk": [
+        "size": .integer(Int(clamping: diskSize)),
+        "used": .integer(Int(clamping: used)),
+        "extents": .integer(Int(clamping: extents)),
         "selection": .string(selection.rawValue),
-        "map": .number(mapLength),
-        "frame": .number(frameSize),
-      ]),
+        "map": .integer(Int(clamping: mapLength)),
+        "frame": .integer(Int(clamping: frameSize)),
+      ],
       "filesystems": .array(
         filesystems.map { filesystem in
-          .object([
-            "offset": .number(filesystem.offset),
+          [
+            "offset": .integer(Int(clamping: filesystem.offset)),
             "type": .string(filesystem.type),
-            "uuid": text(filesystem.uuid),
-            "label": text(filesystem.label),
-          ])
+            "uuid": .optional(filesystem.uuid),
+            "label": .optional(filesystem.label),
+          ]
         }),
-    ])
+    ]
   }
 
   /// Reads the text of a manifest. Names it does not know are passed over: a change that a reader must know of has a
@@ -133,8 +133,8 @@ extension Manifest {
     guard format == Self.format else {
       throw Failure(.dump, "manifest.json is of the format '\(format)', not '\(Self.format)'")
     }
-    let version = try fields.number("version", in: 0...(.max))
-    guard version == Self.version else {
+    let version = try fields.number("version", in: 0...UInt64(Int.max))
+    guard version == UInt64(Self.version) else {
       throw Failure(
         .dump, "the dump has version \(version) of the format, this program reads version \(Self.version)",
         remedy: "read it with the guestsmith that wrote it, or a later one")
@@ -191,7 +191,7 @@ private struct Fields {
   }
 
   func number(_ name: String, in range: ClosedRange<UInt64>) throws(Failure) -> UInt64 {
-    guard case .number(let number) = value[name], range.contains(number) else {
+    guard let number = value[name]?.integer.map(UInt64.init), range.contains(number) else {
       throw wrong(name, "a number from \(range.lowerBound) to \(range.upperBound)")
     }
     return number

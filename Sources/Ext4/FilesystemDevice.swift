@@ -7,6 +7,7 @@ internal import Report
 /// the filesystem lives.
 package final class FilesystemDevice {
   let device: UnsafeMutablePointer<gs_device>
+  private let reader: DeviceReader?
   /// What it is in a message.
   package let name: String
 
@@ -17,6 +18,7 @@ package final class FilesystemDevice {
   ///     by `Filesystem.commit`, so that work which is cut short leaves nothing that mounts.
   package init(descriptor: Int32, name: String, base: UInt64 = 0, deferring superblock: [UInt8]? = nil) {
     self.name = name
+    reader = nil
     device = .allocate(capacity: 1)
     device.initialize(to: gs_device())
     device.pointee.fd = descriptor
@@ -24,6 +26,22 @@ package final class FilesystemDevice {
     if let superblock {
       device.pointee.deferred = true
       withUnsafeMutableBytes(of: &device.pointee.superblock) { $0.copyBytes(from: superblock.prefix(1024)) }
+    }
+  }
+
+  /// A device that is only read, such as a disk inside a dump.
+  package init(name: String, base: UInt64 = 0, reading read: @escaping Source) {
+    self.name = name
+    let reader = DeviceReader(read)
+    self.reader = reader
+    device = .allocate(capacity: 1)
+    device.initialize(to: gs_device())
+    device.pointee.fd = -1
+    device.pointee.base = base
+    device.pointee.context = Unmanaged.passUnretained(reader).toOpaque()
+    device.pointee.read = { context, offset, size, data in
+      Unmanaged<DeviceReader>.fromOpaque(context!).takeUnretainedValue().read(
+        offset, UnsafeMutableRawBufferPointer(start: data, count: size))
     }
   }
 
@@ -49,6 +67,7 @@ package final class FilesystemDevice {
   }
 
   func failure(_ result: errcode_t, _ operation: String) -> Failure {
+    if let failure = reader?.failure { return failure }
     // Errors of the system are small numbers, those of the library have its base in the upper bits.
     let system = device.pointee.error != 0 ? device.pointee.error : (result < 4096 ? Int32(result) : 0)
     let words = system != 0 ? String(cString: strerror(system)) : String(cString: error_message(result))
@@ -62,5 +81,26 @@ package final class FilesystemDevice {
     let remedy =
       code == .space && system == 0 ? "the guest's filesystem is full; make room in it or give it a larger disk" : nil
     return Failure(code, "cannot \(operation) on \(name): \(words)", remedy: remedy)
+  }
+}
+
+/// What a device without a descriptor is read by.
+private final class DeviceReader {
+  private let body: FilesystemDevice.Source
+  /// The first failure: libext2fs knows only that there was one.
+  private(set) var failure: Failure?
+
+  init(_ body: @escaping FilesystemDevice.Source) {
+    self.body = body
+  }
+
+  func read(_ offset: UInt64, _ buffer: UnsafeMutableRawBufferPointer) -> errcode_t {
+    do throws(Failure) {
+      try body(offset, buffer)
+      return 0
+    } catch {
+      if failure == nil { failure = error }
+      return errcode_t(EIO)
+    }
   }
 }

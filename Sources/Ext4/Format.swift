@@ -74,12 +74,14 @@ package struct FilesystemOptions: Equatable, Sendable {
 }
 
 extension Filesystem {
-  /// Makes an empty filesystem on a device that reads as zeros: a root directory and lost+found; the journal and the
-  /// room for growing online come with `grow`, when the disk that it is for is known.
+  /// Makes an empty filesystem: a root directory and lost+found; the journal and the room for growing online come with
+  /// `grow`, when the disk that it is for is known.
   ///
-  /// - Parameter size: in bytes; whole groups of blocks are used.
+  /// - Parameters:
+  ///   - size: in bytes; whole groups of blocks are used.
+  ///   - zeroed: the device reads as zeros; else the inode tables are cleared.
   package static func format(
-    _ device: FilesystemDevice, size: UInt64, options: FilesystemOptions
+    _ device: FilesystemDevice, size: UInt64, options: FilesystemOptions, zeroed: Bool = true
   ) throws(Failure) -> Filesystem {
     var parameters = ext2_super_block()
     parameters.s_rev_level = UInt32(EXT2_DYNAMIC_REV)
@@ -106,16 +108,22 @@ extension Filesystem {
     filesystem.setIdentity(uuid: .random(), label: options.label)
     fs.pointee.super.pointee.s_def_hash_version = UInt8(EXT2_HASH_HALF_MD4)
     filesystem.renewHashSeed()
-    try filesystem.layOut(options)
+    try filesystem.layOut(options, zeroed: zeroed)
     return filesystem
   }
 
-  private borrowing func layOut(_ options: FilesystemOptions) throws(Failure) {
+  private borrowing func layOut(_ options: FilesystemOptions, zeroed: Bool) throws(Failure) {
     // The room for descriptors is taken while the tables are placed and the files written, and free afterwards
     // (releaseDescriptorRoom): a group's first blocks then always suit the grown filesystem.
     markDescriptorRoom(options, taken: true)
     try device.check(ext2fs_allocate_tables(fs), "place the inode tables")
     for group in 0..<fs.pointee.group_desc_count {
+      if !zeroed {
+        let table = ext2fs_inode_table_loc(fs, group)
+        try device.check(
+          ext2fs_zero_blocks2(fs, table, Int32(fs.pointee.inode_blocks_per_group), nil, nil),
+          "clear the inode table of group \(group)")
+      }
       ext2fs_bg_flags_set(fs, group, UInt16(EXT2_BG_INODE_ZEROED))
       ext2fs_group_desc_csum_set(fs, group)
     }

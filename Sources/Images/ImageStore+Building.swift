@@ -48,6 +48,21 @@ extension ImageStore {
     return entry
   }
 
+  /// Runs `body` with a folder in the cache for files as large as disks, which goes with all that is in it.
+  package func withScratch<R>(_ body: (String) throws -> R) throws -> R {
+    try? Scratch.sweep(scratchPath)
+    let scratch = try Scratch.make(in: scratchPath, mode: 0o700)
+    let result: R
+    do {
+      result = try body(scratch.path)
+    } catch {
+      scratch.remove()
+      throw error
+    }
+    scratch.remove()
+    return result
+  }
+
   /// The image that need not be built; nil when it must be.
   private func usable(_ key: String, steps: Steps) throws(Failure) -> ImageEntry? {
     switch try find(key) {

@@ -25,23 +25,47 @@ struct TarEntry {
   var lists: [AccessControlList]
 }
 
-/// A tar archive, compressed or not, read from its beginning by libarchive.
+/// A tar archive, read from its beginning by libarchive.
 struct TarArchive: ~Copyable {
   private let archive: OpaquePointer
   private let name: String
+  /// Where the archive comes from, unless it is a file.
+  private let stream: TarStream?
 
+  /// Opens a file, compressed or not.
   init(_ path: String) throws(Failure) {
+    try self.init(path, nil) { archive in
+      archive_read_support_filter_all(archive)
+      return archive_read_open_filename(archive, path, 1 << 20)
+    }
+  }
+
+  /// Reads a stream that is not compressed.
+  ///
+  /// - Parameter read: puts the next bytes into the buffer; 0 only at the end.
+  init(_ name: String, read: @escaping TarStream.Read) throws(Failure) {
+    let stream = TarStream(read)
+    try self.init(name, stream) { archive in
+      archive_read_open(
+        archive, Unmanaged.passUnretained(stream).toOpaque(), nil,
+        { archive, data, bytes in
+          Unmanaged<TarStream>.fromOpaque(data!).takeUnretainedValue().next(of: archive, &bytes!.pointee)
+        }, nil)
+    }
+  }
+
+  private init(_ name: String, _ stream: TarStream?, _ open: (OpaquePointer) -> Int32) throws(Failure) {
     gs_archive_use_utf8()
-    guard let archive = archive_read_new() else { throw Failure(.io, "cannot begin to read \(path): no memory") }
+    guard let archive = archive_read_new() else { throw Failure(.io, "cannot begin to read \(name): no memory") }
     archive_read_support_format_tar(archive)
-    archive_read_support_filter_all(archive)
-    guard archive_read_open_filename(archive, path, 1 << 20) >= ARCHIVE_WARN else {
-      let failure = Self.failure(archive, path)
+    guard open(archive) >= ARCHIVE_WARN else {
+      let failure = stream?.failure ?? Self.failure(archive, name)
       archive_read_free(archive)
       throw failure
     }
     self.archive = archive
-    name = path
+    self.name = name
+    self.stream = stream
   }
 
   deinit {
@@ -165,11 +189,39 @@ struct TarArchive: ~Copyable {
   }
 
   private func check(_ result: Int32) throws(Failure) {
-    if result < ARCHIVE_WARN { throw Self.failure(archive, name) }
+    if result < ARCHIVE_WARN { throw stream?.failure ?? Self.failure(archive, name) }
   }
 
   private static func failure(_ archive: OpaquePointer, _ name: String) -> Failure {
     let words = archive_error_string(archive).map { String(cString: $0) } ?? "unknown error"
     return Failure(.guest, "cannot read the archive \(name): \(words)")
+  }
+}
+
+/// A stream as libarchive reads one.
+final class TarStream {
+  typealias Read = (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
+
+  private let read: Read
+  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
+  /// Why the stream could not be read: libarchive knows only that it could not.
+  private(set) var failure: Failure?
+
+  init(_ read: @escaping Read) {
+    self.read = read
+  }
+
+  deinit {
+    buffer.deallocate()
+  }
+
+  fileprivate func next(of archive: OpaquePointer?, _ bytes: inout UnsafeRawPointer?) -> Int {
+    bytes = UnsafeRawPointer(buffer.baseAddress)
+    do throws(Failure) {
+      return try read(buffer)
+    } catch {
+      failure = error
+      return Int(ARCHIVE_FATAL)
+    }
   }
 }

@@ -1,8 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Ext4
-internal import Report
+package import Ext4
+package import Report
 
 extension Filesystem {
+  /// Writes the root filesystem that a tar holds into this new filesystem; returns how many entries there were.
+  ///
+  /// - Parameters:
+  ///   - name: what the stream is in a message.
+  ///   - read: puts the next bytes of the tar, which is not compressed, into the buffer; 0 only at the end.
+  package borrowing func fill(
+    fromTar name: String, progress: StepProgress,
+    read: @escaping (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
+  ) throws(Failure) -> Int {
+    try fill(from: try TarArchive(name, read: read), progress: progress)
+  }
+
   /// Writes every entry of the archive into this new filesystem; returns how many there were.
   borrowing func fill(from archive: borrowing TarArchive, progress: StepProgress) throws(Failure) -> Int {
     // Inodes by path: directories in libext2fs are searched from end to end, and hard links name paths.

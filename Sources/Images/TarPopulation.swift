@@ -32,11 +32,10 @@ package func populate(
   filesystem.releaseDescriptorRoom(options)
   let status = try filesystem.read("/var/lib/dpkg/status", limit: 64 << 20) ?? []
   try filesystem.commit()
-  let used = try filesystem.usedExtents()
-  let unwritten = filesystem.unwrittenInodeTables()
+  let used = try filesystem.writtenExtents()
   try file.close()
   return PopulatedImage(
-    size: needed.size, usedExtents: subtract(unwritten, from: used), dpkgStatus: status, files: files)
+    size: needed.size, usedExtents: used, dpkgStatus: status, files: files)
 }
 
 /// How large the filesystem for an archive must be: whole groups, with room for the guest's own files to be edited and
@@ -71,20 +70,4 @@ private func measure(
     }
   }
   return (groups * options.groupSize, content)
-}
-
-/// `ranges` without the parts that `holes` cover; both ascending, each hole inside one range.
-func subtract(_ holes: [ByteRange], from ranges: [ByteRange]) -> [ByteRange] {
-  var result: [ByteRange] = []
-  var next = holes.sorted { $0.offset < $1.offset }[...]
-  for range in ranges {
-    var begin = range.offset
-    while let hole = next.first, hole.offset < range.end {
-      if hole.offset > begin { result.append(ByteRange(offset: begin, length: hole.offset - begin)) }
-      begin = max(begin, hole.end)
-      next.removeFirst()
-    }
-    if begin < range.end { result.append(ByteRange(offset: begin, length: range.end - begin)) }
-  }
-  return result
 }

@@ -24,6 +24,13 @@ package struct Descriptor: ~Copyable, Sendable {
     self.init(owning: raw, name: path)
   }
 
+  /// A new file in memory, such as for what a child has to say.
+  package init(inMemory name: String) throws(Failure) {
+    let raw = clinux_memory_file(name)
+    guard raw >= 0 else { throw .system("make a file in memory for", name) }
+    self.init(owning: raw, name: name)
+  }
+
   deinit {
     if raw >= 0 { Glibc.close(raw) }
   }

@@ -109,6 +109,12 @@ package final class Disk {
     }
   }
 
+  /// Where the data ends that begins at `offset`: at the first hole behind it, or with the disk.
+  package func nextHole(from offset: UInt64) throws(Failure) -> UInt64 {
+    var hole: UInt64 = 0
+    return clinux_seek_hole(descriptor.raw, offset, &hole) == 0 ? hole : size
+  }
+
   private static func refuseUnusable(_ path: String) throws(Failure) {
     var status = stat()
     guard stat(path, &status) == 0 else {

@@ -5,7 +5,7 @@ internal import Report
 
 /// The files of a guest in the filesystem that is open: what edits them can't tell it from any other.
 final class GuestTree: GuestFiles {
-  private let filesystem: Filesystem
+  let filesystem: Filesystem
   /// The filesystem can be mounted already, so it says on the disk that it is being changed before it is.
   private let isInPlace: Bool
   private var isChanged = false

@@ -2,163 +2,142 @@
 internal import Configuration
 internal import Dump
 internal import Ext4
-internal import Glibc
 internal import Guest
 internal import Interface
 internal import LinuxIO
 internal import Report
 
+/// What a guest is restored to.
+struct ImportTarget {
+  let root: Disk
+  let swap: Disk?
+  let name: InstanceName
+  /// The network of the name, where that is static.
+  let network: Network?
+  /// Of the swap that is made; nil where there is none.
+  let swapUUID: FilesystemUUID?
+}
+
 extension Provider {
-  /// Restores a guest from the dump on standard input and makes it agree with its new name and disks.
+  /// Restores a guest from what is on standard input, whatever that is, and makes it agree with its new name and disks.
   func restore(_ request: Request) throws {
     guard request.disks.contains(where: { $0.role == .root }) else { return try restoreAsItWas(request) }
     let disks = try GuestDisks(request, configuration)
-    let network = try staticNetwork(of: request)
+    let target = ImportTarget(
+      root: disks.root, swap: disks.swap, name: request.instance, network: try staticNetwork(of: request),
+      swapUUID: disks.swap == nil ? nil : .random())
+    // A host may go on after an import that failed: nothing on the disk, not even what was there before, may be taken
+    // for the guest.
+    let view = disks.root.descriptor.view
+    let token = Interrupts.onInterrupt { DiskHead.clear(of: view) }
+    defer { token.cancel() }
     do {
-      try restore(standardInput(), to: disks, as: request.instance, network)
+      let (stream, kind) = try IncomingStream.standardInput().unpacked()
+      if kind == .tar || kind == .dump8 {
+        try restoreArchive(stream, kind, to: target)
+      } else {
+        try adapt(receive(stream, kind, to: disks.root), target)
+      }
     } catch {
-      // A host may go on after an import that failed: nothing on the disk, not even what was there before, may be taken
-      // for the guest.
       disks.root.spoil()
       throw error
     }
   }
 
-  func standardInput() throws(Failure) -> DumpReader {
-    try DumpReader { buffer throws(Failure) in
-      let count = retrying { read(STDIN_FILENO, buffer.baseAddress, buffer.count) }
-      guard count >= 0 else { throw .system("read", "standard input") }
-      return count
+  /// What was written to a disk.
+  enum Received {
+    /// An ext filesystem from the disk's first byte on.
+    case filesystem
+    /// Anything else; the word says what.
+    case other(String)
+  }
+
+  /// Writes the disk that the stream holds to `disk`: a dump, a raw disk or an image of qemu.
+  func receive(_ stream: IncomingStream, _ kind: StreamKind, to disk: Disk) throws -> Received {
+    switch kind {
+    case .dump: try receiveDump(try DumpReader { buffer throws(Failure) in try stream.read(into: buffer) }, to: disk)
+    case .ext, .disk: try receiveRaw(stream, to: disk)
+    case .qcow2: try receiveQcow2(stream, to: disk)
+    case .empty:
+      throw Failure(
+        .dump, "\(stream.name) is empty",
+        remedy: "see the log of the export: one that fails before it begins leaves nothing")
+    default:
+      throw Failure(
+        .dump, "\(stream.name) is nothing that is known as a guest: it begins with \(try Self.beginning(of: stream))",
+        remedy: "import a dump of guestsmith or dump(8), a raw disk, a qcow2 image or a tar of a root filesystem, "
+          + "as such or packed by gzip, xz, bzip2, lz4 or zstd")
     }
   }
 
-  private func restore(
-    _ reader: DumpReader, to disks: GuestDisks, as name: InstanceName, _ network: Network?
-  ) throws {
-    try refuseSmall(disks.root, for: reader.manifest)
-    try write(reader, to: disks.root)
-    let swapUUID = disks.swap == nil ? nil : FilesystemUUID.random()
-    if let swap = disks.swap, let swapUUID {
-      try steps.step("make swap on \(swap.path)") { progress in
-        _ = try swap.wipe(configuration.diskWipe, progress: progress)
-        try SwapArea.make(on: swap, uuid: swapUUID)
-      }
-    }
-    guard reader.manifest.filesystems.contains(where: { $0.offset == 0 && $0.type.hasPrefix("ext") }) else {
-      steps.note("the dump holds no ext filesystem, so its guest was restored as it was, under its old name")
-      return
-    }
-    try grow(disks.root)
-    try steps.step("make the guest agree with \(name)") { _ in
-      try reidentify(disks.root, as: name, swapUUID: swapUUID, network: network)
+  private static func beginning(of stream: IncomingStream) throws(Failure) -> String {
+    let bytes = try stream.prefix(16)
+    return bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
+  }
+
+  /// Makes a guest that was received as a disk agree with its name and disks.
+  private func adapt(_ received: Received, _ target: ImportTarget) throws {
+    try makeSwap(target)
+    switch received {
+    case .filesystem:
+      try grow(target.root)
+      try steps.step("make the guest agree with \(target.name)") { _ in try reidentify(target) }
+    case .other(let what):
+      steps.note("what was restored is \(what), whose guest stays as it was, under its old name")
     }
   }
 
-  func refuseSmall(_ disk: Disk, for manifest: Manifest) throws(Failure) {
-    guard disk.size < manifest.diskSize else { return }
-    throw Failure(
-      .device,
-      "disk \(disk.path) has \(Words.bytes(disk.size)) (\(disk.size) bytes), too small: the dumped disk had "
-        + "\(Words.bytes(manifest.diskSize)) (\(manifest.diskSize) bytes)",
-      remedy: "give the instance a disk of at least that size")
-  }
-
-  /// Writes the dump's extents; the disk's first bytes last of all, when everything else is on it and the dump was
-  /// right to its end.
-  func write(_ reader: DumpReader, to disk: Disk) throws {
-    let wiped = try steps.step("wipe \(disk.path)") { try disk.wipe(configuration.diskWipe, progress: $0) }
-    let manifest = reader.manifest
-    if wiped == .none, manifest.selection != .usedBlocks {
-      // What the dump does not hold is zero on the disk that it was made of.
-      try steps.step("clear what the dump does not hold") { _ in
-        var end: UInt64 = 0
-        for extent in reader.extents {
-          if extent.offset > end { try disk.clear(ByteSpan(offset: end, length: extent.offset - end)) }
-          end = extent.end
-        }
-        if end < disk.size { try disk.clear(ByteSpan(offset: end, length: disk.size - end)) }
-      }
-    }
-    var head = HeldBackHead()
-    let view = disk.descriptor.view
-    let workers = configuration.workers
-    try steps.step("restore \(manifest.instance)") { progress in
-      progress.expect(manifest.used)
-      var done: UInt64 = 0
-      let summary = try reader.read(
-        workers: workers,
-        progress: { total in
-          progress.advance(by: total - done)
-          done = total
-        },
-        extent: { offset, bytes throws(Failure) in try head.write(bytes, at: offset, to: view) })
-      progress.detail("\(Words.bytes(manifest.used)) from \(Words.bytes(summary.stored))")
-      try disk.descriptor.flush()
-      try head.finish(on: view)
-      try disk.descriptor.flush()
+  func makeSwap(_ target: ImportTarget) throws {
+    guard let swap = target.swap, let uuid = target.swapUUID else { return }
+    try steps.step("make swap on \(swap.path)") { progress in
+      _ = try swap.wipe(configuration.diskWipe, progress: progress)
+      try SwapArea.make(on: swap, uuid: uuid)
     }
   }
 
   /// Recovers, checks and enlarges the restored filesystem.
   private func grow(_ disk: Disk) throws {
-    let path = disk.path
     try steps.step("check and grow the filesystem") { _ in
-      let (status, output) = try disk.withoutClaim { () throws(Failure) in
-        try Command.e2fsck("-fp", path).capture(limit: 16 << 10)
+      try recover(disk)
+      let (status, words) = try disk.withoutClaim { () throws(Failure) in
+        try Command.resize2fs(disk.path).capture(limit: 16 << 10)
       }
-      guard status == .exited(0) || status == .exited(1) else {
-        throw Failure(.guest, "the restored filesystem has errors; e2fsck says: \(Self.lastLines(output))")
-      }
-      let (resized, words) = try disk.withoutClaim { () throws(Failure) in
-        try Command.resize2fs(path).capture(limit: 16 << 10)
-      }
-      guard resized.isSuccess else {
+      guard status.isSuccess else {
         throw Failure(.guest, "the restored filesystem can't be grown; resize2fs says: \(Self.lastLines(words))")
       }
     }
   }
 
-  private func reidentify(
-    _ disk: Disk, as name: InstanceName, swapUUID: FilesystemUUID?, network: Network?
-  ) throws(Failure) {
-    let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
+  /// Recovers the journal of a restored filesystem and checks all of it.
+  func recover(_ disk: Disk) throws(Failure) {
+    let (status, output) = try disk.withoutClaim { () throws(Failure) in
+      try Command.e2fsck("-fp", disk.path).capture(limit: 16 << 10)
+    }
+    guard status == .exited(0) || status == .exited(1) else {
+      throw Failure(.guest, "the restored filesystem has errors; e2fsck says: \(Self.lastLines(output))")
+    }
+  }
+
+  private func reidentify(_ target: ImportTarget) throws(Failure) {
+    let device = FilesystemDevice(descriptor: target.root.descriptor.raw, name: target.root.path)
     let filesystem = try Filesystem(opening: device, writable: true)
     let (oldUUID, uuid) = (filesystem.uuid, FilesystemUUID.random())
     try filesystem.beginChanging()
     filesystem.setIdentity(uuid: uuid)
     // What follows is written whether or not a file changes: the UUID has.
     let guest = GuestTree(filesystem, isInPlace: false)
-    let outcome = try Restoration(
-      name: GuestName(name.text), oldRootUUID: oldUUID.description, rootUUID: uuid.description,
-      swapUUID: swapUUID?.description, network: network
-    ).apply(to: guest)
+    try agree(guest, with: target, oldUUID: oldUUID, uuid: uuid)
     try guest.commit()
-    if outcome.keptSSHHostKeys { steps.note("the guest has nothing that makes ssh host keys: it keeps those it had") }
   }
-}
 
-/// The first bytes of a disk, where every filesystem and partition table begins: written when all else is.
-private struct HeldBackHead {
-  private static let size = 1 << 20
-  private var parts: [(offset: UInt64, bytes: [UInt8])] = []
-
-  mutating func write(
-    _ bytes: UnsafeRawBufferPointer, at offset: UInt64, to disk: DescriptorView
+  /// Makes the guest's files agree with its name and disks.
+  func agree(
+    _ guest: GuestTree, with target: ImportTarget, oldUUID: FilesystemUUID, uuid: FilesystemUUID
   ) throws(Failure) {
-    guard offset < UInt64(Self.size) else { return try disk.writeAll(bytes, at: offset) }
-    let held = min(bytes.count, Self.size - Int(offset))
-    parts.append((offset, Array(bytes[..<held])))
-    if held < bytes.count {
-      try disk.writeAll(UnsafeRawBufferPointer(rebasing: bytes[held...]), at: UInt64(Self.size))
-    }
-  }
-
-  func finish(on disk: DescriptorView) throws(Failure) {
-    for part in parts {
-      let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: part.bytes.count, alignment: 1)
-      defer { copy.deallocate() }
-      copy.copyBytes(from: part.bytes)
-      try disk.writeAll(UnsafeRawBufferPointer(copy), at: part.offset)
-    }
+    let outcome = try Restoration(
+      name: GuestName(target.name.text), oldRootUUID: oldUUID.description, rootUUID: uuid.description,
+      swapUUID: target.swapUUID?.description, network: target.network
+    ).apply(to: guest)
+    if outcome.keptSSHHostKeys { steps.note("the guest has nothing that makes ssh host keys: it keeps those it had") }
   }
 }

@@ -66,20 +66,3 @@ extension Provider {
       .joined(separator: "\n  ")
   }
 }
-
-extension Command {
-  /// Tools of the system, whatever the caller's PATH and language.
-  static func e2fsck(_ arguments: String...) -> Command { ofSystem("e2fsck", arguments) }
-
-  static func resize2fs(_ arguments: String...) -> Command { ofSystem("resize2fs", arguments) }
-
-  static func blkid(_ arguments: String...) -> Command { ofSystem("blkid", arguments) }
-
-  static func mke2fs(_ arguments: String...) -> Command { ofSystem("mke2fs", arguments) }
-
-  private static func ofSystem(_ name: String, _ arguments: [String]) -> Command {
-    var command = Command(name, arguments)
-    command.environment = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"]
-    return command
-  }
-}

@@ -34,6 +34,16 @@ enum EndToEnd {
 
   static func template() throws -> Template { try made.get() }
 
+  /// A cache of its own in `folder` with just the image that the template was made from.
+  static func ownCache(in folder: String) throws -> String {
+    let release = try guestFile("/etc/guestsmith-release", on: template().disk) ?? ""
+    let digest = release.split(separator: "\n").first { $0.hasPrefix("IMAGE=sha256:") }?.dropFirst(13) ?? "none"
+    try shell(
+      "mkdir -p '\(folder)/images' && cp -a --sparse=always --reflink=auto "
+        + "\"$(dirname $(grep -l '\(digest)' '\(sharedCache)'/images/*/manifest.json))\" '\(folder)/images'")
+    return folder
+  }
+
   /// A copy of the template's disk and swap, for a test to change.
   static func guest(in scratch: Scratch) throws -> Template {
     let template = try template()
@@ -47,10 +57,24 @@ enum EndToEnd {
     if outcome.status != 0 { throw Failure(.script, "\(outcome)") }
   }
 
-  /// The files of a guest that are its own: what create, import and rename configure.
-  static let configured: Set<String> = [
-    "etc", "etc/hostname", "etc/hosts", "etc/mailname", "etc/fstab", "etc/machine-id", "etc/guestsmith-release",
+  /// The files of a guest that tell it from another: import and rename write them too.
+  static let identity: Set<String> = [
+    "etc/hostname", "etc/hosts", "etc/mailname", "etc/fstab", "etc/machine-id", "etc/guestsmith-release",
+    "etc/systemd/system/guestsmith-ssh-host-keys.service",
+    "etc/systemd/system/multi-user.target.wants/guestsmith-ssh-host-keys.service",
   ]
+
+  /// The files that create configures.
+  static let configured = identity.union([
+    "etc/default/locale", "etc/resolv.conf", "etc/shadow", "etc/systemd/network/10-guestsmith.network",
+    "etc/systemd/system/dbus-org.freedesktop.network1.service",
+    "etc/systemd/system/dbus-org.freedesktop.resolve1.service",
+    "etc/systemd/system/multi-user.target.wants/systemd-networkd.service",
+    "etc/systemd/system/network-online.target.wants",
+    "etc/systemd/system/network-online.target.wants/systemd-networkd-wait-online.service",
+    "etc/systemd/system/sockets.target.wants", "etc/systemd/system/sockets.target.wants/systemd-networkd.socket",
+    "etc/udev/rules.d/70-guestsmith-console.rules", "etc/udev/rules.d/70-guestsmith-network.rules",
+  ])
 
   /// Expects the filesystem to be clean and to fill the disk, and the guest to agree with its name and its disks.
   static func expectGuest(

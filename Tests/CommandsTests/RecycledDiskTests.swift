@@ -136,12 +136,10 @@ extension EndToEnd {
     @Test("Beside its image on a filesystem that can share blocks it takes next to no room")
     func reflink() throws {
       try withScratch { scratch in
-        _ = try template()
-        try makeSparseFile(scratch("btrfs"), size: 2 << 30)
+        try makeSparseFile(scratch("btrfs"), size: 4 << 30)
         try shell("mkfs.btrfs -q '\(scratch("btrfs"))'")
         try withMounted(scratch("btrfs"), options: "rw") { folder in
-          try shell("cp -a --sparse=always '\(sharedCache)' '\(folder)/cache' && sync -f '\(folder)'")
-          let definition = try InstalledDefinition(in: scratch, cache: folder + "/cache")
+          let definition = try InstalledDefinition(in: scratch, cache: ownCache(in: folder + "/cache"))
           let disk = try makeSparseFile(folder + "/disk", size: roomy)
           let swap = try makeSparseFile(folder + "/swap", size: 64 << 20)
           let before = try room(in: folder)
@@ -249,7 +247,7 @@ extension EndToEnd {
     @Test("An image in which a byte was changed is not deployed, and built anew")
     func tampered() throws {
       try withScratch { scratch in
-        let cache = try copyImageCache(to: scratch("cache"))
+        let cache = try ownCache(in: scratch("cache"))
         let definition = try InstalledDefinition(in: scratch, cache: cache)
         let disk = try makeSparseFile(scratch("disk"), size: roomy)
         let swap = try makeSparseFile(scratch("swap"), size: 64 << 20)
@@ -263,12 +261,6 @@ extension EndToEnd {
         #expect(outcome.output.contains("making the ext4 image"))
         try expectGuest("vm1.example.com", on: disk, swap: swap)
       }
-    }
-
-    private func copyImageCache(to folder: String) throws -> String {
-      _ = try template()
-      try shell("cp -a --sparse=always '\(sharedCache)' '\(folder)'")
-      return folder
     }
   }
 }

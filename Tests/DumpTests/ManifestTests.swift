@@ -105,36 +105,3 @@ struct ManifestTests {
     #expect(Manifest.frameSize(used: 1 << 60) == 8 << 20)
   }
 }
-
-@Suite("JSON")
-struct JSONTests {
-  @Test(
-    "is read",
-    arguments: [
-      ("null", Dump.JSON.null), (" [ ] ", .array([])), ("{}", .object([])), ("0", .number(0)),
-      ("18446744073709551615", .number(.max)), ("[1,\t2 ,\r\n3]", .array([.number(1), .number(2), .number(3)])),
-      ("{\"a\":true,\"b\":{\"c\":false}}", .object(["a": .bool(true), "b": .object(["c": .bool(false)])])),
-      (#""\"\\\/\b\f\n\r\tA\u2603\ud83d\ude00""#, .string("\"\\/\u{8}\u{C}\n\r\tA\u{2603}\u{1F600}")),
-    ])
-  func good(_ text: String, _ value: Dump.JSON) throws {
-    #expect(try Dump.JSON(parsing: Array(text.utf8)) == value)
-    #expect(try Dump.JSON(parsing: Array(value.text.utf8)) == value)
-  }
-
-  @Test(
-    "is refused when it is none, or none that a manifest needs",
-    arguments: [
-      "", "nul", "[1", "[1,]", "{\"a\"}", "{\"a\":1,\"a\":2}", "{a:1}", "1.5", "1e3", "-1", "01",
-      "18446744073709551616",
-      "\"", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u+123\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\n\"",
-      "1 2", "[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]", "truefalse",
-    ])
-  func bad(_ text: String) {
-    #expect(throws: Dump.JSON.SyntaxError.self) { try Dump.JSON(parsing: Array(text.utf8)) }
-  }
-
-  @Test("that is no UTF-8 is refused")
-  func encoding() {
-    #expect(throws: Dump.JSON.SyntaxError.self) { try Dump.JSON(parsing: [0x22, 0xFF, 0x22]) }
-  }
-}

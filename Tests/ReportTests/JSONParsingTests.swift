@@ -25,9 +25,14 @@ import Testing
   @Test(arguments: [
     "", "{", "[1,]", "{\"a\":1,}", "{\"a\":1,\"a\":2}", "01", "1.5", "1e3", "-1", "9223372036854775808", "\"a",
     "\"\n\"",
-    "nul", "[1] x", "\"\\ud800\"", "\"\\x\"", "{a:1}", String(repeating: "[", count: 20),
+    "nul", "[1] x", "1 2", "truefalse", "{\"a\"}", "\"\\", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"",
+    "\"\\u12\"", "\"\\u+123\"", "\"\\x\"", "{a:1}", String(repeating: "[", count: 20),
   ])
   func whatIsNotJSONIsRefused(text: String) {
     #expect(throws: JSON.SyntaxError.self) { try parse(text) }
+  }
+
+  @Test func whatIsNotUTF8IsRefused() {
+    #expect(throws: JSON.SyntaxError.self) { try JSON(parsing: [0x22, 0xFF, 0x22]) }
   }
 }

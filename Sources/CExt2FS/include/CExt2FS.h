@@ -14,6 +14,10 @@ struct gs_device {
   bool deferred;
   /// Bytes that were written, for the test of a failing disk and for messages.
   uint64_t written;
+  /// Where it is not NULL, what reads instead of the descriptor, with `context`; nothing can be written then. 0, an
+  /// errno or EXT2_ET_SHORT_READ.
+  errcode_t (*read)(void *context, uint64_t offset, size_t size, void *data);
+  void *context;
   /// The errno of the last call that failed: libext2fs turns some into words of its own.
   int error;
   unsigned char superblock[1024];

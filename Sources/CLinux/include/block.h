@@ -34,6 +34,21 @@ int clinux_lock_holder(int fd, int64_t *pid);
 /// The first byte at or after `offset` that is data, or is not; ENXIO behind the last.
 int clinux_seek_data(int fd, uint64_t offset, uint64_t *data);
 int clinux_seek_hole(int fd, uint64_t offset, uint64_t *hole);
+
+/// What libblkid finds in a range of a disk; each text is empty where there is none.
+struct clinux_content {
+  /// Where the range begins on the disk, in bytes.
+  uint64_t offset;
+  uint64_t size;
+  char type[32];
+  char uuid[64];
+  char label[256];
+};
+/// Names the filesystem, swap or the like that fills the range of `content`.
+int clinux_probe(int fd, struct clinux_content *content);
+/// Finds the ranges of up to `limit` partitions; `count` is 0 where there is no partition table.
+int clinux_find_partitions(int fd, struct clinux_content *partitions, int limit, int *count);
+
 bool clinux_is_block(uint32_t mode);
 bool clinux_is_file(uint32_t mode);
 /// Has the kernel begin to write a range to the disk, so that less is left for the flush at the end.

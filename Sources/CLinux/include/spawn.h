@@ -48,3 +48,6 @@ void clinux_block_interrupts(sigset_t *_Nonnull blocked);
 
 /// pipe2 with O_CLOEXEC, which glibc hides from Swift.
 int clinux_pipe(int *_Nonnull ends);
+
+/// memfd_create with MFD_CLOEXEC: a file in memory that goes with its last descriptor.
+int clinux_memory_file(const char *_Nonnull name);

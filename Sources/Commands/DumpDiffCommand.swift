@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Provider
+internal import Report
+
+struct DumpDiffCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "diff", abstract: "Show which of the guest's files differ between two dumps.",
+    discussion: """
+      A line for each file: + is only in the second dump, - only in the first, ~ is in both with something that differs: \
+      its content, mode, owner, time, attributes or what a link leads to.
+
+      Example:
+        guestsmith dump diff monday.dump tuesday.dump
+      """)
+
+  @Argument(help: "The first dump: a file.")
+  var first: String
+
+  @Argument(help: "The second dump: a file.")
+  var second: String
+
+  @Flag(help: "Write JSON.")
+  var json = false
+
+  @Flag(name: .shortAndLong, help: "Show no progress, only failures.")
+  var quiet = false
+
+  func run() throws {
+    let steps = Steps.forStandardError(quiet: quiet)
+    let (one, other) = (try StoredDump(first, steps: steps), try StoredDump(second, steps: steps))
+    let differences = try steps.step("compare the guest's files") { progress in
+      let found = try one.differences(to: other, steps: steps, progress: progress)
+      progress.detail("\(found.count) differ")
+      return found
+    }
+    try writeOutput(
+      json ? [JSON.array(differences.map(\.json)).serialized()] : differences.map(\.line))
+  }
+}
+
+extension DumpDifference {
+  private var name: String { path.isEmpty ? "/" : String(decoding: path, as: UTF8.self) }
+
+  var line: String {
+    switch change {
+    case .added: "+ \(name.escaped)"
+    case .removed: "- \(name.escaped)"
+    case .changed(let what): "~ \(name.escaped)  \(what.joined(separator: ", "))"
+    }
+  }
+
+  var json: JSON {
+    switch change {
+    case .added: ["path": .string(name), "change": "added", "differs": []]
+    case .removed: ["path": .string(name), "change": "removed", "differs": []]
+    case .changed(let what):
+      ["path": .string(name), "change": "changed", "differs": .array(what.map { .string($0) })]
+    }
+  }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Glibc
+internal import Provider
+internal import Report
+
+struct DumpExtractCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "extract", abstract: "Take files and folders of the guest out of a dump, without restoring it.",
+    discussion: """
+      Each PATH becomes a file or folder of its last name. Only the parts of the dump that hold it are read. Links are \
+      made as they are and never followed, and nothing that is there is replaced. The files belong to you; devices, \
+      pipes and sockets are left out.
+
+      Examples:
+        guestsmith dump extract vm1.dump /etc/fstab
+        guestsmith dump extract vm1.dump /etc /var/www --to /tmp/vm1
+      """)
+
+  @Argument(help: "The dump: a file.")
+  var dump: String
+
+  @Argument(help: "Files and folders of the guest; a link is followed where the path ends in a slash.")
+  var path: [String]
+
+  @Option(help: ArgumentHelp("The folder to put them into, which must be there.", valueName: "dir"))
+  var to: String = "."
+
+  @Flag(help: "As root: also the owners by their numbers, set-id bits, devices, pipes and sockets.")
+  var preserve = false
+
+  @Flag(name: .shortAndLong, help: "Show no progress, only failures.")
+  var quiet = false
+
+  func validate() throws {
+    if preserve, geteuid() != 0 { throw ValidationError("--preserve needs root: nobody else may give files away") }
+  }
+
+  func run() throws {
+    let steps = Steps.forStandardError(quiet: quiet)
+    let stored = try StoredDump(dump, steps: steps)
+    for path in path {
+      try steps.step("extract \(path)") { progress in
+        let made = try stored.extract(path, to: to, preserving: preserve, steps: steps, progress: progress)
+        let leftOut = made.leftOut > 0 ? ", without \(made.leftOut) devices, pipes and sockets" : ""
+        progress.detail("\(made.files) files, \(Words.bytes(made.bytes))\(leftOut)")
+      }
+    }
+  }
+}

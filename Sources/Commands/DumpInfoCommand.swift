@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Dump
+internal import Glibc
+internal import Images
+internal import Provider
+internal import Report
+
+struct DumpInfoCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "info", abstract: "Show what a dump says of itself.",
+    discussion: """
+      Only the beginning is read: whether the rest is right tells guestsmith dump verify. On a terminal the last line is \
+      a map of the disk, the darker the more of it is used.
+
+      Example:
+        guestsmith dump info /srv/ganeti/export/vm1/vm1.dump
+      """)
+
+  @Argument(help: "The dumps.")
+  var dump: [String]
+
+  @Flag(help: "Write JSON: the manifest, and how the dump is stored.")
+  var json = false
+
+  func run() throws {
+    let heads = try dump.map { (path: $0, head: try DumpHead(of: $0)) }
+    if json {
+      return try writeOutput([JSON.array(heads.map { $0.head.json(path: $0.path) }).serialized()])
+    }
+    for (index, (path, head)) in heads.enumerated() {
+      var lines = columns(head.rows(path: path))
+      if let width = outputColumns() { lines.append(head.map(cells: max(8, width))) }
+      try writeOutput((index > 0 ? [""] : []) + lines)
+    }
+  }
+}
+
+/// The width of the terminal that standard output is; nil where it is none.
+private func outputColumns() -> Int? {
+  guard isatty(STDOUT_FILENO) == 1 else { return nil }
+  var size = winsize()
+  guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+  return Int(size.ws_col)
+}
+
+extension DumpHead {
+  func rows(path: String) -> [[String]] {
+    let variant = manifest.variant.map { " (\($0))" } ?? ""
+    let stored = storedSize.map { "\(Words.bytes($0)) (\($0) bytes)" } ?? "a stream"
+    let packed = packing.map { ", packed by \($0)" } ?? ""
+    return [
+      ["Dump", path.escaped], ["Instance", manifest.instance.escaped], ["OS", (manifest.os + variant).escaped],
+      ["Made", "\(Timestamp(seconds: Int(manifest.created)).text) by \(manifest.program.escaped)"],
+      ["Disk", "\(Words.bytes(manifest.diskSize)) (\(manifest.diskSize) bytes)"],
+      ["Held", "\(Words.bytes(manifest.used)) in \(manifest.extents) extents, \(manifest.selection.words)"],
+      ["Stored", stored + packed],
+    ]
+      + manifest.filesystems.map { filesystem in
+        let uuid = filesystem.uuid.map { ", UUID \($0)" } ?? ""
+        let label = filesystem.label.map { ", label \($0)" } ?? ""
+        return ["Filesystem", "\(filesystem.type) at byte \(filesystem.offset)\(uuid)\(label)".escaped]
+      }
+  }
+
+  /// The disk from its beginning to its end, a character for each part of it.
+  func map(cells: Int) -> String {
+    usedShares(cells: cells).map { share in
+      share == 0 ? "·" : ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"][min(7, Int(share * 8))]
+    }.joined()
+  }
+
+  func json(path: String) -> JSON {
+    [
+      "path": .string(path), "stored_bytes": storedSize.map { .integer(Int($0)) } ?? .null,
+      "packing": .optional(packing), "manifest": manifest.value,
+    ]
+  }
+}
+
+extension Manifest.Selection {
+  fileprivate var words: String {
+    switch self {
+    case .usedBlocks: "by the filesystem's bitmaps"
+    case .nonZeroBlocks: "all that is not zero"
+    case .allBlocks: "all of it"
+    }
+  }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Ext4
+internal import Images
+internal import Provider
+internal import Report
+
+struct DumpListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List the guest's files in a dump, as ls -l does.",
+    discussion: """
+      Without PATH, what is in the guest's root folder. Names of users and groups are the guest's own; times are in UTC.
+
+      Examples:
+        guestsmith dump list vm1.dump /etc
+        guestsmith dump list --recursive vm1.dump /var/log
+      """)
+
+  @Argument(help: "The dump: a file.")
+  var dump: String
+
+  @Argument(help: "A file or folder of the guest; a link is followed where the path ends in a slash.")
+  var path: String = "/"
+
+  @Flag(name: .shortAndLong, help: "Also what is in folders, to any depth, with whole paths.")
+  var recursive = false
+
+  @Flag(help: "Write JSON.")
+  var json = false
+
+  func run() throws {
+    let steps = Steps.forStandardError(quiet: false)
+    let stored = try StoredDump(dump, steps: steps)
+    var files: [GuestFile] = []
+    try stored.list(path, recursive: recursive, steps: steps) { files.append($0) }
+    if json { return try writeOutput([JSON.array(files.map(\.json)).serialized()]) }
+    let names = try stored.accountNames(steps: steps)
+    try writeOutput(aligned(files.map { $0.row(names, wholePath: recursive) }))
+  }
+}
+
+/// Columns with the third-last, a number, at its right edge.
+private func aligned(_ rows: [[String]]) -> [String] {
+  let widths = (0..<6).map { column in rows.map { $0[column].count }.max() ?? 0 }
+  return rows.map { row in
+    let cells = row.enumerated().map { column, cell in
+      let space = column < 6 ? String(repeating: " ", count: widths[column] - cell.count) : ""
+      return [1, 4].contains(column) ? space + cell : cell + space
+    }
+    return cells.joined(separator: " ")
+  }
+}
+
+extension GuestFile {
+  /// Mode, links, owner, group, size or device number, time, name.
+  func row(_ names: GuestAccountNames, wholePath: Bool) -> [String] {
+    let isDevice = attributes.kind == .characterDevice || attributes.kind == .blockDevice
+    let name = wholePath ? path : Array(path.split(separator: UInt8(ascii: "/")).last ?? path[...])
+    let target = self.target.map { " -> " + String(decoding: $0, as: UTF8.self).escaped } ?? ""
+    return [
+      attributes.modeWords, "\(attributes.links)", (names.users[attributes.uid] ?? "\(attributes.uid)").escaped,
+      (names.groups[attributes.gid] ?? "\(attributes.gid)").escaped,
+      isDevice ? "\(attributes.major), \(attributes.minor)" : "\(attributes.size)",
+      Timestamp(seconds: Int(attributes.seconds)).text, String(decoding: name, as: UTF8.self).escaped + target,
+    ]
+  }
+
+  var json: JSON {
+    [
+      "path": .string(String(decoding: path, as: UTF8.self)), "type": .string(attributes.kind.word),
+      "mode": .string(attributes.mode), "links": .integer(Int(attributes.links)), "uid": .integer(Int(attributes.uid)),
+      "gid": .integer(Int(attributes.gid)), "size": .integer(Int(clamping: attributes.size)),
+      "modified": .string(Timestamp(seconds: Int(attributes.seconds)).text),
+      "target": .optional(target.map { String(decoding: $0, as: UTF8.self) }),
+      "device": attributes.major > 0 || attributes.minor > 0
+        ? [.integer(Int(attributes.major)), .integer(Int(attributes.minor))] : nil,
+    ]
+  }
+}
+
+extension FileKind {
+  fileprivate var word: String {
+    switch self {
+    case .file: "file"
+    case .directory: "directory"
+    case .symbolicLink: "link"
+    case .characterDevice: "character-device"
+    case .blockDevice: "block-device"
+    case .pipe: "pipe"
+    case .socket: "socket"
+    }
+  }
+
+  fileprivate var letter: String {
+    switch self {
+    case .file: "-"
+    case .directory: "d"
+    case .symbolicLink: "l"
+    case .characterDevice: "c"
+    case .blockDevice: "b"
+    case .pipe: "p"
+    case .socket: "s"
+    }
+  }
+}
+
+extension FileAttributes {
+  /// As ls(1) writes them: `drwxr-sr-t`.
+  fileprivate var modeWords: String {
+    func triple(_ shift: UInt16, _ special: UInt16, _ letter: String) -> String {
+      let bits = permissions >> shift
+      let isSpecial = permissions & special != 0
+      let last = isSpecial ? (bits & 1 != 0 ? letter : letter.uppercased()) : (bits & 1 != 0 ? "x" : "-")
+      return (bits & 4 != 0 ? "r" : "-") + (bits & 2 != 0 ? "w" : "-") + last
+    }
+    return kind.letter + triple(6, 0o4000, "s") + triple(3, 0o2000, "s") + triple(0, 0o1000, "t")
+  }
+}

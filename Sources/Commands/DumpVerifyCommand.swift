@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Dump
+internal import Glibc
+internal import LinuxIO
+internal import Provider
+internal import Report
+
+struct DumpVerifyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify", abstract: "Check dumps to their last byte, without a disk.",
+    discussion: """
+      Every frame, every checksum and the digest of the whole are compared: what passes is what export wrote. The exit \
+      status is 0 when all dumps are good, else that of the first failure: 7 for a damaged dump.
+
+      Example:
+        guestsmith dump verify /srv/ganeti/export/*/*.dump
+      """)
+
+  @Argument(help: "The dumps.")
+  var dump: [String]
+
+  @Flag(help: "Write JSON.")
+  var json = false
+
+  @Flag(name: .shortAndLong, help: "Show no progress, only failures.")
+  var quiet = false
+
+  func run() throws {
+    let steps = Steps.forStandardError(quiet: quiet)
+    let workers = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    var failures: [Failure] = []
+    var told: [JSON] = []
+    for path in dump {
+      do {
+        let (manifest, summary) = try steps.step("verify \(path)") { progress throws(Failure) in
+          try verifyDump(path, workers: workers, progress: progress)
+        }
+        told.append([
+          "path": .string(path), "good": true, "instance": .string(manifest.instance),
+          "sha256": .string(summary.sha256),
+          "stored_bytes": .integer(Int(summary.stored)), "failure": nil,
+        ])
+        if !json { try writeOutput(["\(path.escaped): good, SHA-256 \(summary.sha256)"]) }
+      } catch let failure as Failure {
+        Interrupts.holdIfInterrupted()
+        failures.append(failure)
+        told.append([
+          "path": .string(path), "good": false, "instance": nil, "sha256": nil, "stored_bytes": nil,
+          "failure": .string(failure.message),
+        ])
+        if !json { try writeOutput(["\(path.escaped): \(failure.message.escaped)"]) }
+      }
+    }
+    if json { try writeOutput([JSON.array(told).serialized()]) }
+    guard let first = failures.first else { return }
+    guard dump.count > 1 else { throw first }
+    throw Failure(first.code, "\(failures.count) of \(dump.count) dumps are not good", remedy: first.remedy)
+  }
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CExt2FS
+package import Report
+
+extension FilesystemDevice {
+  /// Fills the buffer with what is at that offset of a disk, wholly.
+  package typealias Source = (UInt64, UnsafeMutableRawBufferPointer) throws(Failure) -> Void
+}
+
+/// What an inode says of its file.
+package struct FileAttributes: Equatable, Sendable {
+  package var kind: FileKind
+  /// The low twelve bits of the mode.
+  package var permissions: UInt16
+  package var links: UInt16
+  package var uid: UInt32
+  package var gid: UInt32
+  /// Of the content in bytes; 0 for a device.
+  package var size: UInt64
+  /// When the content was changed last, since 1970.
+  package var seconds: Int64
+  package var nanoseconds: UInt32
+  /// Of a device; else 0.
+  package var major: UInt32
+  package var minor: UInt32
+}
+
+/// A name in a directory; it need not be text.
+package struct DirectoryEntry: Equatable, Sendable {
+  package var name: [UInt8]
+  package var inode: InodeNumber
+}
+
+/// An extended attribute by its full name.
+package struct ExtendedAttribute: Equatable, Sendable {
+  package var name: String
+  package var value: [UInt8]
+}
+
+/// Reading whole trees. The names are the guest's: who makes files of them must not trust them.
+extension Filesystem {
+  package borrowing func attributes(of number: InodeNumber) throws(Failure) -> FileAttributes {
+    var large = ext2_inode_large()
+    let size = Int32(MemoryLayout<ext2_inode_large>.size)
+    try withUnsafeMutablePointer(to: &large) { large throws(Failure) in
+      try large.withMemoryRebound(to: ext2_inode.self, capacity: 1) { inode throws(Failure) in
+        try device.check(ext2fs_read_inode_full(fs, number, inode, size), "read inode \(number)")
+      }
+    }
+    let kind = try kind(number)
+    let isDevice = kind == .characterDevice || kind == .blockDevice
+    let (uid, gid) = try owner(of: number)
+    let (major, minor) = isDevice ? Self.device(large.i_block.0, large.i_block.1) : (0, 0)
+    // Without the extra word of a time, as in inodes of 128 bytes, it is 0: seconds of 32 bits.
+    let extra = large.i_mtime_extra
+    return FileAttributes(
+      kind: kind, permissions: large.i_mode & 0o7777, links: large.i_links_count, uid: uid, gid: gid,
+      size: isDevice ? 0 : UInt64(large.i_size) | (kind == .file ? UInt64(large.i_size_high) << 32 : 0),
+      seconds: Int64(Int32(bitPattern: large.i_mtime)) + Int64(extra & 3) << 32,
+      nanoseconds: min(extra >> 2, 999_999_999), major: major, minor: minor)
+  }
+
+  private borrowing func owner(of number: InodeNumber) throws(Failure) -> (uid: UInt32, gid: UInt32) {
+    var inode = try inode(number)
+    return (gs_inode_uid(&inode), gs_inode_gid(&inode))
+  }
+
+  /// As the kernel encodes the number of a device: an old one of 16 bits in the first word, a new one in the second.
+  private static func device(_ old: UInt32, _ new: UInt32) -> (major: UInt32, minor: UInt32) {
+    if old != 0 { return (old >> 8 & 0xFF, old & 0xFF) }
+    return ((new & 0xFFF00) >> 8, new & 0xFF | (new >> 12 & 0xFFF00))
+  }
+
+  /// The names in a directory, in the order of their bytes, without `.` and `..`.
+  package borrowing func entries(of directory: InodeNumber) throws(Failure) -> [DirectoryEntry] {
+    final class Found { var entries: [DirectoryEntry] = [] }
+    let found = Found()
+    let result = ext2fs_dir_iterate(
+      fs, directory, 0, nil,
+      { entry, _, _, _, data in
+        let length = Int(ext2fs_dirent_name_len(entry))
+        let name = withUnsafeBytes(of: &entry!.pointee.name) { Array($0.prefix(length)) }
+        if name != [46], name != [46, 46] {
+          Unmanaged<Found>.fromOpaque(data!).takeUnretainedValue().entries.append(
+            DirectoryEntry(name: name, inode: entry!.pointee.inode))
+        }
+        return 0
+      }, Unmanaged.passUnretained(found).toOpaque())
+    try device.check(result, "list directory \(directory)")
+    return found.entries.sorted { $0.name.lexicographicallyPrecedes($1.name) }
+  }
+
+  /// Where a symbolic link leads.
+  package borrowing func linkTarget(of number: InodeNumber) throws(Failure) -> [UInt8] {
+    var inode = try inode(number)
+    guard inode.i_size <= 4096 else { throw Failure(.guest, "the link in inode \(number) has \(inode.i_size) bytes") }
+    if ext2fs_is_fast_symlink(&inode) != 0 {
+      return withUnsafeBytes(of: &inode.i_block) { Array($0.prefix(Int(inode.i_size))) }
+    }
+    var target: [UInt8] = []
+    try eachPiece(of: number) { bytes, _ throws(Failure) in target += bytes }
+    return target
+  }
+
+  /// Calls `body` with all of a file's content, in order and in pieces of up to 1 MiB, with the offset of each; holes are
+  /// zeros.
+  package borrowing func eachPiece(
+    of number: InodeNumber, _ body: (UnsafeRawBufferPointer, UInt64) throws(Failure) -> Void
+  ) throws(Failure) {
+    let reader = try contentReader(of: number)
+    var offset: UInt64 = 0
+    while true {
+      let piece = try reader.next()
+      guard !piece.isEmpty else { return }
+      try body(piece, offset)
+      offset += UInt64(piece.count)
+    }
+  }
+
+  /// A reader of a file's content, which must not outlive the filesystem.
+  package borrowing func contentReader(of number: InodeNumber) throws(Failure) -> ContentReader {
+    var file: ext2_file_t?
+    try device.check(ext2fs_file_open(fs, number, 0, &file), "open inode \(number)")
+    return ContentReader(file: file, inode: number, device: device)
+  }
+
+  /// Where on the disk a file's content begins, in blocks; 0 where it has none. Who reads many files does it in this
+  /// order.
+  package borrowing func firstBlock(of number: InodeNumber) -> UInt64 {
+    var block: blk64_t = 0
+    return ext2fs_bmap2(fs, number, nil, nil, 0, 0, nil, &block) == 0 ? block : 0
+  }
+
+  /// The extended attributes of a file, ACLs and capabilities among them, in the order of their names.
+  package borrowing func extendedAttributes(of number: InodeNumber) throws(Failure) -> [ExtendedAttribute] {
+    final class Found { var attributes: [ExtendedAttribute] = [] }
+    let found = Found()
+    var handle: OpaquePointer?
+    try device.check(ext2fs_xattrs_open(fs, number, &handle), "open the attributes of inode \(number)")
+    defer { ext2fs_xattrs_close(&handle) }
+    try device.check(ext2fs_xattrs_read(handle), "read the attributes of inode \(number)")
+    let result = ext2fs_xattrs_iterate(
+      handle,
+      { name, value, length, data in
+        Unmanaged<Found>.fromOpaque(data!).takeUnretainedValue().attributes.append(
+          ExtendedAttribute(
+            name: String(cString: name!), value: Array(UnsafeRawBufferPointer(start: value, count: length))))
+        return 0
+      }, Unmanaged.passUnretained(found).toOpaque())
+    try device.check(result, "read the attributes of inode \(number)")
+    return found.attributes.sorted { $0.name < $1.name }
+  }
+}
+
+/// The content of one file while it is read, from its beginning.
+package final class ContentReader {
+  private let file: ext2_file_t?
+  private let inode: InodeNumber
+  private let device: FilesystemDevice
+  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+
+  fileprivate init(file: ext2_file_t?, inode: InodeNumber, device: FilesystemDevice) {
+    self.file = file
+    self.inode = inode
+    self.device = device
+  }
+
+  deinit {
+    ext2fs_file_close(file)
+    buffer.deallocate()
+  }
+
+  /// The next 1 MiB, or what is left; empty at the end. Good until the next call.
+  package func next() throws(Failure) -> UnsafeRawBufferPointer {
+    var count: UInt32 = 0
+    try device.check(ext2fs_file_read(file, buffer.baseAddress, UInt32(buffer.count), &count), "read inode \(inode)")
+    return UnsafeRawBufferPointer(rebasing: buffer[..<Int(count)])
+  }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Dump
+internal import Ext4
+internal import Report
+
+extension Filesystem {
+  /// Writes the files of a stream of dump(8) into this new filesystem; returns how many there were.
+  borrowing func fill(from reader: Dump8Reader, progress: StepProgress) throws(Failure) -> Int {
+    var folders: [UInt32: Dump8Folder] = [:]
+    var first: Dump8Reader.Node?
+    while let node = try reader.next() {
+      guard node.isFolder else {
+        first = node
+        break
+      }
+      let names = try reader.names()
+      folders[node.inode] = Dump8Folder(node: node, names: names, attributes: try reader.attributes())
+    }
+    let (made, names) = try makeFolders(folders)
+    var count = folders.count
+    var node = first
+    while let file = node {
+      if let names = names[file.inode] {
+        try make(file, names, from: reader, progress)
+        count += 1
+      }
+      node = try reader.next()
+    }
+    // Last: what is put into a folder changes its time.
+    for (inode, number) in made {
+      guard let folder = folders[inode] else { continue }
+      try setAttributes(number, folder.attributes)
+      try setMetadata(number, of: folder.node)
+    }
+    return count
+  }
+
+  /// Makes all folders below the root; returns their numbers here, and the names of all other files, by the numbers of
+  /// the stream.
+  private borrowing func makeFolders(
+    _ folders: [UInt32: Dump8Folder]
+  ) throws(Failure) -> (made: [UInt32: InodeNumber], names: [UInt32: [Dump8Place]]) {
+    var made = [UInt32(2): Filesystem.root]
+    var names: [UInt32: [Dump8Place]] = [:]
+    var waiting: [UInt32] = [2]
+    while let inode = waiting.popLast() {
+      guard let folder = folders[inode], let parent = made[inode] else {
+        throw Failure(.dump, "the dump(8) has no root folder")
+      }
+      for entry in folder.names {
+        guard let name = String(validating: entry.bytes, as: UTF8.self) else {
+          throw Failure(
+            .guest, "the name \(String(decoding: entry.bytes, as: UTF8.self).quoted) in the dump(8) is not UTF-8",
+            remedy: "rename it in the guest and dump again, or export the guest with guestsmith")
+        }
+        guard folders[entry.inode] != nil else {
+          names[entry.inode, default: []].append(Dump8Place(folder: parent, name: name))
+          continue
+        }
+        guard made[entry.inode] == nil else {
+          throw Failure(.dump, "the dump(8) is damaged: the folder \(name.quoted) is in two places")
+        }
+        let isThere = inode == 2 && name == "lost+found"
+        let number = isThere ? try find("/lost+found") : nil
+        made[entry.inode] = if let number { number } else { try makeDirectory(name, in: parent, mode: 0o700) }
+        waiting.append(entry.inode)
+      }
+    }
+    return (made, names)
+  }
+
+  private borrowing func make(
+    _ node: Dump8Reader.Node, _ places: [Dump8Place], from reader: Dump8Reader, _ progress: StepProgress
+  ) throws(Failure) {
+    guard let first = places.first else { return }
+    let number: InodeNumber
+    switch node.mode & 0o170000 {
+    case 0o100000:
+      number = try makeFile(first.name, in: first.folder) { content throws(Failure) in
+        var end: UInt64 = 0
+        try reader.eachBlock { bytes, offset throws(Failure) in
+          try content.write(bytes, at: offset)
+          end = offset + UInt64(bytes.count)
+          progress.advance(by: UInt64(bytes.count))
+        }
+        if end < node.size { try content.setLength(node.size) }
+      }
+    case 0o120000:
+      let target = String(decoding: try reader.content(limit: 4096), as: UTF8.self)
+      number = try makeLink(to: target, as: first.name, in: first.folder)
+    case 0o020000, 0o060000:
+      let (major, minor) = Self.device(node.blocks)
+      number = try makeSpecial(
+        node.mode & 0o170000 == 0o020000 ? .characterDevice : .blockDevice, major: major, minor: minor,
+        as: first.name, in: first.folder)
+    case 0o010000: number = try makeSpecial(.pipe, major: 0, minor: 0, as: first.name, in: first.folder)
+    case 0o140000: number = try makeSpecial(.socket, major: 0, minor: 0, as: first.name, in: first.folder)
+    default: throw Failure(.dump, "the dump(8) is damaged: \(first.name.quoted) is no kind of file")
+    }
+    for place in places.dropFirst() { try addName(place.name, to: number, in: place.folder) }
+    try setAttributes(number, try reader.attributes())
+    try setMetadata(number, of: node)
+  }
+
+  private borrowing func setMetadata(_ number: InodeNumber, of node: Dump8Reader.Node) throws(Failure) {
+    try setMetadata(
+      number, uid: node.uid, gid: node.gid, permissions: node.mode & 0o7777, seconds: node.seconds,
+      nanoseconds: node.nanoseconds)
+  }
+
+  /// An old number of 16 bits in the first block's place, or a new one of 32 bits in the second's.
+  private static func device(_ blocks: (UInt32, UInt32)) -> (major: UInt32, minor: UInt32) {
+    guard blocks.0 == 0 else { return (blocks.0 >> 8 & 0xFF, blocks.0 & 0xFF) }
+    return ((blocks.1 & 0xFFF00) >> 8, blocks.1 & 0xFF | (blocks.1 >> 12 & 0xFFF00))
+  }
+}
+
+/// A folder of the stream.
+private struct Dump8Folder {
+  let node: Dump8Reader.Node
+  let names: [Dump8Reader.Name]
+  let attributes: [(name: String, value: [UInt8])]
+}
+
+/// Where a file is to be.
+private struct Dump8Place {
+  let folder: InodeNumber
+  let name: String
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Ext4
+internal import Glibc
+internal import LinuxIO
+package import Report
+
+/// What an extraction made.
+package struct Extracted: Sendable {
+  package fileprivate(set) var files = 0
+  package fileprivate(set) var bytes: UInt64 = 0
+  /// Devices, pipes and sockets that were left out.
+  package fileprivate(set) var leftOut = 0
+}
+
+extension StoredDump {
+  /// Makes the file or the tree at `path` in the folder `target`, under its last name; the root's content has no name of
+  /// its own and goes into the folder itself. Nothing that is there is replaced.
+  ///
+  /// - Parameter preserving: also owners by their numbers, the set-id bits, devices and pipes; only root can.
+  package func extract(
+    _ path: String, to target: String, preserving: Bool, steps: Steps, progress: StepProgress
+  ) throws(Failure) -> Extracted {
+    let filesystem = try filesystem(steps: steps)
+    let (file, isFolder) = try filesystem.guestFile(path, in: self.path)
+    let folder = ExtractionFolder(try Descriptor(target, O_RDONLY | O_DIRECTORY))
+    var extraction = Extraction(preserving: preserving, progress: progress, root: file.inode)
+    if isFolder, file.path.isEmpty {
+      try extraction.fill(folder, from: file, in: filesystem, depth: 1)
+    } else {
+      let name = Array(file.path.split(separator: UInt8(ascii: "/")).last ?? [])
+      try extraction.make(name, file, in: folder, from: filesystem, depth: 0)
+    }
+    return extraction.done
+  }
+}
+
+/// Makes files of a guest's: its names, links and modes are a stranger's. Every file is made anew by a descriptor of its
+/// folder and a single name, no link is followed, and none can lead what is made later elsewhere.
+private struct Extraction {
+  let preserving: Bool
+  let progress: StepProgress
+  var walk: GuestWalk
+  var done = Extracted()
+
+  init(preserving: Bool, progress: StepProgress, root: InodeNumber) {
+    self.preserving = preserving
+    self.progress = progress
+    walk = GuestWalk(root: root)
+  }
+
+  mutating func fill(
+    _ folder: borrowing ExtractionFolder, from source: GuestFile, in filesystem: borrowing Filesystem, depth: Int
+  ) throws(Failure) {
+    for entry in try filesystem.entries(of: source.inode) {
+      let file = try filesystem.guestFile(entry.inode, path: source.path + [UInt8(ascii: "/")] + entry.name)
+      try make(entry.name, file, in: folder, from: filesystem, depth: depth)
+    }
+  }
+
+  mutating func make(
+    _ name: [UInt8], _ file: GuestFile, in folder: borrowing ExtractionFolder, from filesystem: borrowing Filesystem,
+    depth: Int
+  ) throws(Failure) {
+    let name = try folder.name(name)
+    let attributes = file.attributes
+    switch attributes.kind {
+    case .directory:
+      if depth > 0 { try walk.enter(file, depth: depth) }
+      let made = try folder.makeFolder(name)
+      try fill(made, from: file, in: filesystem, depth: depth + 1)
+      try made.descriptor.take(attributes, preserving: preserving)
+    case .file:
+      let made = try folder.makeFile(name)
+      try write(file, to: made, from: filesystem)
+      try made.take(attributes, preserving: preserving)
+    case .symbolicLink:
+      try folder.makeLink(name, to: file.target ?? [], attributes, preserving: preserving)
+    default:
+      guard preserving else {
+        done.leftOut += 1
+        return
+      }
+      try folder.makeSpecial(name, attributes)
+    }
+    done.files += 1
+  }
+
+  private mutating func write(
+    _ file: GuestFile, to made: borrowing Descriptor, from filesystem: borrowing Filesystem
+  ) throws(Failure) {
+    let (size, progress) = (file.attributes.size, progress)
+    try filesystem.eachPiece(of: file.inode) { bytes, offset throws(Failure) in
+      // What is zero stays a hole: a guest can claim more of them than a disk has room for.
+      try NonZeroRuns(in: bytes, unit: 4096).each { run throws(Failure) in
+        try made.writeAll(UnsafeRawBufferPointer(rebasing: bytes[run]), at: offset + UInt64(run.lowerBound))
+      }
+      progress.advance(by: UInt64(bytes.count))
+    }
+    guard ftruncate(made.raw, off_t(clamping: size)) == 0 else { throw .system("size", made.name) }
+    done.bytes += size
+  }
+}

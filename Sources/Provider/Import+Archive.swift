@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Configuration
+internal import Dump
+internal import Ext4
+internal import Images
+internal import LinuxIO
+internal import Report
+
+/// Archives of files: they are written straight into a new filesystem on the disk, which nobody mounts and which has no
+/// superblock until all is in it. No name in an archive ever is a name on this machine.
+extension Provider {
+  func restoreArchive(_ stream: IncomingStream, _ kind: StreamKind, to target: ImportTarget) throws {
+    let disk = target.root
+    let options = configuration.filesystemOptions
+    guard disk.size >= options.groupSize else { throw Self.tooSmall(disk, "a filesystem takes", options.groupSize) }
+    let wiped = try wipe(disk)
+    let guest = GuestTree(try make(options, on: disk, zeroed: wiped != .none), isInPlace: false)
+    try steps.step(kind == .tar ? "fill the filesystem from the tar" : "fill the filesystem from the dump(8)") {
+      progress in
+      let count =
+        kind == .tar
+        ? try guest.filesystem.fill(fromTar: stream.name, progress: progress) { buffer throws(Failure) in
+          try stream.read(into: buffer)
+        } : try fill(guest.filesystem, from: stream, progress)
+      try stream.drain()
+      progress.detail("\(count) files")
+    }
+    guard try guest.filesystem.find("/etc/passwd") != nil else {
+      throw Failure(
+        .guest, "the archive holds no root filesystem: it has no /etc/passwd",
+        remedy: "make it in the root of the guest, as with tar -C ROOT -c .")
+    }
+    guest.filesystem.releaseDescriptorRoom(options)
+    try guest.filesystem.grow(to: disk.size, options: options, zeroed: wiped != .none)
+    try makeSwap(target)
+    try steps.step("make the guest agree with \(target.name)") { _ in
+      let uuid = guest.filesystem.uuid
+      try agree(guest, with: target, oldUUID: uuid, uuid: uuid)
+      try guest.commit()
+    }
+  }
+
+  private func make(_ options: FilesystemOptions, on disk: Disk, zeroed: Bool) throws -> Filesystem {
+    let superblock = [UInt8](repeating: 0, count: FilesystemDevice.superblockRange.count)
+    let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path, deferring: superblock)
+    // Whole groups now; the rest, the journal and the room for growing come when the files are in.
+    let size = min(disk.size, options.largestSize) / options.groupSize * options.groupSize
+    return try Filesystem.format(device, size: size, options: options, zeroed: zeroed)
+  }
+
+  private func fill(
+    _ filesystem: borrowing Filesystem, from stream: IncomingStream, _ progress: StepProgress
+  ) throws(Failure) -> Int {
+    let reader = try Dump8Reader(stream.name) { buffer throws(Failure) in try stream.read(into: buffer) }
+    return try filesystem.fill(from: reader, progress: progress)
+  }
+}

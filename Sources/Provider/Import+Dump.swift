@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Configuration
+internal import Dump
+internal import Ext4
+internal import Images
+internal import LinuxIO
+internal import Report
+
+/// Dumps of this program.
+extension Provider {
+  func receiveDump(_ reader: DumpReader, to disk: Disk) throws -> Received {
+    let manifest = reader.manifest
+    let filesystem = manifest.filesystems.first { $0.offset == 0 && $0.type.hasPrefix("ext") }
+    if manifest.diskSize <= disk.size {
+      try write(reader, to: disk)
+    } else {
+      guard filesystem != nil, manifest.used <= disk.size else {
+        throw Self.tooSmall(disk, "the dumped disk had", manifest.diskSize, used: manifest.used)
+      }
+      try withSpool(size: manifest.diskSize, content: manifest.used) { spool in
+        try fill(DiskFilling(spool, isZeroed: true), with: reader)
+        try copy(spool, to: disk)
+      }
+    }
+    if filesystem != nil { return .filesystem }
+    let types = manifest.filesystems.map(\.type)
+    return .other(types.isEmpty ? "no filesystem" : types.joined(separator: " and "))
+  }
+
+  static func tooSmall(_ disk: Disk, _ what: String, _ size: UInt64, used: UInt64? = nil) -> Failure {
+    let usedWords = used.map { ", of which \(Words.bytes($0)) (\($0) bytes) are used" } ?? ""
+    return Failure(
+      .device,
+      "disk \(disk.path) has \(Words.bytes(disk.size)) (\(disk.size) bytes), too small: \(what) "
+        + "\(Words.bytes(size)) (\(size) bytes)\(usedWords)",
+      remedy: "give the instance a disk of at least \(Words.bytes(size))")
+  }
+
+  private func write(_ reader: DumpReader, to disk: Disk) throws {
+    let wiped = try wipe(disk)
+    let (selection, extents) = (reader.manifest.selection, reader.extents)
+    if wiped == .none, selection != .usedBlocks {
+      // What the dump does not hold is zero on the disk that it was made of.
+      try steps.step("clear what the dump does not hold") { _ in
+        var end: UInt64 = 0
+        for extent in extents {
+          if extent.offset > end { try disk.clear(ByteSpan(offset: end, length: extent.offset - end)) }
+          end = extent.end
+        }
+        if end < disk.size { try disk.clear(ByteSpan(offset: end, length: disk.size - end)) }
+      }
+    }
+    try fill(DiskFilling(disk, isZeroed: wiped != .none), with: reader)
+    if wiped == .none, selection == .usedBlocks {
+      try steps.step("clear what is used and was zero") { _ in try clearUnheld(extents, on: disk) }
+    }
+  }
+
+  /// Writes the dump's extents; the disk's first bytes last of all, when the dump was right to its end.
+  private func fill(_ filling: DiskFilling, with reader: DumpReader) throws {
+    let manifest = reader.manifest
+    var filling = filling
+    try steps.step("restore \(manifest.instance)") { progress in
+      progress.expect(manifest.used)
+      var done: UInt64 = 0
+      let summary = try reader.read(
+        workers: configuration.workers,
+        progress: { total in
+          progress.advance(by: total - done)
+          done = total
+        },
+        extent: { offset, bytes throws(Failure) in try filling.write(bytes, at: offset) })
+      progress.detail("\(Words.bytes(manifest.used)) from \(Words.bytes(summary.stored))")
+      try filling.finish()
+    }
+  }
+
+  /// Blocks that the filesystem uses and that were holes of an image file are in no dump, and neither are inode tables
+  /// that nobody wrote to: on a disk that was not wiped they hold anything.
+  private func clearUnheld(_ extents: ExtentMap, on disk: Disk) throws(Failure) {
+    let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
+    let filesystem = try Filesystem(opening: device, writable: true)
+    var held = extents.makeIterator()
+    var next = held.next()
+    try filesystem.eachWrittenExtent { written throws(Failure) in
+      var begin = written.offset
+      while let extent = next, extent.offset < written.end {
+        if extent.offset > begin { try disk.clear(ByteSpan(offset: begin, length: extent.offset - begin)) }
+        begin = max(begin, extent.end)
+        guard extent.end <= written.end else { return }
+        next = held.next()
+      }
+      if begin < written.end { try disk.clear(ByteSpan(offset: begin, length: written.end - begin)) }
+    }
+    filesystem.distrustInodeTables()
+    try filesystem.commit()
+  }
+
+  func wipe(_ disk: Disk) throws -> Wipe {
+    try steps.step("wipe \(disk.path)") { try disk.wipe(configuration.diskWipe, progress: $0) }
+  }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Dump
+internal import Ext4
+internal import LinuxIO
+internal import Report
+
+/// Disks as they are, byte for byte.
+extension Provider {
+  func receiveRaw(_ stream: IncomingStream, to disk: Disk) throws -> Received {
+    let beginning = try stream.prefix(StreamKind.prefixLength)
+    let length = RawDisk.length(beginning: beginning)
+    let isExt = StreamKind(prefix: beginning) == .ext
+    if let length, length > disk.size {
+      guard isExt else { throw Self.tooSmall(disk, "the raw disk has", length) }
+      try withSpool(size: length, content: 0) { spool in
+        try fill(DiskFilling(spool, isZeroed: true), of: spool, with: stream, atLeast: length)
+        try copy(spool, to: disk)
+      }
+    } else {
+      let wiped = try wipe(disk)
+      try fill(DiskFilling(disk, isZeroed: wiped != .none), of: disk, with: stream, atLeast: length)
+    }
+    return isExt ? .filesystem : .other("a disk without an ext filesystem of its own")
+  }
+
+  private func fill(
+    _ filling: DiskFilling, of disk: Disk, with stream: IncomingStream, atLeast length: UInt64?
+  ) throws {
+    var filling = filling
+    try steps.step("restore the raw disk") { progress in
+      if let length { progress.expect(length) }
+      try stream.eachPiece { bytes, offset throws(Failure) in
+        progress.advance(by: UInt64(bytes.count))
+        guard offset + UInt64(bytes.count) <= disk.size else {
+          // Behind the filesystem there may be anything, as on the disk that it is from.
+          if let length, length <= disk.size { return try filling.writeFitting(bytes, at: offset, of: disk.size) }
+          throw Self.tooSmall(disk, "the raw disk has at least", offset + UInt64(bytes.count))
+        }
+        try filling.writeSparsely(bytes, at: offset)
+      }
+      if let length, stream.count < length {
+        throw Failure(
+          .dump, "\(stream.name) is cut off: it has \(stream.count) bytes, and what is on the raw disk \(length)",
+          remedy: "take a whole copy of it")
+      }
+      try filling.finish()
+    }
+  }
+}
+
+extension DiskFilling {
+  /// Writes what of the content is on a disk of `size` bytes.
+  fileprivate mutating func writeFitting(
+    _ bytes: UnsafeRawBufferPointer, at offset: UInt64, of size: UInt64
+  ) throws(Failure) {
+    guard offset < size else { return }
+    let fitting = Int(min(UInt64(bytes.count), size - offset))
+    try writeSparsely(UnsafeRawBufferPointer(rebasing: bytes[..<fitting]), at: offset)
+  }
+}
+
+/// What the beginning of a raw disk tells of the rest.
+enum RawDisk {
+  /// The bytes that there must be for what is on the disk, by its superblock or its partition table; nil where nobody
+  /// says.
+  static func length(beginning bytes: [UInt8]) -> UInt64? {
+    func number(_ offset: Int, _ width: Int, bigEndian: Bool = false) -> UInt64 {
+      guard offset + width <= bytes.count else { return 0 }
+      let field = Array(bytes[offset..<offset + width])
+      return (bigEndian ? field : field.reversed()).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+    func has(_ signature: String, _ offset: Int) -> Bool { bytes.dropFirst(offset).starts(with: signature.utf8) }
+    if let size = Filesystem.size(superblock: Array(bytes.dropFirst(1024).prefix(1024))) { return size }
+    if has("XFSB", 0) { return product(number(4, 4, bigEndian: true), number(8, 8, bigEndian: true)) }
+    if has("_BHRfS_M", (64 << 10) + 64) { return number((64 << 10) + 112, 8) }
+    for sector in [512, 4096] where has("EFI PART", sector) {
+      // The last sector of the disk holds the copy of this header.
+      return product(number(sector + 32, 8) &+ 1, UInt64(sector))
+    }
+    guard number(510, 2) == 0xAA55 else { return nil }
+    return (0..<4).map { 446 + 16 * $0 }.filter { bytes[$0 + 4] != 0 }
+      .map { (number($0 + 8, 4) + number($0 + 12, 4)) * 512 }.max()
+  }
+
+  private static func product(_ one: UInt64, _ other: UInt64) -> UInt64? {
+    let (product, overflow) = one.multipliedReportingOverflow(by: other)
+    return overflow ? nil : product
+  }
+}

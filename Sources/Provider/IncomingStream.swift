@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import LinuxIO
+internal import Report
+
+/// A stream of bytes that comes in, whose beginning can be looked at before it is read. Used by one thread at a time.
+final class IncomingStream: @unchecked Sendable {
+  typealias Source = @Sendable (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
+
+  /// What it is in a message.
+  let name: String
+  private let source: Source
+  /// Bytes that were looked at and not read yet.
+  private var seen: ArraySlice<UInt8> = []
+  /// Bytes read so far.
+  private(set) var count: UInt64 = 0
+
+  /// - Parameter source: puts the next bytes into the buffer, as many as it likes; 0 only at the end.
+  init(name: String, _ source: @escaping Source) {
+    self.name = name
+    self.source = source
+  }
+
+  /// A stream that a descriptor gives, from where it stands.
+  convenience init(reading descriptor: SharedDescriptor) {
+    self.init(name: descriptor.name) { buffer throws(Failure) in try descriptor.read(into: buffer) }
+  }
+
+  static func standardInput() throws(Failure) -> IncomingStream {
+    let copy = dup(STDIN_FILENO)
+    guard copy >= 0 else { throw .system("read", "standard input") }
+    return IncomingStream(reading: SharedDescriptor(Descriptor(owning: copy, name: "standard input")))
+  }
+
+  /// The first `length` bytes, or fewer where the stream has no more. They are still there to be read.
+  func prefix(_ length: Int) throws(Failure) -> [UInt8] {
+    if seen.count < length {
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: length - seen.count, alignment: 1)
+      defer { buffer.deallocate() }
+      let count = try readFull(into: buffer, from: source)
+      seen = ArraySlice(seen + buffer[..<count])
+    }
+    return Array(seen.prefix(length))
+  }
+
+  /// Puts the next bytes into the buffer; 0 at the end, which is a right end: what packed the stream says so.
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+    var length = min(seen.count, buffer.count)
+    if length > 0 {
+      buffer.copyBytes(from: seen.prefix(length))
+      seen = seen.dropFirst(length)
+    } else {
+      length = try source(buffer)
+    }
+    count += UInt64(length)
+    return length
+  }
+
+  /// Fills the buffer as far as the stream reaches; returns how much there was.
+  func readFull(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+    try readFull(into: buffer) { rest throws(Failure) in try read(into: rest) }
+  }
+
+  private func readFull(
+    into buffer: UnsafeMutableRawBufferPointer, from source: (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
+  ) throws(Failure) -> Int {
+    var filled = 0
+    while filled < buffer.count {
+      let count = try source(UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
+      if count == 0 { break }
+      filled += count
+    }
+    return filled
+  }
+
+  /// Calls `body` with everything that is left, in pieces of a MiB but for the last, and the offset of each in the
+  /// stream.
+  func eachPiece(_ body: (UnsafeRawBufferPointer, UInt64) throws(Failure) -> Void) throws(Failure) {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+    defer { buffer.deallocate() }
+    while true {
+      let offset = count
+      let length = try readFull(into: buffer)
+      if length > 0 { try body(UnsafeRawBufferPointer(rebasing: buffer[..<length]), offset) }
+      if length < buffer.count { return }
+    }
+  }
+
+  /// Reads to the end, so that whoever packed the stream has told whether it was whole.
+  func drain() throws(Failure) {
+    try eachPiece { _, _ in }
+  }
+}
+
+/// A descriptor that closures and threads use; it closes with the last of them.
+final class SharedDescriptor: Sendable {
+  private let descriptor: Descriptor
+
+  init(_ descriptor: consuming Descriptor) {
+    self.descriptor = descriptor
+  }
+
+  var name: String { descriptor.name }
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+    try descriptor.read(into: buffer)
+  }
+
+  /// Reads at `offset` until the buffer is full or the end comes; returns how much there was.
+  func readFull(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Failure) -> Int {
+    try descriptor.readFull(into: buffer, at: offset)
+  }
+}

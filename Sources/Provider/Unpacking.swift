@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Dispatch
+internal import Dump
+internal import Glibc
+internal import LinuxIO
+internal import Report
+internal import Synchronization
+
+/// How other hands have packed a stream: a tool of the system unpacks it, as a child that works beside us and checks
+/// what the format lets it check.
+enum Packing: String, CaseIterable {
+  case gzip, xz, bzip2, lz4, zstd
+
+  init?(_ kind: StreamKind) {
+    switch kind {
+    case .gzip: self = .gzip
+    case .xz: self = .xz
+    case .bzip2: self = .bzip2
+    case .lz4: self = .lz4
+    case .zstd: self = .zstd
+    default: return nil
+    }
+  }
+
+  var command: Command {
+    // The largest window of zstd has 2 GiB; a stream that has one says so, and gets it.
+    .ofSystem(rawValue, self == .zstd ? ["-dcq", "--long=31"] : ["-dc"])
+  }
+
+  var package: String { self == .xz ? "xz-utils" : rawValue }
+}
+
+extension IncomingStream {
+  /// How often a stream may be packed in another.
+  private static let deepest = 4
+
+  /// The stream without what other hands packed it in, and what it is.
+  func unpacked() throws(Failure) -> (stream: IncomingStream, kind: StreamKind) {
+    var stream = self
+    for _ in 0...Self.deepest {
+      let kind = StreamKind(prefix: try stream.prefix(StreamKind.prefixLength))
+      guard let packing = Packing(kind) else { return (stream, kind) }
+      stream = try stream.unpacked(packing)
+    }
+    throw Failure(.dump, "\(name) is packed more than \(Self.deepest) times")
+  }
+
+  private func unpacked(_ packing: Packing) throws(Failure) -> IncomingStream {
+    let unpacking = try Unpacking(packing, of: self)
+    return IncomingStream(name: name) { buffer throws(Failure) in try unpacking.read(into: buffer) }
+  }
+}
+
+/// A child that unpacks a stream, and the thread that feeds it.
+private final class Unpacking: @unchecked Sendable {
+  private let packing: Packing
+  private let name: String
+  private let output: Descriptor
+  private let words: Descriptor
+  private let feed: Feed
+  /// Nil when it has ended, and well.
+  private var child: Child?
+
+  init(_ packing: Packing, of stream: IncomingStream) throws(Failure) {
+    self.packing = packing
+    name = stream.name
+    words = try Descriptor(inMemory: "the words of \(packing)")
+    let input = try Pipe()
+    let output = try Pipe()
+    var command = packing.command
+    command.input = .descriptor(input.reader.raw)
+    command.output = .descriptor(output.writer.raw)
+    command.error = .descriptor(words.raw)
+    child = try Command.needing(packing.package) { () throws(Failure) in try command.start() }
+    self.output = output.keepingReader()
+    feed = Feed(stream, into: input.keepingWriter())
+    feed.start()
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+    let count = try output.read(into: buffer)
+    if count == 0 { try finish() }
+    return count
+  }
+
+  /// The child's output has ended: that is a right end only where it and all before it say so.
+  private func finish() throws(Failure) {
+    guard let child = child.take() else { return }
+    let status = try child.wait()
+    if let failure = feed.failure { throw failure }
+    guard !status.isSuccess else { return }
+    throw Failure(
+      .dump, "\(name) is no whole stream of \(packing): \(packing) \(status): \(try said())",
+      remedy: "take a whole copy of the dump, or export again")
+  }
+
+  private func said() throws(Failure) -> String {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 1)
+    defer { buffer.deallocate() }
+    let count = try words.readFull(into: buffer, at: 0)
+    return Words.printable(String(decoding: buffer[..<count], as: UTF8.self).trimmed)
+  }
+}
+
+/// Copies a stream into the pipe to a child, on a thread of its own.
+private final class Feed: @unchecked Sendable {
+  private let stream: IncomingStream
+  private let result = Mutex<Failure?>(nil)
+  private var pipe: Descriptor?
+
+  init(_ stream: IncomingStream, into pipe: consuming Descriptor) {
+    self.stream = stream
+    self.pipe = consume pipe
+  }
+
+  /// Why the stream could not be read to its end.
+  var failure: Failure? { result.withLock { $0 } }
+
+  func start() {
+    DispatchQueue(label: "guestsmith.unpacking").async { [self] in
+      // The pipe closes when all is copied: the child sees the end.
+      if let pipe = pipe.take() { copy(into: pipe) }
+    }
+  }
+
+  private func copy(into pipe: borrowing Descriptor) {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
+    defer { buffer.deallocate() }
+    while true {
+      let count: Int
+      do throws(Failure) {
+        count = try stream.readFull(into: buffer)
+      } catch {
+        return result.withLock { $0 = error }
+      }
+      // A child that went away has its reasons, which its status tells.
+      guard (try? pipe.writeAll(UnsafeRawBufferPointer(rebasing: buffer[..<count]))) != nil else { return }
+      if count < buffer.count { return }
+    }
+  }
+}
+
+extension String {
+  fileprivate var trimmed: String {
+    var text = self[...]
+    while let last = text.last, last.isWhitespace { text.removeLast() }
+    return String(text)
+  }
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Glibc
+import Report
+import TestSupport
+import Testing
+
+@Suite("The README")
+struct Readme {
+  private let text: String
+
+  init() throws {
+    let root = String(#filePath.dropLast("/Tests/ConfigurationTests/ReadmeTests.swift".count))
+    text = String(decoding: try readFile(root + "/README.md"), as: UTF8.self)
+  }
+
+  @Test("has the table of the configuration as the program knows it")
+  func configuration() {
+    #expect(text.contains(Configuration.markdownTable()), "\(Configuration.markdownTable())")
+  }
+
+  @Test("has a row for each exit status", arguments: Failure.Code.allCases)
+  func exitStatus(code: Failure.Code) {
+    #expect(text.contains("\n| \(code.rawValue) | "))
+  }
+}
