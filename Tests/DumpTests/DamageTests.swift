@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Dump
+import Glibc
 import Report
 import Testing
 
@@ -100,14 +101,21 @@ struct DamageTests {
     #expect(foreign?.message.hasPrefix("the stream is no dump") == true)
   }
 
+  /// How long the fuzzing goes on, for each form: `GUESTSMITH_FUZZ_SECONDS`, or else a moment.
+  private static let fuzzTime = Duration.seconds(
+    getenv("GUESTSMITH_FUZZ_SECONDS").flatMap { Int(String(cString: $0)) } ?? 3)
+
   @Test("A dump of random changes is refused or gives the same disk, and never ends the program", arguments: forms)
   func mutations(_ form: DumpWriter.Compression) throws {
-    var random = SplitMix(state: 11)
+    // Of a number that is told, so that what was found can be found again.
+    let seed = UInt64.random(in: 0...(.max))
+    var random = SplitMix(state: seed)
     let corpus = [
       Self.small, Disk("empty", size: 1001, extents: []) { _ in 0 }, .random("many", size: 90000, extents: 50),
     ]
     let dumps = try corpus.map { try $0.dump(form) }
-    for _ in 0..<1500 {
+    let end = ContinuousClock.now + Self.fuzzTime
+    repeat {
       let chosen = Int.random(in: corpus.indices, using: &random)
       var dump = dumps[chosen]
       for _ in 0..<Int.random(in: 1...4, using: &random) {
@@ -116,9 +124,9 @@ struct DamageTests {
       _ = StreamKind(prefix: Array(dump.prefix(StreamKind.prefixLength)))
       try readAnywhere(dump)
       if let disk = try? restore(dump, workers: 1) {
-        #expect(disk == corpus[chosen].bytes || dumps.contains(dump))
+        #expect(disk == corpus[chosen].bytes || dumps.contains(dump), "seed \(seed)")
       }
-    }
+    } while ContinuousClock.now < end
   }
 
   private func mutate(_ dump: inout [UInt8], with others: [[UInt8]], _ random: inout SplitMix) {
