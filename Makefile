@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # Thin over scripts: each target is one of them.
-.PHONY: build test demo lint bench clean
+.PHONY: build test test-ganeti demo lint bench install deb compatibility clean
 
 build:
 	scripts/build
 
 test:
 	scripts/test
+
+test-ganeti:
+	scripts/test-ganeti
 
 demo:
 	scripts/demo
@@ -16,6 +19,15 @@ lint:
 
 bench:
 	scripts/bench
+
+install:
+	scripts/install DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)"
+
+deb:
+	scripts/deb
+
+compatibility:
+	scripts/compatibility
 
 clean:
 	scripts/clean

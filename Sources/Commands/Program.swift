@@ -18,5 +18,7 @@ struct Guestsmith: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "guestsmith",
     abstract: "Guest operating systems for Ganeti: installed, dumped, restored and renamed.",
-    subcommands: [OSCommand.self, InstanceCommand.self, BackupCommand.self, ImageCommand.self, DumpCommand.self])
+    subcommands: [
+      OSCommand.self, InstanceCommand.self, BackupCommand.self, ImageCommand.self, DumpCommand.self, ConfigCommand.self,
+    ])
 }

@@ -85,9 +85,8 @@ package struct OSInstallation: Sendable {
 
   /// The file of the running program, without symbolic links in its path.
   package static func runningProgram() throws(Failure) -> String {
-    guard let resolved = realpath("/proc/self/exe", nil) else { throw .system("find", "the file of this program") }
-    defer { free(resolved) }
-    return String(cString: resolved)
+    guard let program = resolved("/proc/self/exe") else { throw .system("find", "the file of this program") }
+    return program
   }
 
   /// Installs it, or makes an older installation of ours whole.
@@ -140,7 +139,8 @@ package struct OSInstallation: Sendable {
           throw notOurs(
             target.map { "its \(file) is a symbolic link to \($0.escaped)" } ?? "its \(file) is no symbolic link")
         }
-        if target == program { missing.remove(file) }
+        // The links of a Debian package are relative.
+        if target == program || resolved("\(path)/\(file)") == program { missing.remove(file) }
       }
     }
     return missing.sorted()
@@ -183,6 +183,13 @@ package struct OSInstallation: Sendable {
 func split(_ path: String) -> (folder: String, name: String) {
   guard let slash = path.lastIndex(of: "/") else { return (".", path) }
   return (slash == path.startIndex ? "/" : String(path[..<slash]), String(path[path.index(after: slash)...]))
+}
+
+/// A path without symbolic links in it; nil, and errno, for what is not there.
+private func resolved(_ path: String) -> String? {
+  guard let resolved = realpath(path, nil) else { return nil }
+  defer { free(resolved) }
+  return String(cString: resolved)
 }
 
 /// Where a symbolic link points to; nil for what is none.

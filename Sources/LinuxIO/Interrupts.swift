@@ -59,7 +59,9 @@ package enum Interrupts {
     // On a terminal there may be half a line of progress.
     let start = isatty(STDERR_FILENO) == 1 ? "\n" : ""
     let line = "\(start)guestsmith: interrupted by \(name(of: number))\n"
-    _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+    // Nobody may be reading standard error: the end does not wait for that.
+    var room = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+    if poll(&room, 1, 0) > 0 { _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) } }
     _exit(128 + number)
   }
 

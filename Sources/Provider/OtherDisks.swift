@@ -11,6 +11,9 @@ extension Provider {
   func restoreAsItWas(_ request: Request) throws {
     guard let requested = request.disks.first else { throw Failure(.device, "the request names no disk") }
     let disk = try GuestDisks.open(requested)
+    let view = disk.descriptor.view
+    let token = Interrupts.onInterrupt { DiskHead.clear(of: view) }
+    defer { token.cancel() }
     do {
       let (stream, kind) = try IncomingStream.standardInput().unpacked()
       _ = try receive(stream, kind, to: disk)

@@ -200,6 +200,19 @@ extension EndToEnd {
       }
     }
 
+    @Test("What is configured of the second disk counts more than what a host of version 5 says of it")
+    func version5() throws {
+      try withScratch { scratch in
+        for (configuration, type) in [("swap = false\n", nil), ("disk_1 = \"data:/srv\"\n", "ext4")] {
+          let definition = try InstalledDefinition(in: scratch, configuration: configuration)
+          let disks = try makeDisks("disk", in: scratch, [64])
+          try succeeded(definition.create(Self.name, disks[0], disks[1]))
+          #expect(try tag("TYPE", of: disks[1]) == type)
+          #expect(try guestFile("/etc/fstab", on: disks[0])?.contains("swap") == false)
+        }
+      }
+    }
+
     @Test("A disk that may not be written, or has only a URI, or is missing is refused before a byte is written")
     func refused() throws {
       try withScratch { scratch in
@@ -241,6 +254,13 @@ extension EndToEnd {
         try succeeded(outcome)
         #expect(try guestFile("/etc/shadow", on: disks[0])?.contains("root:\(hash):") == true)
         #expect(!outcome.errors.contains("hunter2") && !outcome.output.contains("hunter2"))
+        for line in [
+          "create vm1.example.com (5d2a9bd0-4f1c-4f5e-8b3a-000000000000), of guestsmith+default in \(definition.folder), "
+            + "for fake", "parameters: root_password_hash", "disk 0: \(disks[0]), rw, 1.0 GiB, file by loop",
+          "interface 0: aa:00:00:11:22:33, 198.51.100.21, bridged, br0, network lan, 198.51.100.0/25",
+        ] {
+          #expect(outcome.errors.split(separator: "\n").contains(Substring(line)), "\(line) in \(outcome.errors)")
+        }
         let export = try definition.call(
           "export", instance.merging(transfer("EXPORT", 0, disks[0])) { $1 },
           "11>/dev/null | zstd -dc 2>/dev/null | tar -xO manifest.json")

@@ -44,6 +44,17 @@ import Testing
     }
   }
 
+  @Test func `links that lead to the program by a relative path are right as they are`() throws {
+    try withScratch { folder in
+      try folder.write("", to: "bin/guestsmith")
+      let program = try shell("realpath '\(folder("bin/guestsmith"))'")
+      _ = try installation(folder, program: program).install()
+      try shell("ln -sfr '\(program)' '\(folder("srv/os/guestsmith/create"))'")
+      #expect(try installation(folder, program: program).install() == .unchanged)
+      #expect(try listing(folder).contains("create l 777 ../../../bin/guestsmith"))
+    }
+  }
+
   @Test func `a variant is a part of the folder's name, and both are judged valid`() throws {
     try withScratch { folder in
       let program = OSInstallationTests.someProgram
