@@ -24,6 +24,8 @@ enum Fstab {
     /// Of the root filesystem in the dump, and here.
     var oldRoot: String
     var root: String
+    /// The type of the root filesystem, where it is another one now.
+    var rootType: String?
     /// Of the swap that the guest had, where that is known, and of the one it has here.
     var oldSwap: String?
     var swap: String?
@@ -38,7 +40,8 @@ enum Fstab {
     let entries = text.lines.enumerated().compactMap { index, line in Entry(index, line) }
     // A wrong UUID of the root would stop the boot: whatever it was, it is the one of this disk now.
     for entry in entries where entry.uuid == restored.oldRoot.lowercased() || entry.mountPoint == "/" {
-      text.lines[entry.line] = entry.replacing(with: restored.root, in: text.lines[entry.line])
+      text.lines[entry.line] = entry.replacing(
+        with: restored.root, type: entry.mountPoint == "/" ? restored.rootType : nil, in: text.lines[entry.line])
     }
     guard let swap = restored.swap else { return text.bytes }
     let swaps = entries.filter { $0.type == "swap" }
@@ -66,6 +69,7 @@ enum Fstab {
     let mountPoint: String
     let type: String
     private let uuidRange: Range<Int>
+    private let typeRange: Range<Int>
 
     init?(_ line: Int, _ bytes: [UInt8]) {
       let fields = TextLines.fields(of: bytes)
@@ -73,6 +77,7 @@ enum Fstab {
       self.line = line
       mountPoint = fields[1].text
       type = fields[2].text
+      typeRange = fields[2].range
       let source = Array(bytes[fields[0].range])
       var range = fields[0].range
       if let prefix = Self.prefixes.first(where: { source.starts(with: $0.utf8) }) {
@@ -86,10 +91,11 @@ enum Fstab {
       uuidRange = range
     }
 
-    func replacing(with uuid: String, in bytes: [UInt8]) -> [UInt8] {
-      guard self.uuid != nil else { return bytes }
+    func replacing(with uuid: String, type: String? = nil, in bytes: [UInt8]) -> [UInt8] {
       var bytes = bytes
-      bytes.replaceSubrange(uuidRange, with: uuid.utf8)
+      // From the end of the line to its beginning: the places of what is before stay.
+      if let type, self.type != "auto" { bytes.replaceSubrange(typeRange, with: type.utf8) }
+      if self.uuid != nil { bytes.replaceSubrange(uuidRange, with: uuid.utf8) }
       return bytes
     }
 

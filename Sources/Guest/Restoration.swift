@@ -10,6 +10,8 @@ package struct Restoration: Sendable {
   /// UUID of the root filesystem as the dump had it, and as it is here.
   package var oldRootUUID: String
   package var rootUUID: String
+  /// The type of the root filesystem, where it is not the one that the guest had.
+  package var rootType: String?
   package var swapUUID: String?
   /// The network of the name, where that is static; else the guest keeps its own.
   package var network: Network?
@@ -23,11 +25,13 @@ package struct Restoration: Sendable {
   }
 
   package init(
-    name: GuestName, oldRootUUID: String, rootUUID: String, swapUUID: String?, network: Network? = nil
+    name: GuestName, oldRootUUID: String, rootUUID: String, rootType: String? = nil, swapUUID: String?,
+    network: Network? = nil
   ) {
     self.name = name
     self.oldRootUUID = oldRootUUID
     self.rootUUID = rootUUID
+    self.rootType = rootType
     self.swapUUID = swapUUID
     self.network = network
   }
@@ -44,7 +48,7 @@ package struct Restoration: Sendable {
 
     if let found = try guest.read(Fstab.path) {
       let restored = Fstab.Restored(
-        oldRoot: oldRootUUID, root: rootUUID, oldSwap: release?.swapUUID, swap: swapUUID)
+        oldRoot: oldRootUUID, root: rootUUID, rootType: rootType, oldSwap: release?.swapUUID, swap: swapUUID)
       try write(Fstab.path, Fstab.restoring(found, restored), to: guest, insteadOf: found)
     }
     var keptSSHHostKeys = false

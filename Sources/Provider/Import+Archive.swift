@@ -35,7 +35,7 @@ extension Provider {
     try makeSwap(target)
     try steps.step("make the guest agree with \(target.name)") { _ in
       let uuid = guest.filesystem.uuid
-      try agree(guest, with: target, oldUUID: uuid, uuid: uuid)
+      try agree(guest, with: target, oldUUID: uuid, uuid: uuid, newType: options.kind.rawValue)
       try guest.commit()
     }
   }

@@ -10,7 +10,7 @@ internal import Report
 extension Provider {
   func receiveDump(_ reader: DumpReader, to disk: Disk) throws -> Received {
     let manifest = reader.manifest
-    let filesystem = manifest.filesystems.first { $0.offset == 0 && $0.type.hasPrefix("ext") }
+    let filesystem = Self.guestFilesystem(in: manifest)
     if manifest.diskSize <= disk.size {
       try write(reader, to: disk)
     } else {
@@ -25,6 +25,10 @@ extension Provider {
     if filesystem != nil { return .filesystem }
     let types = manifest.filesystems.map(\.type)
     return .other(types.isEmpty ? "no filesystem" : types.joined(separator: " and "))
+  }
+
+  private static func guestFilesystem(in manifest: Manifest) -> Manifest.Filesystem? {
+    manifest.filesystems.first { $0.offset == 0 && $0.type.hasPrefix("ext") }
   }
 
   static func tooSmall(_ disk: Disk, _ what: String, _ size: UInt64, used: UInt64? = nil) -> Failure {
@@ -51,7 +55,7 @@ extension Provider {
       }
     }
     try fill(DiskFilling(disk, isZeroed: wiped != .none), with: reader)
-    if wiped == .none, selection == .usedBlocks {
+    if wiped == .none, selection == .usedBlocks, Self.guestFilesystem(in: reader.manifest) != nil {
       try steps.step("clear what is used and was zero") { _ in try clearUnheld(extents, on: disk) }
     }
   }

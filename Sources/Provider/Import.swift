@@ -131,12 +131,15 @@ extension Provider {
   }
 
   /// Makes the guest's files agree with its name and disks.
+  ///
+  /// - Parameter newType: of the root filesystem, where it was made anew.
   func agree(
-    _ guest: GuestTree, with target: ImportTarget, oldUUID: FilesystemUUID, uuid: FilesystemUUID
+    _ guest: GuestTree, with target: ImportTarget, oldUUID: FilesystemUUID, uuid: FilesystemUUID,
+    newType: String? = nil
   ) throws(Failure) {
     let outcome = try Restoration(
       name: GuestName(target.name.text), oldRootUUID: oldUUID.description, rootUUID: uuid.description,
-      swapUUID: target.swapUUID?.description, network: target.network
+      rootType: newType, swapUUID: target.swapUUID?.description, network: target.network
     ).apply(to: guest)
     if outcome.keptSSHHostKeys { steps.note("the guest has nothing that makes ssh host keys: it keeps those it had") }
   }

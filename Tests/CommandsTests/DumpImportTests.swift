@@ -46,6 +46,7 @@ extension Dumps {
         try EndToEnd.succeeded(bench.import(command(form, bench), onto: disk))
         try bench.expectGuest(on: disk)
         #expect(try tag("TYPE", of: disk) == type)
+        #expect(try guestFile("/etc/fstab", on: disk)?.contains(" / \(type) defaults") == true)
       }
     }
 

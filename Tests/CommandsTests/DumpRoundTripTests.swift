@@ -100,6 +100,23 @@ extension Dumps {
       }
     }
 
+    @Test("A disk without a filesystem, on one that is not wiped, has zeros where it had them")
+    func unwipedOther() throws {
+      try withBench(configuration: "wipe = \"none\"\n") { bench in
+        let source = bench.scratch("disk.img")
+        try shell(
+          "cd '\(bench.scratch.path)'; truncate -s 30M disk.img; printf '2048,4096\\n6144,8192\\n' | sfdisk -q disk.img; "
+            + "mke2fs -q -E offset=1048576 disk.img 2048k; mkswap -q --offset 3145728 disk.img 2>/dev/null || true")
+        try bench.export(source)
+        let told = try bash("'\(program)' dump info '\(bench.dump)'")
+        #expect(told.output.contains("at byte 1048576, UUID"), "\(told)")
+        let disk = bench.scratch("restored.img")
+        try shell("tr '\\0' '\\377' < /dev/zero | head -c 31M > '\(disk)'")
+        try EndToEnd.succeeded(bench.import("cat '\(bench.dump)'", onto: disk))
+        try shell("cmp --bytes=$((30 << 20)) '\(source)' '\(disk)'")
+      }
+    }
+
     @Test("Onto a smaller disk where the files fit, and with both sizes where they don't")
     func smaller() throws {
       try withBench(size: 200 << 20) { bench in

@@ -34,13 +34,17 @@ enum EndToEnd {
 
   static func template() throws -> Template { try made.get() }
 
-  /// A cache of its own in `folder` with just the image that the template was made from.
-  static func ownCache(in folder: String) throws -> String {
+  /// The folder in the shared cache of the image that the template was made from.
+  static func imageOfTemplate() throws -> String {
     let release = try guestFile("/etc/guestsmith-release", on: template().disk) ?? ""
     let digest = release.split(separator: "\n").first { $0.hasPrefix("IMAGE=sha256:") }?.dropFirst(13) ?? "none"
-    try shell(
-      "mkdir -p '\(folder)/images' && cp -a --sparse=always --reflink=auto "
-        + "\"$(dirname $(grep -l '\(digest)' '\(sharedCache)'/images/*/manifest.json))\" '\(folder)/images'")
+    return try shell("dirname $(grep -l '\(digest)' '\(sharedCache)'/images/*/manifest.json)")
+  }
+
+  /// A cache of its own in `folder` with just that image.
+  static func ownCache(in folder: String) throws -> String {
+    let image = try imageOfTemplate()
+    try shell("mkdir -p '\(folder)/images' && cp -a --sparse=always --reflink=auto '\(image)' '\(folder)/images'")
     return folder
   }
 

@@ -63,9 +63,7 @@ extension EndToEnd {
 
     @Test("A created guest is the golden image but for the files that are configured")
     func sameAsTheImage() throws {
-      let image = try #require(
-        try shell("find '\(sharedCache)' -name disk.img -printf '%T@ %p\\n' | sort -n").split(separator: "\n").last)
-      let path = String(image[image.index(after: image.firstIndex(of: " ")!)...])
+      let path = try imageOfTemplate() + "/disk.img"
       let golden = try withMounted(path) { try Tree(of: $0) }
       let created = try withMounted(try template().disk) { try Tree(of: $0) }
       #expect(golden.entries.count > 5000)

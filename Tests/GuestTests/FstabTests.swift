@@ -29,6 +29,18 @@ struct FstabTests {
     #expect(Fstab.render(root: "R", type: "ext2", swap: nil).hasSuffix("UUID=R\t/\text2\terrors=remount-ro\t0\t1\n"))
   }
 
+  @Test("a guest whose root is a new filesystem names its type, unless it left that open")
+  func type() {
+    func restored(_ line: String) -> String {
+      let change = Fstab.Restored(oldRoot: "OLD-ROOT", root: "NEW-ROOT", rootType: "ext4", oldSwap: nil, swap: nil)
+      return String(decoding: Fstab.restoring(Array(line.utf8), change), as: UTF8.self)
+    }
+    #expect(restored("UUID=any  /\text3 defaults 0 1 # ext3") == "UUID=NEW-ROOT  /\text4 defaults 0 1 # ext3")
+    #expect(restored("/dev/sda / ext3 defaults") == "/dev/sda / ext4 defaults")
+    #expect(restored("UUID=any / auto defaults") == "UUID=NEW-ROOT / auto defaults")
+    #expect(restored("UUID=any /srv ext3 defaults") == "UUID=any /srv ext3 defaults")
+  }
+
   @Test("a restored guest has its new UUIDs, and its other lines as they were")
   func restoring() {
     let text = """
