@@ -73,7 +73,7 @@ without_warning() {
 running_scripts() {
   local handle namespaces=' ' process
   for handle in "$lab"/uts*; do namespaces+="$(stat -L -c %i "$handle") "; done
-  for process in $(pgrep -x 'create|import|export|rename|verify|guestsmith|mmdebstrap|e2fsck'); do
+  for process in $(ps -o pid= -C create,import,export,rename,verify,guestsmith,mmdebstrap,e2fsck); do
     if [[ $namespaces == *" $(stat -L -c %i "/proc/$process/ns/uts" 2>/dev/null) "* ]]; then
       tr '\0' ' ' <"/proc/$process/cmdline"
       echo
