@@ -41,8 +41,8 @@ its cache, but for systemd-resolved, which it can't install.
 """
 
 _DUMP = """\
-dd restores with `conv=sparse`, which is right on a new file only. Sizes are those of the dumps. Bars of more than 12 times
-the limit are cut.
+dd restores with `conv=sparse`, which is right on a new file only. Sizes are those of the dumps. Bars of more than
+12 times the limit are cut.
 """
 
 
