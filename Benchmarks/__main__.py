@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 
 import cold
 import document
+import extracting
 from commands import BenchError, run
 from creating import Creating
 from disks import make_sparse, unmount_below
@@ -32,7 +34,8 @@ _PROJECT = Path(__file__).resolve().parent.parent
 
 def main() -> int:
     options = _options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         options.work.mkdir(parents=True, exist_ok=True)
         with _only_one(options.work), _scratch_in(options.work) as scratch:
@@ -41,8 +44,10 @@ def main() -> int:
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+    except KeyboardInterrupt as interrupt:
+        number = interrupt.args[0] if interrupt.args else signal.SIGINT
+        print(f"bench: ended by {signal.Signals(number).name}", file=sys.stderr)
+        return 128 + number
     print(f"\n{machine}\n\n{as_text(sections)}")
     if options.json:
         options.json.write_text(
@@ -51,6 +56,10 @@ def main() -> int:
     if options.write:
         document.write(_PROJECT / "docs", machine, sections)
     return 0
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    raise KeyboardInterrupt(number)
 
 
 def _options() -> argparse.Namespace:
@@ -99,6 +108,7 @@ def _measure(options: argparse.Namespace, scratch: Path) -> list[Section]:
         sections.append(cold.measure(without_cache, golden, min(options.runs, 2), scratch))
     if options.what in ("dump", "all"):
         sections.append(Dumping.prepare(definition, disk, scratch).measure(options.runs))
+        sections.append(extracting.measure(definition, disk, options.runs, scratch))
     return sections
 
 

@@ -29,7 +29,8 @@ How it is measured:
 - Every result of every run is checked, outside of the time: e2fsck(8) has to find nothing, and all files have to agree
   in type, mode, owner, links, time, contents and extended attributes with the original, but for those that configure
   the guest. ganeti-instance-debootstrap bootstraps a tree of its own, which has to be a Debian with a kernel and the
-  name of the guest. Our dump is also restored by `zstd -d` and `tar -xS` alone.
+  name of the guest. Our dumps are also restored by `zstd -d` and `tar -xS` alone; of the dumps of other programs the
+  last of each is restored and checked.
 - Contenders that need a block device have a loop device over the file; attaching it is timed for dump(8) only.
 - Memory is the largest resident set of guestsmith, or of a program that it runs, by GNU time.
 """
@@ -41,8 +42,8 @@ its cache, but for systemd-resolved, which it can't install.
 """
 
 _DUMP = """\
-dd restores with `conv=sparse`, which is right on a new file only. Sizes are those of the dumps. Bars of more than 12 times
-the limit are cut.
+dd restores with `conv=sparse`, which is right on a new file only. Sizes are those of the dumps. Bars of more than
+12 times the limit are cut.
 """
 
 

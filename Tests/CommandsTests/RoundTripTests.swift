@@ -41,6 +41,23 @@ extension EndToEnd {
       }
     }
 
+    @Test("What dump(8) writes of a guest is imported, and boots under its new name")
+    func dump8() throws {
+      try withScratch { scratch in
+        let guest = try guest(in: scratch)
+        let definition = try InstalledDefinition(in: scratch)
+        let disk = try makeSparseFile(scratch("second"), size: 2 << 30)
+        let swap = try makeSparseFile(scratch("second-swap"), size: 64 << 20)
+        let dump =
+          "d=$(losetup --find --show --read-only '\(guest.disk)') && dump -0 -q -f - $d 2>/dev/null; losetup -d $d"
+        try succeeded(
+          bash("{ \(dump); } | gzip -1 | '\(definition.folder)/import' -i vm9.example.com -b '\(disk)' -s '\(swap)'"))
+        try expectGuest("vm9.example.com", on: disk, swap: swap)
+        let outcome = try boot(disk, swap, expecting: "vm9 login:")
+        #expect(outcome.status == 0, "\(outcome)")
+      }
+    }
+
     @Test("On block devices, those with sectors of 4096 bytes among them", arguments: [512, 4096])
     func blockDevices(sectorSize: Int) throws {
       try withScratch { scratch in
