@@ -5,12 +5,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,6 +92,50 @@ struct outcome {
   int error;
 };
 
+/// Connects the descriptors of the request and closes all others but `kept`; false with `errno`.
+static bool connect_descriptors(const struct clinux_spawn *request, int kept) {
+  int copies[4], count = request->extra >= 0 ? 4 : 3;
+  for (int index = 0; index < count; index++) {
+    int given = index < 3 ? request->descriptors[index] : request->extra;
+    int source = given >= 0 ? given : open("/dev/null", O_RDWR | O_CLOEXEC);
+    // Above the number of the last of them.
+    copies[index] = fcntl(source, F_DUPFD_CLOEXEC, 64);
+    if (copies[index] < 0) return false;
+  }
+  int last = 2;
+  for (int index = 0; index < count; index++) {
+    int number = index < 3 ? index : request->extra_number;
+    if (dup2(copies[index], number) < 0) return false;
+    if (index == 3) {
+      if (number > 3 && close_range(3, (unsigned)number - 1, 0) != 0) return false;
+      last = number;
+    }
+  }
+  if (kept <= last) return close_range((unsigned)last + 1, ~0U, 0) == 0;
+  return (kept == last + 1 || close_range((unsigned)last + 1, (unsigned)kept - 1, 0) == 0) &&
+         close_range((unsigned)kept + 1, ~0U, 0) == 0;
+}
+
+/// Puts back what a program expects to find, and executes it; returns with `errno`.
+static void execute(const struct clinux_spawn *request) {
+  struct sigaction standard;
+  memset(&standard, 0, sizeof standard);
+  standard.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; number++) sigaction(number, &standard, NULL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  if (request->mask >= 0) umask((mode_t)request->mask);
+
+  char **environment = request->environment ? request->environment : environ;
+  execve(request->path, request->slots + 1, environment);
+  if (errno == ENOEXEC) {
+    request->slots[0] = (char *)"/bin/sh";
+    request->slots[1] = (char *)request->path;
+    execve(request->slots[0], request->slots, environment);
+  }
+}
+
 /// The child's part. It shares its parent's memory until it executes, so it only reads, and writes `outcome`.
 static void child(const struct clinux_spawn *request, pid_t parent, volatile struct outcome *outcome) {
   setpgid(0, 0);
@@ -95,40 +144,97 @@ static void child(const struct clinux_spawn *request, pid_t parent, volatile str
   tell_guard(getpid());
 
   outcome->step = CLINUX_SPAWN_DESCRIPTORS;
-  int copies[3];
-  for (int index = 0; index < 3; index++) {
-    int given = request->descriptors[index];
-    int source = given >= 0 ? given : open("/dev/null", O_RDWR | O_CLOEXEC);
-    copies[index] = fcntl(source, F_DUPFD_CLOEXEC, 3);
-    if (copies[index] < 0) goto failed;
-  }
-  for (int index = 0; index < 3; index++) {
-    if (dup2(copies[index], index) < 0) goto failed;
-  }
-  if (close_range(3, ~0U, 0) != 0) goto failed;
-
+  if (!connect_descriptors(request, -1)) goto failed;
   outcome->step = CLINUX_SPAWN_DIRECTORY;
   if (request->directory && chdir(request->directory) != 0) goto failed;
-
-  struct sigaction standard;
-  memset(&standard, 0, sizeof standard);
-  standard.sa_handler = SIG_DFL;
-  for (int number = 1; number < NSIG; number++) sigaction(number, &standard, NULL);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-
   outcome->step = CLINUX_SPAWN_EXECUTE;
-  char **environment = request->environment ? request->environment : environ;
-  execve(request->path, request->slots + 1, environment);
-  if (errno == ENOEXEC) {
-    request->slots[0] = (char *)"/bin/sh";
-    request->slots[1] = (char *)request->path;
-    execve(request->slots[0], request->slots, environment);
-  }
+  execute(request);
 failed:
   outcome->error = errno;
   _exit(127);
+}
+
+// MARK: An isolated child
+
+// Three processes of one group. The outermost is the child that our process sees. It waits for the first process of a
+// namespace, and ends as that one says; that one reaps whatever is orphaned in there, and ends with the program, which
+// has the kernel end all that is left. The program is not the first itself: a first process ignores most signals.
+
+static int status_of(int status) {
+  if (WIFEXITED(status)) return WEXITSTATUS(status);
+  return 256 + WTERMSIG(status);
+}
+
+/// Tells our process of a step that failed; it reads that from the pipe, whose other end is closed by a success.
+static void report(int pipe, enum clinux_spawn_step step) {
+  struct outcome outcome = {step, errno};
+  ssize_t written = write(pipe, &outcome, sizeof outcome);
+  _exit(written == sizeof outcome ? 127 : 126);
+}
+
+/// The first process of the namespace.
+static void first_process(const struct clinux_spawn *request, int failures, int result) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // What the program mounts goes with it; what the machine mounts is seen.
+  if (mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) != 0 || mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
+    report(failures, CLINUX_SPAWN_NAMESPACE);
+  pid_t program = fork();
+  if (program < 0) report(failures, CLINUX_SPAWN_FORK);
+  if (program == 0) {
+    close(result);
+    if (!connect_descriptors(request, failures)) report(failures, CLINUX_SPAWN_DESCRIPTORS);
+    fcntl(failures, F_SETFD, FD_CLOEXEC);
+    if (request->directory && chdir(request->directory) != 0) report(failures, CLINUX_SPAWN_DIRECTORY);
+    execute(request);
+    report(failures, CLINUX_SPAWN_EXECUTE);
+  }
+  // Its readers and writers are to see its own end.
+  dup2(result, 0);
+  close_range(1, ~0U, 0);
+  int status;
+  pid_t ended;
+  while ((ended = wait(&status)) != program) {
+    if (ended < 0 && errno != EINTR) break;
+  }
+  int code = ended == program ? status_of(status) : 127;
+  ssize_t written = write(0, &code, sizeof code);
+  _exit(written == sizeof code ? 0 : 1);
+}
+
+static void isolated_child(const struct clinux_spawn *request, pid_t parent, int failures) {
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(127);
+  tell_guard(getpid());
+  // The program is asked to end; these two end after it.
+  signal(SIGTERM, SIG_IGN);
+  signal(SIGINT, SIG_IGN);
+  signal(SIGHUP, SIG_IGN);
+  int result[2];
+  if (pipe2(result, O_CLOEXEC) != 0) report(failures, CLINUX_SPAWN_DESCRIPTORS);
+  if (unshare(CLONE_NEWPID | CLONE_NEWNS) != 0) report(failures, CLINUX_SPAWN_NAMESPACE);
+  pid_t first = fork();
+  if (first < 0) report(failures, CLINUX_SPAWN_FORK);
+  if (first == 0) {
+    close(result[0]);
+    first_process(request, failures, result[1]);
+  }
+  dup2(result[0], 0);
+  close_range(1, ~0U, 0);
+  int code;
+  ssize_t count = read(0, &code, sizeof code);
+  int status;
+  while (waitpid(first, &status, 0) < 0 && errno == EINTR) continue;
+  if (count != sizeof code) code = 256 + SIGKILL;
+  if (code < 256) _exit(code);
+  // As the program ended, so does this, without a core dump of its own.
+  prctl(PR_SET_DUMPABLE, 0);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  signal(code - 256, SIG_DFL);
+  raise(code - 256);
+  _exit(128 + code - 256);
 }
 
 // MARK: The thread that makes children
@@ -146,7 +252,35 @@ static bool answered;
 static pid_t answer;
 static struct outcome answer_outcome;
 
+static pid_t make_isolated_child(const struct clinux_spawn *request, struct outcome *result) {
+  result->step = CLINUX_SPAWN_FORK;
+  result->error = 0;
+  pid_t parent = getpid();
+  int failures[2];
+  if (pipe2(failures, O_CLOEXEC) != 0) {
+    result->error = errno;
+    return -1;
+  }
+  pid_t pid = fork();
+  if (pid == 0) {
+    close(failures[0]);
+    isolated_child(request, parent, failures[1]);
+  }
+  if (pid < 0) result->error = errno;
+  close(failures[1]);
+  ssize_t count = 0;
+  if (pid > 0) while ((count = read(failures[0], result, sizeof *result)) < 0 && errno == EINTR) continue;
+  close(failures[0]);
+  if (pid > 0 && count == sizeof *result) {
+    clinux_forget(pid);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
+    pid = -1;
+  }
+  return pid;
+}
+
 static pid_t make_child(const struct clinux_spawn *request, struct outcome *result) {
+  if (request->isolated) return make_isolated_child(request, result);
   volatile struct outcome outcome = {CLINUX_SPAWN_FORK, 0};
   pid_t parent = getpid();
   pid_t pid = vfork();
@@ -220,6 +354,16 @@ int clinux_wait_keeping(pid_t pid, bool block) {
   } while (result != 0 && errno == EINTR);
   if (result != 0) return -1;
   return info.si_pid == pid ? 0 : 1;
+}
+
+int clinux_wait_at_most(pid_t pid, int milliseconds) {
+  int descriptor = (int)syscall(SYS_pidfd_open, pid, 0);
+  if (descriptor < 0) return -1;
+  struct pollfd poll_one = {.fd = descriptor, .events = POLLIN};
+  int found = poll(&poll_one, 1, milliseconds);
+  close(descriptor);
+  if (found < 0 && errno != EINTR) return -1;
+  return found > 0 ? 0 : 1;
 }
 
 int clinux_reap(pid_t pid, bool *signalled, int *code) {

@@ -11,13 +11,11 @@ extension Node {
   /// The file is there, whole and on the disk, or it is as it was before: what is being written is `path.new`.
   package func exportBackup(of name: InstanceName, os: String, disk: DiskRequest, to path: String) throws {
     let definition = try searchPath.definition(named: os)
-    var call = ScriptCall(
-      definition: definition, script: .export, arguments: ["-i", name.text, "-b", disk.path],
-      logName: "exp-\(definition.name)-\(name)")
-    try call.check()
     try checkPresent(disk)
     var backup = try NewBackup(absolute(path))
-    call.output = backup.raw
+    let call = try ScriptCall(
+      definition, .export(disk: 0, path: disk.path, to: backup.raw), of: instance(name, of: definition, disk, disk),
+      version: 5)
     let interrupt = Interrupts.onInterrupt { [draft = backup.draft] in unlink(draft) }
     defer { interrupt.cancel() }
     try steps.step("export \(name) by \(definition.name)") { progress in
@@ -35,16 +33,13 @@ extension Node {
     _ name: InstanceName, os: String, disk: DiskRequest, swap: DiskRequest, from path: String, force: Bool
   ) throws {
     let definition = try searchPath.definition(named: os)
-    var call = ScriptCall(
-      definition: definition, script: .import,
-      arguments: ["-i", name.text, "-b", disk.path, "-s", swap.path], logName: "import-\(definition.name)-\(name)")
-    try call.check()
     let (status, error) = examine(path)
     guard error == 0 else { throw Failure(.dump, "cannot use the dump \(path): \(String(cString: strerror(error)))") }
     guard status.isRegular else { throw Failure(.dump, "the dump \(path) is not a file") }
     let dump = try Descriptor(path, O_RDONLY)
     let raw = dump.raw
-    call.input = .descriptor(raw)
+    let call = try ScriptCall(
+      definition, .import(disk: 0, from: raw), of: instance(name, of: definition, disk, swap), version: 5)
     let length = UInt64(try dump.status().st_size)
     try withWritableDisks([disk, swap], force: force) {
       try steps.step("import \(name) by \(definition.name)") { progress in

@@ -24,12 +24,10 @@ package struct Node: Sendable {
     _ name: InstanceName, os: String, disk: DiskRequest, swap: DiskRequest, force: Bool
   ) throws {
     let definition = try searchPath.definition(named: os)
-    let call = ScriptCall(
-      definition: definition, script: .create,
-      arguments: ["-i", name.text, "-b", disk.path, "-s", swap.path], logName: "add-\(definition.name)-\(name)")
-    try call.check()
+    let call = try ScriptCall(
+      definition, .create(isReinstall: false), of: instance(name, of: definition, disk, swap), version: 5)
     try withWritableDisks([disk, swap], force: force) {
-      try steps.step("create \(name) by \(definition.name)") { _ in try call.run(logFolder: logFolder) }
+      try steps.step("create \(name) by \(definition.name)") { _ in _ = try call.run(logFolder: logFolder) }
     }
   }
 
@@ -38,14 +36,18 @@ package struct Node: Sendable {
     _ old: InstanceName, to new: InstanceName, os: String, disk: DiskRequest, swap: DiskRequest
   ) throws {
     let definition = try searchPath.definition(named: os)
-    let call = ScriptCall(
-      definition: definition, script: .rename,
-      arguments: ["-o", old.text, "-n", new.text, "-b", disk.path, "-s", swap.path],
-      logName: "rename-\(definition.name)-\(old)-\(new)")
-    try call.check()
+    let call = try ScriptCall(definition, .rename(from: old), of: instance(new, of: definition, disk, swap), version: 5)
     try checkPresent(disk)
     try checkPresent(swap)
     try checkDifferent([disk, swap])
-    try steps.step("rename \(old) to \(new) by \(definition.name)") { _ in try call.run(logFolder: logFolder) }
+    try steps.step("rename \(old) to \(new) by \(definition.name)") { _ in _ = try call.run(logFolder: logFolder) }
+  }
+
+  func instance(
+    _ name: InstanceName, of definition: OSDefinition, _ disk: DiskRequest, _ swap: DiskRequest
+  ) -> Instance {
+    var instance = Instance(name: name, os: definition.name, uuid: "", created: 0)
+    instance.disks = [disk, swap].map { Instance.Disk(path: $0.path, size: $0.size ?? 0, uuid: "") }
+    return instance
   }
 }

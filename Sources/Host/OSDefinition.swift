@@ -39,19 +39,12 @@ package struct OSDefinition: Sendable, Equatable {
   /// Whether it is made for Ganeti 2.0 or later, which know nothing of version 5, as 1.2.6 knows nothing else.
   package var isForGaneti2: Bool { versions.contains { $0 >= 10 } }
 
+  /// The version in which a host that knows all of them calls it: the highest of those that both know, as in Ganeti.
+  package var spokenVersion: Int? { versions.filter(knownVersions.contains).max() }
+
   /// By which names an instance can ask for it: `name+variant` where there are variants.
   package var names: [String] {
     guard let contents, !contents.variants.isEmpty else { return [name] }
     return contents.variants.map { "\(name)+\($0)" }
   }
-}
-
-/// The versions of the interface that there have been, but for those before 1.2.
-package let knownVersions = [5, 10, 15, 20]
-
-/// A script of the interface; its raw value is the name of its file.
-package enum Script: String, Sendable {
-  case create, `import`, export, rename
-
-  static let all = [create, `import`, export, rename]
 }

@@ -1,112 +1,153 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+package import Interface
 internal import LinuxIO
-internal import Report
+package import Report
 
-/// One call of a script by interface version 5, as Ganeti 1.2.6 makes it: in the folder of the definition, with the
-/// environment of the host and `LC_ALL=C`, standard input closed or a dump, all that it says in a log.
+/// One call of a script of an OS definition, as Ganeti makes it in the version of the interface that both speak: by
+/// arguments in version 5, else by the environment; in the folder of the definition; all that it says in a log.
 ///
-/// Unlike 1.2.6 no shell is in between, and no exit status is lost.
-struct ScriptCall {
-  let definition: OSDefinition
-  let script: Script
-  let arguments: [String]
-  /// What the name of the log starts with: `add-debian-vm1.example.com`.
-  let logName: String
-  var input = Command.Input.null
-  /// Where standard output goes instead of into the log.
-  var output: Int32?
-
-  /// The version of the interface that this call speaks.
-  static let version = 5
-
-  /// Runs the script to its end, with its log in `logFolder/os`.
-  ///
-  /// - Throws: `.script` with the last lines of the log when the script fails.
-  func run(logFolder: String) throws(Failure) {
-    let log = try LogFile(in: logFolder, logName)
-    let folder = definition.path
-    var command = Command("\(folder)/\(script.rawValue)", arguments)
-    command.workingDirectory = folder
-    command.environment = callerEnvironment().merging(["LC_ALL": "C"]) { $1 }
-    command.input = input
-    command.error = .descriptor(log.raw)
-    command.output = .descriptor(output ?? log.raw)
-    let status = try command.run()
-    if status.isSuccess { return }
-    throw failure(status, log)
+/// Unlike Ganeti 1.2.6 no shell is in between, and no exit status is lost.
+package struct ScriptCall: Sendable {
+  package enum Purpose: Sendable, Equatable {
+    case create(isReinstall: Bool)
+    case rename(from: InstanceName)
+    /// The disk of that number is read at `path`, which may be a snapshot, and its dump goes to a descriptor.
+    case export(disk: Int, path: String, to: Int32)
+    /// The disk of that number is restored from a descriptor.
+    case `import`(disk: Int, from: Int32)
+    case verify
   }
 
-  /// What can be known to be wrong before anything is done.
-  func check() throws(Failure) {
-    guard definition.versions.contains(Self.version) else {
+  /// What ends a script that does not end by itself.
+  package struct Limits: Sendable {
+    package var seconds: Int?
+    /// Of its log, in bytes.
+    package var log: UInt64 = 64 << 20
+
+    package init(seconds: Int? = nil) {
+      self.seconds = seconds
+    }
+  }
+
+  package let definition: OSDefinition
+  package let version: Int
+  package let purpose: Purpose
+  package let instance: Instance
+  package var limits = Limits()
+  /// Whether the script has processes and mounts of its own, which end with it. For root only: others cannot.
+  package var isIsolated = geteuid() == 0
+  /// Where an export is to tell how many bytes it expects to write.
+  package var sizeDescriptor: Int32?
+  /// Added to the environment that the host of this version gives.
+  package var moreEnvironment: [String: String] = [:]
+
+  /// - Parameter version: nil is the highest version that the definition speaks.
+  /// - Throws: `.script` or `.invalid` for what can be known to be wrong before anything is done.
+  package init(_ definition: OSDefinition, _ purpose: Purpose, of instance: Instance, version: Int? = nil)
+    throws(Failure)
+  {
+    guard let spoken = version ?? definition.spokenVersion, definition.versions.contains(spoken) else {
       let versions = definition.versions.map { String($0) }.joined(separator: ", ")
       throw Failure(
-        .script, "the OS \(definition.name) speaks version \(versions) of the interface, not \(Self.version)",
-        remedy: "choose an OS that guestsmith os diagnose shows with [API versions: \(Self.version)]")
+        .script,
+        "the OS \(definition.name) speaks version \(versions) of the interface, not "
+          + (version.map { String($0) } ?? "5, 10, 15 or 20"), remedy: "see guestsmith os diagnose")
     }
-    for argument in [definition.path] + arguments where !isShellSafe(argument) {
-      throw Failure(
-        .invalid, "\(argument.quoted) cannot be handed to a script of interface version \(Self.version)",
-        remedy: "use names and paths of letters, digits and . _ + / : % @ - only")
+    self.definition = definition
+    self.version = spoken
+    self.purpose = purpose
+    self.instance = instance
+    try spoken == 5 ? checkForArguments() : checkForEnvironment()
+  }
+
+  package var script: Script {
+    switch purpose {
+    case .create: .create
+    case .rename: .rename
+    case .export: .export
+    case .import: .import
+    case .verify: .verify
     }
   }
 
-  private func failure(_ status: ExitStatus, _ log: borrowing LogFile) -> Failure {
+  /// Runs the script to its end, with its log in `logFolder/os`. Returns the path of the log.
+  ///
+  /// - Throws: `.script` with the last lines of the log when the script fails, or is ended at a limit.
+  @discardableResult
+  package func run(logFolder: String) throws(Failure) -> String {
+    let log = try LogFile(in: logFolder, logName)
+    var command = Command("\(definition.path)/\(script.rawValue)", arguments)
+    command.workingDirectory = definition.path
+    command.environment = environment.merging(moreEnvironment) { $1 }
+    command.creationMask = version == 5 ? nil : 0o077
+    command.isIsolated = isIsolated
+    command.error = .descriptor(log.raw)
+    command.output = .descriptor(log.raw)
+    switch purpose {
+    case .export(_, _, let output):
+      command.output = .descriptor(output)
+      command.extra = sizeDescriptor.map { (Self.sizeNumber, $0) }
+    case .import(_, let input): command.input = .descriptor(input)
+    case .create, .rename, .verify: break
+    }
+    let started = ContinuousClock.now
+    let status = try command.start().wait { () throws(Failure) in
+      if let seconds = limits.seconds, started.duration(to: .now) > .seconds(seconds) {
+        throw failure("did not end in \(seconds) s, and was ended", log)
+      }
+      if log.length > limits.log {
+        throw failure("was ended: it wrote more than \(limits.log >> 20) MiB to its log", log)
+      }
+    }
+    guard status.isSuccess else { throw failure("\(status)", log) }
+    return log.path
+  }
+
+  /// The number that the descriptor for the expected size has in the script: Ganeti's is 11 as well.
+  static let sizeNumber: Int32 = 11
+
+  private func failure(_ words: String, _ log: borrowing LogFile) -> Failure {
     let lines = log.lastLines(20)
     let told = lines.isEmpty ? ", and said nothing" : ":" + lines.map { "\n  | \($0)" }.joined()
     return Failure(
-      .script, "the \(script.rawValue) script of \(definition.name) \(status)\(told)",
+      .script, "the \(script.rawValue) script of \(definition.name) \(words)\(told)",
       remedy: "all that it said is in \(log.path)")
   }
-}
 
-/// The log of one call; the names are those of Ganeti 1.2.6.
-struct LogFile: ~Copyable, Sendable {
-  let path: String
-  private let file: Descriptor
-  private let start: UInt64
-
-  var raw: Int32 { file.raw }
-
-  /// Opens `FOLDER/os/NAME-EPOCH.log`, and makes the folders.
-  init(in folder: String, _ name: String) throws(Failure) {
-    let logs = "\(absolute(folder))/os"
-    let path = "\(logs)/\(name)-\(time(nil)).log"
-    let file = try Self.open(path, in: logs)
-    start = UInt64(try file.status().st_size)
-    self.file = file
-    self.path = path
-  }
-
-  private static func open(_ path: String, in folder: String) throws(Failure) -> Descriptor {
-    do throws(Failure) {
-      try makeFolders(folder, mode: 0o750)
-      // A second call in the same second adds to the log of the first.
-      return try Descriptor(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, mode: 0o640)
-    } catch {
-      throw Failure(error.code, error.message, remedy: "choose a folder for the logs that you may write: --log-dir DIR")
+  /// As the host of this version calls it.
+  private var logName: String {
+    let os = definition.name
+    guard version > 5 else {
+      let start =
+        switch purpose {
+        case .create: "add-\(os)-\(instance.name)"
+        case .rename(let old): "rename-\(os)-\(old)-\(instance.name)"
+        case .export: "exp-\(os)-\(instance.name)"
+        case .import: "import-\(os)-\(instance.name)"
+        case .verify: "verify-\(os)"
+        }
+      return "\(start)-\(time(nil))"
     }
-  }
-
-  /// The last lines that this call wrote, fit for a terminal.
-  func lastLines(_ count: Int) -> [String] {
-    let limit: UInt64 = 32768
-    guard let end = try? UInt64(file.status().st_size), end > start else { return [] }
-    let from = max(start, end > limit ? end - limit : 0)
-    guard let bytes = try? read(from: file, at: from, count: Int(end - from)) else { return [] }
-    let lines = bytes.split(whereSeparator: { $0 == 0x0a || $0 == 0x0d })
-    return lines.suffix(count).map { Words.printable(String(decoding: $0, as: UTF8.self), limit: 500) }
+    let full = instance.osName
+    let start =
+      switch purpose {
+      case .create: "add-\(full)-\(instance.name)"
+      case .rename(let old): "rename-\(full)-\(old)-\(instance.name)"
+      case .export(let disk, _, _): "export-\(full)-\(instance.name)-disk\(disk)"
+      case .import(let disk, _): "import-\(full)-\(instance.name)-disk\(disk)"
+      case .verify: "verify-\(full)-\(instance.name)"
+      }
+    return "\(start)-\(timestamp())"
   }
 }
 
-private func callerEnvironment() -> [String: String] {
-  var variables: [String: String] = [:]
-  var next = environ
-  while let entry = next.pointee {
-    let pair = String(cString: entry).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-    if pair.count == 2 { variables[String(pair[0])] = String(pair[1]) }
-    next += 1
-  }
-  return variables
+/// The time as Ganeti 2 and 3 have it in the names of files: `2026-11-23_10_05_00`.
+func timestamp() -> String {
+  var now = time(nil)
+  var parts = tm()
+  localtime_r(&now, &parts)
+  var text = [CChar](repeating: 0, count: 32)
+  let count = strftime(&text, text.count, "%Y-%m-%d_%H_%M_%S", &parts)
+  return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }

@@ -31,6 +31,16 @@ package struct Child: ~Copyable, Sendable {
     return status
   }
 
+  /// Waits until it ends, and asks `check` ten times a second meanwhile: what that throws ends it, with its group.
+  package consuming func wait(_ check: () throws(Failure) -> Void) throws(Failure) -> ExitStatus {
+    while true {
+      let result = clinux_wait_at_most(pid, 100)
+      guard result >= 0 else { throw .system("wait for", name) }
+      if result == 0 { return try wait() }
+      try check()
+    }
+  }
+
   /// Sends a signal to it and all of its group.
   package borrowing func signal(_ number: Int32) {
     kill(-pid, number)

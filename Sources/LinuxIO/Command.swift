@@ -31,6 +31,13 @@ package struct Command: Sendable {
   package var input = Input.null
   package var output = Output.inherit
   package var error = Output.inherit
+  /// One more open descriptor, which stays the caller's, and the number, above 2, that it has in the child.
+  package var extra: (number: Int32, raw: Int32)?
+  /// What umask(2) is told; nil is the caller's own.
+  package var creationMask: UInt32?
+  /// Whether it has processes and mounts of its own: it sees no other process, and all that it started and mounted ends
+  /// with it. For root only.
+  package var isIsolated = false
 
   package init(_ executable: String, _ arguments: [String]) {
     self.executable = executable
@@ -67,7 +74,9 @@ package struct Command: Sendable {
           var request = clinux_spawn(
             path: path, slots: slots, environment: variables == nil ? nil : entries,
             directory: workingDirectory == nil ? nil : paths[1],
-            descriptors: (number(of: input), number(of: output, 1), number(of: error, 2)))
+            descriptors: (number(of: input), number(of: output, 1), number(of: error, 2)),
+            extra: extra?.raw ?? -1, extra_number: extra?.number ?? -1, mask: creationMask.map { Int32($0) } ?? -1,
+            isolated: isIsolated)
           return Children.starting { clinux_start(&request, &step) }
         }
       }
@@ -113,6 +122,8 @@ package struct Command: Sendable {
       return Failure(.io, "cannot run \(executable) in \(workingDirectory ?? "."): \(reason)")
     case CLINUX_SPAWN_DESCRIPTORS:
       return Failure(.io, "cannot run \(executable): its input and output cannot be connected: \(reason)")
+    case CLINUX_SPAWN_NAMESPACE:
+      return Failure(.tool, "cannot run \(executable) with processes and mounts of its own: \(reason)")
     case CLINUX_SPAWN_EXECUTE where code == ENOENT && workingDirectory == nil && access(path, F_OK) == 0:
       return Failure(
         .tool, "cannot execute \(path): the interpreter that its first line names is missing",

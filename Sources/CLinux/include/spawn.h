@@ -16,6 +16,12 @@ struct clinux_spawn {
   const char *_Nullable directory;
   /// What becomes descriptors 0, 1 and 2; -1 is /dev/null.
   int descriptors[3];
+  /// One more descriptor and the number that it becomes, above 2; -1 for none.
+  int extra, extra_number;
+  /// What umask(2) is told; -1 for the caller's own.
+  int mask;
+  /// Whether it gets processes and mounts of its own, which end with it. Needs CAP_SYS_ADMIN.
+  bool isolated;
 };
 
 /// The step at which a child could not be started.
@@ -23,6 +29,7 @@ enum clinux_spawn_step {
   CLINUX_SPAWN_FORK,
   CLINUX_SPAWN_DESCRIPTORS,
   CLINUX_SPAWN_DIRECTORY,
+  CLINUX_SPAWN_NAMESPACE,
   CLINUX_SPAWN_EXECUTE,
 };
 
@@ -38,6 +45,9 @@ void clinux_forget(pid_t pid);
 /// Waits for `pid` to end, without making it disappear: its id stays its own. Returns 0, or 1 when it still runs
 /// and `block` is false, or -1 with `errno`.
 int clinux_wait_keeping(pid_t pid, bool block);
+
+/// Waits so many milliseconds at most for `pid` to end, as the above does.
+int clinux_wait_at_most(pid_t pid, int milliseconds);
 
 /// Takes the status of an ended child. Returns 0 with `*code` its exit status or the signal, or -1 with `errno`.
 int clinux_reap(pid_t pid, bool *_Nonnull signalled, int *_Nonnull code);
