@@ -4,5 +4,5 @@ internal import ArgumentParser
 struct OSCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "os", abstract: "List, judge and install OS definitions.",
-    subcommands: [OSListCommand.self, OSDiagnoseCommand.self, OSInstallCommand.self])
+    subcommands: [OSListCommand.self, OSDiagnoseCommand.self, OSCheckCommand.self, OSInstallCommand.self])
 }

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import Host
+internal import LinuxIO
+internal import Report
+
+extension Judge {
+  /// The part of the process in the sandbox: tries the scripts, and tells the process outside what it found.
+  package func tryScripts(inside scratch: String) throws {
+    let records = try Records()
+    let options = TrialOptions(records.request)
+    var judge = self
+    judge.trial = options
+    do {
+      let root = try SandboxRoot(scratch: scratch)
+      // As for a daemon: nobody's home.
+      for name in ["HOME", "USER", "LOGNAME", "MAIL", "TERM", "TMPDIR", "XDG_RUNTIME_DIR"] { unsetenv(name) }
+      for version in judge.versions {
+        try steps.step("try \(definition.name) in version \(version)") { _ in
+          let host = HostWatch(root, scratch: scratch, mayChange: options.mayChange)
+          let trial = try Trial(definition, version, options, scratch: scratch, host: host)
+          trial.tell = { records.tell($0) }
+          trial.tellStart = { records.tell($0, version, $1) }
+          trial.judgeAll()
+        }
+      }
+      records.tellEnd()
+    } catch {
+      records.tell(error as? Failure ?? Failure(.io, "\(error)"))
+    }
+  }
+}
+
+/// What the scripts did to the machine's files, told once each.
+final class HostWatch {
+  private let root: SandboxRoot
+  private let scratch: String
+  private let mayChange: [String]
+  private var known: Set<HostChange>
+
+  init(_ root: SandboxRoot, scratch: String, mayChange: [String]) {
+    self.root = root
+    self.scratch = scratch
+    self.mayChange = mayChange
+    known = []
+    known = Set(all())
+  }
+
+  /// What changed since the last call of this function.
+  func newChanges() -> [HostChange] {
+    let found = all().filter { !known.contains($0) }
+    known.formUnion(found)
+    return found.sorted { $0.path < $1.path }
+  }
+
+  private func all() -> [HostChange] {
+    root.layers.flatMap { $0.changes() }.filter { change in
+      !change.path.hasPrefix(scratch) && !mayChange.contains { change.path == $0 || change.path.hasPrefix("\($0)/") }
+    }
+  }
+}

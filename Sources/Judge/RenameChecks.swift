@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Ext4
+internal import Host
+internal import Interface
+internal import LinuxIO
+internal import Report
+
+// What rename changes.
+
+extension Trial {
+  /// After all that needs the guest under its first name.
+  func judgeRename() {
+    guard let disk, let swap else { return }
+    judge(.rename) {
+      let ending = try call(.rename(from: oldName), instance([disk, swap], named: newName))
+      guard ending.isSuccess else {
+        skip([.renamedTo, .renamedOnly], "rename failed")
+        return (.fail(ending.words), ending.evidence)
+      }
+      return (.pass, [ending.words])
+    }
+    guard told(.rename) == .pass, let content, let before = tree else {
+      return skip([.renamedTo, .renamedOnly], "the files of the guest are not known")
+    }
+    judge(.renamedTo) {
+      let after = try GuestTree(of: disk, content)
+      let differences = after.differences(from: before)
+      guard !differences.isEmpty else {
+        skip([.renamedOnly], "rename does nothing")
+        return (.notApplicable("rename does nothing, which the manual allows: the guest keeps its old name"), [])
+      }
+      judgeRenamedOnly(disk, content, differences)
+      let hostname = try text("/etc/hostname", disk, content)?.trimmed
+      let names = [newName.text, String(newName.text.prefix { $0 != "." })]
+      guard let hostname else { return (.notApplicable("the guest has no /etc/hostname"), []) }
+      return (
+        names.contains(hostname) ? .pass : .fail("the guest's /etc/hostname is \(hostname.quoted) after the rename"),
+        ["/etc/hostname: \(hostname.escaped)"]
+      )
+    }
+  }
+
+  /// Only files that hold the name may be others, and the folders in which they lie.
+  private func judgeRenamedOnly(
+    _ disk: ScratchDisk, _ content: DiskContent, _ differences: [(path: String, words: String)]
+  ) {
+    judge(.renamedOnly) {
+      let names = [oldName, newName].map { String($0.text.prefix { $0 != "." }) }
+      let problems = try disk.problems(of: content)
+      var bad: [String] = []
+      var good: [String] = []
+      for difference in differences {
+        let text = try text("/" + difference.path, disk, content) ?? ""
+        let isNamed = isIdentity(difference.path) || names.contains { text.contains($0) }
+        let line = "\(difference.path.escaped): \(difference.words)"
+        if isNamed { good.append(line) } else { bad.append(line) }
+      }
+      if let problems { return (.fail(problems.first ?? ""), problems) }
+      return (bad.first.map { .fail($0) } ?? .pass, Array((bad + good).prefix(50)))
+    }
+  }
+
+  /// A small file of the guest; nil where it is none.
+  private func text(_ path: String, _ disk: ScratchDisk, _ content: DiskContent) throws(Failure) -> String? {
+    try disk.withFilesystem(content) { filesystem throws(Failure) in
+      guard let number = try filesystem.find(path), try filesystem.kind(number) == .file,
+        try filesystem.attributes(of: number).size <= 1 << 20
+      else { return nil }
+      return String(decoding: try filesystem.read(path) ?? [], as: UTF8.self)
+    }
+  }
+}
