@@ -130,7 +130,9 @@ struct OSCheckCommand: ParsableCommand {
     guard let size = DiskRequest.bytes(diskSize) else {
       throw Failure(.usage, "--disk-size: \(diskSize.quoted) is not a size", remedy: "write it as 10G, 512M or MiB")
     }
-    guard timeout > 0 else { throw Failure(.usage, "--timeout: \(timeout) is not a time", remedy: "give it in seconds") }
+    guard timeout > 0 else {
+      throw Failure(.usage, "--timeout: \(timeout) is not a time", remedy: "give it in seconds")
+    }
     trial.diskSize = size
     trial.seconds = timeout
     for folder in mayChange {

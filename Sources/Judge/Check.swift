@@ -62,16 +62,20 @@ package enum Check: String, CaseIterable, Sendable {
   package var why: String {
     switch self {
     case .folder: "A host looks for a definition as a folder that it can read."
-    case .name: "Ganeti builds paths, log names and command lines from the name, and passes over names it does not like."
+    case .name:
+      "Ganeti builds paths, log names and command lines from the name, and passes over names it does not like."
     case .versionFile: "By this file alone a host knows how to call the scripts; one wrong line makes the OS invalid."
-    case .scripts: "Every script of the declared versions has to be there, as a regular file that its owner can execute."
-    case .interpreters: "A script whose interpreter is missing is valid to every host, and fails only when it is called."
+    case .scripts:
+      "Every script of the declared versions has to be there, as a regular file that its owner can execute."
+    case .interpreters:
+      "A script whose interpreter is missing is valid to every host, and fails only when it is called."
     case .permissions: "The scripts run as root: whoever can write to them, or put others in their place, is root."
     case .variants: "Each line is a choice of the administrator; what is no choice is offered all the same."
     case .parameters: "Ganeti's own commands crash on a line without a help text, and so on a blank one."
     case .series: "A definition should be valid on every release of Ganeti that speaks a version which it declares."
     case .help: "The manual wants a usage message for -h and --help: who tries a script must not damage anything."
-    case .wrongArguments: "The manual wants a usage message for a wrong number of arguments, and an exit status that says so."
+    case .wrongArguments:
+      "The manual wants a usage message for a wrong number of arguments, and an exit status that says so."
     case .verifyAccepts: "A host refuses to make an instance for which verify fails; verify must not need a disk."
     case .verifyRefuses: "What verify lets pass fails later, when the disks are made and the old guest is gone."
     case .create: "Without it there is no instance."
@@ -96,7 +100,8 @@ package enum Check: String, CaseIterable, Sendable {
     case .missingDisk: "A disk that is not there must not become a file of that name."
     case .readOnlyDisk: "A disk that cannot be written cannot hold a new guest, whatever the script says."
     case .smallImport: "A guest that does not fit has to fail now, not at its first boot."
-    case .hostileCreate: "What was on the disk before is its last owner's: links in it must not lead root to the host's files."
+    case .hostileCreate:
+      "What was on the disk before is its last owner's: links in it must not lead root to the host's files."
     case .hostileImport: "A dump is the guest's: links in it must not lead root to the host's files."
     case .hostileRename: "A guest's administrator owns its files: links in it must not lead root to the host's files."
     case .hostFiles: "A script is for its instance's disks; but for caches and logs the host stays as it is."

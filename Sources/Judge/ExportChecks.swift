@@ -17,7 +17,8 @@ extension Trial {
       let after = [try disk.digest(), try swap.digest()]
       let changed = zip(["first", "second"], zip(before, after)).filter { $0.1.0 != $0.1.1 }.map(\.0)
       let words = changed.first.map { "the \($0) disk is another after the export" }
-      found(.exportReadsOnly, words.map { .fail($0) } ?? .pass, ["SHA-256 of the disks before and after"] + before + after)
+      found(
+        .exportReadsOnly, words.map { .fail($0) } ?? .pass, ["SHA-256 of the disks before and after"] + before + after)
       return (.pass, ["\(ending.words): \(Words.bytes(size(of: dump)))"])
     }
     guard dump != nil else {

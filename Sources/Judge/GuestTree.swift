@@ -69,13 +69,26 @@ struct GuestTree {
     }
   }
 
-  /// The paths of what differs, sorted, each with what does.
-  func differences(from other: GuestTree) -> [(path: String, words: String)] {
+  /// A file that is not the same in both guests.
+  struct Difference {
+    let path: String
+    /// What differs.
+    let words: String
+    /// Whether that is the content alone, and its size.
+    let isOfContent: Bool
+  }
+
+  /// Sorted by path.
+  func differences(from other: GuestTree) -> [Difference] {
     Set(entries.keys).union(other.entries.keys).sorted().compactMap { path in
       switch (entries[path], other.entries[path]) {
-      case (let mine?, let others?): mine == others ? nil : (path, mine.words(of: others))
-      case (nil, _): (path, "is missing")
-      case (_, nil): (path, "is new")
+      case (let mine?, let others?):
+        guard mine != others else { return nil }
+        var same = mine
+        (same.content, same.size) = (others.content, others.size)
+        return Difference(path: path, words: mine.words(of: others), isOfContent: same == others)
+      case (nil, _): return Difference(path: path, words: "is missing", isOfContent: false)
+      case (_, nil): return Difference(path: path, words: "is new", isOfContent: false)
       }
     }
   }

@@ -109,7 +109,8 @@ private struct Bait {
       guard mkdir(folder, 0o755) == 0 else { throw .system("make the folder", folder) }
     }
     for (file, text) in [
-      ("hostname", "\(name)\n"), ("hosts", "127.0.0.1 localhost \(name)\n"), ("fstab", "/dev/sda / ext4 defaults 0 1\n"),
+      ("hostname", "\(name)\n"), ("hosts", "127.0.0.1 localhost \(name)\n"),
+      ("fstab", "/dev/sda / ext4 defaults 0 1\n"),
       ("mailname", "\(name)\n"), ("passwd", "root:x:0:0:root:/root:/bin/sh\n"), ("shadow", "root:*:1::::::\n"),
     ] {
       let file = try Descriptor("\(folder)/\(file)", O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)

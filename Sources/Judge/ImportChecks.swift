@@ -50,17 +50,20 @@ extension Trial {
     let problems = try restored.problems(of: found)
     self.found(
       .importFilesystem, problems.map { .fail($0.first ?? "") } ?? .pass, problems ?? ["\(found.type) is clean"])
-    let differences: [(path: String, words: String)]
+    let differences: [GuestTree.Difference]
     do {
       differences = try GuestTree(of: restored, found).differences(from: tree)
     } catch {
       self.found(.sameTree, .fail("the files of the restored guest cannot be read: \(error.message)"))
       return
     }
-    let bad = differences.filter { !isIdentity($0.path) }
+    let bad = try seriousDifferences(differences, restored, found, disk, content)
+    let badPaths = Set(bad.map(\.path))
+    let others = differences.filter { !badPaths.contains($0.path) }
     let evidence =
       ["\(tree.entries.count) files compared"]
-      + (bad + differences.filter { isIdentity($0.path) }).prefix(50).map { "\($0.path.escaped): \($0.words)" }
+      + (bad.map { "\($0.path.escaped): \($0.words)" } + others.map { "may differ: \($0.path.escaped): \($0.words)" })
+      .prefix(50)
     let words = bad.first.map { "\(bad.count) files differ, such as \($0.path.escaped): \($0.words)" }
     self.found(.sameTree, words.map { .fail($0) } ?? .pass, evidence)
   }
@@ -89,7 +92,24 @@ extension Trial {
   private func isSameGuest(_ restored: ScratchDisk, _ disk: ScratchDisk) throws(Failure) -> Bool {
     guard let content, let tree else { return try restored.digest() == disk.digest() }
     guard let found = try restored.filesystem(), found.type == content.type else { return false }
-    return try GuestTree(of: restored, found).differences(from: tree).allSatisfy { isIdentity($0.path) }
+    let differences = try GuestTree(of: restored, found).differences(from: tree)
+    return try seriousDifferences(differences, restored, found, disk, content).isEmpty
+  }
+
+  /// Those that are more than who the guest is: a file may name the disks' new UUIDs in the place of the old ones.
+  private func seriousDifferences(
+    _ differences: [GuestTree.Difference], _ restored: ScratchDisk, _ found: DiskContent, _ disk: ScratchDisk,
+    _ content: DiskContent
+  ) throws(Failure) -> [GuestTree.Difference] {
+    var serious: [GuestTree.Difference] = []
+    for difference in differences where !isIdentity(difference.path) {
+      let (after, before) = (
+        try restored.text("/" + difference.path, in: found), try disk.text("/" + difference.path, in: content)
+      )
+      if difference.isOfContent, let after, let before, after.withoutUUIDs == before.withoutUUIDs { continue }
+      serious.append(difference)
+    }
+    return serious
   }
 
   private func copy(_ source: String, _ range: Range<UInt64>, to target: String) throws(Failure) {
@@ -145,5 +165,35 @@ extension Trial {
     let (target, swap) = (try newDisk("target", size: disk?.size), try newSwap("target-swap"))
     let ending = try restore(dump, target, swap)
     return (ending.isRefusal ? .pass : .fail("given \(what) \(ending.words)"), ending.evidence)
+  }
+}
+
+extension String {
+  /// The text with each UUID replaced by one and the same word.
+  fileprivate var withoutUUIDs: String {
+    let lengths = [8, 4, 4, 4, 12]
+    let bytes = Array(utf8)
+    func isHex(_ byte: UInt8) -> Bool {
+      (0x30...0x39).contains(byte) || (0x41...0x46).contains(byte) || (0x61...0x66).contains(byte)
+    }
+    func isUUID(at start: Int) -> Bool {
+      guard start + 36 <= bytes.count else { return false }
+      var position = start
+      for (index, length) in lengths.enumerated() {
+        guard bytes[position..<position + length].allSatisfy(isHex) else { return false }
+        position += length
+        if index < 4 && bytes[position] != 0x2D { return false }
+        position += 1
+      }
+      return true
+    }
+    var left: [UInt8] = []
+    var position = 0
+    while position < bytes.count {
+      let isOne = isUUID(at: position)
+      left += isOne ? Array("UUID".utf8) : [bytes[position]]
+      position += isOne ? 36 : 1
+    }
+    return String(decoding: left, as: UTF8.self)
   }
 }

@@ -15,6 +15,8 @@ extension Judge {
       let root = try SandboxRoot(scratch: scratch)
       // As for a daemon: nobody's home.
       for name in ["HOME", "USER", "LOGNAME", "MAIL", "TERM", "TMPDIR", "XDG_RUNTIME_DIR"] { unsetenv(name) }
+      // The first child brings a process of its own that stays: it is none of the definition's.
+      _ = try Command("true", []).run()
       for version in judge.versions {
         try steps.step("try \(definition.name) in version \(version)") { _ in
           let host = HostWatch(root, scratch: scratch, mayChange: options.mayChange)

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Ext4
 internal import Host
 internal import Interface
 internal import LinuxIO
@@ -30,7 +29,7 @@ extension Trial {
         return (.notApplicable("rename does nothing, which the manual allows: the guest keeps its old name"), [])
       }
       judgeRenamedOnly(disk, content, differences)
-      let hostname = try text("/etc/hostname", disk, content)?.trimmed
+      let hostname = try disk.text("/etc/hostname", in: content)?.trimmed
       let names = [newName.text, String(newName.text.prefix { $0 != "." })]
       guard let hostname else { return (.notApplicable("the guest has no /etc/hostname"), []) }
       return (
@@ -42,7 +41,7 @@ extension Trial {
 
   /// Only files that hold the name may be others, and the folders in which they lie.
   private func judgeRenamedOnly(
-    _ disk: ScratchDisk, _ content: DiskContent, _ differences: [(path: String, words: String)]
+    _ disk: ScratchDisk, _ content: DiskContent, _ differences: [GuestTree.Difference]
   ) {
     judge(.renamedOnly) {
       let names = [oldName, newName].map { String($0.text.prefix { $0 != "." }) }
@@ -50,23 +49,13 @@ extension Trial {
       var bad: [String] = []
       var good: [String] = []
       for difference in differences {
-        let text = try text("/" + difference.path, disk, content) ?? ""
+        let text = try disk.text("/" + difference.path, in: content) ?? ""
         let isNamed = isIdentity(difference.path) || names.contains { text.contains($0) }
         let line = "\(difference.path.escaped): \(difference.words)"
         if isNamed { good.append(line) } else { bad.append(line) }
       }
       if let problems { return (.fail(problems.first ?? ""), problems) }
       return (bad.first.map { .fail($0) } ?? .pass, Array((bad + good).prefix(50)))
-    }
-  }
-
-  /// A small file of the guest; nil where it is none.
-  private func text(_ path: String, _ disk: ScratchDisk, _ content: DiskContent) throws(Failure) -> String? {
-    try disk.withFilesystem(content) { filesystem throws(Failure) in
-      guard let number = try filesystem.find(path), try filesystem.kind(number) == .file,
-        try filesystem.attributes(of: number).size <= 1 << 20
-      else { return nil }
-      return String(decoding: try filesystem.read(path) ?? [], as: UTF8.self)
     }
   }
 }

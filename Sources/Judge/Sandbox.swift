@@ -20,7 +20,10 @@ struct Sandbox {
     // nothing of the kernel that is not in a namespace.
     var child = Command(
       "unshare",
-      ["--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc", "--propagation", "private", "--"]
+      [
+        "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
+        "--",
+      ]
         + ["setpriv", "--bounding-set", "-sys_module,-sys_rawio,-sys_time", "--"] + command + [scratch.path])
     child.extra = (Records.number, records.raw)
     child.output = .null

@@ -30,7 +30,8 @@ final class ScratchDisk {
   /// A disk with the same contents.
   func copy(to image: String) throws(Failure) -> ScratchDisk {
     try flush()
-    let (status, output) = try Command("cp", ["--sparse=always", "--reflink=auto", self.image, image]).capture(limit: 4096)
+    let (status, output) = try Command("cp", ["--sparse=always", "--reflink=auto", self.image, image]).capture(
+      limit: 4096)
     guard status.isSuccess else {
       throw Failure(.io, "cannot copy \(self.image): \(String(decoding: output, as: UTF8.self).escaped)")
     }
@@ -104,6 +105,16 @@ final class ScratchDisk {
       try file.flush()
     }
     return result
+  }
+
+  /// A small file of the guest on it; nil where it is none.
+  func text(_ path: String, in content: DiskContent) throws(Failure) -> String? {
+    try withFilesystem(content) { filesystem throws(Failure) in
+      guard let number = try filesystem.find(path), try filesystem.kind(number) == .file,
+        try filesystem.attributes(of: number).size <= 1 << 20
+      else { return nil }
+      return String(decoding: try filesystem.read(path) ?? [], as: UTF8.self)
+    }
   }
 
   /// What the checker of its filesystem says: nil for nothing, else its last lines.

@@ -49,7 +49,8 @@ extension Series {
     for line in files.versionLines {
       guard let version = integer(line) else {
         throw Fault(
-          "API version(s) can't be converted to integer: invalid literal for int() with base 10: \(line.trimmed.quoted)")
+          "API version(s) can't be converted to integer: invalid literal for int() with base 10: \(line.trimmed.quoted)"
+        )
       }
       found.append(version)
     }

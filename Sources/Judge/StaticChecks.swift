@@ -104,7 +104,9 @@ struct StaticChecks {
       let words = line.split(whereSeparator: \.isWhitespace).map { String($0) }
       guard let interpreter = words.first else { return "the first line of \(script) names no interpreter" }
       if line.hasSuffix("\r") { return "the first line of \(script) ends in a carriage return" }
-      if access(interpreter, X_OK) != 0 { return "\(script) wants the interpreter \(interpreter.quoted), which is missing" }
+      if access(interpreter, X_OK) != 0 {
+        return "\(script) wants the interpreter \(interpreter.quoted), which is missing"
+      }
       // What env(1) looks up depends on PATH.
       guard interpreter.hasSuffix("/env"), let program = words.dropFirst().first(where: { !$0.hasPrefix("-") })
       else { return nil }
@@ -186,7 +188,9 @@ struct StaticChecks {
       }
       let name = String(words[0])
       if name.hasPrefix("#") { faults.append("\(start) is a comment, which is taken for a parameter") }
-      if !isPluginName(name) && !name.hasPrefix("#") { faults.append("\(start) names \(name.quoted), which is no name") }
+      if !isPluginName(name) && !name.hasPrefix("#") {
+        faults.append("\(start) names \(name.quoted), which is no name")
+      }
       // In the environment there are no lower case letters and no hyphens.
       let variable = name.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
       if !seen.insert(variable).inserted { faults.append("\(start) names \(name.quoted), as one before it does") }

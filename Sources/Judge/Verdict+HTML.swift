@@ -38,7 +38,8 @@ extension Verdict {
   private func details(_ finding: Finding) -> String {
     var text = "<article>\n<h3><code>\(finding.check.rawValue)</code>"
     if let version = finding.version { text += " <span class=\"quiet\">api \(version)</span>" }
-    text += "</h3>\n<p class=\"reason\">\((finding.reason ?? "").forXML)</p>\n<p class=\"quiet\">\(finding.check.why.forXML)</p>\n"
+    text +=
+      "</h3>\n<p class=\"reason\">\((finding.reason ?? "").forXML)</p>\n<p class=\"quiet\">\(finding.check.why.forXML)</p>\n"
     if !finding.evidence.isEmpty {
       // Who reads by keyboard has to reach what scrolls.
       text += "<pre tabindex=\"0\" aria-label=\"evidence\">\(finding.evidence.joined(separator: "\n").forXML)</pre>\n"
@@ -47,11 +48,13 @@ extension Verdict {
   }
 
   private var seriesTable: String {
-    var text = "<div class=\"wide\" tabindex=\"0\"><table>\n<thead><tr><th>Ganeti</th><th>api</th><th>outcome</th><th>in its words</th></tr></thead>\n<tbody>\n"
+    var text =
+      "<div class=\"wide\" tabindex=\"0\"><table>\n<thead><tr><th>Ganeti</th><th>api</th><th>outcome</th><th>in its words</th></tr></thead>\n<tbody>\n"
     for row in series {
       let isAccepted = row.fault == nil
       text += "<tr><th scope=\"row\">\(row.series.forXML)</th><td>\(row.version.map { String($0) } ?? "–")</td>"
-      text += "<td><span class=\"badge \(isAccepted ? "pass" : "none")\">\(isAccepted ? "accepts" : "refuses")</span></td>"
+      text +=
+        "<td><span class=\"badge \(isAccepted ? "pass" : "none")\">\(isAccepted ? "accepts" : "refuses")</span></td>"
       text += "<td class=\"words\">\((row.fault ?? "").forXML)</td></tr>\n"
     }
     return text + "</tbody>\n</table></div>\n"

@@ -7,7 +7,10 @@ extension Verdict {
     var lines = table(
       [["check", "api", "outcome", "what was found"]]
         + findings.map {
-          [$0.check.rawValue, $0.version.map { String($0) } ?? "", $0.word, Words.printable($0.reason ?? "", limit: 100)]
+          [
+            $0.check.rawValue, $0.version.map { String($0) } ?? "", $0.word,
+            Words.printable($0.reason ?? "", limit: 100),
+          ]
         })
     lines += [""]
     lines += table(
@@ -16,7 +19,9 @@ extension Verdict {
           [$0.series, $0.version.map { String($0) } ?? "", $0.fault == nil ? "accepted" : "refused", $0.fault ?? ""]
         })
     for finding in failures {
-      lines += ["", "\(finding.check.rawValue)\(finding.version.map { " (api \($0))" } ?? ""): \(finding.reason ?? "")"]
+      lines += [
+        "", "\(finding.check.rawValue)\(finding.version.map { " (api \($0))" } ?? ""): \(finding.reason ?? "")",
+      ]
       lines.append("  \(finding.check.why)")
       lines += finding.evidence.map { "  | \($0.escaped)" }
     }
