@@ -78,7 +78,9 @@ struct OSCheckCommand: ParsableCommand {
   func run() throws {
     let found = try found()
     let judge = Judge(found, trial: try trial(), steps: .forStandardError(quiet: quiet))
-    if let insideOf { return try judge.tryScripts(inside: insideOf) }
+    if let insideOf {
+      return try judge.tryScripts(inside: insideOf, command: try commandInside(found.path) + [insideOf])
+    }
     if let api, !judge.definition.versions.contains(api) {
       throw Failure(
         .usage, "\(found.path.escaped) does not declare version \(api)", remedy: "use one of those that it declares")
@@ -151,7 +153,7 @@ struct OSCheckCommand: ParsableCommand {
     return (String(text[..<equals]), String(text[text.index(after: equals)...]))
   }
 
-  /// This command again: its options go another way, since some of them are secret.
+  /// This command again, but for the scratch folder: its options go another way, since some of them are secret.
   private func commandInside(_ path: String) throws -> [String] {
     [try OSInstallation.runningProgram(), "os", "check", path] + (quiet ? ["--quiet"] : []) + ["--inside-of"]
   }

@@ -29,6 +29,14 @@ extension Trial {
       return (.pass, ["\(ending.words): \(found)"])
     }
     guard let disk else {
+      judge(.environment) {
+        let disks = [try newDisk("elsewhere"), try newSwap("elsewhere-swap")]
+        let ending = try call(
+          .create(isReinstall: false), instance(disks), environment: ["HOME": "/root", "TERM": "dumb"])
+        return ending.isSuccess
+          ? (.fail("create succeeds only with HOME in its environment, which hosts do not give"), ending.evidence)
+          : (.notApplicable("create failed"), [])
+      }
       return skip(Check.allCases.filter(isAfterCreate), "create failed")
     }
     guard let content else {
@@ -71,6 +79,12 @@ extension Trial {
       guard ending.isSuccess else { return (.fail("with HOME=/nonexistent \(ending.words)"), ending.evidence) }
       let problems = try self.problems(of: disk)
       return (problems.map { .fail($0.first ?? "") } ?? .pass, problems ?? [ending.words])
+    }
+    judge(.path) {
+      let (disk, swap) = (try newDisk("lost"), try newSwap("lost-swap"))
+      let ending = try call(
+        .create(isReinstall: false), instance([disk, swap]), environment: ["PATH": "/nonexistent"])
+      return (ending.isSuccess ? .pass : .fail("with PATH=/nonexistent \(ending.words)"), ending.evidence)
     }
     judge(.together) {
       let disks = try ["left", "right"].map { name throws(Failure) in

@@ -56,8 +56,7 @@ extension Trial {
   /// Returns the text, and the range of the file that is left without it.
   func suspectedMessages(in dump: String) throws(Failure) -> [(text: String, rest: Range<UInt64>)] {
     let size = size(of: dump)
-    let limit = 4096
-    guard size > 2 * UInt64(limit) else { return [] }
+    let limit = Int(min(4096, size))
     let start = try contents(of: dump, limit: limit)
     let end = try contents(of: dump, from: size - UInt64(limit), limit: limit)
     var found: [(String, Range<UInt64>)] = []

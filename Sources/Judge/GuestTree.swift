@@ -75,7 +75,8 @@ struct GuestTree {
     /// What differs.
     let words: String
     /// Whether that is the content alone, and its size.
-    let isOfContent: Bool
+    var isOfContent = false
+    var isInBoth = true
   }
 
   /// Sorted by path.
@@ -87,8 +88,8 @@ struct GuestTree {
         var same = mine
         (same.content, same.size) = (others.content, others.size)
         return Difference(path: path, words: mine.words(of: others), isOfContent: same == others)
-      case (nil, _): return Difference(path: path, words: "is missing", isOfContent: false)
-      case (_, nil): return Difference(path: path, words: "is new", isOfContent: false)
+      case (nil, _): return Difference(path: path, words: "is missing", isInBoth: false)
+      case (_, nil): return Difference(path: path, words: "is new", isInBoth: false)
       }
     }
   }

@@ -50,7 +50,8 @@ extension Trial {
       var good: [String] = []
       for difference in differences {
         let text = try disk.text("/" + difference.path, in: content) ?? ""
-        let isNamed = isIdentity(difference.path) || names.contains { text.contains($0) }
+        let isNamed =
+          difference.isOfContent && (isIdentity(difference.path) || names.contains { text.contains($0) })
         let line = "\(difference.path.escaped): \(difference.words)"
         if isNamed { good.append(line) } else { bad.append(line) }
       }

@@ -16,15 +16,17 @@ struct Sandbox {
     defer { interrupt.cancel() }
     let records = try Descriptor(inMemory: "the findings of the judge")
     try records.writeAll(Array(request.serialized().utf8) + [0])
-    // The first process of a namespace of processes: all others end with it. Without these capabilities root can change
-    // nothing of the kernel that is not in a namespace.
+    // All processes of a namespace end with its first one. That is not the judge: nobody inside can kill the first, and
+    // a script that kills its parent is to be found out. Without these capabilities root can change nothing of the
+    // kernel that is not in a namespace.
     var child = Command(
       "unshare",
       [
         "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
         "--",
       ]
-        + ["setpriv", "--bounding-set", "-sys_module,-sys_rawio,-sys_time", "--"] + command + [scratch.path])
+        + ["setpriv", "--bounding-set", "-sys_module,-sys_rawio,-sys_time", "--"]
+        + command + [scratch.path])
     child.extra = (Records.number, records.raw)
     child.output = .null
     let status = try child.start().wait()
@@ -34,11 +36,11 @@ struct Sandbox {
     }
     guard !told.isWhole || !status.isSuccess else { return told.findings }
     // What it was about when it died is what killed it, as far as anyone can tell.
-    let words = "the judge \(status) while it was at this"
+    let words = "the host was killed, or ended, while it was at this"
     let missing = versions.flatMap { version in
       Check.allCases.filter { check in
         !check.isStatic && !told.findings.contains { $0.check == check && $0.version == version }
-      }.map { Finding($0, version: version, .notApplicable("the judge \(status) before")) }
+      }.map { Finding($0, version: version, .notApplicable("the host was killed before")) }
     }
     guard let at = told.current ?? missing.first.map({ ($0.check, $0.version) }) else { return told.findings }
     return told.findings + missing.filter { ($0.check, $0.version) != at }

@@ -12,7 +12,7 @@ struct SandboxRoot {
 
   /// Makes it, and has this process live in it; `scratch` stays what it is.
   init(scratch: String) throws(Failure) {
-    guard getpid() == 1 else {
+    guard getppid() == 1 else {
       throw Failure(.usage, "this is not the inside of a sandbox", remedy: "leave the option --inside-of out")
     }
     let root = "\(scratch)/root"

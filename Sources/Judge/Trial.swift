@@ -114,8 +114,9 @@ final class Trial {
     var isSuccess: Bool { status?.isSuccess == true }
     /// It said itself that it failed.
     var isRefusal: Bool { if case .exited(let code) = status { code != 0 } else { false } }
-    var words: String { "\(script) \(status.map { "\($0)" } ?? "did not end by itself")" }
-    var evidence: [String] { [words] + lines }
+    /// The first line says what ended it where that was not itself.
+    var words: String { status.map { "\(script) \($0)" } ?? lines.first ?? "\(script) did not end by itself" }
+    var evidence: [String] { status == nil ? lines : [words] + lines }
   }
 
   func instance(_ disks: [ScratchDisk], named name: InstanceName? = nil) -> Instance {
