@@ -31,8 +31,10 @@ extension Trial {
     guard let disk else {
       judge(.environment) {
         let disks = [try newDisk("elsewhere"), try newSwap("elsewhere-swap")]
+        let home = "\(folder)/home"
+        guard mkdir(home, 0o700) == 0 else { throw Failure.system("make the folder", home) }
         let ending = try call(
-          .create(isReinstall: false), instance(disks), environment: ["HOME": "/root", "TERM": "dumb"])
+          .create(isReinstall: false), instance(disks), environment: ["HOME": home, "TERM": "dumb"])
         return ending.isSuccess
           ? (.fail("create succeeds only with HOME in its environment, which hosts do not give"), ending.evidence)
           : (.notApplicable("create failed"), [])

@@ -14,7 +14,12 @@ extension Trial {
     guard let dump else { return }
     judge(.import) {
       let (target, swap) = (try newDisk("restored", size: disk.size), try newSwap("restored-swap"))
+      let before = try swap.digest()
       let ending = try restore(dump, target, swap)
+      // In version 5 the second disk is the script's too.
+      if version > 5, try swap.digest() != before {
+        note(.otherDisks, "import", ["the second disk was written to when the first was restored"])
+      }
       guard ending.isSuccess else {
         skip([.sameTree, .importFilesystem], "import failed")
         return (.fail(ending.words), ending.evidence)

@@ -20,24 +20,22 @@ extension Judge {
     let options = TrialOptions(records.request)
     var judge = self
     judge.trial = options
-    do {
+    do throws(Failure) {
       let root = try SandboxRoot(scratch: scratch)
       // As for a daemon: nobody's home.
       for name in ["HOME", "USER", "LOGNAME", "MAIL", "TERM", "TMPDIR", "XDG_RUNTIME_DIR"] { unsetenv(name) }
       // The first child brings a process of its own that stays: it is none of the definition's.
       _ = try Command("true", []).run()
       for version in judge.versions {
-        try steps.step("try \(definition.name) in version \(version)") { _ in
-          let host = HostWatch(root, scratch: scratch, mayChange: options.mayChange)
-          let trial = try Trial(definition, version, options, scratch: scratch, host: host)
-          trial.tell = { records.tell($0) }
-          trial.tellStart = { records.tell($0, version, $1) }
-          trial.judgeAll()
-        }
+        let host = HostWatch(root, scratch: scratch, mayChange: options.mayChange)
+        let trial = try Trial(definition, version, options, scratch: scratch, host: host, steps: steps)
+        trial.tell = { records.tell($0) }
+        trial.tellStart = { records.tell($0, version, $1) }
+        trial.judgeAll()
       }
       records.tellEnd()
     } catch {
-      records.tell(error as? Failure ?? Failure(.io, "\(error)"))
+      records.tell(error)
     }
   }
 }

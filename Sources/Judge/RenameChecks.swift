@@ -10,7 +10,9 @@ extension Trial {
   /// After all that needs the guest under its first name.
   func judgeRename() {
     guard let disk, let swap else { return }
+    var known: DiskContent?
     judge(.rename) {
+      known = try disk.filesystem()
       let ending = try call(.rename(from: oldName), instance([disk, swap], named: newName))
       guard ending.isSuccess else {
         skip([.renamedTo, .renamedOnly], "rename failed")
@@ -18,17 +20,16 @@ extension Trial {
       }
       return (.pass, [ending.words])
     }
-    guard told(.rename) == .pass, let content, let before = tree else {
+    guard told(.rename) == .pass, let content = known, let before = tree else {
       return skip([.renamedTo, .renamedOnly], "the files of the guest are not known")
     }
     judge(.renamedTo) {
       let after = try GuestTree(of: disk, content)
       let differences = after.differences(from: before)
+      judgeRenamedOnly(disk, content, differences)
       guard !differences.isEmpty else {
-        skip([.renamedOnly], "rename does nothing")
         return (.notApplicable("rename does nothing, which the manual allows: the guest keeps its old name"), [])
       }
-      judgeRenamedOnly(disk, content, differences)
       let hostname = try disk.text("/etc/hostname", in: content)?.trimmed
       let names = [newName.text, String(newName.text.prefix { $0 != "." })]
       guard let hostname else { return (.notApplicable("the guest has no /etc/hostname"), []) }
@@ -56,6 +57,13 @@ extension Trial {
         if isNamed { good.append(line) } else { bad.append(line) }
       }
       if let problems { return (.fail(problems.first ?? ""), problems) }
+      let (uuid, label) = (try disk.filesystem()?.uuid, try disk.filesystem()?.label)
+      if uuid != content.uuid {
+        bad.append("the filesystem has the UUID \(uuid ?? "none"), not \(content.uuid ?? "none")")
+      }
+      if label != content.label {
+        bad.append("the filesystem has the label \(label ?? "none"), not \(content.label ?? "none")")
+      }
       return (bad.first.map { .fail($0) } ?? .pass, Array((bad + good).prefix(50)))
     }
   }

@@ -71,20 +71,14 @@ struct SandboxRoot {
     return found.sorted()
   }
 
-  /// The block devices that are there now: no script has any business with them.
+  /// The block devices that are there now: no script has any business with them. Loop devices are shared: one that is
+  /// in use now may be a script's in a moment.
   private static var disksOfTheMachine: [String] {
-    names(in: "/sys/class/block").compactMap { name in
+    names(in: "/sys/class/block").filter { !$0.hasPrefix("loop") }.compactMap { name in
       // Names of the kernel have ! where the path has /.
       let path = "/dev/" + name.map { $0 == "!" ? "/" : String($0) }.joined()
-      if name.hasPrefix("loop") && !isInUse(name) { return nil }
       return examine(path).error == 0 ? path : nil
     }
-  }
-
-  private static func isInUse(_ loop: String) -> Bool {
-    // A partition of a loop device is there only while the device is in use.
-    let isWhole = loop.dropFirst(4).allSatisfy(\.isNumber)
-    return !isWhole || examine("/sys/block/\(loop)/loop/backing_file").error == 0
   }
 }
 

@@ -17,6 +17,7 @@ final class Trial {
   private let scratch: String
   let runner: Runner
   private let host: HostWatch
+  private let steps: Steps
   /// Called with each finding, and with what is begun.
   var tell: (Finding) -> Void = { _ in }
   var tellStart: (Check, String) -> Void = { _, _ in }
@@ -40,9 +41,12 @@ final class Trial {
   /// Whether create writes nothing, as that of an OS that is installed by hand.
   var isBlank = false
 
-  init(_ definition: OSDefinition, _ version: Int, _ options: TrialOptions, scratch: String, host: HostWatch)
+  init(
+    _ definition: OSDefinition, _ version: Int, _ options: TrialOptions, scratch: String, host: HostWatch, steps: Steps
+  )
     throws(Failure)
   {
+    self.steps = steps
     self.definition = definition
     self.version = version
     self.options = options
@@ -90,7 +94,7 @@ final class Trial {
     guard told[check] == nil else { return }
     current = check
     do {
-      let (outcome, evidence) = try body()
+      let (outcome, evidence) = try steps.step("api \(version): \(check.rawValue)") { _ in try body() }
       found(check, outcome, evidence)
     } catch {
       let failure = error as? Failure
@@ -178,14 +182,17 @@ final class Trial {
     return result
   }
 
-  private func note(_ check: Check, _ what: String, _ lines: [String]) {
+  func note(_ check: Check, _ what: String, _ lines: [String]) {
     left[check, default: []] += lines.map { "\($0), by \(what) during \(current.rawValue)" }
   }
 
   private func judgeLeftovers() {
     judge(.otherDisks) {
-      try bystander.digest() == bystanderDigest
-        ? (.pass, []) : (.fail("the disk of another instance was written to"), [bystander.path])
+      if try bystander.digest() != bystanderDigest {
+        note(.otherDisks, "a script", ["the disk of another instance was written to"])
+      }
+      let lines = left[.otherDisks] ?? []
+      return (lines.first.map { .fail($0) } ?? .pass, lines)
     }
     for check in [Check.hostFiles, .loopDevices, .mounts, .mappings, .processes, .temporaryFiles] {
       let lines = left[check] ?? []
