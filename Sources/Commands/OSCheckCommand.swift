@@ -31,8 +31,8 @@ struct OSCheckCommand: ParsableCommand {
   @Flag(help: "Look at the files alone, and run nothing.")
   var `static` = false
 
-  @Option(help: "Call the scripts in this version of the interface only.")
-  var api: Int?
+  @Option(help: "Call the scripts in this version of the interface only; may be repeated.")
+  var api: [Int] = []
 
   @Option(help: "The variant to create.")
   var variant: String?
@@ -81,9 +81,10 @@ struct OSCheckCommand: ParsableCommand {
     if let insideOf {
       return try judge.tryScripts(inside: insideOf, command: try commandInside(found.path) + [insideOf])
     }
-    if let api, !judge.definition.versions.contains(api) {
+    if let stranger = api.first(where: { !found.versions.contains($0) }) {
       throw Failure(
-        .usage, "\(found.path.escaped) does not declare version \(api)", remedy: "use one of those that it declares")
+        .usage, "\(found.path.escaped) does not declare version \(stranger)",
+        remedy: "use one of those that it declares")
     }
     let verdict = try judge.verdict(inSandbox: try commandInside(found.path))
     if let junit { try write(verdict.junit, to: junit) }
@@ -114,7 +115,7 @@ struct OSCheckCommand: ParsableCommand {
   private func trial() throws -> TrialOptions {
     var trial = TrialOptions()
     trial.runs = !self.static
-    trial.version = api
+    trial.versions = api
     trial.variant = variant
     for text in parameters.flatMap({ $0.split(separator: ",") }) {
       let (name, value) = try pair(String(text), "-O")

@@ -34,7 +34,7 @@ package struct Judge: Sendable {
   /// The versions in which its scripts are called, the highest first.
   package var versions: [Int] {
     let spoken = Set(definition.versions).intersection(knownVersions).sorted(by: >)
-    return trial.version.map { wanted in spoken.filter { $0 == wanted } } ?? spoken
+    return trial.versions.isEmpty ? spoken : spoken.filter(trial.versions.contains)
   }
 
   private func reasonNotToRun(_ found: [Finding]) -> String? {
@@ -50,8 +50,8 @@ package struct Judge: Sendable {
 package struct TrialOptions: Sendable {
   /// Whether they are at all.
   package var runs = true
-  /// Only in this version of the interface; nil for all that it declares.
-  package var version: Int?
+  /// Only in these versions of the interface; empty for all that it declares.
+  package var versions: [Int] = []
   package var variant: String?
   /// Parameters by name, for version 20.
   package var parameters: [String: String] = [:]

@@ -6,7 +6,7 @@ internal import Report
 extension TrialOptions {
   var json: JSON {
     [
-      "version": version.map { .integer($0) } ?? nil, "variant": .optional(variant),
+      "versions": .array(versions.map { .integer($0) }), "variant": .optional(variant),
       "parameters": .array(parameters.map { ["name": .string($0.key), "value": .string($0.value)] }),
       "secrets": .array(secrets.map { .string($0) }), "disk": .integer(Int(diskSize)), "seconds": .integer(seconds),
       "may_change": .array(mayChange.map { .string($0) }),
@@ -15,7 +15,7 @@ extension TrialOptions {
 
   init(_ json: JSON) {
     self.init()
-    version = json["version"]?.integer
+    versions = (json["versions"]?.array ?? []).compactMap(\.integer)
     variant = json["variant"]?.string
     for entry in json["parameters"]?.array ?? [] {
       if let name = entry["name"]?.string { parameters[name] = entry["value"]?.string }

@@ -24,7 +24,7 @@ extension Verdict {
 
       """
     if !failures.isEmpty {
-      page += "<section>\n<h2>What failed</h2>\n" + failures.map(details).joined() + "</section>\n"
+      page += "<section>\n<h2>What failed</h2>\n" + failuresOnce.map(details).joined() + "</section>\n"
     }
     page += "<section>\n<h2>Releases of Ganeti</h2>\n" + seriesTable + "</section>\n"
     page += "<section>\n<h2>All checks</h2>\n" + matrix + "</section>\n"
@@ -35,9 +35,9 @@ extension Verdict {
     versions.isEmpty ? "unknown" : versions.map { String($0) }.joined(separator: ", ")
   }
 
-  private func details(_ finding: Finding) -> String {
+  private func details(_ finding: Finding, _ versions: [Int]) -> String {
     var text = "<article>\n<h3><code>\(finding.check.rawValue)</code>"
-    if let version = finding.version { text += " <span class=\"quiet\">api \(version)</span>" }
+    if !versions.isEmpty { text += " <span class=\"quiet\">api \(list(versions))</span>" }
     text +=
       "</h3>\n<p class=\"reason\">\((finding.reason ?? "").forXML)</p>\n<p class=\"quiet\">\(finding.check.why.forXML)</p>\n"
     if !finding.evidence.isEmpty {
@@ -114,9 +114,10 @@ extension Verdict {
     pre { max-height: 24rem; overflow: auto; margin: 0.5rem 0 0; } .lines { font: 0.75rem/1.4 ui-monospace, monospace; margin-top: 0.25rem; }
     .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
     th, td { text-align: left; vertical-align: top; padding: 0.4rem 0.6rem; border-bottom: 1px solid var(--line); font-size: 0.9rem; }
+    thead th { white-space: nowrap; } h3 .quiet { font-weight: normal; }
     tbody th { font-weight: normal; min-width: 11rem; } td { min-width: 4.5rem; } td.words { min-width: 12rem; }
     summary { cursor: pointer; } details { max-width: 30rem; }
-    @media (max-width: 40rem) { .why { display: none; } tbody th { min-width: 8rem; } th, td { padding: 0.35rem 0.4rem; } }
+    @media (max-width: 40rem) { .why { display: none; } tbody th { min-width: 6rem; } td.words { min-width: 9rem; } th, td { padding: 0.35rem 0.4rem; } }
 
     """
   }

@@ -18,10 +18,9 @@ extension Verdict {
         + series.map {
           [$0.series, $0.version.map { String($0) } ?? "", $0.fault == nil ? "accepted" : "refused", $0.fault ?? ""]
         })
-    for finding in failures {
-      lines += [
-        "", "\(finding.check.rawValue)\(finding.version.map { " (api \($0))" } ?? ""): \(finding.reason ?? "")",
-      ]
+    for (finding, versions) in failuresOnce {
+      let api = versions.isEmpty ? "" : " (api \(versions.map { String($0) }.joined(separator: ", ")))"
+      lines += ["", "\(finding.check.rawValue)\(api): \(finding.reason ?? "")"]
       lines.append("  \(finding.check.why)")
       lines += finding.evidence.map { "  | \($0.escaped)" }
     }

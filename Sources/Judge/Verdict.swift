@@ -28,6 +28,22 @@ package struct Verdict: Sendable {
 
   package var failures: [Finding] { findings.filter(\.hasFailed) }
 
+  /// What failed in the same way in several versions is one: the first of them, with all the versions.
+  var failuresOnce: [(finding: Finding, versions: [Int])] {
+    var found: [(finding: Finding, versions: [Int])] = []
+    for finding in failures {
+      let versions = finding.version.map { [$0] } ?? []
+      if let index = found.firstIndex(where: {
+        $0.finding.check == finding.check && $0.finding.kindOfReason == finding.kindOfReason
+      }) {
+        found[index].versions += versions
+      } else {
+        found.append((finding, versions))
+      }
+    }
+    return found
+  }
+
   /// `37 passed, 2 failed, 5 not applicable`.
   package var counts: String {
     let counts = Dictionary(grouping: findings, by: \.word).mapValues(\.count)
@@ -52,6 +68,9 @@ package struct Verdict: Sendable {
 }
 
 extension Finding {
+  /// The reason without the numbers in it, which are others in each version: sizes, names of temporary files.
+  fileprivate var kindOfReason: String { (reason ?? "").filter { !$0.isNumber } }
+
   package var json: JSON {
     [
       "id": .string(check.rawValue), "api_version": version.map { .integer($0) } ?? .null, "outcome": .string(word),

@@ -20,7 +20,7 @@ struct FaultTests {
       Fault(
         script: "create", lines: #"printf xxxx | dd of="$DISK_0_PATH" bs=1 seek=1160 conv=notrunc status=none"#,
         wanted: ["create.filesystem"]),
-      Fault(script: "export", lines: "exit 3", wanted: ["export.succeeds", "export.write-error"]),
+      Fault(script: "export", lines: "exit 3", wanted: ["export.succeeds"]),
       Fault(script: "rename", lines: "exit 3", wanted: ["rename.succeeds"]),
       Fault(script: "import", lines: "exit 3", wanted: ["import.succeeds"]),
       Fault(
@@ -46,7 +46,6 @@ struct FaultTests {
       let version = fault.example == "tiny-20" ? 20 : 10
       let judged = try Judged(folder, "--disk-size 64M --api \(version)")
       #expect(judged.checks("fail").isSuperset(of: fault.wanted), "\(judged.failures)")
-      #expect(judged.checks("fail").count <= fault.wanted.count + 3, "\(judged.checks("fail"))")
     }
   }
 

@@ -4,16 +4,16 @@ import Testing
 
 @Suite("Our own definition before the judge", .enabled(if: isRoot, "needs root"))
 struct OwnDefinitionTests {
-  @Test("It passes every check in every version of the interface", arguments: [20, 5])
-  func accepted(_ api: Int) throws {
+  @Test("It passes every check in every version of the interface", arguments: [[20, 15, 10], [5]])
+  func accepted(_ versions: [Int]) throws {
     try withScratch { scratch in
       // The bootstrap is for the first of all tests, outside of the sandbox, where its image would go with the rest.
-      let folder = try installed(api, scratch)
-      let judged = try Judged(folder, "--may-change '\(sharedCache)'")
+      let folder = try installed(versions[0], scratch)
+      let judged = try Judged(folder, versions.map { "--api \($0)" }.joined(separator: " "))
       #expect(judged.checks("fail").isEmpty, "\(judged.failures)")
       #expect(judged.status == 0)
       // What does not apply is named here: a check that is passed over is none.
-      for version in api == 20 ? [20, 15, 10, 5] : [5] {
+      for version in versions {
         var wanted: Set<String> = version == 5 ? [] : ["usage.help", "usage.wrong-arguments"]
         if version < 20 { wanted.formUnion(["verify.accepts", "verify.refuses", "leaks.secrets"]) }
         #expect(judged.checks("not applicable", version: version) == wanted)

@@ -61,7 +61,7 @@ struct SandboxTests {
         kill(judge.pid, signal)
         let ended = try judge.wait()
         #expect(ended == .exited(status) || ended == .signalled(signal))
-        let isGone = try eventually { try bash("pgrep -f '\(folder)/create'").status != 0 }
+        let isGone = try eventually { try bash("pgrep -f '\(folder)/[c]reate'").status != 0 }
         #expect(isGone)
         #expect(try !shell("losetup --list --noheadings --output BACK-FILE").contains(tmp))
         if signal == SIGTERM { #expect(try shell("ls '\(tmp)'").isEmpty) }
