@@ -9,6 +9,7 @@ extension Judge {
   ///
   /// - Parameter command: how this process was called.
   package func tryScripts(inside scratch: String, command: [String]) throws {
+    Interrupts.beSilent()
     // The first process waits for the judge, as init does; only the kernel can end it.
     if getpid() == 1, let program = command.first {
       var judge = Command(program, Array(command.dropFirst()))
@@ -24,6 +25,7 @@ extension Judge {
       let root = try SandboxRoot(scratch: scratch)
       // As for a daemon: nobody's home.
       for name in ["HOME", "USER", "LOGNAME", "MAIL", "TERM", "TMPDIR", "XDG_RUNTIME_DIR"] { unsetenv(name) }
+      limitFiles(to: 4 * options.diskSize + (4 << 30))
       // The first child brings a process of its own that stays: it is none of the definition's.
       _ = try Command("true", []).run()
       for version in judge.versions {
@@ -38,6 +40,12 @@ extension Judge {
       records.tell(error)
     }
   }
+}
+
+/// No process may write a larger file than that: an export that does not end must not fill the machine's disk.
+private func limitFiles(to bytes: UInt64) {
+  var limit = rlimit(rlim_cur: rlim_t(bytes), rlim_max: rlim_t(bytes))
+  setrlimit(__rlimit_resource_t(UInt32(RLIMIT_FSIZE.rawValue)), &limit)
 }
 
 /// What the scripts did to the machine's files, told once each.

@@ -32,7 +32,9 @@ struct SandboxRoot {
       }
     }
     try overlay("/dev", at: "\(root)/dev", scratch)
-    try Mounting.new("devpts", at: "\(root)/dev/pts", options: "newinstance,ptmxmode=0666,mode=0620")
+    if examine("\(root)/dev/pts").status.isFolder {
+      try Mounting.new("devpts", at: "\(root)/dev/pts", options: "newinstance,ptmxmode=0666,mode=0620")
+    }
     if examine("\(root)/dev/shm").status.isFolder { try Mounting.new("tmpfs", at: "\(root)/dev/shm") }
     for device in Self.disksOfTheMachine { try Mounting.bind("/dev/null", at: "\(root)\(device)") }
     try Mounting.new("proc", at: "\(root)/proc")

@@ -83,7 +83,28 @@ final class Trial {
   func found(_ check: Check, _ outcome: Finding.Outcome, _ evidence: [String] = []) {
     guard told[check] == nil else { return }
     told[check] = outcome
-    tell(Finding(check, version: version, outcome, evidence: evidence))
+    let shown: Finding.Outcome =
+      switch outcome {
+      case .pass: .pass
+      case .fail(let words): .fail(withoutSecrets(words))
+      case .notApplicable(let words): .notApplicable(withoutSecrets(words))
+      }
+    tell(Finding(check, version: version, shown, evidence: evidence.map(withoutSecrets)))
+  }
+
+  /// What a script says may have what it was told.
+  private func withoutSecrets(_ text: String) -> String {
+    var text = text
+    for name in options.secrets {
+      guard let value = options.parameters[name], !value.isEmpty else { continue }
+      var left = ""
+      while let range = text.firstRange(of: value) {
+        left += text[..<range.lowerBound] + "[secret]"
+        text = String(text[range.upperBound...])
+      }
+      text = left + text
+    }
+    return text
   }
 
   /// What a check came to; nil before it was made.
@@ -176,6 +197,12 @@ final class Trial {
       after = Leftovers(below: scratch)
     }
     for (check, lines) in after.takeAway(since: before) { note(check, what, lines) }
+    // Who forks faster than it is killed is killed again.
+    for _ in 0..<100 {
+      let left = Leftovers(below: scratch)
+      guard left.hasNewProcesses(since: before) else { break }
+      _ = left.takeAway(since: before)
+    }
     for change in host.newChanges() {
       note(change.isTemporary ? .temporaryFiles : .hostFiles, what, [change.words])
     }

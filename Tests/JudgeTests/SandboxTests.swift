@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 import LinuxIO
+import Report
 import TestSupport
 import Testing
 
@@ -66,6 +67,49 @@ struct SandboxTests {
         #expect(try !shell("losetup --list --noheadings --output BACK-FILE").contains(tmp))
         if signal == SIGTERM { #expect(try shell("ls '\(tmp)'").isEmpty) }
       }
+    }
+  }
+
+  @Test("Where there can be no sandbox nothing is run, and that is an error")
+  func noSandbox() throws {
+    try withScratch { scratch in
+      let folder = try scratch.example("tiny-10")
+      try shell("echo 'touch \(scratch("ran"))' >>'\(folder)/create'")
+      for name in ["upper", "work", "place"] { try scratch.folder(name) }
+      // An overlay cannot keep what another one changes.
+      let outcome = try bash(
+        """
+        unshare --mount --propagation private bash -c '
+          cd "\(scratch.path)" && mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work overlay place || exit 99
+          mkdir place/tmp/scratch && TMPDIR=$PWD/place/tmp/scratch "\(program)" os check "\(folder)" --quiet'
+        """)
+      #expect(outcome.status == 1)
+      #expect(outcome.errors.contains("guestsmith: cannot judge without a sandbox: cannot mount an overlay of / at"))
+      #expect(outcome.output.isEmpty)
+      #expect(access(scratch("ran"), F_OK) != 0)
+    }
+  }
+
+  @Test("A secret that is given is in nothing that the judge says")
+  func secret() throws {
+    try withScratch { scratch in
+      let folder = try scratch.example("tiny-20")
+      try shell("echo 'echo \"$OSP_MOTD is the motd\" >&2; exit 3' >>'\(folder)/create'")
+      let judged = try Judged(folder, "--disk-size 64M --api 20 --secret motd=Kx92hidden")
+      #expect(judged.checks("fail").contains("create.succeeds"))
+      #expect(judged.evidence("create.succeeds").contains("[secret] is the motd"))
+      #expect(!judged.json.serialized().contains("Kx92hidden"))
+    }
+  }
+
+  @Test("Without root the files are judged, and the rest says why it is not")
+  func withoutRoot() throws {
+    try withScratch { scratch in
+      let folder = try scratch.example("tiny-10")
+      try shell("chmod 755 '\(scratch.path)' && cp '\(program)' '\(scratch("guestsmith"))'")
+      let outcome = try bash("runuser -u nobody -- '\(scratch("guestsmith"))' os check '\(folder)'")
+      #expect(outcome.status == 0, "\(outcome)")
+      #expect(outcome.output.contains("create.succeeds                    not applicable  needs root"))
     }
   }
 }
