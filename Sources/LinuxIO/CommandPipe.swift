@@ -17,6 +17,14 @@ package struct Pipe: ~Copyable, Sendable {
     writer = Descriptor(owning: ends.1, name: "a pipe")
   }
 
+  /// How many bytes nobody has read yet.
+  package borrowing func waiting() throws(Failure) -> Int {
+    var count: Int32 = 0
+    let code = clinux_waiting(reader.raw, &count)
+    guard code == 0 else { throw .system("examine", "a pipe", errno: code) }
+    return Int(count)
+  }
+
   /// This process's reading end; the writing end closes, so that the end of the stream is seen.
   package consuming func keepingReader() -> Descriptor {
     reader
