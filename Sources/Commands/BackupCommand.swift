@@ -4,5 +4,8 @@ internal import ArgumentParser
 struct BackupCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "backup", abstract: "Export and import instances by the scripts of OS definitions.",
-    subcommands: [])
+    subcommands: [
+      BackupExportCommand.self, BackupImportCommand.self, BackupListCommand.self, BackupVerifyCommand.self,
+      BackupRemoveCommand.self,
+    ])
 }

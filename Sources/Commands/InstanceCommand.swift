@@ -6,6 +6,6 @@ struct InstanceCommand: ParsableCommand {
     commandName: "instance", abstract: "Keep instances on this machine, by the scripts of OS definitions.",
     subcommands: [
       InstanceCreateCommand.self, InstanceReinstallCommand.self, InstanceRenameCommand.self, InstanceListCommand.self,
-      InstanceInfoCommand.self, InstanceRemoveCommand.self,
+      InstanceInfoCommand.self, InstanceBootCommand.self, InstanceRemoveCommand.self,
     ])
 }

@@ -49,7 +49,7 @@ extension Node {
 
   /// Removes an instance. Disks that were adopted stay as they are.
   package func removeInstance(_ name: InstanceName) throws {
-    try state.locking([State.key(name)], for: "instance remove", steps: steps) {
+    try state.locking([State.key(name)], for: "instance remove", steps: steps) { _ in
       guard state.has(name) else { throw missing(name) }
       let folder = try Folder(state.instances)
       let key = State.key(name)
@@ -85,7 +85,7 @@ extension Node {
   ) throws {
     let adopted = (try? state.instance(name))?.disks.filter(\.isAdopted).map(\.path) ?? []
     let keys = [State.key(name)] + (other.map { [State.key($0)] } ?? []) + adopted.compactMap(adoptionKey)
-    try state.locking(keys, for: operation, steps: steps) {
+    try state.locking(keys, for: operation, steps: steps) { _ in
       let before = try state.instance(name)
       for index in before.disks.indices {
         if let fault = before.diskFault(index) { throw fault }

@@ -41,7 +41,7 @@ extension Node {
       }
     }
     let keys = [State.key(request.name)] + more + adopted.compactMap(adoptionKey)
-    return try state.locking(keys, for: operation, steps: steps, body)
+    return try state.locking(keys, for: operation, steps: steps) { _ in try body() }
   }
 
   /// Makes the disks of `planned`, has `fill` put something on them, and makes it an instance.

@@ -18,6 +18,9 @@ final class StateLock: Sendable {
   /// What those are told who come meanwhile.
   private static let recovering = "recovery"
 
+  /// What holds them: a program that inherits these holds them too.
+  var descriptors: [Int32] { locks.map { $0.lock.raw } }
+
   /// - Throws: `.busy` with who has one of them.
   init(_ keys: [String], in state: State, for operation: String) throws(Failure) {
     var locks: [Held] = []
@@ -62,12 +65,12 @@ final class StateLock: Sendable {
 extension State {
   /// Runs `body` while the names belong to this process, and with what killed commands had left of them gone.
   func locking<R>(
-    _ keys: [String], for operation: String, steps: Steps, _ body: () throws -> R
+    _ keys: [String], for operation: String, steps: Steps, _ body: (StateLock) throws -> R
   ) throws -> R {
     try make()
     let lock = try StateLock(keys, in: self, for: operation)
     defer { withExtendedLifetime(lock) {} }
     try recover(holding: lock.keys, steps: steps)
-    return try body()
+    return try body(lock)
   }
 }

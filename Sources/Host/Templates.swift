@@ -17,6 +17,10 @@ package struct DiskTemplate: Sendable, Equatable {
 
   static let most = 16
 
+  init(index: Int) {
+    self.index = index
+  }
+
   package init(parsing text: String) throws(Failure) {
     let (index, pairs) = try numbered(text, "--disk 0:size=10G", below: Self.most)
     self.index = index

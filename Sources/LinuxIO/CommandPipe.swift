@@ -17,14 +17,6 @@ package struct Pipe: ~Copyable, Sendable {
     writer = Descriptor(owning: ends.1, name: "a pipe")
   }
 
-  /// How many bytes nobody has read yet.
-  package borrowing func waiting() throws(Failure) -> Int {
-    var count: Int32 = 0
-    let code = clinux_waiting(reader.raw, &count)
-    guard code == 0 else { throw .system("examine", "a pipe", errno: code) }
-    return Int(count)
-  }
-
   /// This process's reading end; the writing end closes, so that the end of the stream is seen.
   package consuming func keepingReader() -> Descriptor {
     reader
@@ -52,5 +44,15 @@ package struct Pipe: ~Copyable, Sendable {
       if tail.count > limit { tail.removeFirst(tail.count - limit) }
     }
     return tail
+  }
+}
+
+extension Descriptor {
+  /// How many bytes wait in a pipe for somebody who reads them.
+  package borrowing func waitingBytes() throws(Failure) -> Int {
+    var count: Int32 = 0
+    let code = clinux_waiting(raw, &count)
+    guard code == 0 else { throw .system("examine", name, errno: code) }
+    return Int(count)
   }
 }

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Host
+internal import Interface
+internal import Report
+
+struct BackupImportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "import", abstract: "Make an instance of an export.",
+    discussion: """
+      Takes exports of guestsmith and of Ganeti 1.2.6 to 3.1. Runs the import script of the OS definition for each disk \
+      of which there is a dump, with the dump on its standard input, and the rename script where the instance gets \
+      another name. What is not given is taken from the export. If a script fails nothing is left of the instance.
+
+      Example:
+        guestsmith backup import vm2.example.com --src-dir /srv/ganeti/export/vm1.example.com --disk 0:size=20G
+      """)
+
+  @Argument(help: "The name that the instance is to have.")
+  var name: String
+
+  @Option(
+    help: ArgumentHelp("The folder of the export.", discussion: "Without it, one in the state folder.", valueName: "dir"))
+  var srcDir: String?
+
+  @Option(
+    help: ArgumentHelp("The instance whose export is to be taken from the state folder.", valueName: "name"))
+  var srcInstance: String?
+
+  @Option(
+    name: [.customShort("o"), .customLong("os")],
+    help: ArgumentHelp("Another OS than that of the export.", valueName: "name[+variant]"))
+  var os: String?
+
+  @OptionGroup var instance: InstanceOptions
+
+  @OptionGroup var options: ScriptOptions
+
+  func validate() throws {
+    if srcDir != nil && srcInstance != nil {
+      throw ValidationError("--src-dir and --src-instance exclude each other")
+    }
+  }
+
+  func run() throws {
+    let request = try instance.request(name, os: os)
+    let place =
+      try srcDir.map { Node.ExportPlace.folder($0) } ?? .instance(srcInstance.map { try InstanceName($0) } ?? request.name)
+    let node = options.node()
+    if instance.dryRun { return try tell(planned: node.planImport(request, from: place), "imported") }
+    try node.importBackup(request, from: place)
+  }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CLinux
+internal import Glibc
+package import Report
+
+extension Command {
+  /// Has the program take the place of this one: it gets our terminal, our process id and, of our descriptors, those of
+  /// `inherited` beside the three standard ones, by their numbers.
+  ///
+  /// - Throws: `.tool` when it cannot be executed; it does not return otherwise.
+  package func replaceProcess(inheriting inherited: [Int32]) throws(Failure) -> Never {
+    let path = try resolved()
+    for raw in inherited {
+      guard fcntl(raw, F_SETFD, 0) == 0 else { throw .system("hand over a descriptor to", executable) }
+    }
+    let words = ([executable] + arguments).map { strdup($0) } + [nil]
+    Interrupts.holdIfInterrupted()
+    clinux_unblock_interrupts()
+    execv(path, words)
+    throw .system("execute", path)
+  }
+}
