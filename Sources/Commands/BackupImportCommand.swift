@@ -20,7 +20,8 @@ struct BackupImportCommand: ParsableCommand {
   var name: String
 
   @Option(
-    help: ArgumentHelp("The folder of the export.", discussion: "Without it, one in the state folder.", valueName: "dir"))
+    help: ArgumentHelp(
+      "The folder of the export.", discussion: "Without it, one in the state folder.", valueName: "dir"))
   var srcDir: String?
 
   @Option(
@@ -45,7 +46,8 @@ struct BackupImportCommand: ParsableCommand {
   func run() throws {
     let request = try instance.request(name, os: os)
     let place =
-      try srcDir.map { Node.ExportPlace.folder($0) } ?? .instance(srcInstance.map { try InstanceName($0) } ?? request.name)
+      try srcDir.map { Node.ExportPlace.folder($0) }
+      ?? .instance(srcInstance.map { try InstanceName($0) } ?? request.name)
     let node = options.node()
     if instance.dryRun { return try tell(planned: node.planImport(request, from: place), "imported") }
     try node.importBackup(request, from: place)

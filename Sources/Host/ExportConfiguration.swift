@@ -46,7 +46,8 @@ extension ExportConfiguration {
   package init(in path: String) throws(Failure) {
     guard isFolder(path) else {
       throw Failure(
-        .dump, "there is no export in \(path)", remedy: "name a folder with a \(Self.file), as guestsmith backup list does")
+        .dump, "there is no export in \(path)",
+        remedy: "name a folder with a \(Self.file), as guestsmith backup list does")
     }
     let file = try INI(reading: "\(path)/\(Self.file)", .dump)
     guard let export = file["export"], let instance = file["instance"] else {
@@ -98,7 +99,8 @@ extension ExportConfiguration {
     if let dump {
       // The export is somebody else's word: it leads to nothing but its own files.
       guard !dump.contains("/"), dump != ".", dump != "..", !dump.contains("\n"), dump != Self.file else {
-        throw fault(file, instance, "disk\(index)_dump", "\(dump.quoted) is not the name of a file in the folder of the export")
+        throw fault(
+          file, instance, "disk\(index)_dump", "\(dump.quoted) is not the name of a file in the folder of the export")
       }
     }
     return disk
@@ -107,7 +109,9 @@ extension ExportConfiguration {
   private static func nic(_ index: Int, _ instance: INI.Section, _ file: INI) throws(Failure) -> NICTemplate {
     func value(_ key: String) -> String? { known(instance["nic\(index)_\(key)"]) }
     var nic = NICTemplate(index: index)
-    do throws(Failure) { nic.mac = try value("mac").map { text throws(Failure) in try NICTemplate.mac(text, index) } } catch {
+    do throws(Failure) {
+      nic.mac = try value("mac").map { text throws(Failure) in try NICTemplate.mac(text, index) }
+    } catch {
       throw fault(file, instance, "nic\(index)_mac", error.message)
     }
     nic.ip = value("ip")
@@ -150,7 +154,9 @@ extension ExportConfiguration {
         for key in section.entries.map(\.name) where !instance.contains(key) {
           let parts = key.split(separator: "_", maxSplits: 1).map(String.init)
           let isNumbered = { (kind: String) in parts[0].hasPrefix(kind) && Int(parts[0].dropFirst(kind.count)) != nil }
-          if parts.count == 2, isNumbered("disk") && disk.contains(parts[1]) || isNumbered("nic") && nic.contains(parts[1]) {
+          if parts.count == 2,
+            isNumbered("disk") && disk.contains(parts[1]) || isNumbered("nic") && nic.contains(parts[1])
+          {
             continue
           }
           strangers.append(key)

@@ -5,9 +5,9 @@ internal import LinuxIO
 internal import Report
 
 /// The kernel and the initrd of a guest, read out of its root disk into memory: nothing is mounted.
-struct GuestKernel: ~Copyable {
-  let kernel: Descriptor
-  let initrd: Descriptor?
+struct GuestKernel {
+  let kernel: MemoryFile
+  let initrd: MemoryFile?
   /// Such as `/boot/vmlinuz-6.1.0-amd64`.
   let path: String
 
@@ -28,8 +28,8 @@ struct GuestKernel: ~Copyable {
     var initrd: [UInt8]?
     for name in names where initrd == nil { initrd = try filesystem.read("/boot/\(name)", limit: limit) }
     return GuestKernel(
-      kernel: try memory(kernel, "the kernel"), initrd: try initrd.map { bytes throws(Failure) in try memory(bytes, "the initrd") },
-      path: path)
+      kernel: try MemoryFile(kernel, "the kernel"),
+      initrd: try initrd.map { bytes throws(Failure) in try MemoryFile(bytes, "the initrd") }, path: path)
   }
 
   /// The kernel of the highest version, by its numbers.
@@ -41,10 +41,16 @@ struct GuestKernel: ~Copyable {
   private static func numbers(_ name: String) -> [Int] {
     name.split { !("0"..."9").contains($0) }.map { Int($0) ?? .max }
   }
+}
 
-  private static func memory(_ bytes: [UInt8], _ name: String) throws(Failure) -> Descriptor {
-    let file = try Descriptor(inMemory: name)
+/// A file that is in memory for as long as somebody has it.
+final class MemoryFile {
+  private let file: Descriptor
+
+  var raw: Int32 { file.raw }
+
+  init(_ bytes: [UInt8], _ name: String) throws(Failure) {
+    file = try Descriptor(inMemory: name)
     try file.writeAll(bytes)
-    return file
   }
 }

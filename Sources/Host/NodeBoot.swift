@@ -6,11 +6,9 @@ internal import Report
 
 extension Node {
   /// Starts an instance in qemu, with its console on our terminal: qemu takes the place of this process.
-  ///
-  /// - Parameter arguments: more of them for qemu.
-  package func boot(_ name: InstanceName) throws -> Never {
+  package func boot(_ name: InstanceName) throws {
     let adopted = (try? state.instance(name))?.disks.filter(\.isAdopted).map(\.path) ?? []
-    return try state.locking(
+    try state.locking(
       [State.key(name)] + adopted.compactMap(adoptionKey), for: "instance boot", steps: steps
     ) { lock in
       let instance = try state.instance(name)
@@ -27,6 +25,7 @@ extension Node {
         steps.note("booting \(name) by the boot loader on \(root)")
         return try machine.run(inheriting: lock.descriptors)
       }
+      defer { withExtendedLifetime(guest) {} }
       let initrd = guest.initrd?.raw
       machine.boot(
         kernel: "/proc/self/fd/\(guest.kernel.raw)", initrd: initrd.map { "/proc/self/fd/\($0)" }, parameters)
@@ -63,7 +62,8 @@ private struct Machine {
 
   init(_ instance: Instance, accelerator: [String]) {
     let backend = instance.backend
-    arguments = accelerator + ["-name", instance.name.text, "-m", backend["maxmem"] ?? "512", "-smp", backend["vcpus"] ?? "1"]
+    arguments =
+      accelerator + ["-name", instance.name.text, "-m", backend["maxmem"] ?? "512", "-smp", backend["vcpus"] ?? "1"]
     arguments += ["-uuid", instance.uuid, "-nographic", "-serial", "mon:stdio"]
     for disk in instance.disks {
       let file = "file=\(disk.path.replacing(",", with: ",,"))"
@@ -80,7 +80,7 @@ private struct Machine {
     arguments += ["-append", "\(root) \(parameters["kernel_args"] ?? "console=ttyS0")"]
   }
 
-  func run(inheriting descriptors: [Int32]) throws -> Never {
+  func run(inheriting descriptors: [Int32]) throws {
     try Command(Self.program, arguments).replaceProcess(inheriting: descriptors)
   }
 }

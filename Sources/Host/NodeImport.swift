@@ -89,7 +89,9 @@ extension Node {
       }
       try follower.following {
         try together(calls) { [logFolder] call throws(Failure) in
-          guard case .import(let disk, _) = call.purpose, let dump = dumps.first(where: { $0.index == disk }) else { return }
+          guard case .import(let disk, _) = call.purpose, let dump = dumps.first(where: { $0.index == disk }) else {
+            return
+          }
           try dump.feed(call, logFolder: logFolder)
         }
       }
@@ -104,7 +106,8 @@ extension Node {
   ) throws {
     let old = try InstanceName(export.name)
     guard definition.spokenVersion != 5, old != instance.name else { return }
-    try run(call(definition, .rename(from: old), of: instance), "rename \(old) to \(instance.name) by \(instance.osName)")
+    try run(
+      call(definition, .rename(from: old), of: instance), "rename \(old) to \(instance.name) by \(instance.osName)")
   }
 }
 
@@ -158,12 +161,14 @@ private final class DiskImport: Sendable {
     let ended = ContinuousClock.now
     let status = try feeder.wait { () throws(Failure) in
       guard ended.duration(to: .now) > .seconds(10) else { return }
-      throw Failure(.script, "a process that the import script of \(call.definition.name) left behind keeps its input open")
+      throw Failure(
+        .script, "a process that the import script of \(call.definition.name) left behind keeps its input open")
     }
     if case .exited(let code) = status, code != 0 {
       let text = String(decoding: try read(from: words, at: 0, count: 500), as: UTF8.self)
       throw Failure(
-        .dump, "the dump \(path) cannot be read: \(Words.printable(text))", remedy: "take another export of the instance")
+        .dump, "the dump \(path) cannot be read: \(Words.printable(text))",
+        remedy: "take another export of the instance")
     }
     if let failure { throw failure }
     guard status.isSuccess, unread == 0 else {

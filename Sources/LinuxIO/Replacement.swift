@@ -7,8 +7,9 @@ extension Command {
   /// Has the program take the place of this one: it gets our terminal, our process id and, of our descriptors, those of
   /// `inherited` beside the three standard ones, by their numbers.
   ///
-  /// - Throws: `.tool` when it cannot be executed; it does not return otherwise.
-  package func replaceProcess(inheriting inherited: [Int32]) throws(Failure) -> Never {
+  /// - Throws: `.tool` when it cannot be executed. It does not return; that is not in its type, since what owns the
+  ///   descriptors could then be gone before them.
+  package func replaceProcess(inheriting inherited: [Int32]) throws(Failure) {
     let path = try resolved()
     for raw in inherited {
       guard fcntl(raw, F_SETFD, 0) == 0 else { throw .system("hand over a descriptor to", executable) }
