@@ -41,7 +41,7 @@ struct ProviderScript {
     // Hosts call with a mask that hides everything from others. What is installed in a guest must not depend on it;
     // whatever is to be hidden is made so by itself.
     umask(0o022)
-    let environment = try Environment(Self.variables())
+    let environment = try Environment(ownEnvironment())
     switch script {
     case .operation(let operation): try run(operation, environment)
     case .verify: try verify(environment)
@@ -94,17 +94,6 @@ struct ProviderScript {
     var failure = failure
     failure.message += "\n\n" + usage.trimmed
     return failure
-  }
-
-  private static func variables() -> [String: String] {
-    var variables: [String: String] = [:]
-    var next = environ
-    while let entry = next.pointee {
-      let pair = String(cString: entry).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      if pair.count == 2 { variables[String(pair[0])] = String(pair[1]) }
-      next += 1
-    }
-    return variables
   }
 
   /// As it is called, links and all: the directory's own name tells the variant.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Glibc
 internal import Interface
+internal import LinuxIO
 internal import Report
 
 // What a script is told: by arguments in version 5 (ganeti-os-interface(7) of Ganeti 1.2.6), by variables in 10, 15 and
@@ -21,7 +21,7 @@ extension ScriptCall {
 
   /// The whole environment: in version 5 our own and `LC_ALL=C`, as a daemon's of Ganeti 1.2.6.
   var environment: [String: String] {
-    guard version > 5 else { return callerEnvironment().merging(["LC_ALL": "C"]) { $1 } }
+    guard version > 5 else { return ownEnvironment().merging(["LC_ALL": "C"]) { $1 } }
     let core = ofEveryCall
     return purpose == .verify ? core : core.merging(ofInstance) { $1 }.merging(ofPurpose) { $1 }
   }
@@ -145,17 +145,6 @@ extension ScriptCall {
         remedy: variants.isEmpty ? "it has none at all" : "it has: \(variants.joined(separator: ", "))")
     }
   }
-}
-
-private func callerEnvironment() -> [String: String] {
-  var variables: [String: String] = [:]
-  var next = environ
-  while let entry = next.pointee {
-    let pair = String(cString: entry).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-    if pair.count == 2 { variables[String(pair[0])] = String(pair[1]) }
-    next += 1
-  }
-  return variables
 }
 
 /// What stands for the UUID of the node: /etc/machine-id, written as a UUID.

@@ -38,16 +38,7 @@ package func bash(_ line: String, environment: [String: String] = [:]) throws ->
 }
 
 /// The environment of the tests.
-package let inherited: [String: String] = {
-  var variables: [String: String] = [:]
-  var next = environ
-  while let entry = next.pointee {
-    let pair = String(cString: entry).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-    if pair.count == 2 { variables[String(pair[0])] = String(pair[1]) }
-    next += 1
-  }
-  return variables
-}()
+package let inherited = ownEnvironment()
 
 /// The folder of the build, where the tests' program lies.
 private let buildFolder: String = {
