@@ -100,7 +100,9 @@ import Testing
         #expect(failed?.message == "the export script of one wrote to disk 0 of vm1")
         try shell("printf x | dd of=\(device) bs=1 seek=67108000 status=none conv=notrunc")
         try host.node().removeInstance(instance.name)
-        #expect(failure { try host.node().createInstance(request(host, device)) }?.message == "the disk \(device) is not empty")
+        #expect(
+          failure { try host.node().createInstance(request(host, device)) }?.message
+            == "the disk \(device) is not empty")
       }
     }
   }

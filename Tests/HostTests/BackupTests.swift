@@ -15,7 +15,8 @@ import Testing
     "rename": "echo from $OLD_INSTANCE_NAME to $INSTANCE_NAME",
   ]
 
-  private func host(_ folder: Scratch, version: String = "10\n", scripts: [String: String] = scripts) throws -> TestHost {
+  private func host(_ folder: Scratch, version: String = "10\n", scripts: [String: String] = scripts) throws -> TestHost
+  {
     try folder.define("one", version: version, scripts: scripts)
     return TestHost(folder)
   }
@@ -46,9 +47,13 @@ import Testing
       let host = try host(folder)
       let vm1 = try filled(host)
       let path = try host.node().exportBackup(of: vm1.name)
-      #expect(try shell("cd '\(path)'; stat -c '%n %a %s' *") == "config.ini 600 \(try size("\(path)/config.ini"))\ndisk0.dump 600 8388608\ndisk1.dump 600 4194304")
+      #expect(
+        try shell("cd '\(path)'; stat -c '%n %a %s' *")
+          == "config.ini 600 \(try size("\(path)/config.ini"))\ndisk0.dump 600 8388608\ndisk1.dump 600 4194304")
       let vm2 = try `import`(host)
-      #expect(try shell("cd '\(folder("state/instances"))'; cmp vm1/disk0 vm2/disk0; cmp vm1/disk1 vm2/disk1; ls -A") == "vm1\nvm2")
+      #expect(
+        try shell("cd '\(folder("state/instances"))'; cmp vm1/disk0 vm2/disk0; cmp vm1/disk1 vm2/disk1; ls -A")
+          == "vm1\nvm2")
       #expect(vm2.backend == vm1.backend)
       #expect(vm2.disks.map(\.name) == ["root", nil])
       #expect(vm2.nics.map(\.link) == ["br0"])
@@ -73,7 +78,10 @@ import Testing
       try host.node().exportBackup(of: vm1.name)
       #expect(try shell("ls '\(folder("state/exports/vm1"))'") == "config.ini\ndisk0.dump")
       _ = try `import`(host)
-      #expect(try shell("cd '\(folder("state/instances"))'; cmp vm1/disk0 vm2/disk0; tr -d '\\0' < vm2/disk1 | wc -c; cat ../../log/os/exp-* ") == "0\n-i vm1 -b \(folder("state/instances/.vm1.new/disk0"))")
+      #expect(
+        try shell(
+          "cd '\(folder("state/instances"))'; cmp vm1/disk0 vm2/disk0; tr -d '\\0' < vm2/disk1 | wc -c; cat ../../log/os/exp-* "
+        ) == "0\n-i vm1 -b \(folder("state/instances/.vm1.new/disk0"))")
       #expect(try host.log("import-one-vm2-").hasPrefix("-i vm2 -b "))
       #expect(try bash("ls '\(folder("log/os"))' | grep rename").output == "")
     }
@@ -87,7 +95,8 @@ import Testing
       try host.node().exportBackup(of: vm1.name)
       let before = try host.snapshot()
       _ = try self.host(folder, scripts: ["export": "[ $EXPORT_INDEX = 0 ] || exit 0; \(script)"])
-      #expect(failure { try host.node().exportBackup(of: vm1.name) }?.message.hasPrefix("the export script of one ") == true)
+      #expect(
+        failure { try host.node().exportBackup(of: vm1.name) }?.message.hasPrefix("the export script of one ") == true)
       #expect(try host.snapshot() == before)
     }
   }
@@ -145,7 +154,9 @@ import Testing
     try withScratch { folder in
       let host = try host(folder, scripts: Self.scripts.merging(["rename": "exit 3"]) { $1 })
       try host.node().exportBackup(of: filled(host).name)
-      #expect(failure { _ = try `import`(host) }?.message.contains("the rename script of one ended with exit status 3") == true)
+      #expect(
+        failure { _ = try `import`(host) }?.message.contains("the rename script of one ended with exit status 3")
+          == true)
       #expect(try host.state.list().map(\.name) == ["vm1"])
     }
   }
@@ -197,7 +208,9 @@ import Testing
     }
   }
 
-  @Test func `a dump that is said to be compressed and is not, or is and is not said to be, is handed over as it is`() throws {
+  @Test func `a dump that is said to be compressed and is not, or is and is not said to be, is handed over as it is`()
+    throws
+  {
     try withScratch { folder in
       let host = try host(folder)
       try old(folder)
@@ -217,7 +230,9 @@ import Testing
       try shell("truncate -s 300000 '\(folder("old/sda.dump"))'")
       let failed = failure { _ = try `import`(host, from: folder("old")) }
       #expect(failed?.code == .dump)
-      #expect(failed?.message.hasPrefix("the dump \(folder("old/sda.dump")) cannot be read: gzip: ") == true, "\(String(describing: failed))")
+      #expect(
+        failed?.message.hasPrefix("the dump \(folder("old/sda.dump")) cannot be read: gzip: ") == true,
+        "\(String(describing: failed))")
       #expect(try host.state.list().isEmpty)
       #expect(try host.program("backup verify old/ --state state").status == 7)
     }
@@ -227,7 +242,9 @@ import Testing
     try withScratch { folder in
       let host = try host(folder)
       try old(folder)
-      try shell("cd '\(folder("old"))'; sed -i 's/^vcpus/disk0_flavour = x\\nvcpus/' config.ini; printf '[future]\\na = b\\n' >> config.ini")
+      try shell(
+        "cd '\(folder("old"))'; sed -i 's/^vcpus/disk0_flavour = x\\nvcpus/' config.ini; printf '[future]\\na = b\\n' >> config.ini"
+      )
       let outcome = try host.program("backup import vm1 --src-dir old \(TestHost.options)")
       #expect(outcome.status == 0, "\(outcome)")
       #expect(outcome.errors.hasPrefix("not known here, and ignored in \(folder("old")): disk0_flavour, [future]\n"))
@@ -235,19 +252,27 @@ import Testing
   }
 
   @Test(arguments: [
-    ("rm sda.dump", "the dump of disk 0 is missing: OLD/sda.dump"), ("mv sda.dump sdb.dump", "the dump of disk 0 is missing: OLD/sda.dump"),
+    ("rm sda.dump", "the dump of disk 0 is missing: OLD/sda.dump"),
+    ("mv sda.dump sdb.dump", "the dump of disk 0 is missing: OLD/sda.dump"),
     ("rm sda.dump; ln -s /etc/passwd sda.dump", "the dump of disk 0, OLD/sda.dump, is not a file"),
     ("rm sda.dump; mkfifo sda.dump", "the dump of disk 0, OLD/sda.dump, is not a file"),
-    ("rm config.ini", "cannot read OLD/config.ini"), ("rm config.ini; mkdir config.ini", "OLD/config.ini is not a file"),
-    ("sed -i 's/sda.dump/..\\/x/' config.ini", "OLD/config.ini, line 17, 'disk0_dump': '../x' is not the name of a file"),
+    ("rm config.ini", "cannot read OLD/config.ini"),
+    ("rm config.ini; mkdir config.ini", "OLD/config.ini is not a file"),
+    (
+      "sed -i 's/sda.dump/..\\/x/' config.ini",
+      "OLD/config.ini, line 18, 'disk0_dump': '../x' is not the name of a file"
+    ),
     ("sed -i 's/sda.dump/\\/etc\\/passwd/' config.ini", "'/etc/passwd' is not the name of a file"),
     ("sed -i 's/sda.dump/../' config.ini", "'..' is not the name of a file"),
-    ("sed -i 's/^disk0_size = 8/disk0_size = -8/' config.ini", "OLD/config.ini, line 18, 'disk0_size': '-8' is not a number of MiB"),
+    (
+      "sed -i 's/^disk0_size = 8/disk0_size = -8/' config.ini",
+      "OLD/config.ini, line 19, 'disk0_size': '-8' is not a number of MiB"
+    ),
     ("sed -i 's/^version = 0/version = 1/' config.ini", "'1' is not the version of an export"),
     ("sed -i 's/^os = one//' config.ini", "there is no 'os' in [export]"),
     ("sed -i 's/^os = one/os = two/' config.ini", "there is no 'two' in"),
     ("sed -i 's/11:22:33/zz/' config.ini", "OLD/config.ini, line 13, 'nic0_mac'"),
-    ("sed -i 's/.instance.//' config.ini", "OLD/config.ini, line 9: 'name' is given twice"),
+    ("sed -i 's/.instance.//' config.ini", "OLD/config.ini has no [export] or no [instance]"),
     ("head -c 3000000 /dev/zero > config.ini", "OLD/config.ini has 3000000 bytes"),
     ("head -c 3000 /dev/urandom > config.ini", "OLD/config.ini"),
   ])
@@ -257,9 +282,10 @@ import Testing
     try withScratch { folder in
       let host = try host(folder)
       try old(folder)
-      try shell("cd '\(folder("old"))'; \(harm.replacing("is given twice", with: ""))")
+      try shell("cd '\(folder("old"))'; \(harm)")
       let failed = failure { _ = try `import`(host, from: folder("old")) }
-      #expect(failed?.message.contains(words.replacing("OLD", with: folder("old"))) == true, "\(String(describing: failed))")
+      #expect(
+        failed?.message.contains(words.replacing("OLD", with: folder("old"))) == true, "\(String(describing: failed))")
       #expect(try host.state.list().isEmpty)
       #expect(try shell("ls -A '\(folder("state/instances"))'") == "")
     }
@@ -279,7 +305,9 @@ import Testing
       #expect(told.output.contains("broken: the dump of disk 1 is missing: \(folder("state/exports/vm2/disk1.dump"))"))
       #expect(try host.program("backup verify vm1 --state state").status == 0)
       #expect(try host.program("backup verify vm2 --state state").status == 7)
-      #expect(try host.program("backup remove vm1 --dry-run --state state").output == "would remove \(folder("state/exports/vm1"))\n")
+      #expect(
+        try host.program("backup remove vm1 --dry-run --state state").output
+          == "would remove \(folder("state/exports/vm1"))\n")
       #expect(try host.program("backup remove vm1 --state state").status == 0)
       #expect(try shell("ls -A '\(folder("state/exports"))'") == "vm2\nvm3")
       #expect(try host.program("backup remove vm1 --state state").status == 7)

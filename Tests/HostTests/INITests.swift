@@ -45,7 +45,9 @@ import Testing
   @Test func `what is written is read again, here and by Python`() throws {
     var file = INI(file: "x")
     var section = INI.Section(name: "a b")
-    let values = ["", "50 % of it", "one\ntwo\nthree", "a = b : c", "# no comment", "[x]", "ä", "None", "%(x)s", "100%"]
+    let values = [
+      "", "50 % of it", "one\ntwo\nthree", "a = b : c", "# no comment", "[x]", "ä", "None", "%(x)s", "100%",
+    ]
     for (index, value) in values.enumerated() { section.set("key\(index)", value) }
     file.sections = [section, INI.Section(name: "empty")]
     let again = try parse(file.text)
@@ -77,7 +79,9 @@ import Testing
 
   @Test func `bytes that are no text, a file that is too long and one that is none are refused`() throws {
     try withScratch { folder in
-      #expect(failure { _ = try INI(parsing: [0x5b, 0xff, 0x5d], file: "x") }?.message == "x, line 1: it is not text in UTF-8")
+      #expect(
+        failure { _ = try INI(parsing: [0x5b, 0xff, 0x5d], file: "x") }?.message == "x, line 1: it is not text in UTF-8"
+      )
       try makeSparseFile(folder("long"), size: 2 << 20)
       #expect(failure { _ = try INI(reading: folder("long")) }?.message.contains("1048576 are the most") == true)
       try shell("cd '\(folder.path)'; mkfifo pipe; echo '[a]' > real; ln -s real link")

@@ -79,7 +79,8 @@ import Testing
       try folder.define("one")
       let instance = try host.create(disks: ["0:size=10G", "1:size=1"])
       #expect(
-        try shell("cd '\(folder("state/instances"))'; stat -c '%n %s %b %a' vm1/disk*; stat -c '%n %a' . vm1 vm1/*.ini; ls -A")
+        try shell(
+          "cd '\(folder("state/instances"))'; stat -c '%n %s %b %a' vm1/disk*; stat -c '%n %a' . vm1 vm1/*.ini; ls -A")
           == "vm1/disk0 10737418240 0 600\nvm1/disk1 4194304 0 600\n. 700\nvm1 700\nvm1/instance.ini 600\nvm1")
       #expect(try host.state.instance(InstanceName("VM1")) == instance)
       #expect(instance.nics.count == 1)
@@ -132,7 +133,9 @@ import Testing
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one")
-      for backend in [["memroy": "1G"], ["memory": "lots"], ["vcpus": "0"], ["minmem": "2G", "maxmem": "1G"], ["auto_balance": "x"]] {
+      for backend in [
+        ["memroy": "1G"], ["memory": "lots"], ["vcpus": "0"], ["minmem": "2G", "maxmem": "1G"], ["auto_balance": "x"],
+      ] {
         var request = try host.request()
         request.backend = backend
         #expect(failure { try host.node().createInstance(request) }?.code == .usage, "\(backend)")
@@ -145,7 +148,8 @@ import Testing
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one", scripts: ["create": "touch ../../ran"])
-      let told = try host.program("instance create vm1 -o one --disk 0:size=8 --disk 1:size=4 --dry-run \(TestHost.options)")
+      let told = try host.program(
+        "instance create vm1 -o one --disk 0:size=8 --disk 1:size=4 --dry-run \(TestHost.options)")
       #expect(told.status == 0, "\(told)")
       #expect(told.output.hasPrefix("vm1 would be created:\n  OS: one\n"))
       #expect(try shell("ls -A '\(folder.path)'") == "os")
@@ -159,7 +163,9 @@ import Testing
       var request = try host.request()
       request.installs = false
       try host.node().createInstance(request)
-      #expect(try shell("ls '\(folder.path)'; ls '\(folder("state/instances/vm1"))'") == "os\nstate\ndisk0\ndisk1\ninstance.ini")
+      #expect(
+        try shell("ls '\(folder.path)'; ls '\(folder("state/instances/vm1"))'")
+          == "os\nstate\ndisk0\ndisk1\ninstance.ini")
     }
   }
 
@@ -175,7 +181,9 @@ import Testing
       #expect(after.serial == before.serial + 1)
       #expect(after.disks == before.disks)
       #expect(after.nics == before.nics)
-      #expect(try shell("head -c 4 '\(folder("state/instances/vm1/disk1"))'; ls -A '\(folder("state/instances"))'") == "datavm1")
+      #expect(
+        try shell("head -c 4 '\(folder("state/instances/vm1/disk1"))'; ls -A '\(folder("state/instances"))'")
+          == "datavm1")
       #expect(try host.log("add-") == "\n1")
     }
   }
@@ -183,14 +191,17 @@ import Testing
   @Test func `rename changes the name inside and outside`() throws {
     try withScratch { folder in
       let host = TestHost(folder)
-      try folder.define("one", scripts: ["rename": "echo \"$*\"; printf \"$4\" | dd of=\"$6\" conv=notrunc status=none"])
+      try folder.define(
+        "one", scripts: ["rename": "echo \"$*\"; printf \"$4\" | dd of=\"$6\" conv=notrunc status=none"])
       let before = try host.create()
       let new = try InstanceName("vm2.example.com")
       try host.node().renameInstance(before.name, to: new)
       let after = try host.state.instance(new)
       #expect(after.uuid == before.uuid)
       #expect(try host.state.list().map(\.name) == ["vm2.example.com"])
-      #expect(try shell("cd '\(folder("state/instances"))'; ls -A; head -c 15 vm2.example.com/disk0") == "vm2.example.com\nvm2.example.com")
+      #expect(
+        try shell("cd '\(folder("state/instances"))'; ls -A; head -c 15 vm2.example.com/disk0")
+          == "vm2.example.com\nvm2.example.com")
       #expect(try host.log("rename-one-vm1-vm2.example.com-").hasPrefix("-o vm1 -n vm2.example.com -b /"))
     }
   }
@@ -220,7 +231,9 @@ import Testing
       let host = TestHost(folder)
       try folder.define("one", version: "10\n", scripts: ["create": harm])
       let failed = failure { try host.create() }
-      #expect(failed?.message.hasPrefix("the create script of one did harm to a disk: disk ") == true, "\(String(describing: failed))")
+      #expect(
+        failed?.message.hasPrefix("the create script of one did harm to a disk: disk ") == true,
+        "\(String(describing: failed))")
       #expect(try shell("ls -A '\(folder("state/instances"))'") == "")
     }
   }
@@ -235,14 +248,18 @@ import Testing
       #expect(try host.state.list().count == 1)
       try host.node().removeInstance(InstanceName("vm1"))
       #expect(try shell("ls -A '\(folder("state/instances"))'") == "")
-      #expect(failure { try host.node().removeInstance(InstanceName("vm1")) }?.message.hasPrefix("there is no instance vm1 in ") == true)
+      #expect(
+        failure { try host.node().removeInstance(InstanceName("vm1")) }?.message.hasPrefix(
+          "there is no instance vm1 in ") == true)
     }
   }
 
   @Test(arguments: [
     ("s/^serial.*/serial = many/", ", line 6, 'serial': 'many' is not a number"),
-    ("s/^uuid = .*//", ", line 1: there is no 'uuid' in [instance]"), ("s/^name = .*/name = a b/", ", line 3, 'name': "),
-    ("s/^hypervisor/hypervizor/", ", line 1: there is no 'hypervisor' in [instance]"), ("1d", "stands before the first [section]"),
+    ("s/^uuid = .*//", ", line 1: there is no 'uuid' in [instance]"),
+    ("s/^name = .*/name = a b/", ", line 3, 'name': "),
+    ("s/^hypervisor/hypervizor/", ", line 1: there is no 'hypervisor' in [instance]"),
+    ("1d", "stands before the first [section]"),
     ("s/^access = rw/access = rw\\nspeed = 3/", "'speed' is not known in [disk 0] of a description"),
     ("s/^version.*/version = 9/", "'9' is not the version 1 that is known here"), ("s/disk 1/dusk 1/", "is not known"),
     ("d", ": there is no version in [instance]"),

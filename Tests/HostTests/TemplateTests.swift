@@ -43,8 +43,9 @@ import Testing
   @Test func `an interface has all that is given`() throws {
     let nic = try NICTemplate(
       parsing: "0:ip=192.0.2.1,mac=AA:00:00:12:34:56,mode=routed,link=br1,network=lan,name=first")
-    #expect([nic.ip, nic.mac, nic.mode, nic.link, nic.network, nic.name]
-      == ["192.0.2.1", "aa:00:00:12:34:56", "routed", "br1", "lan", "first"])
+    #expect(
+      [nic.ip, nic.mac, nic.mode, nic.link, nic.network, nic.name]
+        == ["192.0.2.1", "aa:00:00:12:34:56", "routed", "br1", "lan", "first"])
     #expect(try NICTemplate(parsing: "0:mac=auto").mac == nil)
     #expect(try NICTemplate(parsing: "0:ip=2001:db8::1").ip == "2001:db8::1")
   }
@@ -74,8 +75,9 @@ import Testing
       let parameters = try Assignments.parameters(reading: path)
       #expect(parameters == ["a": .init("1"), "b": .init("2", .private), "c": .init("50%", .secret)])
       try folder.write("[public]\na = 1\n[hidden]\nb = 2\n", to: "wrong")
-      #expect(failure { _ = try Assignments.parameters(reading: folder("wrong")) }?.message
-        == "\(folder("wrong")), line 3: the section [hidden] is not known")
+      #expect(
+        failure { _ = try Assignments.parameters(reading: folder("wrong")) }?.message
+          == "\(folder("wrong")), line 3: the section [hidden] is not known")
     }
     let told = failure { _ = try Assignments.parse("a=1,geheim", of: "-O") }
     #expect(told?.message.contains("geheim") == false)
