@@ -392,6 +392,13 @@ void clinux_block_interrupts(sigset_t *blocked) {
   pthread_sigmask(SIG_BLOCK, blocked, NULL);
 }
 
+void clinux_unblock_interrupts(void) {
+  signal(SIGPIPE, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, NULL);
+}
+
 int clinux_pipe(int *ends) {
   return pipe2(ends, O_CLOEXEC);
 }
