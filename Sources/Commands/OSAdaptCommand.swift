@@ -39,9 +39,10 @@ struct OSAdaptCommand: ParsableCommand {
   var variant: String?
 
   @Option(
-    name: .customShort("O"),
+    name: [.customShort("O"), .customLong("os-parameters")],
     help: ArgumentHelp(
-      "A parameter of the source, for hosts of version 5, 10 and 15. May be repeated.", valueName: "name=value"))
+      "A parameter of the source, for hosts of version 5, 10 and 15. May be repeated; \\, is a comma in a value.",
+      valueName: "name=value,..."))
   var parameters: [String] = []
 
   @Flag(help: "Copy the source into the definition, which then needs nothing else.")
@@ -69,7 +70,7 @@ struct OSAdaptCommand: ParsableCommand {
 
   private func chosenParameters() throws(Failure) -> [(name: String, value: String)] {
     var chosen: [(name: String, value: String)] = []
-    for text in parameters {
+    for text in parameters.flatMap(Self.separated) {
       guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
         // What is given may be a secret in the wrong form.
         throw Failure(.usage, "a parameter has no name", remedy: "write -O NAME=VALUE")
@@ -77,6 +78,13 @@ struct OSAdaptCommand: ParsableCommand {
       chosen.append((String(text[..<equals]), String(text[text.index(after: equals)...])))
     }
     return chosen
+  }
+
+  /// At commas without a backslash in front, as gnt-instance takes them.
+  private static func separated(_ text: String) -> [String] {
+    text.replacing("\\,", with: "\0").split(separator: ",").map {
+      String($0).replacing("\0", with: ",")
+    }
   }
 }
 

@@ -31,9 +31,9 @@ extension AdaptationScripts {
   // MARK: Version 5 for hosts that speak by the environment
 
   static let argumentsFunctions = #"""
-    export LC_ALL=C
-    # What is in a dump instead of swap.
-    no_swap='this disk was swap'
+    export LC_ALL=C PATH=/sbin:/bin:/usr/sbin:/usr/bin
+    # What is in the dump of the second disk, the swap with its UUID behind it.
+    was_empty='this disk was empty' was_swap='this disk was swap '
 
     # Becomes a script of the source, as hosts of version 5 call it: files for guests are not made for root only.
     run() {
@@ -73,26 +73,33 @@ extension AdaptationScripts {
       [ "$root" = "$1" ] || losetup --detach "$root"
     }
 
-    # The second disk; an instance without one gets some swap that is thrown away.
+    # Some swap that is thrown away.
+    take_scratch_swap() {
+      disk=$(mktemp)
+      truncate --size 64M "$disk"
+      device=$(losetup --find --show "$disk") || device=
+      rm -f "$disk"
+      [ -n "$device" ] || fail "there is no loop device for swap"
+      swap=$device
+      exec 4<"$swap"
+      losetup --detach "$swap"
+    }
+
+    # The second disk, if there is one.
     take_swap() {
-      if [ "$DISK_COUNT" -gt 1 ]; then
-        disk=${DISK_1_PATH-}
-        take "$disk"
-      else
-        disk=$(mktemp)
-        truncate --size 64M "$disk"
-        device=$(losetup --find --show "$disk") || device=
-        rm -f "$disk"
-        [ -n "$device" ] || fail "there is no loop device for swap"
+      if [ "$DISK_COUNT" -lt 2 ]; then
+        take_scratch_swap
+        return
       fi
+      take "${DISK_1_PATH-}"
       swap=$device
       exec 4<"$swap"
       [ "$swap" = "$disk" ] || losetup --detach "$swap"
     }
 
-    # Whether nothing is lost with what is on the disk $1.
-    is_swap_or_empty() {
-      [ "$(blkid -p -s TYPE -o value "$1")" != swap ] || return 0
+    is_swap() { [ "$(blkid -p -s TYPE -o value "$1")" = swap ]; }
+
+    is_empty() {
       if [ -b "$1" ]; then size=$(blockdev --getsize64 "$1"); else size=$(stat -Lc %s "$1"); fi
       cmp -s -n "$size" "$1" /dev/zero
     }
@@ -106,8 +113,9 @@ extension AdaptationScripts {
       check_argument "$INSTANCE_NAME"
       take_root "${DISK_0_PATH-}"
       take_swap
-      if [ "${INSTANCE_REINSTALL-}" = 1 ] && [ "$DISK_COUNT" -gt 1 ] && ! is_swap_or_empty "$swap"; then
-        fail "disk 1 holds something else than swap, and $source makes it swap: remove or clear that disk"
+      if [ "${INSTANCE_REINSTALL-}" = 1 ] && [ "$DISK_COUNT" -gt 1 ]; then
+        is_swap "$swap" || is_empty "$swap" ||
+          fail "disk 1 holds something else than swap, and $source makes it swap: remove or clear that disk"
       fi
       run create -i "$INSTANCE_NAME" -b "$root" -s "$swap"
       """#
@@ -122,11 +130,17 @@ extension AdaptationScripts {
           run export -i "$INSTANCE_NAME" -b "$root"
           ;;
         1)
-          # The source makes it swap again, while disk 0 is imported: anything else would be lost.
-          is_swap_or_empty "$EXPORT_DEVICE" || fail "disk 1 holds something else than swap, which $source cannot restore"
+          # The source would make it swap: anything else would be lost.
+          if is_swap "$EXPORT_DEVICE"; then
+            note=$was_swap$(blkid -p -s UUID -o value "$EXPORT_DEVICE")
+          elif is_empty "$EXPORT_DEVICE"; then
+            note=$was_empty
+          else
+            fail "disk 1 holds something else than swap, which $source does not know"
+          fi
           # By its path: to some shells a descriptor has one digit.
-          [ -z "${EXP_SIZE_FD-}" ] || echo $((${#no_swap} + 1)) >"/proc/self/fd/$EXP_SIZE_FD"
-          echo "$no_swap"
+          [ -z "${EXP_SIZE_FD-}" ] || echo $((${#note} + 1)) >"/proc/self/fd/$EXP_SIZE_FD"
+          echo "$note"
           ;;
         # The others are nobody's business but the guest's.
         *) exec gzip -1 <"$EXPORT_DEVICE" ;;
@@ -140,12 +154,18 @@ extension AdaptationScripts {
       case $IMPORT_INDEX in
         0)
           take_root "$IMPORT_DEVICE"
-          take_swap
+          # The second disk is restored by a call of its own, at the same time.
+          take_scratch_swap
           run import -i "$INSTANCE_NAME" -b "$root" -s "$swap"
           ;;
         1)
-          # Swap is made by the import of disk 0.
-          [ "$(head -c 64 | tr -d '\0')" = "$no_swap" ] || fail "the dump of disk 1 is not that of swap"
+          note=$(head -c 64 | tr -d '\0')
+          uuid=${note#"$was_swap"}
+          case $note in
+            "$was_empty") ;;
+            "$was_swap"????????-????-????-????-????????????) mkswap -U "$uuid" "$IMPORT_DEVICE" ;;
+            *) fail "the dump of disk 1 is not that of swap" ;;
+          esac
           ;;
         *)
           take_root "$IMPORT_DEVICE"

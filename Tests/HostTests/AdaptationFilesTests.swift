@@ -193,7 +193,7 @@ import Testing
   @Test func `the command adapts by name and by path, writes JSON, and a dry run writes nothing`() throws {
     try withScratch { folder in
       let line = "cd '\(folder.path)' && '\(program)' os adapt"
-      let dry = try bash("\(line) tiny-20 --search-path '\(examples)' --to 5 --into os --dry-run -O motd=hush")
+      let dry = try bash("\(line) tiny-20 --search-path '\(examples)' --to 5 --into os --dry-run -O 'motd=hush\\, now'")
       #expect(dry.status == 0)
       #expect(dry.output.contains("==> \(folder("os/tiny-20/create")) (mode 755)\n#!/bin/sh\n"))
       #expect(dry.output.contains("parameters.sh (mode 600)\n(") && !dry.output.contains("hush"))

@@ -33,10 +33,8 @@ import Testing
       try adapted.run(.rename(from: second.name), third)
       #expect(try problems(of: folder("disk2")) == nil)
       #expect(try guestFile("/etc/hostname", on: folder("disk2")) == "vm3.example.com\n")
-      if from == 5 || to == 5 {
-        #expect(try tag("TYPE", of: folder("swap")) == "swap")
-        #expect(try tag("TYPE", of: folder("swap2")) == "swap")
-      }
+      if from == 5 || to == 5 { #expect(try tag("TYPE", of: folder("swap")) == "swap") }
+      if to == 5 { #expect(try tag("TYPE", of: folder("swap2")) == "swap") }
       if to == 20 { try adapted.run(.verify, first) }
       #expect(try loopDevices(of: folder) == "")
     }
@@ -116,7 +114,12 @@ import Testing
       let other = try adapted.instance("vm2", ["disk2", "swap2", "data2"])
       for disk in 0..<3 { try adapted.import(other, disk: disk, from: "dump\(disk)") }
       #expect(try digest(of: folder("data2")) == data)
-      #expect(try tag("TYPE", of: folder("swap2")) == "swap")
+      #expect(try tag("UUID", of: folder("swap")) != nil)
+      #expect(try tag("UUID", of: folder("swap2")) == tag("UUID", of: folder("swap")))
+      try shell("cd '\(folder.path)'; head -c 40 dump1 > cut; cat dump1 dump1 > twice; : > nothing")
+      for dump in ["cut", "twice", "nothing"] {
+        #expect(throws: Failure.self) { try adapted.import(other, disk: 1, from: dump) }
+      }
       try shell("cd '\(folder.path)'; head -c 2000000 dump2 > short; truncate -s 1M small")
       #expect(throws: Failure.self) { try adapted.import(other, disk: 2, from: "short") }
       // What is no dump of swap is not dropped.
