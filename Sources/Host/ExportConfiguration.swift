@@ -142,7 +142,7 @@ extension ExportConfiguration {
 
   private static func strangers(in file: INI, _ backend: [String]) -> [String] {
     let export = ["version", "timestamp", "source", "os", "compression"]
-    let instance = ["name", "disk_template", "hypervisor", "tags", "nic_count", "disk_count"] + backend
+    let instance = ["name", "disk_template", "hypervisor", "nic_count", "disk_count"] + backend
     let disk = ["ivname", "dump", "size", "name"]
     let nic = ["mac", "ip", "bridge", "mode", "link", "network", "name", "vlan"]
     var strangers: [String] = []
@@ -151,7 +151,8 @@ extension ExportConfiguration {
       case "export": strangers += section.entries.map(\.name).filter { !export.contains($0) }
       case "backend": strangers += section.entries.map(\.name).filter { !backend.contains($0) }
       case "instance":
-        for key in section.entries.map(\.name) where !instance.contains(key) {
+        for entry in section.entries where !instance.contains(entry.name) {
+          let key = entry.name
           let parts = key.split(separator: "_", maxSplits: 1).map(String.init)
           let isNumbered = { (kind: String) in parts[0].hasPrefix(kind) && Int(parts[0].dropFirst(kind.count)) != nil }
           if parts.count == 2,
@@ -159,6 +160,8 @@ extension ExportConfiguration {
           {
             continue
           }
+          // Tags are known, but nothing is made of them.
+          if key == "tags" && known(entry.value) == nil { continue }
           strangers.append(key)
         }
       case "hypervisor", "os", "os_private": continue

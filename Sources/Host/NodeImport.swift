@@ -54,8 +54,10 @@ extension Node {
   ) throws -> (instance: Instance, definition: OSDefinition) {
     var request = request
     request.os = request.os ?? export.os
-    request.backend = export.backend.merging(request.backend) { $1 }
-    // A size that is given stands for all three, as in gnt-backup.
+    // A size of memory that is given is not mixed with those of the export.
+    let sizes = ["memory", "maxmem", "minmem"]
+    let isSized = request.backend.keys.contains { sizes.contains($0) }
+    request.backend = export.backend.filter { !isSized || !sizes.contains($0.key) }.merging(request.backend) { $1 }
     request.hypervisor = request.hypervisor ?? export.hypervisor
     request.hypervisorParameters = export.hypervisorParameters.merging(request.hypervisorParameters) { $1 }
     request.parameters = export.parameters.merging(request.parameters) { $1 }
@@ -165,9 +167,9 @@ private final class DiskImport: Sendable {
         .script, "a process that the import script of \(call.definition.name) left behind keeps its input open")
     }
     if case .exited(let code) = status, code != 0 {
-      let text = String(decoding: try read(from: words, at: 0, count: 500), as: UTF8.self)
+      let lines = String(decoding: try read(from: words, at: 0, count: 500), as: UTF8.self).split(separator: "\n")
       throw Failure(
-        .dump, "the dump \(path) cannot be read: \(Words.printable(text))",
+        .dump, "the dump \(path) cannot be read: \(Words.printable(lines.last ?? "for no reason given"))",
         remedy: "take another export of the instance")
     }
     if let failure { throw failure }

@@ -205,6 +205,12 @@ import Testing
       #expect(vm1.nics.map(\.ip) == [nil])
       #expect(vm1.backend["memory"] == "256")
       #expect(vm1.backend["vcpus"] == "2")
+      var request = try host.request("vm2", os: nil, disks: ["1:size=4"])
+      request.backend = ["memory": "1G"]
+      let vm2 = try host.node().importBackup(request, from: .folder(folder("old")))
+      #expect(vm2.backend["maxmem"] == "1024")
+      #expect(vm2.backend["minmem"] == "1024")
+      #expect(vm2.backend["vcpus"] == "2")
     }
   }
 
