@@ -54,6 +54,11 @@ package struct FileLock: ~Copyable, Sendable {
     self.descriptor = descriptor
   }
 
+  deinit {
+    // Not by closing alone: a child that another thread starts at this moment has a copy until it executes.
+    flock(descriptor.raw, LOCK_UN)
+  }
+
   /// Replaces what the file says.
   package borrowing func note(_ text: String) throws(Failure) {
     guard ftruncate(descriptor.raw, 0) == 0 else { throw .system("write to", descriptor.name) }
