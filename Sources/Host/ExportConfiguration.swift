@@ -65,11 +65,17 @@ extension ExportConfiguration {
     }
     self.path = path
     name = try required(instance, "name")
+    do throws(Failure) { _ = try InstanceName(name) } catch {
+      throw Self.fault(file, instance, "name", error.message)
+    }
     os = try required(export, "os")
     timestamp = Self.known(export["timestamp"]).flatMap { Int($0) }
     isGzipped = export["compression"]?.lowercased().hasPrefix("gzip") == true
     hypervisor = Self.known(instance["hypervisor"])
     // The counts hold the last index in 1.2.6 and a number of things since 2.0, so they are not looked at.
+    if let entry = instance.entries.first(where: { $0.value.contains("\n") }) {
+      throw Self.fault(file, instance, entry.name, "it is more than one line")
+    }
     for index in 0..<DiskTemplate.most {
       if let disk = try Self.disk(index, instance, file) { disks.append(disk) }
     }

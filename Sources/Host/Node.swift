@@ -40,7 +40,14 @@ extension Node {
       let definition = try searchPath.definition(named: os)
       return (definition, definition.contents?.variants.first)
     }
-    return (try searchPath.definition(named: String(os[..<plus])), String(os[os.index(after: plus)...]))
+    let definition = try searchPath.definition(named: String(os[..<plus]))
+    let (variant, known) = (String(os[os.index(after: plus)...]), definition.contents?.variants ?? [])
+    guard known.contains(variant) else {
+      throw Failure(
+        .invalid, "the OS \(definition.name) has no variant \(variant.quoted)",
+        remedy: known.isEmpty ? "it has none at all" : "it has: \(known.joined(separator: ", "))")
+    }
+    return (definition, variant)
   }
 
   func definition(of instance: Instance) throws(Failure) -> OSDefinition {

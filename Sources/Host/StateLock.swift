@@ -13,6 +13,8 @@ final class StateLock: Sendable {
   private final class Held: Sendable {
     let lock: FileLock
     init(_ lock: consuming FileLock) { self.lock = lock }
+    // Who comes now and finds it locked still is to wait.
+    deinit { try? lock.note("") }
   }
 
   /// What those are told who come meanwhile.
@@ -45,20 +47,33 @@ final class StateLock: Sendable {
 
   private static func take(_ key: String, in state: State, for operation: String) throws(Failure) -> FileLock {
     let path = "\(state.locks)/\(key)"
-    while true {
+    for _ in 0..<patience {
       if let lock = try FileLock.attempt(path) {
         try lock.note("guestsmith \(operation) (process \(getpid()))")
         return lock
       }
       let note = FileLock.noted(in: path)
-      if note == recovering {
-        // Moments, unless a folder is very large.
-        usleep(10_000)
-        continue
+      if isAtWork(note) {
+        throw Failure(
+          .busy, "\(Words.printable(key)) is in use by \(Words.printable(note))", remedy: "wait until that has ended")
       }
-      let holder = note.isEmpty ? "another command" : Words.printable(note)
-      throw Failure(.busy, "\(Words.printable(key)) is in use by \(holder)", remedy: "wait until that has ended")
+      usleep(10_000)
     }
+    throw Failure(
+      .busy, "\(Words.printable(key)) is in use by another command", remedy: "wait until that has ended")
+  }
+
+  /// How long to wait for a holder who is about to let go, in hundredths of a second.
+  private static let patience = 1000
+
+  /// Whether the holder that is noted is one who works: not a recovery, which takes moments, not one who has let go, and
+  /// not a process that is gone, whose children may live, and hold the lock, for moments longer.
+  private static func isAtWork(_ note: String) -> Bool {
+    guard let mark = note.firstRange(of: "(process "), let pid = Int32(note[mark.upperBound...].prefix { $0.isNumber })
+    else {
+      return false
+    }
+    return kill(pid, 0) == 0 || errno == EPERM
   }
 }
 

@@ -32,7 +32,7 @@ package struct DiskTemplate: Sendable, Equatable {
             .usage, "disk \(index): \(value.quoted) is not a size", remedy: "write 10G, 512M or a number of MiB")
         }
         size = bytes
-      case "name": self.name = try keepable(value, "the name of disk \(index)")
+      case "name": self.name = try line(value, "the name of disk \(index)")
       case "access":
         guard let known = RequestedDisk.Access(rawValue: value) else {
           throw Failure(
@@ -40,8 +40,7 @@ package struct DiskTemplate: Sendable, Equatable {
         }
         access = known
       case "adopt":
-        guard !value.isEmpty else { throw Failure(.usage, "disk \(index): the path of the disk is empty") }
-        adopted = absolute(try keepable(value, "the path of disk \(index)"))
+        adopted = absolute(try line(value, "the path of disk \(index)"))
       default: throw unknown(name, "disk \(index)", ["size", "name", "access", "adopt"])
       }
     }
@@ -73,7 +72,7 @@ package struct NICTemplate: Sendable, Equatable {
     let (index, pairs) = try numbered(text, "--net 0:mac=auto", below: Self.most)
     self.index = index
     for (name, value) in pairs {
-      let value = try keepable(value, "\(name) of NIC \(index)")
+      let value = try line(value, "\(name) of NIC \(index)")
       switch name {
       case "mac": mac = value == "auto" || value == "generate" ? nil : try Self.mac(value, index)
       case "ip":
@@ -208,6 +207,14 @@ private func pairs(_ text: String, _ option: String) throws(Failure) -> [(String
 private func keepable(_ value: String, _ what: String) throws(Failure) -> String {
   if let fault = INI.fault(inValue: value) { throw Failure(.invalid, "the value of \(what.escaped) \(fault)") }
   return value
+}
+
+/// One that is a line, and not empty.
+func line(_ value: String, _ what: String) throws(Failure) -> String {
+  guard !value.isEmpty, !value.contains("\n") else {
+    throw Failure(.invalid, "the value of \(what.escaped) is \(value.isEmpty ? "empty" : "more than one line")")
+  }
+  return try keepable(value, what)
 }
 
 private func unknown(_ name: String, _ what: String, _ known: [String]) -> Failure {

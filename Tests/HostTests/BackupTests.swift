@@ -275,6 +275,11 @@ import Testing
       "OLD/config.ini, line 19, 'disk0_size': '-8' is not a number of MiB"
     ),
     ("sed -i 's/^version = 0/version = 1/' config.ini", "'1' is not the version of an export"),
+    ("sed -i 's/^name = vm1/name = ..\\/x/' config.ini", "OLD/config.ini, line 9, 'name': '../x' is not the name"),
+    (
+      "sed -i 's/^vcpus = 2/nic0_link = br0\\n more/' config.ini",
+      "OLD/config.ini, line 11, 'nic0_link': it is more than one line"
+    ),
     ("sed -i 's/^os = one//' config.ini", "there is no 'os' in [export]"),
     ("sed -i 's/^os = one/os = two/' config.ini", "there is no 'two' in"),
     ("sed -i 's/11:22:33/zz/' config.ini", "OLD/config.ini, line 13, 'nic0_mac'"),

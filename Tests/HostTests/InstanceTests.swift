@@ -319,4 +319,35 @@ import Testing
       #expect(failure { try host.create() }?.remedy?.contains("--state") == true)
     }
   }
+
+  @Test func `a variant that the OS does not have is refused, in every version of the interface`() throws {
+    try withScratch { folder in
+      let host = TestHost(folder)
+      try folder.define("one")
+      try folder.define("many", version: "15\n", files: ["variants.list": "a\nb\n"])
+      for os in ["one+a", "one+", "many+c", "many+"] {
+        #expect(failure { try host.create(os: os) }?.code == .invalid, "\(os)")
+      }
+      #expect(try host.create(os: "many").variant == "a")
+    }
+  }
+
+  @Test(.enabled(if: isRoot, "mounts need root"))
+  func `a full disk fails the command, and the instance is as it was`() throws {
+    try withScratch { folder in
+      let host = TestHost(folder)
+      try folder.define("one", version: "10\n")
+      try folder.folder("state")
+      try shell("mount -t tmpfs -o size=10M none '\(folder("state"))'")
+      defer { _ = try? shell("umount '\(folder("state"))'") }
+      let instance = try host.create()
+      try shell(
+        "head -c 6000000 /dev/urandom | dd of='\(folder("state/instances/vm1/disk0"))' conv=notrunc status=none")
+      let before = try host.snapshot()
+      let refused = failure { try host.node().renameInstance(instance.name, to: InstanceName("vm2")) }
+      #expect(refused?.code == .space)
+      #expect(refused?.message.contains(folder("state/instances/.vm1.new/disk0")) == true)
+      #expect(try host.snapshot() == before)
+    }
+  }
 }
