@@ -50,7 +50,7 @@ let package = Package(
     swift(
       "Provider",
       ["Report", "Interface", "Configuration", "Guest", "Images", "Dump", "Ext4", "LinuxIO", "Digest"]),
-    swift("Host", ["Report", "Interface", "LinuxIO"]),
+    swift("Host", ["Report", "Interface", "LinuxIO", "Ext4"]),
     swift("Judge", ["Report", "Interface", "LinuxIO", "Host", "Ext4", "Digest"]),
     // What a person or a host calls.
     swift(

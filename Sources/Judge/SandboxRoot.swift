@@ -115,16 +115,16 @@ struct HostLayer {
       let full = "\(place)\(path)/\(name)"
       if mine.kind == S_IFCHR && mine.st_rdev == 0 {
         // This is how an overlay notes that a file is removed; one that was never there is no change.
-        if missing == 0 { found.append(HostChange(path: full, kind: .removed)) }
+        if missing == 0 { found.append(HostChange(path: full, kind: .removed, mine)) }
       } else if missing != 0 {
-        found.append(HostChange(path: full, kind: .made))
+        found.append(HostChange(path: full, kind: .made, mine))
       } else if mine.isFolder && before.isFolder {
         if mine.st_mode != before.st_mode || mine.st_uid != before.st_uid || mine.st_gid != before.st_gid {
-          found.append(HostChange(path: full, kind: .changed))
+          found.append(HostChange(path: full, kind: .changed, mine))
         }
         look(below: "\(path)/\(name)", &found)
       } else if isOther(mine, before, "\(upper)/\(name)", "\(lower)/\(name)") {
-        found.append(HostChange(path: full, kind: .changed))
+        found.append(HostChange(path: full, kind: .changed, mine))
       }
     }
   }
@@ -146,6 +146,18 @@ struct HostChange: Hashable {
 
   let path: String
   let kind: Kind
+  /// What is another when a script does it again.
+  private let stamp: [Int]
+
+  init(path: String, kind: Kind, _ status: stat) {
+    self.path = path
+    self.kind = kind
+    // A folder is another with each file in it; those are told by themselves.
+    stamp =
+      kind == .changed && status.isFolder
+      ? [Int(status.st_mode), Int(status.st_uid), Int(status.st_gid)]
+      : [Int(status.st_ino), Int(status.st_size), Int(status.st_mtim.tv_sec), Int(status.st_mtim.tv_nsec)]
+  }
 
   /// Where files are kept for a moment.
   var isTemporary: Bool {

@@ -115,8 +115,8 @@ extension Verdict {
     .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
     th, td { text-align: left; vertical-align: top; padding: 0.4rem 0.6rem; border-bottom: 1px solid var(--line); font-size: 0.9rem; }
     thead th { white-space: nowrap; } h3 .quiet { font-weight: normal; }
-    tbody th { font-weight: normal; min-width: 11rem; } td { min-width: 4.5rem; } td.words { min-width: 12rem; }
-    summary { cursor: pointer; } details { max-width: 30rem; }
+    tbody th { font-weight: normal; min-width: 11rem; } td.words { min-width: 12rem; }
+    summary { cursor: pointer; white-space: nowrap; } details { max-width: 30rem; }
     @media (max-width: 40rem) { .why { display: none; } tbody th { min-width: 6rem; } td.words { min-width: 9rem; } th, td { padding: 0.35rem 0.4rem; } }
 
     """
