@@ -6,6 +6,12 @@ internal import Report
 // What 3.0 calls valid although its own commands crash on it (a line of parameters.list without a help text) is not.
 
 extension OSDefinition {
+  /// Judges what is at `path`, which is absolute.
+  package init(judging path: String) {
+    let (folder, name) = split(path)
+    self.init(judging: name, in: folder == "/" ? "" : folder)
+  }
+
   /// Judges what is at `folder/name`; nothing that is found there is an error of this call.
   package init(judging name: String, in folder: String) {
     self.init(name: name, path: "\(folder)/\(name)")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
 package import Interface
-internal import LinuxIO
+package import LinuxIO
 package import Report
 
 /// One call of a script of an OS definition, as Ganeti makes it in the version of the interface that both speak: by
@@ -78,6 +78,23 @@ package struct ScriptCall: Sendable {
   /// - Throws: `.script` with the last lines of the log when the script fails, or is ended at a limit.
   @discardableResult
   package func run(logFolder: String) throws(Failure) -> String {
+    let end = try runToEnd(logFolder: logFolder)
+    guard end.status.isSuccess else { throw failure("\(end.status)", end.log, end.lastLines) }
+    return end.log
+  }
+
+  /// How a script ended by itself.
+  package struct End: Sendable {
+    package let status: ExitStatus
+    /// The path of its log.
+    package let log: String
+    package let lastLines: [String]
+  }
+
+  /// The same, but that the script fails is a result.
+  ///
+  /// - Throws: `.script` when the script is ended at a limit.
+  package func runToEnd(logFolder: String) throws(Failure) -> End {
     let log = try LogFile(in: logFolder, logName)
     var command = Command("\(definition.path)/\(script.rawValue)", arguments)
     command.workingDirectory = definition.path
@@ -96,26 +113,25 @@ package struct ScriptCall: Sendable {
     let started = ContinuousClock.now
     let status = try command.start().wait { () throws(Failure) in
       if let seconds = limits.seconds, started.duration(to: .now) > .seconds(seconds) {
-        throw failure("did not end in \(seconds) s, and was ended", log)
+        throw failure("did not end in \(seconds) s, and was ended", log.path, log.lastLines(20))
       }
-      if limits.isToEnd() { throw failure("was ended, since another one failed", log) }
+      if limits.isToEnd() { throw failure("was ended, since another one failed", log.path, log.lastLines(20)) }
       if log.length > limits.log {
-        throw failure("was ended: it wrote more than \(limits.log >> 20) MiB to its log", log)
+        throw failure(
+          "was ended: it wrote more than \(limits.log >> 20) MiB to its log", log.path, log.lastLines(20))
       }
     }
-    guard status.isSuccess else { throw failure("\(status)", log) }
-    return log.path
+    return End(status: status, log: log.path, lastLines: log.lastLines(20))
   }
 
   /// The number that the descriptor for the expected size has in the script: Ganeti's is 11 as well.
   static let sizeNumber: Int32 = 11
 
-  private func failure(_ words: String, _ log: borrowing LogFile) -> Failure {
-    let lines = log.lastLines(20)
+  private func failure(_ words: String, _ log: String, _ lines: [String]) -> Failure {
     let told = lines.isEmpty ? ", and said nothing" : ":" + lines.map { "\n  | \($0)" }.joined()
     return Failure(
       .script, "the \(script.rawValue) script of \(definition.name) \(words)\(told)",
-      remedy: "all that it said is in \(log.path)")
+      remedy: "all that it said is in \(log)")
   }
 
   /// As the host of this version calls it.

@@ -20,6 +20,7 @@ package enum Interrupts {
     var next = 0
     var cleanUps: [(number: Int, body: @Sendable () -> Void)] = []
     var isInterrupted = false
+    var isTold = true
   }
 
   private static let state = Mutex(State())
@@ -30,6 +31,11 @@ package enum Interrupts {
     clinux_block_interrupts(&signals)
     let waited = signals
     startThread { wait(for: waited) }
+  }
+
+  /// That an interrupt ended it is not told by this process: it is a part of another one's work, which tells it.
+  package static func beSilent() {
+    state.withLock { $0.isTold = false }
   }
 
   /// Registers what has to be undone if an interrupt ends the process. It runs on a thread of its own while the
@@ -56,6 +62,7 @@ package enum Interrupts {
     state.withLock { $0.isInterrupted = true }
     Children.endAll()
     while let cleanUp = state.withLock({ $0.cleanUps.popLast() }) { cleanUp.body() }
+    guard state.withLock({ $0.isTold }) else { _exit(128 + number) }
     // On a terminal there may be half a line of progress.
     let start = isatty(STDERR_FILENO) == 1 ? "\n" : ""
     let line = "\(start)guestsmith: interrupted by \(name(of: number))\n"

@@ -2,4 +2,5 @@
 #pragma once
 #include <stdint.h>
 #include "block.h"
+#include "sandbox.h"
 #include "spawn.h"

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Glibc
+internal import Host
+internal import Judge
+internal import LinuxIO
+internal import Report
+
+struct OSCheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check", abstract: "Judge an OS definition by its files, and by what its scripts do.",
+    discussion: """
+      Looks at the files of the definition and says for each release of Ganeti whether it would accept them. Then calls \
+      the scripts, in each version of the interface that the definition declares, on scratch disks: with mounts and \
+      processes of their own, and so that what they change of the machine's files is seen and dropped. That needs root; \
+      without it the files alone are judged. The network and the kernel are the machine's own: it guards against \
+      faults, not against a definition that was made to attack.
+
+      The exit status is 0 for a definition that is accepted, and 10 when a check failed.
+
+      Examples:
+        guestsmith os check debootstrap
+        guestsmith os check ./my-os --api 20 -O filesystem=ext4 --html report.html
+      """)
+
+  @Argument(help: "The folder of the definition, or its name in the search path.")
+  var definition: String
+
+  @OptionGroup var search: SearchPathOption
+
+  @Flag(help: "Look at the files alone, and run nothing.")
+  var `static` = false
+
+  @Option(help: "Call the scripts in this version of the interface only; may be repeated.")
+  var api: [Int] = []
+
+  @Option(help: "The variant to create.")
+  var variant: String?
+
+  @Option(
+    name: [.customShort("O"), .customLong("os-parameters")],
+    help: ArgumentHelp("Parameters of the OS, as gnt-instance takes them.", valueName: "name=value,..."))
+  var parameters: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "A parameter that is secret: no log may have it, nor the arguments of a process. Without a value one is made up.",
+      valueName: "name[=value]"))
+  var secret: [String] = []
+
+  @Option(help: ArgumentHelp("Size of the scratch disk.", valueName: "size"))
+  var diskSize = "2G"
+
+  @Option(help: ArgumentHelp("How long each call of a script may take.", valueName: "seconds"))
+  var timeout = 900
+
+  @Option(
+    help: ArgumentHelp(
+      "A folder that the scripts may change, such as a cache; /var/cache and /var/log always are.", valueName: "dir"))
+  var mayChange: [String] = []
+
+  @Flag(help: "Write JSON.")
+  var json = false
+
+  @Option(help: ArgumentHelp("Write what was found as JUnit's XML.", valueName: "file"))
+  var junit: String?
+
+  @Option(help: ArgumentHelp("Write what was found as a web page.", valueName: "file"))
+  var html: String?
+
+  @Flag(name: .shortAndLong, help: "Show no progress, only what was found.")
+  var quiet = false
+
+  /// The folder of the scratch files: this process is the one in the sandbox.
+  @Option(help: .hidden)
+  var insideOf: String?
+
+  func run() throws {
+    let found = try found()
+    let judge = Judge(found, trial: try trial(), steps: .forStandardError(quiet: quiet))
+    if let insideOf {
+      return try judge.tryScripts(inside: insideOf, command: try commandInside(found.path) + [insideOf])
+    }
+    if let stranger = api.first(where: { !found.versions.contains($0) }) {
+      throw Failure(
+        .usage, "\(found.path.escaped) does not declare version \(stranger)",
+        remedy: "use one of those that it declares")
+    }
+    let verdict = try judge.verdict(inSandbox: try commandInside(found.path))
+    if let junit { try write(verdict.junit, to: junit) }
+    if let html { try write(verdict.html, to: html) }
+    try writeOutput(json ? [verdict.json.serialized()] : verdict.lines)
+    if !verdict.isAccepted { throw ExitCode(Failure.Code.script.rawValue) }
+  }
+
+  /// A word with a slash in it is a folder, any other a name in the search path.
+  private func found() throws -> OSDefinition {
+    if definition.contains("/") || definition == "." {
+      guard let real = realpath(definition, nil) else {
+        throw Failure(.script, "there is no OS definition \(definition.quoted): \(String(cString: strerror(errno)))")
+      }
+      defer { free(real) }
+      return OSDefinition(judging: String(cString: real))
+    }
+    for folder in search.searchPath.folders {
+      var status = stat()
+      guard stat("\(folder)/\(definition)", &status) == 0 else { continue }
+      return OSDefinition(judging: definition, in: folder)
+    }
+    throw Failure(
+      .script, "there is no OS definition \(definition.quoted) in \(search.searchPath.folders.joined(separator: ":"))",
+      remedy: "give its folder, with a slash in it, or --search-path")
+  }
+
+  private func trial() throws -> TrialOptions {
+    var trial = TrialOptions()
+    trial.runs = !self.static
+    trial.versions = api
+    trial.variant = variant
+    for text in parameters.flatMap({ $0.split(separator: ",") }) {
+      let (name, value) = try pair(String(text), "-O")
+      trial.parameters[name] = value
+    }
+    for text in secret {
+      guard text.contains("=") else {
+        trial.secrets.insert(text)
+        continue
+      }
+      let (name, value) = try pair(text, "--secret")
+      trial.parameters[name] = value
+      trial.secrets.insert(name)
+    }
+    guard let size = DiskRequest.bytes(diskSize) else {
+      throw Failure(.usage, "--disk-size: \(diskSize.quoted) is not a size", remedy: "write it as 10G, 512M or MiB")
+    }
+    guard timeout > 0 else {
+      throw Failure(.usage, "--timeout: \(timeout) is not a time", remedy: "give it in seconds")
+    }
+    trial.diskSize = size
+    trial.seconds = timeout
+    for folder in mayChange {
+      guard let real = realpath(folder, nil) else { throw Failure.system("find", folder) }
+      defer { free(real) }
+      trial.mayChange.append(String(cString: real))
+    }
+    return trial
+  }
+
+  private func pair(_ text: String, _ option: String) throws(Failure) -> (String, String) {
+    // The value may be a secret: no message has it.
+    guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
+      throw Failure(.usage, "what is given to \(option) is not NAME=VALUE")
+    }
+    return (String(text[..<equals]), String(text[text.index(after: equals)...]))
+  }
+
+  /// This command again, but for the scratch folder: its options go another way, since some of them are secret.
+  private func commandInside(_ path: String) throws -> [String] {
+    [try OSInstallation.runningProgram(), "os", "check", path] + (quiet ? ["--quiet"] : []) + ["--inside-of"]
+  }
+
+  private func write(_ text: String, to path: String) throws {
+    let file = try Descriptor(path, O_WRONLY | O_CREAT | O_TRUNC)
+    try file.writeAll(Array(text.utf8))
+    try file.close()
+  }
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The table of all checks, in the order in which they are told. The raw value is the identifier: it does not change.
+package enum Check: String, CaseIterable, Sendable {
+  // Without running anything.
+  case folder = "static.folder"
+  case name = "static.name"
+  case versionFile = "static.version-file"
+  case scripts = "static.scripts"
+  case interpreters = "static.interpreters"
+  case permissions = "static.permissions"
+  case variants = "static.variants"
+  case parameters = "static.parameters"
+  case series = "static.series"
+  // How it is called.
+  case help = "usage.help"
+  case wrongArguments = "usage.wrong-arguments"
+  case verifyAccepts = "verify.accepts"
+  case verifyRefuses = "verify.refuses"
+  // What it does.
+  case create = "create.succeeds"
+  case filesystem = "create.filesystem"
+  case environment = "create.environment"
+  case path = "create.path"
+  case together = "create.two-at-once"
+  case export = "export.succeeds"
+  case exportReadsOnly = "export.disk-unchanged"
+  case exportData = "export.only-data"
+  case exportFull = "export.write-error"
+  case `import` = "import.succeeds"
+  case sameTree = "import.same-contents"
+  case importFilesystem = "import.filesystem"
+  case rename = "rename.succeeds"
+  case renamedTo = "rename.name"
+  case renamedOnly = "rename.nothing-else"
+  // What it refuses.
+  case halfDump = "import.half-dump"
+  case shortDump = "import.last-byte-missing"
+  case garbageDump = "import.garbage"
+  case emptyDump = "import.empty"
+  case smallDisk = "refuses.small-disk"
+  case missingDisk = "refuses.missing-disk"
+  case readOnlyDisk = "refuses.read-only-disk"
+  case smallImport = "refuses.small-disk-at-import"
+  // What a guest can do to the host.
+  case hostileCreate = "hostile.create"
+  case hostileImport = "hostile.import"
+  case hostileRename = "hostile.rename"
+  // What it leaves, over all calls.
+  case hostFiles = "host.unchanged"
+  case otherDisks = "host.other-disks"
+  case loopDevices = "leaks.loop-devices"
+  case mounts = "leaks.mounts"
+  case mappings = "leaks.mappings"
+  case processes = "leaks.processes"
+  case temporaryFiles = "leaks.temporary-files"
+  case secrets = "leaks.secrets"
+
+  /// Whether it is made by looking at the files alone.
+  package var isStatic: Bool { rawValue.hasPrefix("static.") }
+
+  /// Why it matters.
+  package var why: String {
+    switch self {
+    case .folder: "A host looks for a definition as a folder that it can read."
+    case .name:
+      "Ganeti builds paths, log names and command lines from the name, and passes over names it does not like."
+    case .versionFile: "By this file alone a host knows how to call the scripts; one wrong line makes the OS invalid."
+    case .scripts:
+      "Every script of the declared versions has to be there, as a regular file that its owner can execute."
+    case .interpreters:
+      "A script whose interpreter is missing is valid to every host, and fails only when it is called."
+    case .permissions: "The scripts run as root: whoever can write to them, or put others in their place, is root."
+    case .variants: "Each line is a choice of the administrator; what is no choice is offered all the same."
+    case .parameters: "Ganeti's own commands crash on a line without a help text, and so on a blank one."
+    case .series: "A definition should be valid on every release of Ganeti that speaks a version which it declares."
+    case .help: "The manual wants a usage message for -h and --help: who tries a script must not damage anything."
+    case .wrongArguments:
+      "The manual wants a usage message for a wrong number of arguments, and an exit status that says so."
+    case .verifyAccepts: "A host refuses to make an instance for which verify fails; verify must not need a disk."
+    case .verifyRefuses: "What verify lets pass fails later, when the disks are made and the old guest is gone."
+    case .create: "Without it there is no instance."
+    case .filesystem: "A guest that starts from a damaged filesystem loses data later, when nobody knows why."
+    case .environment: "Daemons start scripts without HOME and without a terminal, and with a short PATH."
+    case .path: "Which programs root runs is not to be the word of whoever started the host."
+    case .together: "A cluster installs several instances on one node at the same time."
+    case .export: "Without it there is no backup."
+    case .exportReadsOnly: "The guest may be running, and its disk may be a snapshot: an export only reads."
+    case .exportData: "Standard output is the dump: a message between the data is restored as data."
+    case .exportFull: "A dump that did not fit is no backup; only the exit status can say so."
+    case .import: "A backup that cannot be restored is none."
+    case .sameTree: "A restored guest has the files that it had, with their owners, modes, links and attributes."
+    case .importFilesystem: "A restored guest must not start from a damaged filesystem."
+    case .rename: "Ganeti calls it at each rename, and after each import under a new name."
+    case .renamedTo: "Else the guest keeps answering to the name of another."
+    case .renamedOnly: "A rename is no reason to change anything else in a guest."
+    case .halfDump: "Lines break: half a guest must not pass for one that was restored."
+    case .shortDump: "The end is what a broken line or a full disk takes first."
+    case .garbageDump: "A wrong file must not pass for a restored guest."
+    case .emptyDump: "An export that failed leaves an empty dump, and hosts of version 5 do not notice."
+    case .smallDisk: "A guest that does not fit has to fail now, not at its first boot."
+    case .missingDisk: "A disk that is not there must not become a file of that name."
+    case .readOnlyDisk: "A disk that cannot be written cannot hold a new guest, whatever the script says."
+    case .smallImport: "A guest that does not fit has to fail now, not at its first boot."
+    case .hostileCreate:
+      "What was on the disk before is its last owner's: links in it must not lead root to the host's files."
+    case .hostileImport: "A dump is the guest's: links in it must not lead root to the host's files."
+    case .hostileRename: "A guest's administrator owns its files: links in it must not lead root to the host's files."
+    case .hostFiles: "A script is for its instance's disks; but for caches and logs the host stays as it is."
+    case .otherDisks: "A disk that a call is not for belongs to another guest."
+    case .loopDevices: "A loop device that stays holds the disk: it cannot be removed, and the devices run out."
+    case .mounts: "A mount that stays holds the disk, and shows a guest's files to the host."
+    case .mappings: "A mapping that stays holds the disk: it cannot be removed or moved."
+    case .processes: "A process that stays holds the disk, and Ganeti's job waits for it."
+    case .temporaryFiles: "What stays adds up, and may hold what is a guest's secret."
+    case .secrets: "Ganeti keeps secret parameters out of its logs; a script that prints them puts them back."
+    }
+  }
+}
+
+/// What one check came to.
+package struct Finding: Sendable, Equatable {
+  package enum Outcome: Sendable, Equatable {
+    case pass
+    /// With what is wrong, in one line.
+    case fail(String)
+    /// With the reason.
+    case notApplicable(String)
+  }
+
+  package let check: Check
+  /// The version of the interface in which the scripts were called; nil for what does not depend on it.
+  package let version: Int?
+  package let outcome: Outcome
+  /// Lines: what was found, how a script ended, the end of its log.
+  package let evidence: [String]
+
+  package init(_ check: Check, version: Int? = nil, _ outcome: Outcome, evidence: [String] = []) {
+    self.check = check
+    self.version = version
+    self.outcome = outcome
+    self.evidence = evidence
+  }
+
+  package var hasFailed: Bool { if case .fail = outcome { true } else { false } }
+
+  /// `pass`, `fail` or `not applicable`.
+  package var word: String {
+    switch outcome {
+    case .pass: "pass"
+    case .fail: "fail"
+    case .notApplicable: "not applicable"
+    }
+  }
+
+  /// What is wrong, or why it does not apply; nil for what passed.
+  package var reason: String? {
+    switch outcome {
+    case .pass: nil
+    case .fail(let words), .notApplicable(let words): words
+    }
+  }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import LinuxIO
+internal import Report
+
+/// The files of a definition, read once.
+struct DefinitionFiles: Sendable {
+  let folder: String
+  let name: String
+  /// All of `ganeti_api_version`; empty where it cannot be read.
+  let versionText: String
+  private let variantText: String?
+  private let parameterText: String?
+
+  init(_ folder: String) {
+    self.folder = folder
+    name = folder.split(separator: "/").last.map { String($0) } ?? folder
+    versionText = text(of: "\(folder)/ganeti_api_version") ?? ""
+    variantText = text(of: "\(folder)/variants.list")
+    parameterText = text(of: "\(folder)/parameters.list")
+  }
+
+  func path(_ file: String) -> String { "\(folder)/\(file)" }
+
+  var versionLines: [String] { lines(of: versionText) }
+
+  /// The versions that it declares; what is no number is left out.
+  var declared: [Int] { versionLines.compactMap(integer) }
+
+  var highest: Int { declared.max() ?? 0 }
+
+  var hasVariantList: Bool { variantText != nil }
+
+  func variantLines(withComments: Bool) -> [String] {
+    let all = lines(of: variantText ?? "").map(\.trimmed)
+    return withComments ? all : all.filter { !$0.isEmpty && !$0.hasPrefix("#") }
+  }
+
+  var parameterLines: [String] { lines(of: parameterText ?? "") }
+}
+
+private func text(of path: String) -> String? {
+  guard examine(path).status.isRegular, let bytes = try? contents(of: path, limit: 1 << 20) else { return nil }
+  return String(decoding: bytes, as: UTF8.self)
+}
+
+private func lines(of text: String) -> [String] {
+  var lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map { String($0) }
+  if lines.last == "" { lines.removeLast() }
+  return lines
+}
+
+extension String {
+  var trimmed: String {
+    var rest = self[...]
+    while rest.first?.isWhitespace == true { rest.removeFirst() }
+    while rest.last?.isWhitespace == true { rest.removeLast() }
+    return String(rest)
+  }
+}

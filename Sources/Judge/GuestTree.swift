@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Digest
+internal import Ext4
+internal import Glibc
+internal import LinuxIO
+internal import Report
+
+/// All files of a guest, read without a mount: a definition that is judged may have made the filesystem to attack.
+struct GuestTree {
+  struct Entry: Equatable {
+    var kind: FileKind
+    var permissions: UInt16
+    var uid: UInt32
+    var gid: UInt32
+    /// Names that the file has; 0 for a folder.
+    var links: UInt16
+    var size: UInt64
+    var device: String
+    /// The digest of a file, the target of a link.
+    var content: String
+    var attributes: [ExtendedAttribute]
+  }
+
+  /// By path below the root: `etc/hostname`.
+  private(set) var entries: [String: Entry] = [:]
+
+  /// No more folders than these are within each other: a crafted filesystem may be a circle.
+  private static let deepest = 100
+
+  init(of disk: ScratchDisk, _ content: DiskContent) throws(Failure) {
+    var entries: [String: Entry] = [:]
+    try disk.withFilesystem(content) { filesystem throws(Failure) in
+      guard let root = try filesystem.find("/") else { throw Failure(.guest, "the filesystem has no root") }
+      var seen: [InodeNumber: String] = [:]
+      try Self.read(filesystem, root, "", 0, &entries, &seen)
+    }
+    self.entries = entries
+  }
+
+  private static func read(
+    _ filesystem: borrowing Filesystem, _ folder: InodeNumber, _ path: String, _ depth: Int,
+    _ entries: inout [String: Entry], _ seen: inout [InodeNumber: String]
+  ) throws(Failure) {
+    guard depth < deepest else { throw Failure(.guest, "the folders of the guest are too deep at \(path.escaped)") }
+    for name in try filesystem.entries(of: folder) {
+      let full = path + String(decoding: name.name, as: UTF8.self)
+      let attributes = try filesystem.attributes(of: name.inode)
+      var content = ""
+      switch attributes.kind {
+      case .symbolicLink: content = String(decoding: try filesystem.linkTarget(of: name.inode), as: UTF8.self)
+      case .file:
+        if let known = seen[name.inode] {
+          content = known
+        } else {
+          var digest = SHA256()
+          try filesystem.eachPiece(of: name.inode) { bytes, _ throws(Failure) in digest.update(bytes) }
+          content = digest.hex()
+          if attributes.links > 1 { seen[name.inode] = content }
+        }
+      default: break
+      }
+      let isFolder = attributes.kind == .directory
+      entries[full] = Entry(
+        kind: attributes.kind, permissions: attributes.permissions, uid: attributes.uid, gid: attributes.gid,
+        links: isFolder ? 0 : attributes.links, size: isFolder ? 0 : attributes.size,
+        device: "\(attributes.major):\(attributes.minor)", content: content,
+        attributes: try filesystem.extendedAttributes(of: name.inode))
+      if isFolder { try read(filesystem, name.inode, full + "/", depth + 1, &entries, &seen) }
+    }
+  }
+
+  /// A file that is not the same in both guests.
+  struct Difference {
+    let path: String
+    /// What differs.
+    let words: String
+    /// Whether that is the content alone, and its size.
+    var isOfContent = false
+    var isInBoth = true
+  }
+
+  /// Sorted by path.
+  func differences(from other: GuestTree) -> [Difference] {
+    Set(entries.keys).union(other.entries.keys).sorted().compactMap { path in
+      switch (entries[path], other.entries[path]) {
+      case (let mine?, let others?):
+        guard mine != others else { return nil }
+        var same = mine
+        (same.content, same.size) = (others.content, others.size)
+        return Difference(path: path, words: mine.words(of: others), isOfContent: same == others)
+      case (nil, _): return Difference(path: path, words: "is missing", isInBoth: false)
+      case (_, nil): return Difference(path: path, words: "is new", isInBoth: false)
+      }
+    }
+  }
+}
+
+extension GuestTree.Entry {
+  /// What differs, with its value here and there.
+  fileprivate func words(of other: Self) -> String {
+    var words: [String] = []
+    func tell(_ what: String, _ mine: String, _ others: String) {
+      if mine != others { words.append("\(what) \(mine), was \(others)") }
+    }
+    tell("type", "\(kind)", "\(other.kind)")
+    tell("mode", String(permissions, radix: 8), String(other.permissions, radix: 8))
+    tell("owner", "\(uid):\(gid)", "\(other.uid):\(other.gid)")
+    tell("names", "\(links)", "\(other.links)")
+    tell("size", "\(size)", "\(other.size)")
+    tell("device", device, other.device)
+    if content != other.content {
+      words.append(kind == .symbolicLink ? "leads to \(content.escaped), was \(other.content.escaped)" : "content")
+    }
+    if attributes != other.attributes { words.append("attributes") }
+    return words.joined(separator: "; ")
+  }
+}
+
+/// Files in which a restored or renamed guest may be told its own name, disks, network or keys.
+func isIdentity(_ path: String) -> Bool {
+  let files: Set<String> = [
+    "etc/hostname", "etc/HOSTNAME", "etc/hosts", "etc/mailname", "etc/fstab", "etc/crypttab", "etc/machine-id",
+    "etc/resolv.conf", "etc/mtab", "etc/default/grub", "boot/grub/grub.cfg", "boot/grub2/grub.cfg",
+    "boot/extlinux/extlinux.conf", "var/lib/dbus/machine-id", "var/lib/systemd/random-seed", "etc/sysconfig/network",
+    "etc/conf.d/hostname", "etc/issue", "var/lib/urandom/random-seed",
+  ]
+  let starts = [
+    "lost+found", "etc/ssh/ssh_host_", "etc/network/interfaces", "etc/netplan", "etc/systemd/network",
+    "etc/NetworkManager/system-connections", "etc/sysconfig/network-scripts", "etc/udev/rules.d", "boot/loader/entries",
+  ]
+  return files.contains(path) || starts.contains { path.hasPrefix($0) }
+}

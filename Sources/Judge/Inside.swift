@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import Host
+internal import LinuxIO
+internal import Report
+
+extension Judge {
+  /// The part of the processes in the sandbox: tries the scripts, and tells the process outside what it found.
+  ///
+  /// - Parameter command: how this process was called.
+  package func tryScripts(inside scratch: String, command: [String]) throws {
+    Interrupts.beSilent()
+    // The first process waits for the judge, as init does; only the kernel can end it.
+    if getpid() == 1, let program = command.first {
+      var judge = Command(program, Array(command.dropFirst()))
+      judge.extra = (Records.number, Records.number)
+      _ = try judge.run()
+      return
+    }
+    let records = try Records()
+    let options = TrialOptions(records.request)
+    var judge = self
+    judge.trial = options
+    do throws(Failure) {
+      let root = try SandboxRoot(scratch: scratch)
+      // As for a daemon: nobody's home.
+      for name in ["HOME", "USER", "LOGNAME", "MAIL", "TERM", "TMPDIR", "XDG_RUNTIME_DIR"] { unsetenv(name) }
+      limitFiles(to: 4 * options.diskSize + (4 << 30))
+      // The first child brings a process of its own that stays: it is none of the definition's.
+      _ = try Command("true", []).run()
+      for version in judge.versions {
+        let host = HostWatch(root, scratch: scratch, mayChange: options.mayChange)
+        let trial = try Trial(definition, version, options, scratch: scratch, host: host, steps: steps)
+        trial.tell = { records.tell($0) }
+        trial.tellStart = { records.tell($0, version, $1) }
+        trial.judgeAll()
+      }
+      records.tellEnd()
+    } catch {
+      records.tell(error)
+    }
+  }
+}
+
+/// No process may write a larger file than that: an export that does not end must not fill the machine's disk.
+private func limitFiles(to bytes: UInt64) {
+  var limit = rlimit(rlim_cur: rlim_t(bytes), rlim_max: rlim_t(bytes))
+  setrlimit(__rlimit_resource_t(UInt32(RLIMIT_FSIZE.rawValue)), &limit)
+}
+
+/// What the scripts did to the machine's files, told once each.
+final class HostWatch {
+  private let root: SandboxRoot
+  private let scratch: String
+  private let mayChange: [String]
+  /// What libraries of the system keep for themselves, whoever calls them: libblkid's cache.
+  private static let ofTheSystem = ["/run/blkid", "/dev/.blkid.tab", "/etc/blkid.tab"]
+  private var known: Set<HostChange>
+
+  init(_ root: SandboxRoot, scratch: String, mayChange: [String]) {
+    self.root = root
+    self.scratch = scratch
+    self.mayChange = mayChange + Self.ofTheSystem
+    known = []
+    known = Set(all())
+  }
+
+  /// What changed since the last call of this function.
+  func newChanges() -> [HostChange] {
+    let found = all().filter { !known.contains($0) }
+    known.formUnion(found)
+    return found.sorted { $0.path < $1.path }
+  }
+
+  private func all() -> [HostChange] {
+    root.layers.flatMap { $0.changes() }.filter { change in
+      !change.path.hasPrefix(scratch) && !mayChange.contains { change.path == $0 || change.path.hasPrefix("\($0)/") }
+    }
+  }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+package import Host
+package import Report
+
+/// The judge of OS definitions of anyone.
+package struct Judge: Sendable {
+  package let definition: OSDefinition
+  package var trial: TrialOptions
+  package let steps: Steps
+
+  package init(_ definition: OSDefinition, trial: TrialOptions, steps: Steps) {
+    self.definition = definition
+    self.trial = trial
+    self.steps = steps
+  }
+
+  /// All that there is to say of the definition.
+  ///
+  /// - Parameter command: how this program is called so that it does its part inside of the sandbox.
+  /// - Throws: where the judge itself cannot work, such as without a sandbox; never for what a definition does.
+  package func verdict(inSandbox command: [String]) throws -> Verdict {
+    let checks = StaticChecks(DefinitionFiles(definition.path))
+    let found = checks.findings
+    guard trial.runs else { return Verdict(definition, series: checks.series, findings: found) }
+    if let reason = reasonNotToRun(found) {
+      let skipped = Check.allCases.filter { !$0.isStatic }.map { Finding($0, .notApplicable(reason)) }
+      return Verdict(definition, series: checks.series, findings: found + skipped)
+    }
+    let run = try Sandbox(steps: steps).run(command, request: trial.json, versions: versions)
+    return Verdict(definition, series: checks.series, findings: found + run)
+  }
+
+  /// The versions in which its scripts are called, the highest first.
+  package var versions: [Int] {
+    let spoken = Set(definition.versions).intersection(knownVersions).sorted(by: >)
+    return trial.versions.isEmpty ? spoken : spoken.filter(trial.versions.contains)
+  }
+
+  private func reasonNotToRun(_ found: [Finding]) -> String? {
+    if geteuid() != 0 { return "needs root" }
+    if versions.isEmpty { return "it declares no version in which it could be called" }
+    let needed: Set<Check> = [.folder, .scripts, .interpreters]
+    guard let fault = found.first(where: { needed.contains($0.check) && $0.hasFailed }) else { return nil }
+    return "\(fault.check.rawValue) failed"
+  }
+}
+
+/// How the scripts are tried.
+package struct TrialOptions: Sendable {
+  /// Whether they are at all.
+  package var runs = true
+  /// Only in these versions of the interface; empty for all that it declares.
+  package var versions: [Int] = []
+  package var variant: String?
+  /// Parameters by name, for version 20.
+  package var parameters: [String: String] = [:]
+  /// The names of those that are secret.
+  package var secrets: Set<String> = []
+  /// Of the first disk, in bytes.
+  package var diskSize: UInt64 = 2 << 30
+  /// For each call of a script.
+  package var seconds = 900
+  /// Folders that the scripts may change, such as a cache.
+  package var mayChange: [String] = ["/var/cache", "/var/log"]
+
+  package init() {}
+}

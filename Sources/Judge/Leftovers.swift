@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import LinuxIO
+internal import Report
+
+/// A loop device with a file.
+struct AttachedLoop: Hashable {
+  let path: String
+  let file: String
+}
+
+/// The loop devices whose file lies below a folder.
+func loopDevices(below folder: String) -> [AttachedLoop] {
+  names(in: "/sys/block").filter { $0.hasPrefix("loop") }.compactMap { name in
+    guard let file = shortText("/sys/block/\(name)/loop/backing_file")?.trimmed, file.hasPrefix("\(folder)/") else {
+      return nil
+    }
+    return AttachedLoop(path: "/dev/\(name)", file: file)
+  }
+}
+
+/// What a call can leave of the kernel's things, seen at one moment.
+struct Leftovers {
+  private var processes: [Int32: String] = [:]
+  private var mounts: [String: String] = [:]
+  private var loops: Set<AttachedLoop> = []
+  private var mappings: [String: String] = [:]
+
+  /// - Parameter folder: whose files' loop devices count: others of the machine make theirs.
+  init(below folder: String) {
+    processes = Self.runningProcesses()
+    for line in (shortText("/proc/self/mountinfo") ?? "").split(separator: "\n") {
+      let fields = line.split(separator: " ")
+      guard fields.count > 4 else { continue }
+      mounts[String(fields[0])] = String(fields[4])
+    }
+    loops = Set(loopDevices(below: folder))
+    let devices = Set(loops.map { String($0.path.dropFirst("/dev/".count)) })
+    for name in names(in: "/sys/block") where name.hasPrefix("dm-") {
+      guard !devices.isDisjoint(with: names(in: "/sys/block/\(name)/slaves")) else { continue }
+      mappings[name] = shortText("/sys/block/\(name)/dm/name")?.trimmed ?? name
+    }
+  }
+
+  /// Those in this namespace that are not dead yet, by number.
+  static func runningProcesses() -> [Int32: String] {
+    var found: [Int32: String] = [:]
+    for name in names(in: "/proc") {
+      guard let pid = Int32(name), let status = shortText("/proc/\(name)/stat"),
+        let end = status.lastIndex(of: ")")
+      else { continue }
+      // Behind the name, which may hold anything, comes the state.
+      let state = status[status.index(after: end)...].trimmingStart.first
+      if state == "Z" || state == "X" { continue }
+      let words = (shortText("/proc/\(name)/cmdline") ?? "").split(separator: "\0").joined(separator: " ")
+      found[pid] = words.isEmpty ? String(status[..<end].split(separator: "(").last ?? "") : words
+    }
+    return found
+  }
+
+  /// What is here and was not there in `before`, by the check that it is a finding of; and takes it away.
+  func takeAway(since before: Leftovers) -> [Check: [String]] {
+    var found: [Check: [String]] = [:]
+    for (pid, words) in processes where before.processes[pid] == nil {
+      found[.processes, default: []].append("process \(pid): \(Words.printable(words))")
+      kill(pid, SIGKILL)
+    }
+    for (id, place) in mounts.sorted(by: { $0.value > $1.value }) where before.mounts[id] == nil {
+      found[.mounts, default: []].append("a mount at \(place.escaped)")
+      try? Mounting.unmount(place)
+    }
+    for (device, name) in mappings where before.mappings[device] == nil {
+      found[.mappings, default: []].append("the mapping \(name.escaped)")
+      _ = try? Command("dmsetup", ["remove", "--retry", name]).capture(limit: 4096)
+    }
+    for loop in loops.subtracting(before.loops) {
+      found[.loopDevices, default: []].append("\(loop.path) on \(loop.file.escaped)")
+      try? LoopDevice.detach(loop.path)
+    }
+    return found
+  }
+
+  /// Whether there are processes that were not there in `before`.
+  func hasNewProcesses(since before: Leftovers) -> Bool { processes.keys.contains { before.processes[$0] == nil } }
+}
+
+extension Substring {
+  fileprivate var trimmingStart: Substring { drop { $0 == " " } }
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import LinuxIO
+internal import Report
+
+/// The outside of the sandbox: makes it, waits for what is found in it, and takes away all that is left.
+struct Sandbox {
+  let steps: Steps
+
+  /// Runs `command` as the first process of namespaces of its own, with the scratch folder as its last word and `request`
+  /// in the file that it writes its records to.
+  func run(_ command: [String], request: JSON, versions: [Int]) throws -> [Finding] {
+    let scratch = try ScratchFolder()
+    defer { scratch.remove() }
+    let interrupt = Interrupts.onInterrupt { [scratch] in scratch.remove() }
+    defer { interrupt.cancel() }
+    let records = try Descriptor(inMemory: "the findings of the judge")
+    try records.writeAll(Array(request.serialized().utf8) + [0])
+    // All processes of a namespace end with its first one. That is not the judge: nobody inside can kill the first, and
+    // a script that kills its parent is to be found out. Without these capabilities root can change nothing of the
+    // kernel that is not in a namespace.
+    var child = Command(
+      "unshare",
+      [
+        "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
+        "--",
+      ]
+        + ["setpriv", "--bounding-set", "-sys_module,-sys_rawio,-sys_time", "--"]
+        + command + [scratch.path])
+    child.extra = (Records.number, records.raw)
+    child.output = .null
+    let status = try child.start().wait()
+    let told = try Records.read(records)
+    if let failure = told.failure {
+      throw Failure(failure.code, "cannot judge without a sandbox: \(failure.message)", remedy: failure.remedy)
+    }
+    guard !told.isWhole || !status.isSuccess else { return told.findings }
+    // What it was about when it died is what killed it, as far as anyone can tell.
+    let words = "the host was killed, or ended, while it was at this"
+    let missing = versions.flatMap { version in
+      Check.allCases.filter { check in
+        !check.isStatic && !told.findings.contains { $0.check == check && $0.version == version }
+      }.map { Finding($0, version: version, .notApplicable("the host was killed before")) }
+    }
+    guard let at = told.current ?? missing.first.map({ ($0.check, $0.version) }) else { return told.findings }
+    return told.findings + missing.filter { ($0.check, $0.version) != at }
+      + [Finding(at.0, version: at.1, .fail(words), evidence: told.note.map { [$0] } ?? [])]
+  }
+}
+
+/// A folder on disk for one trial, which goes with all that is in it.
+struct ScratchFolder: Sendable {
+  let path: String
+
+  init() throws(Failure) {
+    let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
+    var template = Array("\(parent)/guestsmith-check.XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw .system("make a folder in", parent) }
+    let made = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    path = resolved(made) ?? made
+  }
+
+  /// Detaches the loop devices of its files, and removes it.
+  func remove() {
+    for device in loopDevices(below: path) { try? LoopDevice.detach(device.path) }
+    let slash = path.lastIndex(of: "/") ?? path.startIndex
+    try? Folder(parent(of: path)).remove(String(path[path.index(after: slash)...]))
+  }
+}
+
+/// What the process in the sandbox tells the one outside: JSON values, each with a zero byte behind it.
+final class Records {
+  /// The number of the descriptor in the sandbox.
+  static let number: Int32 = 3
+  private let file: Descriptor
+
+  /// What the inner end is to do.
+  let request: JSON
+
+  /// The inner end.
+  init() throws(Failure) {
+    guard fcntl(Self.number, F_SETFD, FD_CLOEXEC) == 0 else { throw Self.notInside }
+    file = Descriptor(owning: Self.number, name: "the findings of the judge")
+    guard let request = try Self.values(in: file).first else { throw Self.notInside }
+    self.request = request
+    lseek(file.raw, 0, SEEK_END)
+  }
+
+  private static var notInside: Failure {
+    Failure(.usage, "this is not the inside of a sandbox", remedy: "leave the option --inside-of out")
+  }
+
+  func tell(_ finding: Finding) { write(["finding": finding.json]) }
+
+  /// What the judge is at from here on.
+  func tell(_ check: Check, _ version: Int, _ note: String) {
+    write(["at": .string(check.rawValue), "version": .integer(version), "note": .string(note)])
+  }
+
+  func tell(_ failure: Failure) {
+    write([
+      "failure": .string(failure.message), "code": .integer(Int(failure.code.rawValue)),
+      "remedy": .optional(failure.remedy),
+    ])
+  }
+
+  func tellEnd() { write(["end": true]) }
+
+  private func write(_ value: JSON) { try? file.writeAll(Array(value.serialized().utf8) + [0]) }
+
+  struct Told {
+    var findings: [Finding] = []
+    var failure: Failure?
+    var current: (Check, Int?)?
+    var note: String?
+    var isWhole = false
+  }
+
+  /// The outer end: all that was told.
+  static func read(_ file: borrowing Descriptor) throws(Failure) -> Told {
+    var told = Told()
+    for value in try values(in: file).dropFirst() {
+      if let finding = value["finding"] {
+        Finding(finding).map { told.findings.append($0) }
+        told.current = nil
+      } else if let check = value["at"]?.string.flatMap({ Check(rawValue: $0) }) {
+        told.current = (check, value["version"]?.integer)
+        told.note = value["note"]?.string
+      } else if let message = value["failure"]?.string {
+        let code = value["code"]?.integer.flatMap { Failure.Code(rawValue: Int32($0)) }
+        told.failure = Failure(code ?? .io, message, remedy: value["remedy"]?.string)
+      } else {
+        told.isWhole = true
+      }
+    }
+    return told
+  }
+
+  private static func values(in file: borrowing Descriptor) throws(Failure) -> [JSON] {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65536)
+    while true {
+      let position = off_t(bytes.count)
+      let raw = file.raw
+      let count = retrying { pread(raw, &buffer, buffer.count, position) }
+      guard count >= 0 else { throw .system("read", file.name) }
+      if count == 0 { break }
+      bytes += buffer[..<count]
+    }
+    // A record that was cut short is none.
+    return bytes.split(separator: 0).compactMap { try? JSON(parsing: Array($0)) }
+  }
+}

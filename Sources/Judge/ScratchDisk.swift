@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Digest
+internal import Ext4
+internal import Glibc
+internal import LinuxIO
+internal import Report
+
+/// A disk of a trial: an image file, for version 5 with a loop device on it, since there all disks are devices.
+final class ScratchDisk {
+  /// The image file.
+  let image: String
+  /// What the scripts are given.
+  var path: String { loop?.path ?? image }
+  let size: UInt64
+  private let loop: LoopDevice?
+
+  /// A new disk full of zeros, or of what is in the file already.
+  init(_ image: String, size: UInt64, isDevice: Bool, readOnly: Bool = false) throws(Failure) {
+    let file = try Descriptor(image, O_RDWR | O_CREAT, mode: 0o600)
+    guard ftruncate(file.raw, off_t(size)) == 0 else { throw .system("make \(size >> 20) MiB of", image) }
+    self.image = image
+    self.size = size
+    loop = isDevice || readOnly ? try LoopDevice(on: image, readOnly: readOnly) : nil
+  }
+
+  deinit { unlink(image) }
+
+  func flush() throws(Failure) { try loop?.flush() }
+
+  /// A disk with the same contents.
+  func copy(to image: String) throws(Failure) -> ScratchDisk {
+    try flush()
+    let (status, output) = try Command("cp", ["--sparse=always", "--reflink=auto", self.image, image]).capture(
+      limit: 4096)
+    guard status.isSuccess else {
+      throw Failure(.io, "cannot copy \(self.image): \(String(decoding: output, as: UTF8.self).escaped)")
+    }
+    return try ScratchDisk(image, size: size, isDevice: loop != nil)
+  }
+
+  /// Whether there is nothing on it but zeros.
+  func isBlank() throws(Failure) -> Bool {
+    var isBlank = true
+    try eachPiece { _, _ in isBlank = false }
+    return isBlank
+  }
+
+  /// The digest of all that is not zero, with the places where it is.
+  func digest() throws(Failure) -> String {
+    var digest = SHA256()
+    try eachPiece { bytes, offset in
+      withUnsafeBytes(of: offset.bigEndian) { digest.update($0) }
+      digest.update(bytes)
+    }
+    return digest.hex()
+  }
+
+  /// Writes something that is no filesystem, here and there.
+  func scribble() throws(Failure) {
+    let file = try Descriptor(path, O_RDWR)
+    for place in [UInt64(0), size / 2, size - (1 << 20)] {
+      try file.view.write(randomBytes(1 << 20), at: place)
+    }
+    try file.flush()
+  }
+
+  private func eachPiece(_ body: (UnsafeRawBufferPointer, UInt64) -> Void) throws(Failure) {
+    try flush()
+    let file = try Descriptor(image, O_RDONLY)
+    let piece = 1 << 20
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: piece, alignment: 4096)
+    defer { buffer.deallocate() }
+    var offset: UInt64 = 0
+    while offset < size {
+      // SEEK_DATA: what was never written is not read.
+      let data = lseek(file.raw, off_t(offset), 3)
+      if data < 0 { return }
+      offset = UInt64(data) / UInt64(piece) * UInt64(piece)
+      let count = try file.readFull(into: buffer, at: offset)
+      guard count > 0, let start = buffer.baseAddress else { return }
+      let isZero = start.load(as: UInt8.self) == 0 && memcmp(start, start + 1, count - 1) == 0
+      if !isZero { body(UnsafeRawBufferPointer(rebasing: buffer[..<count]), offset) }
+      offset += UInt64(piece)
+    }
+  }
+
+  // MARK: Its filesystem
+
+  /// The filesystem of the guest: the largest of those on the disk that are no swap.
+  func filesystem() throws(Failure) -> DiskContent? {
+    try flush()
+    return try Disk(path, for: .reading).contents().filter { $0.type != "swap" }.max { $0.room < $1.room }
+  }
+
+  /// Runs `body` with the filesystem at `content`, which is one that libext2fs reads.
+  func withFilesystem<T>(
+    _ content: DiskContent, writable: Bool = false, _ body: (borrowing Filesystem) throws(Failure) -> T
+  ) throws(Failure) -> T {
+    let file = try Descriptor(path, writable ? O_RDWR : O_RDONLY)
+    let device = FilesystemDevice(descriptor: file.raw, name: path, base: content.offset)
+    let filesystem = try Filesystem(opening: device, writable: writable)
+    let result = try body(filesystem)
+    if writable {
+      try filesystem.commit()
+      try file.flush()
+    }
+    return result
+  }
+
+  /// A small file of the guest on it; nil where it is none.
+  func text(_ path: String, in content: DiskContent) throws(Failure) -> String? {
+    try withFilesystem(content) { filesystem throws(Failure) in
+      guard let number = try filesystem.find(path), try filesystem.kind(number) == .file,
+        try filesystem.attributes(of: number).size <= 1 << 20
+      else { return nil }
+      return String(decoding: try filesystem.read(path) ?? [], as: UTF8.self)
+    }
+  }
+
+  /// What the checker of its filesystem says: nil for nothing, else its last lines.
+  func problems(of content: DiskContent) throws(Failure) -> [String]? {
+    try flush()
+    let command: Command
+    switch content.type {
+    case "ext2", "ext3", "ext4":
+      command = Command("e2fsck", ["-fn", content.offset == 0 ? path : "\(path)?offset=\(content.offset)"])
+    case "xfs" where content.offset == 0: command = Command("xfs_repair", ["-n", "-f", image])
+    case "btrfs" where content.offset == 0: command = Command("btrfs", ["check", "--readonly", image])
+    default: return ["no checker is known for \(content.type) at \(content.offset) bytes"]
+    }
+    let (status, output) = try command.capture(limit: 16384)
+    if status.isSuccess { return nil }
+    return ["\(command.executable) \(status)"] + lines(of: output)
+  }
+}
+
+extension DiskContent {
+  var isExt: Bool { ["ext2", "ext3", "ext4"].contains(type) }
+}
+
+extension DescriptorView {
+  func write(_ bytes: [UInt8], at offset: UInt64) throws(Failure) {
+    do {
+      try bytes.withUnsafeBytes { try writeAll($0, at: offset) }
+    } catch {
+      throw error as? Failure ?? Failure(.io, "\(error)")
+    }
+  }
+}
+
+/// The last lines of what a program wrote, fit for a reader.
+func lines(of output: [UInt8], _ count: Int = 20) -> [String] {
+  output.split(whereSeparator: { $0 == 0x0A || $0 == 0x0D }).suffix(count)
+    .map { Words.printable(String(decoding: $0, as: UTF8.self), limit: 300) }
+}
+
+func randomBytes(_ count: Int) -> [UInt8] {
+  var bytes = [UInt8](repeating: 0, count: count)
+  // Short reads come only above 32 MiB.
+  _ = bytes.withUnsafeMutableBytes { getentropyInPieces($0) }
+  return bytes
+}
+
+private func getentropyInPieces(_ buffer: UnsafeMutableRawBufferPointer) -> Bool {
+  var offset = 0
+  while offset < buffer.count {
+    let count = min(256, buffer.count - offset)
+    guard getentropy(buffer.baseAddress! + offset, count) == 0 else { return false }
+    offset += count
+  }
+  return true
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Dispatch
+internal import Glibc
+internal import Host
+internal import LinuxIO
+internal import Report
+internal import Synchronization
+
+// Where the value of a secret parameter turns up.
+
+extension Trial {
+  func judgeSecrets() {
+    guard version >= 20 else { return skip([.secrets], "version \(version) has no parameters") }
+    let known = definition.contents?.parameters.map(\.name) ?? []
+    guard !known.isEmpty else { return skip([.secrets], "it has no parameters") }
+    let names = secretNames(known)
+    guard !names.isEmpty else {
+      return skip([.secrets], "no parameter is known to be secret: name one by --secret")
+    }
+    judge(.secrets) {
+      let (disk, swap) = (try newDisk("secret"), try newSwap("secret-swap"))
+      var instance = instance([disk, swap])
+      var values: [String: String] = [:]
+      for name in names {
+        guard let (value, parameter) = try acceptedValue(of: name, instance) else {
+          return (.notApplicable("verify refuses what was made up for \(name): give one by --secret \(name)=VALUE"), [])
+        }
+        values[name] = value
+        instance.parameters[name] = parameter
+      }
+      let sampler = CommandLineSampler(Array(values.values))
+      let ending = try call(.create(isReinstall: false), instance)
+      let seen = sampler.stop()
+      var evidence = ["tried with \(names.joined(separator: ", ")): \(ending.words)"]
+      for (name, value) in values.sorted(by: { $0.key < $1.key }) {
+        if seen.contains(value) { evidence.append("the value of \(name) was an argument of a process, for all to see") }
+        for log in logs where (shortText(log) ?? "").contains(value) {
+          evidence.append("the value of \(name) is in the log of the script")
+        }
+      }
+      return (evidence.count > 1 ? .fail(evidence[1]) : .pass, evidence)
+    }
+  }
+
+  /// The value that is given, or one that is made up and that verify lets pass.
+  private func acceptedValue(of name: String, _ instance: Instance) throws(Failure) -> (String, Instance.Parameter)? {
+    let mark = "Marked" + randomBytes(16).map { String($0 & 15, radix: 16) }.joined()
+    // A word, a hash as of SHA-512 for crypt(3), a line for authorized_keys.
+    let hash = "$6$\(mark.prefix(14))$" + String(repeating: "a./0", count: 21) + "Z1"
+    for value in options.parameters[name].map({ [$0] }) ?? [mark, hash, "ssh-ed25519 AAAAC3NzaC1lZDI1 \(mark)"] {
+      var instance = instance
+      let parameter = Instance.Parameter(value, .secret)
+      instance.parameters[name] = parameter
+      if try call(.verify, instance).isSuccess { return (value, parameter) }
+    }
+    return nil
+  }
+
+  private func secretNames(_ known: [String]) -> [String] {
+    if !options.secrets.isEmpty { return known.filter { options.secrets.contains($0) }.sorted() }
+    let words = ["password", "passwd", "secret", "token", "private-key", "private_key", "passphrase"]
+    return known.filter { name in words.contains { name.lowercased().contains($0) } }
+  }
+
+  private var logs: [String] {
+    names(in: "\(runner.logFolder)/os").map { "\(runner.logFolder)/os/\($0)" }
+  }
+}
+
+/// Looks at the arguments of all processes, again and again, as any user of a machine can.
+private final class CommandLineSampler: Sendable {
+  private struct State {
+    var found: Set<String> = []
+    var isStopping = false
+    var hasStopped = false
+  }
+
+  private let state = Mutex(State())
+
+  init(_ values: [String]) {
+    DispatchQueue.global(qos: .userInitiated).async { [self] in
+      while !state.withLock({ $0.isStopping }) {
+        for name in names(in: "/proc") where Int32(name) != nil {
+          guard let words = shortText("/proc/\(name)/cmdline") else { continue }
+          for value in values where words.contains(value) { state.withLock { _ = $0.found.insert(value) } }
+        }
+        usleep(1000)
+      }
+      state.withLock { $0.hasStopped = true }
+    }
+  }
+
+  /// What was seen.
+  func stop() -> Set<String> {
+    state.withLock { $0.isStopping = true }
+    while !state.withLock({ $0.hasStopped }) { usleep(1000) }
+    return state.withLock { $0.found }
+  }
+}

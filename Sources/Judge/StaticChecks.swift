@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import Report
+
+/// What is found by looking at the files of a definition; nothing of it is run.
+struct StaticChecks {
+  let files: DefinitionFiles
+  let series: [SeriesVerdict]
+
+  init(_ files: DefinitionFiles) {
+    self.files = files
+    series = Series.all.map { $0.verdict(on: files) }
+  }
+
+  var findings: [Finding] {
+    [
+      judge(.folder, folderFaults), judge(.name, nameFaults), judge(.versionFile, versionFaults),
+      judge(.scripts, scriptFaults), judge(.interpreters, interpreterFaults), judge(.permissions, permissionFaults),
+      variants, parameters, seriesFinding,
+    ]
+  }
+
+  private func judge(_ check: Check, _ faults: [String]) -> Finding {
+    guard let first = faults.first else { return Finding(check, .pass) }
+    return Finding(check, .fail(first), evidence: faults)
+  }
+
+  // MARK: Folder and name
+
+  private var folderFaults: [String] {
+    let (status, error) = examine(files.folder)
+    guard error == 0 else { return ["\(files.folder.escaped): \(String(cString: strerror(error)))"] }
+    guard status.isFolder else { return ["\(files.folder.escaped) is not a folder"] }
+    return access(files.folder, R_OK | X_OK) == 0 ? [] : ["\(files.folder.escaped) cannot be read"]
+  }
+
+  private var nameFaults: [String] {
+    let name = files.name
+    if name.hasPrefix(".") { return ["\(name.quoted) starts with a dot: hosts pass over it"] }
+    guard files.highest >= 10 || files.declared.isEmpty else {
+      let isSafe = name.unicodeScalars.allSatisfy {
+        isPluginName(String($0)) || [".", "+", ":", "%", "@"].contains($0)
+      }
+      return isSafe ? [] : ["\(name.quoted) has characters that Ganeti 1.2.6 refuses in a command"]
+    }
+    if !isPluginName(name) { return ["\(name.quoted) has other characters than letters, digits, '_' and '-'"] }
+    return name.hasPrefix("-") ? ["\(name.quoted) starts with '-', as an option does"] : []
+  }
+
+  // MARK: The version
+
+  private var versionFaults: [String] {
+    let (status, error) = examine(files.path("ganeti_api_version"))
+    guard error == 0 else { return ["there is no ganeti_api_version (\(errorName(error)))"] }
+    guard status.isRegular else { return ["ganeti_api_version is not a regular file"] }
+    var faults: [String] = []
+    for (index, line) in files.versionLines.enumerated() where integer(line) == nil {
+      faults.append("line \(index + 1) of ganeti_api_version is \(line.quoted), not a number")
+    }
+    if files.versionText.isEmpty { faults.append("ganeti_api_version is empty") }
+    let declared = files.declared
+    if faults.isEmpty && declared.allSatisfy({ ![5, 10, 15, 20].contains($0) }) {
+      let list = declared.map { String($0) }.joined(separator: ", ")
+      faults.append("ganeti_api_version declares \(list), and no Ganeti speaks that: 5, 10, 15, 20 are spoken")
+    }
+    for version in Set(declared) where declared.count(where: { $0 == version }) > 1 {
+      faults.append("ganeti_api_version declares \(version) twice")
+    }
+    return faults
+  }
+
+  // MARK: The scripts
+
+  /// The scripts that the declared versions want.
+  private var wanted: [String] {
+    var scripts = ["create", "export", "import", "rename"] + (files.highest >= 20 ? ["verify"] : [])
+    let untrusted = "create_untrusted"
+    if examine(files.path(untrusted), itself: true).error == 0 {
+      if examine(files.path("create"), itself: true).error != 0 { scripts.removeFirst() }
+      scripts.insert(untrusted, at: 0)
+    }
+    return scripts
+  }
+
+  private var scriptFaults: [String] {
+    wanted.compactMap { script in
+      let (status, error) = examine(files.path(script))
+      if error != 0 { return "\(script): \(String(cString: strerror(error)))" }
+      if !status.isRegular { return "\(script) is not a regular file" }
+      return status.st_mode & S_IXUSR == 0 ? "\(script) is not executable by its owner" : nil
+    }
+  }
+
+  private var interpreterFaults: [String] {
+    wanted.compactMap { script in
+      guard examine(files.path(script)).status.isRegular,
+        let start = try? contents(of: files.path(script), limit: 256)
+      else { return nil }
+      if start.starts(with: [0x7F, 0x45, 0x4C, 0x46]) { return nil }
+      guard start.starts(with: [0x23, 0x21]) else {
+        return "\(script) is no program, and its first line names no interpreter (#!)"
+      }
+      let line = String(decoding: start.dropFirst(2).prefix { $0 != 0x0A }, as: UTF8.self)
+      let words = line.split(whereSeparator: \.isWhitespace).map { String($0) }
+      guard let interpreter = words.first else { return "the first line of \(script) names no interpreter" }
+      if line.hasSuffix("\r") { return "the first line of \(script) ends in a carriage return" }
+      if access(interpreter, X_OK) != 0 {
+        return "\(script) wants the interpreter \(interpreter.quoted), which is missing"
+      }
+      // What env(1) looks up depends on PATH.
+      guard interpreter.hasSuffix("/env"), let program = words.dropFirst().first(where: { !$0.hasPrefix("-") })
+      else { return nil }
+      let folders = ["/sbin", "/bin", "/usr/sbin", "/usr/bin"]
+      let isThere = folders.contains { access("\($0)/\(program)", X_OK) == 0 }
+      return isThere ? nil : "\(script) wants \(program.quoted), which is not in \(folders.joined(separator: ":"))"
+    }
+  }
+
+  // MARK: Permissions
+
+  private var permissionFaults: [String] {
+    var faults: [String] = []
+    var seen: Set<String> = []
+    // A link is as safe as what it leads to, and the folders on the way.
+    for file in [""] + names(in: files.folder) {
+      let path = file.isEmpty ? files.folder : files.path(file)
+      guard var place = resolved(path) else { continue }
+      var isFirst = true
+      while seen.insert(place).inserted {
+        if let fault = writers(of: place, isParent: !isFirst) { faults.append(fault) }
+        if place == "/" { break }
+        place = parent(of: place)
+        isFirst = false
+      }
+    }
+    return faults
+  }
+
+  /// Who but root can write to it.
+  private func writers(of path: String, isParent: Bool) -> String? {
+    let (status, error) = examine(path)
+    guard error == 0 else { return nil }
+    let mode = String(status.st_mode & 0o7777, radix: 8)
+    // In a folder with the sticky bit nobody can take away what is another's.
+    if isParent && status.st_mode & S_ISVTX != 0 { return nil }
+    if status.st_mode & S_IWOTH != 0 { return "everyone can write to \(path.escaped) (mode \(mode))" }
+    if status.st_mode & S_IWGRP != 0 && status.st_gid != 0 {
+      return "group \(status.st_gid) can write to \(path.escaped) (mode \(mode))"
+    }
+    return status.st_uid == 0 || status.st_uid == geteuid()
+      ? nil : "\(path.escaped) belongs to user \(status.st_uid), not to root"
+  }
+
+  // MARK: Lists
+
+  private var variants: Finding {
+    guard files.highest >= 15 else { return Finding(.variants, .notApplicable("versions below 15 have no variants")) }
+    guard files.hasVariantList else {
+      return Finding(.variants, .notApplicable("it has no variants.list"))
+    }
+    var faults: [String] = []
+    var seen: Set<String> = []
+    for (index, line) in files.variantLines(withComments: true).enumerated() {
+      let start = "line \(index + 1) of variants.list"
+      if line.isEmpty || line.hasPrefix("#") {
+        faults.append("\(start) is \(line.isEmpty ? "blank" : "a comment"): Ganeti before 2.7 takes it for a variant")
+      } else if !line.unicodeScalars.allSatisfy({ isPluginName(String($0)) || $0 == "." }) {
+        faults.append("\(start) is \(line.quoted), which is no name")
+      } else if !seen.insert(line).inserted {
+        faults.append("\(start) is \(line.quoted) again")
+      }
+    }
+    return judge(.variants, faults)
+  }
+
+  private var parameters: Finding {
+    guard files.highest >= 20 else {
+      return Finding(.parameters, .notApplicable("versions below 20 have no parameters"))
+    }
+    var faults: [String] = []
+    var seen: Set<String> = []
+    for (index, line) in files.parameterLines.enumerated() {
+      let start = "line \(index + 1) of parameters.list"
+      let words = line.trimmed.split(maxSplits: 1, whereSeparator: \.isWhitespace)
+      guard words.count == 2 else {
+        faults.append("\(start) is \(line.quoted), not a name and a help text")
+        continue
+      }
+      let name = String(words[0])
+      if name.hasPrefix("#") { faults.append("\(start) is a comment, which is taken for a parameter") }
+      if !isPluginName(name) && !name.hasPrefix("#") {
+        faults.append("\(start) names \(name.quoted), which is no name")
+      }
+      // In the environment there are no lower case letters and no hyphens.
+      let variable = name.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
+      if !seen.insert(variable).inserted { faults.append("\(start) names \(name.quoted), as one before it does") }
+    }
+    return judge(.parameters, faults)
+  }
+
+  // MARK: Series
+
+  private var seriesFinding: Finding {
+    let rows = series.map { row in
+      "Ganeti \(row.series): \(row.fault ?? "accepted, called in version \(row.version.map { String($0) } ?? "?")")"
+    }
+    // With 5 and later ones in one file it is made for 2.x; that 1.2.6 takes one number only is no fault of it.
+    let isFor2 = files.declared.contains { $0 >= 10 }
+    let wanted = zip(Series.all, series).filter { entry in
+      !Set(entry.0.versions).isDisjoint(with: files.declared) && !(isFor2 && entry.0.wantsOneVersion)
+    }
+    guard !wanted.isEmpty else { return Finding(.series, .fail("no Ganeti speaks its versions"), evidence: rows) }
+    guard let bad = wanted.first(where: { $0.1.fault != nil }) else {
+      return Finding(.series, .pass, evidence: rows)
+    }
+    return Finding(.series, .fail("Ganeti \(bad.1.series) says: \(bad.1.fault ?? "")"), evidence: rows)
+  }
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import Host
+internal import Interface
+internal import LinuxIO
+internal import Report
+
+/// The scripts of a definition, called in one version of the interface on scratch disks.
+///
+/// The checks are in extensions, a file a group. Each call of a script is watched: what it leaves is noted and taken away.
+final class Trial {
+  let definition: OSDefinition
+  let version: Int
+  let options: TrialOptions
+  /// Of this trial alone.
+  let folder: String
+  private let scratch: String
+  let runner: Runner
+  private let host: HostWatch
+  private let steps: Steps
+  /// Called with each finding, and with what is begun.
+  var tell: (Finding) -> Void = { _ in }
+  var tellStart: (Check, String) -> Void = { _, _ in }
+
+  /// What the calls left, by the check that it belongs to.
+  private var left: [Check: [String]] = [:]
+  private var told: [Check: Finding.Outcome] = [:]
+  private var current = Check.help
+  /// A disk that no call is for.
+  private let bystander: ScratchDisk
+  private let bystanderDigest: String
+  let oldName: InstanceName
+  let newName: InstanceName
+
+  // What the first checks made, for the later ones.
+  var disk: ScratchDisk?
+  var swap: ScratchDisk?
+  var content: DiskContent?
+  var tree: GuestTree?
+  var dump: String?
+  /// Whether create writes nothing, as that of an OS that is installed by hand.
+  var isBlank = false
+
+  init(
+    _ definition: OSDefinition, _ version: Int, _ options: TrialOptions, scratch: String, host: HostWatch, steps: Steps
+  )
+    throws(Failure)
+  {
+    self.steps = steps
+    self.definition = definition
+    self.version = version
+    self.options = options
+    self.scratch = scratch
+    runner = Runner(logFolder: "\(scratch)/log")
+    self.host = host
+    folder = "\(scratch)/api\(version)"
+    guard mkdir(folder, 0o755) == 0 else { throw .system("make the folder", folder) }
+    oldName = try InstanceName("judged-one.example.com")
+    newName = try InstanceName("renamed-two.example.org")
+    bystander = try ScratchDisk("\(folder)/another-guest.img", size: 4 << 20, isDevice: version == 5)
+    try bystander.scribble()
+    bystanderDigest = try bystander.digest()
+  }
+
+  func judgeAll() {
+    judgeUsage()
+    judgeVerify()
+    judgeCreate()
+    judgeExport()
+    judgeImport()
+    judgeHostility()
+    judgeRename()
+    judgeRefusals()
+    judgeSurroundings()
+    judgeLeftovers()
+    for check in Check.allCases where !check.isStatic && told[check] == nil {
+      found(check, .notApplicable("what it needs was not there"))
+    }
+  }
+
+  // MARK: Findings
+
+  func found(_ check: Check, _ outcome: Finding.Outcome, _ evidence: [String] = []) {
+    guard told[check] == nil else { return }
+    told[check] = outcome
+    let shown: Finding.Outcome =
+      switch outcome {
+      case .pass: .pass
+      case .fail(let words): .fail(withoutSecrets(words))
+      case .notApplicable(let words): .notApplicable(withoutSecrets(words))
+      }
+    tell(Finding(check, version: version, shown, evidence: evidence.map(withoutSecrets)))
+  }
+
+  /// What a script says may have what it was told.
+  private func withoutSecrets(_ text: String) -> String {
+    var text = text
+    for name in options.secrets {
+      guard let value = options.parameters[name], !value.isEmpty else { continue }
+      var left = ""
+      while let range = text.firstRange(of: value) {
+        left += text[..<range.lowerBound] + "[secret]"
+        text = String(text[range.upperBound...])
+      }
+      text = left + text
+    }
+    return text
+  }
+
+  /// What a check came to; nil before it was made.
+  func told(_ check: Check) -> Finding.Outcome? { told[check] }
+
+  /// Makes one check; an error of the judge's own work makes it fail, with its words.
+  func judge(_ check: Check, _ body: () throws -> (Finding.Outcome, [String])) {
+    guard told[check] == nil else { return }
+    current = check
+    do {
+      let (outcome, evidence) = try steps.step("api \(version): \(check.rawValue)") { _ in try body() }
+      found(check, outcome, evidence)
+    } catch {
+      let failure = error as? Failure
+      found(check, .fail(failure?.message ?? "\(error)"))
+    }
+  }
+
+  func skip(_ checks: [Check], _ reason: String) {
+    for check in checks { found(check, .notApplicable(reason)) }
+  }
+
+  // MARK: Calls
+
+  /// How a call ended.
+  struct Ending: Sendable {
+    let script: String
+    /// Nil when it could not be run, or was ended at a limit.
+    let status: ExitStatus?
+    let lines: [String]
+
+    var isSuccess: Bool { status?.isSuccess == true }
+    /// It said itself that it failed.
+    var isRefusal: Bool { if case .exited(let code) = status { code != 0 } else { false } }
+    /// The first line says what ended it where that was not itself.
+    var words: String { status.map { "\(script) \($0)" } ?? lines.first ?? "\(script) did not end by itself" }
+    var evidence: [String] { status == nil ? lines : [words] + lines }
+  }
+
+  func instance(_ disks: [ScratchDisk], named name: InstanceName? = nil) -> Instance {
+    var instance = Instance(
+      name: name ?? oldName, os: definition.name, variant: version >= 15 ? variant : nil,
+      uuid: "1c1b25f5-6a1b-4fd8-9a0e-5d7f6c6a0b01", created: 1_700_000_000)
+    instance.disks = disks.enumerated().map { index, disk in
+      Instance.Disk(path: disk.path, size: disk.size, uuid: "1c1b25f5-6a1b-4fd8-9a0e-5d7f6c6a0c0\(index)")
+    }
+    var nic = Instance.NIC(mac: "aa:00:00:5a:3c:01", uuid: "1c1b25f5-6a1b-4fd8-9a0e-5d7f6c6a0d00")
+    nic.link = "br0"
+    instance.nics = [nic]
+    instance.backend = ["memory": "512", "vcpus": "1"]
+    if version >= 20 {
+      instance.parameters = options.parameters.reduce(into: [:]) { parameters, entry in
+        parameters[entry.key] = Instance.Parameter(
+          entry.value, options.secrets.contains(entry.key) ? .secret : .public)
+      }
+    }
+    return instance
+  }
+
+  private var variant: String? { options.variant ?? definition.contents?.variants.first }
+
+  /// Calls a script, watches what it leaves, and takes that away.
+  func call(
+    _ purpose: ScriptCall.Purpose, _ instance: Instance, environment: [String: String] = [:]
+  ) throws(Failure) -> Ending {
+    let call = try scriptCall(purpose, instance, environment)
+    return try watched(call.script.rawValue) { runner.run(call) }
+  }
+
+  func scriptCall(
+    _ purpose: ScriptCall.Purpose, _ instance: Instance, _ environment: [String: String] = [:]
+  ) throws(Failure) -> ScriptCall {
+    var call = try ScriptCall(definition, purpose, of: instance, version: version)
+    call.limits.seconds = options.seconds
+    // What it leaves is to be seen; the sandbox is around it.
+    call.isIsolated = false
+    call.moreEnvironment = environment
+    return call
+  }
+
+  /// Runs `body`, which calls scripts, and notes what they leave.
+  func watched<T>(_ what: String, _ body: () throws(Failure) -> T) throws(Failure) -> T {
+    tellStart(current, "calling \(what)")
+    let before = Leftovers(below: scratch)
+    let result = try body()
+    var after = Leftovers(below: scratch)
+    // A process that is just ending is none that stays.
+    for _ in 0..<40 where after.hasNewProcesses(since: before) {
+      usleep(50000)
+      after = Leftovers(below: scratch)
+    }
+    for (check, lines) in after.takeAway(since: before) { note(check, what, lines) }
+    // Who forks faster than it is killed is killed again.
+    for _ in 0..<100 {
+      let left = Leftovers(below: scratch)
+      guard left.hasNewProcesses(since: before) else { break }
+      _ = left.takeAway(since: before)
+    }
+    for change in host.newChanges() {
+      note(change.isTemporary ? .temporaryFiles : .hostFiles, what, [change.words])
+    }
+    return result
+  }
+
+  func note(_ check: Check, _ what: String, _ lines: [String]) {
+    left[check, default: []] += lines.map { "\($0), by \(what) during \(current.rawValue)" }
+  }
+
+  private func judgeLeftovers() {
+    judge(.otherDisks) {
+      if try bystander.digest() != bystanderDigest {
+        note(.otherDisks, "a script", ["the disk of another instance was written to"])
+      }
+      let lines = left[.otherDisks] ?? []
+      return (lines.first.map { .fail($0) } ?? .pass, lines)
+    }
+    for check in [Check.hostFiles, .loopDevices, .mounts, .mappings, .processes, .temporaryFiles] {
+      let lines = left[check] ?? []
+      found(check, lines.first.map { .fail($0) } ?? .pass, Array(lines.prefix(50)))
+    }
+  }
+
+  // MARK: Disks
+
+  func newDisk(_ name: String, size: UInt64? = nil, readOnly: Bool = false) throws(Failure) -> ScratchDisk {
+    try ScratchDisk(
+      "\(folder)/\(name).img", size: size ?? options.diskSize, isDevice: version == 5, readOnly: readOnly)
+  }
+
+  /// The one for swap is small.
+  func newSwap(_ name: String) throws(Failure) -> ScratchDisk { try newDisk(name, size: 64 << 20) }
+}
+
+/// Runs calls, of several threads at once too.
+struct Runner: Sendable {
+  let logFolder: String
+
+  func run(_ call: ScriptCall) -> Trial.Ending {
+    do {
+      let end = try call.runToEnd(logFolder: logFolder)
+      return Trial.Ending(script: call.script.rawValue, status: end.status, lines: end.lastLines)
+    } catch {
+      let lines = error.message.split(separator: "\n").map { String($0) }
+      return Trial.Ending(script: call.script.rawValue, status: nil, lines: lines)
+    }
+  }
+}

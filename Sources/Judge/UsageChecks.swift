@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import Host
+internal import Interface
+internal import LinuxIO
+internal import Report
+
+// How the scripts answer to words that are no request, and verify to parameters.
+
+extension Trial {
+  func judgeUsage() {
+    guard version == 5 else {
+      return skip([.help, .wrongArguments], "version \(version) has no arguments")
+    }
+    judge(.help) {
+      var evidence: [String] = []
+      var silent: [String] = []
+      for script in ["create", "export", "import", "rename"] {
+        for word in ["-h", "--help"] {
+          let ending = try call(script, [word])
+          evidence += ["\(script) \(word): \(ending.words)"] + ending.lines.prefix(3).map { "  \($0)" }
+          if !ending.isUsage { silent.append("\(script) \(word)") }
+        }
+      }
+      guard !silent.isEmpty else { return (.pass, evidence) }
+      return (.fail("no usage message from \(silent.joined(separator: ", "))"), evidence)
+    }
+    judge(.wrongArguments) {
+      var evidence: [String] = []
+      var silent: [String] = []
+      for script in ["create", "export", "import", "rename"] {
+        for words in [[], ["-i"], ["-i", oldName.text]] {
+          let ending = try call(script, words)
+          let shown = words.isEmpty ? "without arguments" : words.joined(separator: " ")
+          evidence += ["\(script) \(shown): \(ending.words)"] + ending.lines.prefix(3).map { "  \($0)" }
+          if !ending.isUsage || !ending.isRefusal { silent.append("\(script) \(shown)") }
+        }
+      }
+      guard !silent.isEmpty else { return (.pass, evidence) }
+      return (.fail("no usage message, or no failure, from \(silent.joined(separator: ", "))"), evidence)
+    }
+  }
+
+  /// Calls a script with arguments that no host gives.
+  private func call(_ script: String, _ arguments: [String]) throws(Failure) -> Ending {
+    try watched("\(script) \(arguments.joined(separator: " "))") { () throws(Failure) in
+      let output = try Descriptor("\(folder)/usage", O_RDWR | O_CREAT | O_TRUNC, mode: 0o600)
+      var command = Command("\(definition.path)/\(script)", arguments)
+      command.workingDirectory = definition.path
+      command.output = .descriptor(output.raw)
+      command.error = .descriptor(output.raw)
+      let started = ContinuousClock.now
+      let limit = Failure(.script, "did not end in \(options.seconds) s")
+      let status: ExitStatus?
+      do {
+        status = try command.start().wait { () throws(Failure) in
+          if started.duration(to: .now) > .seconds(options.seconds) { throw limit }
+        }
+      } catch {
+        status = nil
+      }
+      let told = try contents(of: output.name, limit: 1 << 16)
+      return Ending(script: script, status: status, lines: lines(of: told))
+    }
+  }
+
+  func judgeVerify() {
+    guard version >= 20 else {
+      return skip([.verifyAccepts, .verifyRefuses], "version \(version) has no verify script")
+    }
+    judge(.verifyAccepts) {
+      let ending = try call(.verify, instance([]))
+      return (ending.isSuccess ? .pass : .fail(ending.words), ending.evidence)
+    }
+    let parameters = definition.contents?.parameters ?? []
+    guard !parameters.isEmpty else { return skip([.verifyRefuses], "it has no parameters") }
+    judge(.verifyRefuses) {
+      var evidence: [String] = []
+      var refused = 0
+      for parameter in parameters {
+        var instance = instance([])
+        instance.parameters[parameter.name] = Instance.Parameter("\u{1}no such value/../$(x) ;\n\u{7}")
+        let ending = try call(.verify, instance)
+        if ending.isRefusal { refused += 1 }
+        evidence.append("\(parameter.name): \(ending.isRefusal ? "refused" : ending.words)")
+      }
+      // A free text may be anything; that none of them is looked at is the fault.
+      return (refused > 0 ? .pass : .fail("no parameter is refused, whatever its value"), evidence)
+    }
+  }
+}
+
+extension Trial.Ending {
+  /// It says how it wants to be called.
+  fileprivate var isUsage: Bool {
+    let text = lines.joined(separator: "\n").lowercased()
+    return status != nil && (text.contains("usage") || (text.contains("-i") && text.contains("-b")))
+  }
+}

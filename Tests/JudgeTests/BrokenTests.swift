@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+import TestSupport
+import Testing
+
+@Suite("The judge tries the scripts of a definition", .enabled(if: isRoot, "needs root"))
+struct BrokenTests {
+  @Test(
+    "A fault of a script is found, and nothing else",
+    arguments: [
+      ("broken-no-usage", ["usage.help", "usage.wrong-arguments"]),
+      ("broken-ignores-errors", ["refuses.small-disk", "refuses.missing-disk", "refuses.read-only-disk"]),
+      ("broken-create-leaves-loop-device", ["leaks.loop-devices"]),
+      ("broken-leaves-mount", ["leaks.mounts"]),
+      ("broken-leaves-process", ["leaks.processes"]),
+      ("broken-leaves-temporary-file", ["leaks.temporary-files"]),
+      ("broken-export-writes-disk", ["export.disk-unchanged"]),
+      ("broken-export-prints-to-stdout", ["export.only-data"]),
+      (
+        "broken-import-accepts-anything",
+        [
+          "import.half-dump", "import.last-byte-missing", "import.garbage", "import.empty",
+          "refuses.small-disk-at-import",
+        ]
+      ),
+      ("broken-writes-other-disk", ["host.other-disks"]),
+      ("broken-rename-changes-uuid", ["rename.nothing-else"]),
+      ("broken-rename-follows-links", ["hostile.rename"]),
+      ("broken-needs-home", ["create.succeeds", "create.environment"]),
+      ("broken-needs-path", ["create.path"]),
+      ("broken-two-at-once", ["create.two-at-once"]),
+      ("broken-never-ends", ["create.succeeds"]),
+      ("broken-fills-log", ["create.succeeds"]),
+      ("broken-kills-parent", ["create.succeeds"]),
+    ] as [(String, Set<String>)])
+  func fault(_ name: String, _ wanted: Set<String>) throws {
+    let limit = name == "broken-never-ends" ? 2 : 60
+    let judged = try Judged("\(examples)/\(name)", "--disk-size 64M --timeout \(limit)")
+    #expect(judged.checks("fail") == wanted, "\(judged.failures)")
+    #expect(judged.status == 10)
+  }
+
+  @Test("A secret that is told to a log or to a child is found")
+  func secret() throws {
+    let judged = try Judged("\(examples)/broken-leaks-secret", "--disk-size 64M --api 20")
+    #expect(judged.checks("fail") == ["leaks.secrets"])
+    let evidence = judged.evidence("leaks.secrets")
+    #expect(evidence.contains("is in the log of the script"))
+  }
+
+  @Test("The examples that are not broken are accepted", arguments: ["tiny-5", "tiny-10", "tiny-15", "tiny-20"])
+  func accepted(_ name: String) throws {
+    let judged = try Judged("\(examples)/\(name)", "--disk-size 64M")
+    #expect(judged.checks("fail").isEmpty, "\(judged.failures)")
+    #expect(judged.status == 0)
+  }
+
+  @Test("A definition that does nothing is judged by the bytes that it keeps")
+  func noop() throws {
+    let judged = try Judged("\(examples)/noop", "--disk-size 64M --api 10")
+    #expect(judged.checks("pass").isSuperset(of: ["create.succeeds", "import.same-contents", "export.disk-unchanged"]))
+    #expect(judged.checks("not applicable").isSuperset(of: ["create.filesystem", "rename.name", "hostile.rename"]))
+    // It cannot know what is a dump.
+    #expect(
+      judged.checks("fail") == ["import.half-dump", "import.last-byte-missing", "import.garbage", "import.empty"])
+  }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+import TestSupport
+import Testing
+
+@Suite("Our own definition before the judge", .enabled(if: isRoot, "needs root"))
+struct OwnDefinitionTests {
+  @Test("It passes every check in every version of the interface", arguments: [[20, 15, 10], [5]])
+  func accepted(_ versions: [Int]) throws {
+    try withScratch { scratch in
+      // The bootstrap is for the first of all tests, outside of the sandbox, where its image would go with the rest.
+      let folder = try installed(versions[0], scratch)
+      let judged = try Judged(folder, versions.map { "--api \($0)" }.joined(separator: " "))
+      #expect(judged.checks("fail").isEmpty, "\(judged.failures)")
+      #expect(judged.status == 0)
+      // What does not apply is named here: a check that is passed over is none.
+      for version in versions {
+        var wanted: Set<String> = version == 5 ? [] : ["usage.help", "usage.wrong-arguments"]
+        if version < 20 { wanted.formUnion(["verify.accepts", "verify.refuses", "leaks.secrets"]) }
+        #expect(judged.checks("not applicable", version: version) == wanted)
+      }
+    }
+  }
+
+  private func installed(_ api: Int, _ scratch: Scratch) throws -> String {
+    let folder =
+      try api == 5 ? InstalledDefinition(in: scratch).folder : EnvironmentDefinition(in: scratch).folder
+    try shell("'\(program)' image build --config '\(folder)' --quiet")
+    return folder
+  }
+}

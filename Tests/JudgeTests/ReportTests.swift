@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+import TestSupport
+import Testing
+
+@Suite("What the judge writes")
+struct ReportTests {
+  @Test("The page and the XML need nothing else, and show what is hostile as text")
+  func hostile() throws {
+    try withScratch { scratch in
+      let folder = try scratch.example("tiny-10")
+      try scratch.write("<script>alert('1')</script>\u{1B}[31m&\n", to: "os/tiny-10/ganeti_api_version")
+      let outcome = try bash(
+        "'\(program)' os check '\(folder)' --static --html '\(scratch("page.html"))' --junit '\(scratch("junit.xml"))'")
+      #expect(outcome.status == 10)
+      #expect(!outcome.output.contains("\u{1B}"))
+      let page = try scratch.read("page.html")
+      #expect(page.contains("&lt;script&gt;"))
+      for word in ["<script", "http:", "https:", "src=", "@import", "url("] { #expect(!page.contains(word)) }
+      #expect(try scratch.read("junit.xml").contains("&lt;script&gt;"))
+      // Who reads XML judges it.
+      try shell(
+        "python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' '\(scratch("junit.xml"))'")
+    }
+  }
+
+  @Test("The table has a line for each check, and the failures in full")
+  func table() throws {
+    let outcome = try bash("'\(program)' os check '\(examples)/broken-missing-rename' --static")
+    #expect(outcome.output.contains("static.scripts            fail"))
+    #expect(outcome.output.contains("static.scripts: rename: No such file or directory"))
+    #expect(outcome.output.contains("  | rename: No such file or directory"))
+    #expect(outcome.output.hasSuffix("not accepted, 5 passed, 2 failed, 2 not applicable\n"))
+  }
+}

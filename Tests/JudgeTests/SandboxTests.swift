@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import LinuxIO
+import Report
+import TestSupport
+import Testing
+
+@Suite("The judge's sandbox", .enabled(if: isRoot, "needs root"))
+struct SandboxTests {
+  @Test("What a definition does to the machine's files is told, and undone")
+  func files() throws {
+    try withScratch { scratch in
+      let folder = try scratch.example("tiny-10")
+      let victim = try scratch.write("mine\n", to: "victim")
+      let other = try scratch.write("mine\n", to: "other")
+      try shell(
+        """
+        cat >>'\(folder)/create' <<'END'
+        echo hacked >'\(victim)'
+        rm '\(other)'
+        echo x >'\(scratch("new"))'
+        rm -f /dev/null
+        hostname nobody.example.com
+        kill -9 -1
+        END
+        """)
+      let hostname = try shell("hostname")
+      let judged = try Judged(folder, "--disk-size 64M")
+      #expect(judged.status == 10)
+      #expect(try scratch.read("victim") == "mine\n")
+      #expect(try scratch.read("other") == "mine\n")
+      #expect(access(scratch("new"), F_OK) != 0)
+      #expect(try shell("test -c /dev/null && hostname") == hostname)
+    }
+  }
+
+  @Test("Each file that a definition made, changed or removed is named")
+  func evidence() throws {
+    try withScratch { scratch in
+      let folder = try scratch.example("tiny-10")
+      // In /tmp all would be temporary.
+      try shell("echo 'echo x >>/etc/passwd; rm /etc/hostname; mkdir /srv/mine; chmod 700 /usr' >>'\(folder)/create'")
+      let evidence = try Judged(folder, "--disk-size 64M").evidence("host.unchanged")
+      for words in ["/etc/passwd was changed", "/etc/hostname was removed", "/srv/mine was made", "/usr was changed"] {
+        #expect(evidence.contains(words), "\(evidence)")
+      }
+    }
+  }
+
+  @Test("Nothing is left when the judge is interrupted, or killed")
+  func interrupted() throws {
+    for (signal, status) in [(SIGTERM, Int32(143)), (SIGKILL, 137)] {
+      try withScratch { scratch in
+        let folder = try scratch.example("broken-never-ends")
+        let tmp = try scratch.folder("tmp")
+        var command = Command(program, ["os", "check", folder, "--quiet", "--disk-size", "64M"])
+        command.environment = inherited.merging(["TMPDIR": tmp]) { $1 }
+        command.output = .null
+        let judge = try command.start()
+        // The script runs when its log is there.
+        #expect(try eventually { try bash("ls '\(tmp)'/*/log/os/*.log").status == 0 })
+        kill(judge.pid, signal)
+        let ended = try judge.wait()
+        #expect(ended == .exited(status) || ended == .signalled(signal))
+        let isGone = try eventually { try bash("pgrep -f '\(folder)/[c]reate'").status != 0 }
+        #expect(isGone)
+        #expect(try !shell("losetup --list --noheadings --output BACK-FILE").contains(tmp))
+        if signal == SIGTERM { #expect(try shell("ls '\(tmp)'").isEmpty) }
+      }
+    }
+  }
+
+  @Test("Where there can be no sandbox nothing is run, and that is an error")
+  func noSandbox() throws {
+    try withScratch { scratch in
+      let folder = try scratch.example("tiny-10")
+      try shell("echo 'touch \(scratch("ran"))' >>'\(folder)/create'")
+      for name in ["upper", "work", "place"] { try scratch.folder(name) }
+      // An overlay cannot keep what another one changes.
+      let outcome = try bash(
+        """
+        unshare --mount --propagation private bash -c '
+          cd "\(scratch.path)" && mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work overlay place || exit 99
+          mkdir place/tmp/scratch && TMPDIR=$PWD/place/tmp/scratch "\(program)" os check "\(folder)" --quiet'
+        """)
+      #expect(outcome.status == 1)
+      #expect(outcome.errors.contains("guestsmith: cannot judge without a sandbox: cannot mount an overlay of / at"))
+      #expect(outcome.output.isEmpty)
+      #expect(access(scratch("ran"), F_OK) != 0)
+    }
+  }
+
+  @Test("A secret that is given is in nothing that the judge says")
+  func secret() throws {
+    try withScratch { scratch in
+      let folder = try scratch.example("tiny-20")
+      try shell("echo 'echo \"$OSP_MOTD is the motd\" >&2; exit 3' >>'\(folder)/create'")
+      let judged = try Judged(folder, "--disk-size 64M --api 20 --secret motd=Kx92hidden")
+      #expect(judged.checks("fail").contains("create.succeeds"))
+      #expect(judged.evidence("create.succeeds").contains("[secret] is the motd"))
+      #expect(!judged.json.serialized().contains("Kx92hidden"))
+    }
+  }
+
+  @Test("Without root the files are judged, and the rest says why it is not")
+  func withoutRoot() throws {
+    try withScratch { scratch in
+      let folder = try scratch.example("tiny-10")
+      try shell("chmod 755 '\(scratch.path)' && cp '\(program)' '\(scratch("guestsmith"))'")
+      let outcome = try bash("runuser -u nobody -- '\(scratch("guestsmith"))' os check '\(folder)'")
+      #expect(outcome.status == 0, "\(outcome)")
+      #expect(outcome.output.contains("create.succeeds                    not applicable  needs root"))
+    }
+  }
+}
