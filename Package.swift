@@ -50,8 +50,12 @@ let package = Package(
     swift(
       "Provider",
       ["Report", "Interface", "Configuration", "Guest", "Images", "Dump", "Ext4", "LinuxIO", "Digest"]),
+<<<<<<< HEAD
     swift("Host", ["Report", "Interface", "LinuxIO"]),
     swift("Judge", ["Report", "Interface", "LinuxIO", "Host", "Ext4", "Digest"]),
+=======
+    swift("Host", ["Report", "Interface", "LinuxIO", "Ext4"]),
+>>>>>>> main
     // What a person or a host calls.
     swift(
       "Commands",

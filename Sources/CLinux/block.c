@@ -6,6 +6,7 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -54,6 +55,12 @@ int clinux_clone(int from, int to, uint64_t offset, uint64_t length) {
       .src_fd = from, .src_offset = offset, .src_length = length, .dest_offset = offset};
   return ioctl(to, FICLONERANGE, &range) == 0 ? 0 : errno;
 }
+
+int clinux_exchange(int folder, const char *one, const char *other) {
+  return renameat2(folder, one, folder, other, RENAME_EXCHANGE) == 0 ? 0 : errno;
+}
+
+int clinux_waiting(int fd, int *count) { return ioctl(fd, FIONREAD, count) == 0 ? 0 : errno; }
 
 int clinux_wipe_signatures(int fd, int *found) {
   *found = 0;

@@ -182,8 +182,6 @@ static void first_process(const struct clinux_spawn *request, int failures, int 
   if (program < 0) report(failures, CLINUX_SPAWN_FORK);
   if (program == 0) {
     close(result);
-    if (!connect_descriptors(request, failures)) report(failures, CLINUX_SPAWN_DESCRIPTORS);
-    fcntl(failures, F_SETFD, FD_CLOEXEC);
     if (request->directory && chdir(request->directory) != 0) report(failures, CLINUX_SPAWN_DIRECTORY);
     execute(request);
     report(failures, CLINUX_SPAWN_EXECUTE);
@@ -210,6 +208,10 @@ static void isolated_child(const struct clinux_spawn *request, pid_t parent, int
   signal(SIGTERM, SIG_IGN);
   signal(SIGINT, SIG_IGN);
   signal(SIGHUP, SIG_IGN);
+  // At once: what another thread of our process closes, a lock or a pipe, must not stay open in here.
+  failures = fcntl(failures, F_DUPFD_CLOEXEC, 128);
+  if (failures < 0) _exit(127);
+  if (!connect_descriptors(request, failures)) report(failures, CLINUX_SPAWN_DESCRIPTORS);
   int result[2];
   if (pipe2(result, O_CLOEXEC) != 0) report(failures, CLINUX_SPAWN_DESCRIPTORS);
   if (unshare(CLONE_NEWPID | CLONE_NEWNS) != 0) report(failures, CLINUX_SPAWN_NAMESPACE);
@@ -390,6 +392,13 @@ void clinux_block_interrupts(sigset_t *blocked) {
     }
   }
   pthread_sigmask(SIG_BLOCK, blocked, NULL);
+}
+
+void clinux_unblock_interrupts(void) {
+  signal(SIGPIPE, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
 int clinux_pipe(int *ends) {

@@ -3,6 +3,9 @@ internal import ArgumentParser
 
 struct BackupCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "backup", abstract: "Export and import instances by the scripts of an OS definition.",
-    subcommands: [BackupExportCommand.self, BackupImportCommand.self])
+    commandName: "backup", abstract: "Export and import instances by the scripts of OS definitions.",
+    subcommands: [
+      BackupExportCommand.self, BackupImportCommand.self, BackupListCommand.self, BackupVerifyCommand.self,
+      BackupRemoveCommand.self,
+    ])
 }

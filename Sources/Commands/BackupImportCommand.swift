@@ -6,38 +6,50 @@ internal import Report
 
 struct BackupImportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "import", abstract: "Restore a dump onto the disks of a new instance.",
+    commandName: "import", abstract: "Make an instance of an export.",
     discussion: """
-      Runs the import script of the OS definition as Ganeti 1.2.6 does, with the dump as its standard input. A disk \
-      that is not there is made as a sparse file of the size given, and removed again if the script fails. What the \
-      script says goes to LOGDIR/os/import-OS-NAME-TIME.log; its last lines are shown if it fails.
+      Takes exports of guestsmith and of Ganeti 1.2.6 to 3.1. Runs the import script of the OS definition for each disk \
+      of which there is a dump, with the dump on its standard input, and the rename script where the instance gets \
+      another name. What is not given is taken from the export. If a script fails nothing is left of the instance.
 
       Example:
-        guestsmith backup import vm2.example.com --os guestsmith \\
-            --disk /srv/vm2.img:10G --swap /srv/vm2.swap:1G --from /srv/vm1.dump
+        guestsmith backup import vm2.example.com --src-dir /srv/ganeti/export/vm1.example.com --disk 0:size=20G
       """)
 
-  @Argument(help: "The name of the instance: a host name.")
+  @Argument(help: "The name that the instance is to have.")
   var name: String
 
   @Option(
-    help: ArgumentHelp("Root disk: a block device or a file; SIZE as 10G, 512M or MiB.", valueName: "path[:size]"))
-  var disk: String
+    help: ArgumentHelp(
+      "The folder of the export.", discussion: "Without it, one in the state folder.", valueName: "dir"))
+  var srcDir: String?
 
-  @Option(help: ArgumentHelp("Swap disk, likewise.", valueName: "path[:size]"))
-  var swap: String
+  @Option(
+    help: ArgumentHelp("The instance whose export is to be taken from the state folder.", valueName: "name"))
+  var srcInstance: String?
 
-  @Option(help: ArgumentHelp("Dump to read, as backup export wrote it.", valueName: "file"))
-  var from: String
+  @Option(
+    name: [.customShort("o"), .customLong("os")],
+    help: ArgumentHelp("Another OS than that of the export.", valueName: "name[+variant]"))
+  var os: String?
+
+  @OptionGroup var instance: InstanceOptions
 
   @OptionGroup var options: ScriptOptions
 
-  @Flag(help: "Overwrite disks that are not empty.")
-  var force = false
+  func validate() throws {
+    if srcDir != nil && srcInstance != nil {
+      throw ValidationError("--src-dir and --src-instance exclude each other")
+    }
+  }
 
   func run() throws {
-    try options.node().importBackup(
-      InstanceName(name), os: options.os, disk: DiskRequest(parsing: disk), swap: DiskRequest(parsing: swap),
-      from: from, force: force)
+    let request = try instance.request(name, os: os)
+    let place =
+      try srcDir.map { Node.ExportPlace.folder($0) }
+      ?? .instance(srcInstance.map { try InstanceName($0) } ?? request.name)
+    let node = options.node()
+    if instance.dryRun { return try tell(planned: node.planImport(request, from: place), "imported") }
+    try node.importBackup(request, from: place)
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
 internal import Host
+internal import Interface
 internal import Report
 
 /// Where OS definitions are looked for.
@@ -15,20 +16,130 @@ struct SearchPathOption: ParsableArguments {
   var searchPath: SearchPath { folders.isEmpty ? .standard : SearchPath(folders) }
 }
 
+/// Where the instances are.
+struct StateOption: ParsableArguments {
+  @Option(
+    name: .customLong("state"), help: ArgumentHelp("Folder of the instances and their exports.", valueName: "dir"))
+  var folder = State.standardFolder
+
+  @Flag(name: .shortAndLong, help: "Show no progress, only failures.")
+  var quiet = false
+
+  var state: State { State(folder) }
+
+  /// A node that calls no scripts.
+  func node() -> Node { Node(state: state, steps: .forStandardError(quiet: quiet)) }
+}
+
 /// What every command that runs a script takes.
 struct ScriptOptions: ParsableArguments {
-  @Option(help: "The OS definition to use, as guestsmith os list shows it.")
-  var os: String
+  @OptionGroup var place: StateOption
 
   @OptionGroup var search: SearchPathOption
 
   @Option(help: ArgumentHelp("Folder for the logs of the scripts, which go into its folder os.", valueName: "dir"))
   var logDir = Node.standardLogFolder
 
-  @Flag(name: .shortAndLong, help: "Show no progress, only failures.")
-  var quiet = false
+  @Option(help: ArgumentHelp("End a script that takes longer than this.", valueName: "seconds"))
+  var timeout: Int?
+
+  func validate() throws {
+    if let timeout, timeout < 1 { throw ValidationError("--timeout \(timeout) is not a number of seconds above 0") }
+  }
 
   func node() -> Node {
-    Node(searchPath: search.searchPath, logFolder: logDir, steps: .forStandardError(quiet: quiet))
+    var node = Node(
+      searchPath: search.searchPath, logFolder: logDir, state: place.state,
+      steps: .forStandardError(quiet: place.quiet))
+    node.limits.seconds = timeout
+    return node
+  }
+}
+
+/// The parameters of an OS.
+struct ParameterOptions: ParsableArguments {
+  @Option(
+    name: [.customShort("O"), .customLong("os-parameters")],
+    help: ArgumentHelp("Parameters of the OS. May be repeated.", valueName: "name=value,..."))
+  var parameters: [String] = []
+
+  @Option(help: ArgumentHelp("Parameters that are kept, but shown to nobody.", valueName: "name=value,..."))
+  var osParametersPrivate: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "File with parameters in the sections public, private and secret.",
+      discussion: "Secret ones are used for this call and kept nowhere.", valueName: "file"))
+  var parametersFile: String?
+
+  func all() throws -> [String: Instance.Parameter] {
+    var all = try parametersFile.map { path in try Assignments.parameters(reading: path) } ?? [:]
+    for (texts, visibility) in [
+      (parameters, Instance.Parameter.Visibility.public), (osParametersPrivate, .private),
+    ] {
+      for text in texts {
+        for (name, value) in try Assignments.parse(text, of: "the parameters") {
+          guard all.updateValue(.init(value, visibility), forKey: name.lowercased()) == nil else {
+            throw Failure(.usage, "the parameter \(name.quoted) is given twice")
+          }
+        }
+      }
+    }
+    return all
+  }
+}
+
+/// What a new instance is to be.
+struct InstanceOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "A disk, numbered from 0: size=10G, or adopt=PATH for a device or file that is there; name, access.",
+      valueName: "n:size=...,..."))
+  var disk: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "A network interface, numbered from 0: mac, ip, mode, link, network, name.", valueName: "n:ip=...,..."))
+  var net: [String] = []
+
+  @Flag(help: "Give it no network interface; without --net it has one.")
+  var noNics = false
+
+  @Option(
+    name: [.customShort("B"), .customLong("backend-parameters")],
+    help: ArgumentHelp("memory, minmem, maxmem, vcpus, and others of gnt-instance.", valueName: "name=value,..."))
+  var backend: String?
+
+  @Option(
+    name: [.customShort("H"), .customLong("hypervisor-parameters")],
+    help: ArgumentHelp(
+      "The hypervisor, as scripts are told, and its parameters.", valueName: "[hypervisor:]name=value,..."))
+  var hypervisor: String?
+
+  @OptionGroup var parameters: ParameterOptions
+
+  @Flag(help: "Overwrite disks that are adopted and not empty.")
+  var force = false
+
+  @Flag(help: "Only tell what would be made.")
+  var dryRun = false
+
+  func validate() throws {
+    if noNics && !net.isEmpty { throw ValidationError("--net and --no-nics exclude each other") }
+  }
+
+  func request(_ name: String, os: String?) throws -> InstanceRequest {
+    var request = InstanceRequest(name: try InstanceName(name), os: os)
+    request.disks = try disk.map { try DiskTemplate(parsing: $0) }
+    request.nics = net.isEmpty ? (noNics ? [] : nil) : try net.map { try NICTemplate(parsing: $0) }
+    request.backend = try backend.map { try Assignments.parse($0, of: "-B") } ?? [:]
+    if let hypervisor {
+      let (name, parameters) = try Assignments.hypervisor(hypervisor)
+      request.hypervisor = name
+      request.hypervisorParameters = parameters
+    }
+    request.parameters = try parameters.all()
+    request.force = force
+    return request
   }
 }

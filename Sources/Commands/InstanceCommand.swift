@@ -3,6 +3,9 @@ internal import ArgumentParser
 
 struct InstanceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "instance", abstract: "Create and rename instances by the scripts of an OS definition.",
-    subcommands: [InstanceCreateCommand.self, InstanceRenameCommand.self])
+    commandName: "instance", abstract: "Keep instances on this machine, by the scripts of OS definitions.",
+    subcommands: [
+      InstanceCreateCommand.self, InstanceReinstallCommand.self, InstanceRenameCommand.self, InstanceListCommand.self,
+      InstanceInfoCommand.self, InstanceBootCommand.self, InstanceRemoveCommand.self,
+    ])
 }

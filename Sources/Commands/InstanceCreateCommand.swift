@@ -6,35 +6,43 @@ internal import Report
 
 struct InstanceCreateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "create", abstract: "Install an OS onto the disks of a new instance.",
+    commandName: "create", abstract: "Make an instance and install its OS.",
     discussion: """
-      Runs the create script of the OS definition as Ganeti 1.2.6 does. A disk that is not there is made as a sparse \
-      file of the size given, and removed again if the script fails. What the script says goes to \
-      LOGDIR/os/add-OS-NAME-TIME.log; its last lines are shown if it fails.
+      Runs the create script of the OS definition as Ganeti does, in the version of the interface that both know. The \
+      disks are sparse files in the state folder, unless they are adopted. What the script says goes to a file in \
+      LOGDIR/os; its last lines are shown if it fails, and then nothing is left of the instance. The options are those \
+      of gnt-instance(8).
 
       Example:
-        guestsmith instance create vm1.example.com --os guestsmith \\
-            --disk /srv/vm1.img:10G --swap /srv/vm1.swap:1G
+        guestsmith instance create vm1.example.com -o guestsmith \\
+            --disk 0:size=10G --disk 1:size=1G --net 0:ip=192.0.2.10 -B memory=1G
       """)
 
   @Argument(help: "The name of the instance: a host name.")
   var name: String
 
   @Option(
-    help: ArgumentHelp("Root disk: a block device or a file; SIZE as 10G, 512M or MiB.", valueName: "path[:size]"))
-  var disk: String
+    name: [.customShort("o"), .customLong("os")],
+    help: ArgumentHelp("The OS, as guestsmith os list shows it.", valueName: "name[+variant]"))
+  var os: String
 
-  @Option(help: ArgumentHelp("Swap disk, likewise.", valueName: "path[:size]"))
-  var swap: String
+  @OptionGroup var instance: InstanceOptions
+
+  @Flag(help: "Install nothing: the disks stay as they are.")
+  var noInstall = false
 
   @OptionGroup var options: ScriptOptions
 
-  @Flag(help: "Overwrite disks that are not empty.")
-  var force = false
-
   func run() throws {
-    try options.node().createInstance(
-      InstanceName(name), os: options.os, disk: DiskRequest(parsing: disk), swap: DiskRequest(parsing: swap),
-      force: force)
+    var request = try instance.request(name, os: os)
+    request.installs = !noInstall
+    let node = options.node()
+    if instance.dryRun { return try tell(planned: node.planInstance(request), "created") }
+    try node.createInstance(request)
   }
+}
+
+/// Tells what would be made.
+func tell(planned instance: Instance, _ verb: String) throws {
+  try writeOutput(["\(instance.name) would be \(verb):"] + instance.lines.map { "  \($0)" })
 }

@@ -3,6 +3,11 @@ internal import ArgumentParser
 
 struct OSCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
+<<<<<<< HEAD
     commandName: "os", abstract: "List, judge and install OS definitions.",
     subcommands: [OSListCommand.self, OSDiagnoseCommand.self, OSCheckCommand.self, OSInstallCommand.self])
+=======
+    commandName: "os", abstract: "List, judge, install and adapt OS definitions.",
+    subcommands: [OSListCommand.self, OSDiagnoseCommand.self, OSInstallCommand.self, OSAdaptCommand.self])
+>>>>>>> main
 }

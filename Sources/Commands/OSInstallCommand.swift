@@ -75,6 +75,6 @@ struct OSInstallCommand: ParsableCommand {
     let folder = String(installation.path.dropLast(os.count + 1))
     let search = SearchPath.standard.folders.contains(folder) ? "" : " --search-path \(folder)"
     return
-      "guestsmith instance create vm1.example.com --os \(os)\(search) --disk /srv/vm1.img:10G --swap /srv/vm1.swap:1G"
+      "guestsmith instance create vm1.example.com -o \(os)\(search) --disk 0:size=10G --disk 1:size=1G"
   }
 }

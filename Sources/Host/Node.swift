@@ -1,53 +1,88 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Interface
+internal import Glibc
+internal import Interface
 package import Report
 
-/// This machine as a host of the interface: it runs the scripts of OS definitions on the disks of instances.
+/// This machine as a host of the interface: it keeps instances, and runs the scripts of OS definitions on their disks.
 package struct Node: Sendable {
   package let searchPath: SearchPath
   /// Where the logs of scripts go, into its folder `os`.
   package let logFolder: String
+  package let state: State
+  /// What ends a script.
+  package var limits = ScriptCall.Limits()
   package let steps: Steps
 
   package static let standardLogFolder = "/var/log/guestsmith"
 
-  package init(searchPath: SearchPath = .standard, logFolder: String = standardLogFolder, steps: Steps) {
+  package init(
+    searchPath: SearchPath = .standard, logFolder: String = standardLogFolder, state: State = State(), steps: Steps
+  ) {
     self.searchPath = searchPath
     self.logFolder = logFolder
+    self.state = state
     self.steps = steps
   }
 
-  /// Installs an OS onto the disks of a new instance.
-  ///
-  /// - Parameter force: whether disks that hold something may be overwritten.
-  package func createInstance(
-    _ name: InstanceName, os: String, disk: DiskRequest, swap: DiskRequest, force: Bool
-  ) throws {
-    let definition = try searchPath.definition(named: os)
-    let call = try ScriptCall(
-      definition, .create(isReinstall: false), of: instance(name, of: definition, disk, swap), version: 5)
-    try withWritableDisks([disk, swap], force: force) {
-      try steps.step("create \(name) by \(definition.name)") { _ in _ = try call.run(logFolder: logFolder) }
+  /// Finishes or undoes what killed commands have left. Who may only read leaves that to those who may write.
+  package func recover() {
+    guard access(state.instances, W_OK) == 0 else { return }
+    try? state.recover(steps: steps)
+  }
+}
+
+extension Node {
+  /// The definition and the variant that `NAME` or `NAME+VARIANT` asks for. A definition may have a plus in its own name:
+  /// those of version 5 know no variants.
+  func find(_ os: String) throws(Failure) -> (definition: OSDefinition, variant: String?) {
+    let isFolderName = searchPath.folders.contains { !os.contains("/") && isFolder("\($0)/\(os)") }
+    guard !isFolderName, let plus = os.firstIndex(of: "+") else {
+      let definition = try searchPath.definition(named: os)
+      return (definition, definition.contents?.variants.first)
     }
+    let definition = try searchPath.definition(named: String(os[..<plus]))
+    let (variant, known) = (String(os[os.index(after: plus)...]), definition.contents?.variants ?? [])
+    guard known.contains(variant) else {
+      throw Failure(
+        .invalid, "the OS \(definition.name) has no variant \(variant.quoted)",
+        remedy: known.isEmpty ? "it has none at all" : "it has: \(known.joined(separator: ", "))")
+    }
+    return (definition, variant)
   }
 
-  /// Has the OS inside an instance take another name.
-  package func renameInstance(
-    _ old: InstanceName, to new: InstanceName, os: String, disk: DiskRequest, swap: DiskRequest
-  ) throws {
-    let definition = try searchPath.definition(named: os)
-    let call = try ScriptCall(definition, .rename(from: old), of: instance(new, of: definition, disk, swap), version: 5)
-    try checkPresent(disk)
-    try checkPresent(swap)
-    try checkDifferent([disk, swap])
-    try steps.step("rename \(old) to \(new) by \(definition.name)") { _ in _ = try call.run(logFolder: logFolder) }
+  func definition(of instance: Instance) throws(Failure) -> OSDefinition {
+    try searchPath.definition(named: instance.os)
   }
 
-  func instance(
-    _ name: InstanceName, of definition: OSDefinition, _ disk: DiskRequest, _ swap: DiskRequest
-  ) -> Instance {
-    var instance = Instance(name: name, os: definition.name, uuid: "", created: 0)
-    instance.disks = [disk, swap].map { Instance.Disk(path: $0.path, size: $0.size ?? 0, uuid: "") }
-    return instance
+  /// A call with the limits of this node.
+  func call(_ definition: OSDefinition, _ purpose: ScriptCall.Purpose, of instance: Instance) throws(Failure)
+    -> ScriptCall
+  {
+    var call = try ScriptCall(definition, purpose, of: instance)
+    call.limits = limits
+    return call
+  }
+
+  /// Has the OS judge the parameters, where its version of the interface can.
+  func verify(_ instance: Instance, by definition: OSDefinition) throws {
+    guard definition.spokenVersion == 20 else { return }
+    let call = try call(definition, .verify, of: instance)
+    try steps.step("check the parameters by \(definition.name)") { _ in _ = try call.run(logFolder: logFolder) }
+  }
+
+  /// Runs a script on the disks of `instance`, and finds the disks as they have to be.
+  func run(_ call: ScriptCall, _ title: String) throws {
+    try steps.step(title) { _ in _ = try call.run(logFolder: logFolder) }
+    try checkDisks(after: call)
+  }
+
+  /// That the disks are still there, and have their sizes.
+  func checkDisks(after call: ScriptCall) throws(Failure) {
+    for index in call.instance.disks.indices {
+      guard let fault = call.instance.diskFault(index) else { continue }
+      throw Failure(
+        .script, "the \(call.script.rawValue) script of \(call.definition.name) did harm to a disk: \(fault.message)",
+        remedy: "correct the script")
+    }
   }
 }

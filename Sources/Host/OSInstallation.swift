@@ -17,14 +17,6 @@ package struct OSInstallation: Sendable {
   /// Contents by name.
   private let texts: [String: String]
 
-  package enum Outcome: Sendable, Equatable {
-    case installed
-    /// It was there already, just so.
-    case unchanged
-    /// It was there, and these of its files were missing or not as they are now.
-    case completed([String])
-  }
-
   private static let versionFile = "ganeti_api_version"
   /// What of a definition belongs to the administrator.
   private static let configuration = ["guestsmith.toml", "variants"]
@@ -35,19 +27,10 @@ package struct OSInstallation: Sendable {
   ///   tell a script about it.
   package init(into folder: String, name: String, variant: String?, program: String) throws(Failure) {
     for (word, what) in [(name, "name"), (variant ?? name, "variant")] {
-      let isPlain = isShellSafe(word) && !["/", ":", "%", "@", "+"].contains(where: word.contains)
-      guard isPlain, !word.hasPrefix("."), !word.hasPrefix("-") else {
-        throw Failure(
-          .invalid, "\(word.quoted) is not the \(what) of an OS definition",
-          remedy: "use letters, digits, '.', '_' and '-', and neither '.' nor '-' first")
-      }
+      try DefinitionDraft.checkArgumentName(word, what)
     }
-    path = Self.path(of: name + (variant.map { "+\($0)" } ?? ""), in: folder)
-    guard isShellSafe(path) else {
-      throw Failure(
-        .invalid, "Ganeti 1.2.6 cannot run scripts in \(path.quoted)",
-        remedy: "choose a folder whose path has letters, digits and . _ + / : % @ - only")
-    }
+    path = DefinitionDraft.path(of: name + (variant.map { "+\($0)" } ?? ""), in: folder)
+    try DefinitionDraft.checkArgumentPath(path)
     self.program = program
     scripts = Script.all.map(\.rawValue)
     texts = [Self.versionFile: "5\n"]
@@ -63,12 +46,7 @@ package struct OSInstallation: Sendable {
     into folder: String, name: String, program: String, version: Int, variants: [String],
     parameters: [(name: String, help: String)]
   ) throws(Failure) {
-    guard isPluginName(name), !name.hasPrefix("-") else {
-      throw Failure(
-        .invalid, "\(name.quoted) is not the name of an OS definition for Ganeti 2 and later",
-        remedy: "use letters, digits, '_' and '-', and not '-' first")
-    }
-    path = Self.path(of: name, in: folder)
+    path = try DefinitionDraft.path(of: name, in: folder, version: version)
     self.program = program
     scripts = Script.all.map(\.rawValue) + (version >= 20 ? ["verify"] : [])
     var texts = [Self.versionFile: knownVersions.filter { $0 <= version }.reversed().map { "\($0)\n" }.joined()]
@@ -77,42 +55,19 @@ package struct OSInstallation: Sendable {
     self.texts = texts
   }
 
-  private static func path(of name: String, in folder: String) -> String {
-    var parent = absolute(folder)
-    while parent.count > 1 && parent.hasSuffix("/") { parent.removeLast() }
-    return (parent == "/" ? "" : parent) + "/" + name
-  }
-
   /// The file of the running program, without symbolic links in its path.
   package static func runningProgram() throws(Failure) -> String {
-    guard let program = resolved("/proc/self/exe") else { throw .system("find", "the file of this program") }
+    guard let program = realPath("/proc/self/exe") else { throw .system("find", "the file of this program") }
     return program
   }
 
   /// Installs it, or makes an older installation of ours whole.
   ///
   /// - Throws: `.invalid` when something at the path is not ours; nothing is changed then.
-  package func install() throws(Failure) -> Outcome {
-    let missing = try missingFiles()
-    if let missing, missing.isEmpty { return .unchanged }
-    let (parent, name) = split(path)
-    try makeFolders(parent)
-    // Hosts pass over what starts with a dot; a kill leaves this at most, and the next installation takes it away.
-    let draft = "\(parent)/.\(name).new"
-    discard(draft)
-    do {
-      try write(to: draft)
-      if let missing {
-        for file in missing { try move("\(draft)/\(file)", to: "\(path)/\(file)") }
-        discard(draft)
-        return .completed(missing)
-      }
-      try move(draft, to: path)
-      return .installed
-    } catch {
-      discard(draft)
-      throw error
-    }
+  package func install() throws(Failure) -> InstallationOutcome {
+    var entries = texts.mapValues { DefinitionDraft.Entry.text($0) }
+    for script in scripts { entries[script] = .link(to: program) }
+    return try DefinitionDraft(path: path, entries: entries).install(missing: missingFiles())
   }
 
   /// What an installation that is there lacks, or nil when there is none.
@@ -140,7 +95,7 @@ package struct OSInstallation: Sendable {
             target.map { "its \(file) is a symbolic link to \($0.escaped)" } ?? "its \(file) is no symbolic link")
         }
         // The links of a Debian package are relative.
-        if target == program || resolved("\(path)/\(file)") == program { missing.remove(file) }
+        if target == program || realPath("\(path)/\(file)") == program { missing.remove(file) }
       }
     }
     return missing.sorted()
@@ -151,32 +106,6 @@ package struct OSInstallation: Sendable {
       .invalid, "\(path) is not an OS definition of this program: \(found)",
       remedy: "choose another --name or --into, or move what is there out of the way")
   }
-
-  private func write(to draft: String) throws(Failure) {
-    guard mkdir(draft, 0o755) == 0 else { throw .system("make the folder", draft) }
-    for script in scripts where symlink(program, "\(draft)/\(script)") != 0 {
-      throw .system("make the link", "\(draft)/\(script)")
-    }
-    for (name, text) in texts {
-      let file = try Descriptor("\(draft)/\(name)", O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
-      try file.writeAll(Array(text.utf8))
-      try file.flush()
-      // Whatever the umask: hosts that are not root read them too.
-      guard fchmod(file.raw, 0o644) == 0 else { throw .system("change the mode of", file.name) }
-      try file.close()
-    }
-    guard chmod(draft, 0o755) == 0 else { throw .system("change the mode of", draft) }
-  }
-
-  private func move(_ source: String, to target: String) throws(Failure) {
-    guard rename(source, target) == 0 else { throw .system("move \(source) to", target) }
-  }
-
-  /// Removes a draft: it has only files of ours.
-  private func discard(_ draft: String) {
-    for file in scripts + texts.keys { unlink("\(draft)/\(file)") }
-    rmdir(draft)
-  }
 }
 
 /// The folder and the name of a path.
@@ -186,14 +115,14 @@ func split(_ path: String) -> (folder: String, name: String) {
 }
 
 /// A path without symbolic links in it; nil, and errno, for what is not there.
-private func resolved(_ path: String) -> String? {
+func realPath(_ path: String) -> String? {
   guard let resolved = realpath(path, nil) else { return nil }
   defer { free(resolved) }
   return String(cString: resolved)
 }
 
 /// Where a symbolic link points to; nil for what is none.
-private func linkTarget(_ path: String) -> String? {
+func linkTarget(_ path: String) -> String? {
   var target = [CChar](repeating: 0, count: Int(PATH_MAX))
   let count = readlink(path, &target, target.count)
   return count < 0 ? nil : String(decoding: target[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)

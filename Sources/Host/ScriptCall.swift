@@ -24,6 +24,8 @@ package struct ScriptCall: Sendable {
     package var seconds: Int?
     /// Of its log, in bytes.
     package var log: UInt64 = 64 << 20
+    /// Asked ten times a second whether the script has become useless.
+    var isToEnd: @Sendable () -> Bool = { false }
 
     package init(seconds: Int? = nil) {
       self.seconds = seconds
@@ -32,7 +34,7 @@ package struct ScriptCall: Sendable {
 
   package let definition: OSDefinition
   package let version: Int
-  package let purpose: Purpose
+  package internal(set) var purpose: Purpose
   package let instance: Instance
   package var limits = Limits()
   /// Whether the script has processes and mounts of its own, which end with it. For root only: others cannot.
@@ -113,6 +115,7 @@ package struct ScriptCall: Sendable {
       if let seconds = limits.seconds, started.duration(to: .now) > .seconds(seconds) {
         throw failure("did not end in \(seconds) s, and was ended", log.path, log.lastLines(20))
       }
+      if limits.isToEnd() { throw failure("was ended, since another one failed", log) }
       if log.length > limits.log {
         throw failure(
           "was ended: it wrote more than \(limits.log >> 20) MiB to its log", log.path, log.lastLines(20))

@@ -51,10 +51,10 @@ extension SearchPath {
     return inventory
   }
 
-  /// The definition that `name` means.
+  /// The folder of the definition that `name` means, valid or not.
   ///
-  /// - Throws: `.invalid` for what is not a name, `.script` when there is none or when it is not valid.
-  package func definition(named name: String) throws(Failure) -> OSDefinition {
+  /// - Throws: `.invalid` for what is not a name, `.script` when there is none.
+  package func folder(of name: String) throws(Failure) -> String {
     guard !name.isEmpty, !name.hasPrefix("."), !name.contains("/") else {
       throw Failure(
         .invalid, "\(name.quoted) is not the name of an OS",
@@ -65,7 +65,14 @@ extension SearchPath {
         .script, "OS dir not found in search path: there is no \(name.quoted) in \(folders.joined(separator: ":"))",
         remedy: "see guestsmith os list for what there is, and --search-path for where else to look")
     }
-    let definition = OSDefinition(judging: name, in: folder)
+    return "\(folder)/\(name)"
+  }
+
+  /// The definition that `name` means.
+  ///
+  /// - Throws: `.invalid` for what is not a name, `.script` when there is none or when it is not valid.
+  package func definition(named name: String) throws(Failure) -> OSDefinition {
+    let definition = OSDefinition(judging: name, in: split(try folder(of: name)).folder)
     if case .invalid(let fault) = definition.judgement {
       throw Failure(
         .script, "the OS definition \(definition.path) is not valid: \(fault)",

@@ -116,6 +116,11 @@ package struct RequestedNIC: Equatable, Sendable {
     package var gateway: String?
     package var subnet6: Subnet?
     package var gateway6: String?
+
+    package init(name: String? = nil, uuid: String? = nil) {
+      self.name = name
+      self.uuid = uuid
+    }
   }
 
   package struct Subnet: Equatable, Sendable {

@@ -87,7 +87,7 @@ package struct Command: Sendable {
   }
 
   /// The path to execute.
-  private func resolved() throws(Failure) -> String {
+  func resolved() throws(Failure) -> String {
     if executable.contains("/") { return executable }
     let search = environment?["PATH"] ?? getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
     for directory in search.split(separator: ":") {

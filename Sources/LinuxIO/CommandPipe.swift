@@ -46,3 +46,13 @@ package struct Pipe: ~Copyable, Sendable {
     return tail
   }
 }
+
+extension Descriptor {
+  /// How many bytes wait in a pipe for somebody who reads them.
+  package borrowing func waitingBytes() throws(Failure) -> Int {
+    var count: Int32 = 0
+    let code = clinux_waiting(raw, &count)
+    guard code == 0 else { throw .system("examine", name, errno: code) }
+    return Int(count)
+  }
+}

@@ -26,6 +26,9 @@ extension Descriptor {
 package struct FileLock: ~Copyable, Sendable {
   private let descriptor: Descriptor
 
+  /// The descriptor for as long as which it is locked.
+  package var raw: Int32 { descriptor.raw }
+
   /// Locks `path` exclusively, and makes it where it is missing; nil when somebody else has it.
   package static func attempt(_ path: String) throws(Failure) -> FileLock? {
     try acquire(path, waits: false)
@@ -49,6 +52,11 @@ package struct FileLock: ~Copyable, Sendable {
 
   private init(descriptor: consuming Descriptor) {
     self.descriptor = descriptor
+  }
+
+  deinit {
+    // Not by closing alone: a child that another thread starts at this moment has a copy until it executes.
+    flock(descriptor.raw, LOCK_UN)
   }
 
   /// Replaces what the file says.

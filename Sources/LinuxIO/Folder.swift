@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CLinux
 internal import Glibc
 package import Report
 
@@ -97,6 +98,16 @@ package struct Folder: ~Copyable, Sendable {
   package borrowing func move(_ name: String, to other: borrowing Folder, as newName: String) throws(Failure) {
     guard renameat(descriptor.raw, name, other.descriptor.raw, newName) == 0 else {
       throw .system("move \(path)/\(name) to", "\(other.path)/\(newName)")
+    }
+  }
+
+  /// Has two things in it change their names in one step, so that there is no moment without either.
+  package borrowing func exchange(_ one: String, _ other: String) throws(Failure) {
+    let code = clinux_exchange(descriptor.raw, one, other)
+    guard code == 0 else {
+      var failure = Failure.system("exchange \(one) and", "\(path)/\(other)", errno: code)
+      if code == EINVAL { failure.remedy = "use a folder on a filesystem that can, such as ext4, XFS, btrfs or tmpfs" }
+      throw failure
     }
   }
 

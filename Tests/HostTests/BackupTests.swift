@@ -6,105 +6,347 @@ import Report
 import TestSupport
 import Testing
 
+/// Exports and imports of instances on real files, by real scripts.
 @Suite struct BackupTests {
-  private func node(_ folder: Scratch) -> Node {
-    Node(searchPath: SearchPath([folder("os")]), logFolder: folder("log"), steps: Steps(.quiet))
+  /// Dumps disks as they are.
+  static let scripts = [
+    "export": "echo exporting $EXPORT_INDEX >&2; cat \"$EXPORT_DISK_PATH\"",
+    "import": "echo importing $IMPORT_INDEX; dd of=\"$IMPORT_DISK_PATH\" conv=notrunc iflag=fullblock bs=64k",
+    "rename": "echo from $OLD_INSTANCE_NAME to $INSTANCE_NAME",
+  ]
+
+  private func host(_ folder: Scratch, version: String = "10\n", scripts: [String: String] = scripts) throws -> TestHost
+  {
+    try folder.define("one", version: version, scripts: scripts)
+    return TestHost(folder)
   }
 
-  private func export(_ folder: Scratch, to file: String = "dump") throws {
-    try node(folder).exportBackup(
-      of: InstanceName("vm1"), os: "one", disk: DiskRequest(parsing: folder("disk")), to: folder(file))
+  /// An instance with something on both disks.
+  private func filled(_ host: TestHost, disks: [String] = ["0:size=8,name=root", "1:size=4"]) throws -> Instance {
+    let instance = try host.create(disks: disks)
+    try fill("\(host.folder.path)/state/instances/vm1/disk0", 3_000_000)
+    try fill("\(host.folder.path)/state/instances/vm1/disk1", 1_000_000)
+    return instance
   }
 
-  private func `import`(_ folder: Scratch, from file: String = "dump", force: Bool = false) throws {
-    try node(folder).importBackup(
-      InstanceName("vm2"), os: "one", disk: DiskRequest(parsing: folder("disk2:4")),
-      swap: DiskRequest(parsing: folder("swap2:4")), from: folder(file), force: force)
+  private func fill(_ path: String, _ count: Int) throws {
+    try shell("head -c \(count) /dev/urandom | dd of='\(path)' conv=notrunc status=none")
   }
 
-  @Test func `what export writes goes into the file as it is, and import reads it`() throws {
+  private func `import`(
+    _ host: TestHost, _ name: String = "vm2", from place: String? = nil, disks: [String] = []
+  ) throws -> Instance {
+    var request = try host.request(name, os: nil, disks: disks)
+    request.nics = nil
+    return try host.node().importBackup(
+      request, from: place.map { .folder($0) } ?? .instance(InstanceName("vm1")))
+  }
+
+  @Test func `what is exported is imported again: disks, memory, parameters, networks`() throws {
     try withScratch { folder in
-      try folder.define(
-        "one",
-        scripts: [
-          "export": "echo exporting \"$*\" >&2; cat \"$4\"",
-          "import": "echo importing \"$*\"; dd of=\"$4\" conv=notrunc",
-        ])
-      try shell("head -c 3000000 /dev/urandom > '\(folder("disk"))'")
-      try export(folder)
-      #expect(try shell("cd '\(folder.path)'; cmp disk dump; stat -c %a dump; ls") == "600\ndisk\ndump\nlog\nos")
-      try `import`(folder)
-      #expect(try shell("cd '\(folder.path)'; cmp -n 3000000 disk disk2; stat -c %s disk2") == "4194304")
-      let logs = try shell("cd '\(folder("log/os"))'; ls; cat exp-*; head -n 1 import-*").split(separator: "\n")
-      #expect(isLog(logs[0], "exp-one-vm1-"))
-      #expect(isLog(logs[1], "import-one-vm2-"))
-      #expect(logs[2] == "exporting -i vm1 -b \(folder("disk"))")
-      #expect(logs[3] == "importing -i vm2 -b \(folder("disk2")) -s \(folder("swap2"))")
+      let host = try host(folder)
+      let vm1 = try filled(host)
+      let path = try host.node().exportBackup(of: vm1.name)
+      #expect(
+        try shell("cd '\(path)'; stat -c '%n %a %s' *")
+          == "config.ini 600 \(try size("\(path)/config.ini"))\ndisk0.dump 600 8388608\ndisk1.dump 600 4194304")
+      let vm2 = try `import`(host)
+      #expect(
+        try shell("cd '\(folder("state/instances"))'; cmp vm1/disk0 vm2/disk0; cmp vm1/disk1 vm2/disk1; ls -A")
+          == "vm1\nvm2")
+      #expect(vm2.backend == vm1.backend)
+      #expect(vm2.disks.map(\.name) == ["root", nil])
+      #expect(vm2.nics.map(\.link) == ["br0"])
+      // Both are there, so they cannot have one address.
+      #expect(vm2.nics[0].mac != vm1.nics[0].mac)
+      #expect(try host.log("export-one-vm1-disk1-").contains("exporting 1"))
+      #expect(try host.log("import-one-vm2-disk0-").hasPrefix("importing 0\n"))
+      #expect(try host.log("rename-one-vm1-vm2-") == "from vm1 to vm2")
+      try host.node().removeInstance(vm1.name)
+      let again = try `import`(host, "vm1")
+      #expect(again.nics[0].mac == vm1.nics[0].mac)
     }
   }
 
-  @Test func `an export that fails leaves the dump that was there, and no other`() throws {
+  private func size(_ path: String) throws -> String { try shell("stat -c %s '\(path)'") }
+
+  @Test func `an OS of version 5 is called as 1_2_6 does, for the root disk alone`() throws {
     try withScratch { folder in
-      try folder.define("one", scripts: ["export": "echo half; echo no room >&2; exit 9"])
-      try folder.write("x", to: "disk")
-      try folder.write("the old dump", to: "dump")
-      let failure = #expect(throws: Failure.self) { try export(folder) }
-      #expect(failure?.code == .script)
-      #expect(failure?.message == "the export script of one ended with exit status 9:\n  | no room")
-      #expect(try folder.read("dump") == "the old dump")
-      #expect(try shell("ls '\(folder.path)'") == "disk\ndump\nlog\nos")
+      let scripts = ["export": "echo \"$*\" >&2; cat \"$4\"", "import": "echo \"$*\"; dd of=\"$4\" conv=notrunc"]
+      let host = try host(folder, version: "5\n", scripts: scripts)
+      let vm1 = try filled(host)
+      try host.node().exportBackup(of: vm1.name)
+      #expect(try shell("ls '\(folder("state/exports/vm1"))'") == "config.ini\ndisk0.dump")
+      _ = try `import`(host)
+      #expect(
+        try shell(
+          "cd '\(folder("state/instances"))'; cmp vm1/disk0 vm2/disk0; tr -d '\\0' < vm2/disk1 | wc -c; cat ../../log/os/exp-* "
+        ) == "0\n-i vm1 -b \(folder("state/instances/.vm1.new/disk0"))")
+      #expect(try host.log("import-one-vm2-").hasPrefix("-i vm2 -b "))
+      #expect(try bash("ls '\(folder("log/os"))' | grep rename").output == "")
     }
   }
 
-  @Test func `what a killed export left is overwritten`() throws {
+  @Test(arguments: ["echo half; echo no room >&2; exit 9", "cat $EXPORT_DISK_PATH; kill -9 $$"])
+  func `an export that fails leaves the export that was there, and no other`(_ script: String) throws {
     try withScratch { folder in
-      try folder.define("one", scripts: ["export": "echo short"])
-      try folder.write("x", to: "disk")
-      try folder.write("a much longer draft of a killed export", to: "dump.new")
-      try export(folder)
-      #expect(try shell("cd '\(folder.path)'; cat dump; ls") == "short\ndisk\ndump\nlog\nos")
+      let host = try host(folder)
+      let vm1 = try filled(host)
+      try host.node().exportBackup(of: vm1.name)
+      let before = try host.snapshot()
+      _ = try self.host(folder, scripts: ["export": "[ $EXPORT_INDEX = 0 ] || exit 0; \(script)"])
+      #expect(
+        failure { try host.node().exportBackup(of: vm1.name) }?.message.hasPrefix("the export script of one ") == true)
+      #expect(try host.snapshot() == before)
     }
   }
 
-  @Test func `two exports to one file do not mix`() throws {
+  @Test func `when one disk fails the scripts of the others are ended`() throws {
     try withScratch { folder in
-      try folder.define("one", scripts: ["export": "echo mine"])
-      try folder.write("x", to: "disk")
-      let other = open(folder("dump.new"), O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-      defer { close(other) }
-      #expect(flock(other, LOCK_EX) == 0)
-      let failure = #expect(throws: Failure.self) { try export(folder) }
-      #expect(failure?.code == .busy)
-      #expect(access(folder("dump.new"), F_OK) == 0)
+      let host = try host(folder, scripts: ["export": "[ $EXPORT_INDEX = 0 ] && exit 9; sleep 1000"])
+      let vm1 = try filled(host)
+      #expect(failure { try host.node().exportBackup(of: vm1.name) }?.message.contains("exit status 9") == true)
     }
   }
 
-  @Test func `an import that fails removes the disks that were made for it`() throws {
+  @Test(arguments: [0, 1])
+  func `an export script that writes to a disk fails, and the disk is as it was`(_ disk: Int) throws {
     try withScratch { folder in
-      try folder.define("one", scripts: ["import": "cat > /dev/null; exit 1"])
-      try folder.write("dump", to: "dump")
-      #expect(throws: Failure.self) { try `import`(folder) }
-      #expect(try shell("ls '\(folder.path)'") == "dump\nlog\nos")
+      let scripts = ["export": "cat $EXPORT_DISK_PATH; [ $EXPORT_INDEX = 0 ] && echo x >> $DISK_\(disk)_PATH; exit 0"]
+      let host = try host(folder, scripts: scripts)
+      let vm1 = try filled(host)
+      let before = try host.snapshot()
+      let failed = failure { try host.node().exportBackup(of: vm1.name) }
+      #expect(failed?.message == "the export script of one wrote to disk \(disk) of vm1")
+      #expect(failed?.code == .script)
+      #expect(try host.snapshot() == before)
     }
   }
 
-  @Test func `a dump that is missing or no file is refused before a disk is made`() throws {
+  @Test func `a script sees how far it may count, and the dump has what it wrote`() throws {
     try withScratch { folder in
-      try folder.define("one")
-      for file in ["dump", "os"] {
-        let failure = #expect(throws: Failure.self) { try `import`(folder, from: file) }
-        #expect(failure?.code == .dump)
-      }
-      #expect(try shell("ls '\(folder.path)'") == "os")
+      let scripts = ["export": "exec bash -c 'echo 4 >&$EXP_SIZE_FD; printf data'"]
+      let host = try host(folder, scripts: scripts)
+      try host.node().exportBackup(of: filled(host).name)
+      #expect(try folder.read("state/exports/vm1/disk0.dump") == "data")
     }
   }
 
-  @Test func `an export to a folder is refused`() throws {
+  @Test(arguments: [
+    ("cat > /dev/null; exit 1", "exit status 1"), ("exit 0", "has not read all of"),
+    ("head -c 1000 > /dev/null", "has not read all of"), ("exec <&-; exit 0", "has not read all of"),
+  ])
+  func `an import script that fails, or does not read its input, leaves no instance`(
+    _ script: String, _ words: String
+  ) throws {
     try withScratch { folder in
-      try folder.define("one", scripts: ["export": "echo x"])
-      try folder.write("x", to: "disk")
-      let failure = #expect(throws: Failure.self) { try export(folder, to: "os") }
-      #expect(failure?.message == "\(folder("os")) is not a file")
+      let host = try host(folder)
+      try host.node().exportBackup(of: filled(host).name)
+      _ = try self.host(folder, scripts: ["import": "[ $IMPORT_INDEX = 1 ] && exec cat > /dev/null; \(script)"])
+      let before = try host.snapshot()
+      let failed = failure { _ = try `import`(host) }
+      #expect(failed?.message.contains(words) == true, "\(String(describing: failed))")
+      #expect(try host.snapshot() == before)
+    }
+  }
+
+  @Test func `a rename that fails after the import leaves no instance`() throws {
+    try withScratch { folder in
+      let host = try host(folder, scripts: Self.scripts.merging(["rename": "exit 3"]) { $1 })
+      try host.node().exportBackup(of: filled(host).name)
+      #expect(
+        failure { _ = try `import`(host) }?.message.contains("the rename script of one ended with exit status 3")
+          == true)
+      #expect(try host.state.list().map(\.name) == ["vm1"])
+    }
+  }
+
+  // MARK: What others exported
+
+  /// An export as 1.2.6 writes it: gzip, counts that hold the last index.
+  private func old(_ folder: Scratch, compression: String = "gzip") throws {
+    try folder.write(
+      """
+      [export]
+      version = 0
+      timestamp = 1195000000
+      source = node1.example.com
+      os = one
+      compression = \(compression)
+
+      [instance]
+      name = vm1
+      memory = 256
+      vcpus = 2
+      disk_template = plain
+      nic0_mac = aa:00:00:11:22:33
+      nic0_ip = None
+      nic0_bridge = xen-br0
+      nic_count = 0
+      disk0_ivname = sda
+      disk0_dump = sda.dump
+      disk0_size = 8
+      disk_count = 0
+
+
+      """, to: "old/config.ini")
+    try shell("cd '\(folder("old"))'; head -c 500000 /dev/urandom > plain; gzip -c plain > sda.dump")
+  }
+
+  @Test func `an export of 1_2_6 is taken, with the swap disk that is not in it`() throws {
+    try withScratch { folder in
+      let host = try host(folder)
+      try old(folder)
+      let vm1 = try `import`(host, "vm1", from: folder("old"), disks: ["1:size=4"])
+      #expect(try shell("cd '\(folder.path)'; cmp -n 500000 old/plain state/instances/vm1/disk0") == "")
+      #expect(vm1.disks.map(\.size) == [8 << 20, 4 << 20])
+      #expect(vm1.nics.map(\.mac) == ["aa:00:00:11:22:33"])
+      #expect(vm1.nics.map(\.link) == ["xen-br0"])
+      #expect(vm1.nics.map(\.ip) == [nil])
+      #expect(vm1.backend["memory"] == "256")
+      #expect(vm1.backend["vcpus"] == "2")
+      var request = try host.request("vm2", os: nil, disks: ["1:size=4"])
+      request.backend = ["memory": "1G"]
+      let vm2 = try host.node().importBackup(request, from: .folder(folder("old")))
+      #expect(vm2.backend["maxmem"] == "1024")
+      #expect(vm2.backend["minmem"] == "1024")
+      #expect(vm2.backend["vcpus"] == "2")
+    }
+  }
+
+  @Test func `a dump that is said to be compressed and is not, or is and is not said to be, is handed over as it is`()
+    throws
+  {
+    try withScratch { folder in
+      let host = try host(folder)
+      try old(folder)
+      try shell("cd '\(folder("old"))'; mv plain sda.dump; cp sda.dump plain")
+      _ = try `import`(host, "vm1", from: folder("old"))
+      #expect(try shell("cd '\(folder.path)'; cmp -n 500000 old/plain state/instances/vm1/disk0") == "")
+      try old(folder, compression: "none")
+      _ = try `import`(host, "vm2", from: folder("old"))
+      #expect(try shell("cd '\(folder.path)'; cmp -n 400000 old/sda.dump state/instances/vm2/disk0") == "")
+    }
+  }
+
+  @Test func `a dump whose compression is damaged is told to be, and leaves no instance`() throws {
+    try withScratch { folder in
+      let host = try host(folder)
+      try old(folder)
+      try shell("truncate -s 300000 '\(folder("old/sda.dump"))'")
+      let failed = failure { _ = try `import`(host, from: folder("old")) }
+      #expect(failed?.code == .dump)
+      #expect(
+        failed?.message.hasPrefix("the dump \(folder("old/sda.dump")) cannot be read: gzip: ") == true,
+        "\(String(describing: failed))")
+      #expect(try host.state.list().isEmpty)
+      #expect(try host.program("backup verify old/ --state state").status == 7)
+    }
+  }
+
+  @Test func `what is not known in config_ini is told, and no failure`() throws {
+    try withScratch { folder in
+      let host = try host(folder)
+      try old(folder)
+      try shell(
+        "cd '\(folder("old"))'; sed -i 's/^vcpus/disk0_flavour = x\\nvcpus/' config.ini; printf '[future]\\na = b\\n' >> config.ini"
+      )
+      let outcome = try host.program("backup import vm1 --src-dir old \(TestHost.options)")
+      #expect(outcome.status == 0, "\(outcome)")
+      #expect(outcome.errors.hasPrefix("not known here, and ignored in \(folder("old")): disk0_flavour, [future]\n"))
+    }
+  }
+
+  @Test(arguments: [
+    ("rm sda.dump", "the dump of disk 0 is missing: OLD/sda.dump"),
+    ("mv sda.dump sdb.dump", "the dump of disk 0 is missing: OLD/sda.dump"),
+    ("rm sda.dump; ln -s /etc/passwd sda.dump", "the dump of disk 0, OLD/sda.dump, is not a file"),
+    ("rm sda.dump; mkfifo sda.dump", "the dump of disk 0, OLD/sda.dump, is not a file"),
+    ("rm config.ini", "cannot read OLD/config.ini"),
+    ("rm config.ini; mkdir config.ini", "OLD/config.ini is not a file"),
+    (
+      "sed -i 's/sda.dump/..\\/x/' config.ini",
+      "OLD/config.ini, line 18, 'disk0_dump': '../x' is not the name of a file"
+    ),
+    ("sed -i 's/sda.dump/\\/etc\\/passwd/' config.ini", "'/etc/passwd' is not the name of a file"),
+    ("sed -i 's/sda.dump/../' config.ini", "'..' is not the name of a file"),
+    (
+      "sed -i 's/^disk0_size = 8/disk0_size = -8/' config.ini",
+      "OLD/config.ini, line 19, 'disk0_size': '-8' is not a number of MiB"
+    ),
+    ("sed -i 's/^version = 0/version = 1/' config.ini", "'1' is not the version of an export"),
+    ("sed -i 's/^name = vm1/name = ..\\/x/' config.ini", "OLD/config.ini, line 9, 'name': '../x' is not the name"),
+    (
+      "sed -i 's/^vcpus = 2/nic0_link = br0\\n more/' config.ini",
+      "OLD/config.ini, line 11, 'nic0_link': it is more than one line"
+    ),
+    ("sed -i 's/^os = one//' config.ini", "there is no 'os' in [export]"),
+    ("sed -i 's/^os = one/os = two/' config.ini", "there is no 'two' in"),
+    ("sed -i 's/11:22:33/zz/' config.ini", "OLD/config.ini, line 13, 'nic0_mac'"),
+    ("sed -i 's/.instance.//' config.ini", "OLD/config.ini has no [export] or no [instance]"),
+    ("head -c 3000000 /dev/zero > config.ini", "OLD/config.ini has 3000000 bytes"),
+    ("head -c 3000 /dev/urandom > config.ini", "OLD/config.ini"),
+  ])
+  func `an export with something missing, renamed or wrong is refused by name, and nothing is made`(
+    _ harm: String, _ words: String
+  ) throws {
+    try withScratch { folder in
+      let host = try host(folder)
+      try old(folder)
+      try shell("cd '\(folder("old"))'; \(harm)")
+      let failed = failure { _ = try `import`(host, from: folder("old")) }
+      #expect(
+        failed?.message.contains(words.replacing("OLD", with: folder("old"))) == true, "\(String(describing: failed))")
+      #expect(try host.state.list().isEmpty)
+      #expect(try shell("ls -A '\(folder("state/instances"))'") == "")
+    }
+  }
+
+  @Test func `exports are listed, also broken ones, and removed`() throws {
+    try withScratch { folder in
+      let host = try host(folder)
+      try host.node().exportBackup(of: filled(host).name)
+      try shell("cd '\(folder("state/exports"))'; cp -r vm1 vm2; rm vm2/disk1.dump; mkdir vm3")
+      let list = try host.state.listExports()
+      #expect(list.map(\.name) == ["vm1", "vm2", "vm3"])
+      #expect(list.map { $0.fault == nil } == [true, false, false])
+      #expect(list[0].bytes == 12 << 20)
+      let told = try host.program("backup list --state state")
+      #expect(told.status == 0)
+      #expect(told.output.contains("broken: the dump of disk 1 is missing: \(folder("state/exports/vm2/disk1.dump"))"))
+      #expect(try host.program("backup verify vm1 --state state").status == 0)
+      #expect(try host.program("backup verify vm2 --state state").status == 7)
+      #expect(
+        try host.program("backup remove vm1 --dry-run --state state").output
+          == "would remove \(folder("state/exports/vm1"))\n")
+      #expect(try host.program("backup remove vm1 --state state").status == 0)
+      #expect(try shell("ls -A '\(folder("state/exports"))'") == "vm2\nvm3")
+      #expect(try host.program("backup remove vm1 --state state").status == 7)
+    }
+  }
+
+  @Test func `config_ini is read by Ganeti's own parser as it is meant`() throws {
+    try withScratch { folder in
+      let host = try host(folder)
+      var request = try host.request(disks: ["0:size=8,name=50% full", "1:size=4"])
+      request.nics = [try NICTemplate(parsing: "0:ip=192.0.2.9,mac=aa:00:00:00:00:09,link=lan0")]
+      request.backend = ["memory": "1G", "vcpus": "3"]
+      try host.node().createInstance(request)
+      try host.node().exportBackup(of: request.name)
+      // The class that Ganeti reads it with is this one, and no more.
+      let told = try shell(
+        """
+        /usr/bin/python3 -c '
+        import configparser, sys
+        p = configparser.ConfigParser()
+        p.read(sys.argv[1])
+        i = p["instance"]
+        print(p["export"]["os"], p.getint("export", "version"), i["name"], p.getint("instance", "disk_count"))
+        print(i["disk0_name"], p.getint("instance", "disk0_size"), i["disk1_dump"], i["nic0_mac"], i["nic0_link"])
+        print(p["backend"]["maxmem"], p["backend"]["vcpus"], p.has_section("os"), p.has_section("hypervisor"))
+        ' '\(folder("state/exports/vm1/config.ini"))'
+        """)
+      #expect(told == "one 0 vm1 2\n50% full 8 disk1.dump aa:00:00:00:00:09 lan0\n1024 3 True True")
     }
   }
 }

@@ -22,7 +22,7 @@ import Testing
   }
 
   private let create = """
-    instance create vm1 --os one --search-path os --log-dir log --disk disk:8 --swap swap:4
+    instance create vm1 -o one --state state --search-path os --log-dir log --disk 0:size=8 --disk 1:size=4
     """
 
   @Test func `an installed definition is listed and found valid`() throws {
@@ -64,11 +64,17 @@ import Testing
 
   @Test(arguments: [
     ("os install --api 7", 2), ("os install", 2), ("os list --nope", 2), ("instance create", 2), ("nonsense", 2),
-    ("instance create ../x --os one --disk d:1 --swap s:1", 3), ("os install --api 5 --name 'a b'", 3),
-    ("instance create vm1 --os one --search-path os --log-dir log --disk missing --swap s:1", 4),
-    ("instance create vm1 --os none --search-path os --disk d:1 --swap s:1", 10),
-    ("instance create vm1 --os one --search-path os --log-dir log --disk d:1 --swap s:1", 10),
-    ("--help", 0), ("os list --help", 0), ("help backup import", 0),
+    ("instance create ../x --os one --disk 0:size=1", 3), ("os install --api 5 --name 'a b'", 3),
+    ("instance create vm1 -o one \(TestHost.options) --disk 0:adopt=missing --disk 1:size=1", 4),
+    ("instance create vm1 -o none \(TestHost.options) --disk 0:size=1 --disk 1:size=1", 10),
+    ("instance create vm1 -o one \(TestHost.options) --disk 0:size=1 --disk 1:size=1", 10),
+    ("instance create vm1 -o one \(TestHost.options) --disk 0:size=lots", 2), ("instance info vm1 --state state", 3),
+    ("instance create vm1 -o one \(TestHost.options) --disk 0:size=1 --no-nics --net 0:ip=none", 2),
+    ("backup import vm1 --src-dir missing \(TestHost.options)", 7), ("backup verify vm1 --state state", 7),
+    ("backup import vm1 --src-dir a --src-instance b", 2), ("instance remove vm1 --state state", 3),
+    ("instance reinstall vm1 --timeout 0", 2),
+    ("--help", 0), ("os list --help", 0), ("help backup import", 0), ("instance list --state state", 0),
+    ("backup list --state state", 0),
   ])
   func `the exit status is that of the table, and a failure says so on standard error only`(
     _ line: String, _ status: Int
@@ -93,32 +99,31 @@ import Testing
     _ signal: String, _ status: Int
   ) throws {
     try withScratch { folder in
+      let mark = "1000.\(getpid())\(status)"
       let script = """
         trap 'echo undone > ../../undone; exit 1' TERM
-        sleep 1000 & echo $! > ../../grandchild.new; mv ../../grandchild.new ../../grandchild; wait
+        sleep \(mark) & touch ../../grandchild; wait
         """
       try folder.define("one", scripts: ["create": script])
-      let outcome = try interrupted(folder, "ls; kill -\(signal) $pid; wait $pid")
+      let outcome = try interrupted(folder, "ls -A state/instances; kill -\(signal) $pid; wait $pid")
       #expect(outcome.status == Int32(status))
-      #expect(outcome.output == "disk\ngrandchild\nlog\nos\nswap\n")
+      #expect(outcome.output == ".vm1.new\n")
       #expect(outcome.errors == "guestsmith: interrupted by SIG\(signal)\n")
       #expect(try folder.read("undone") == "undone\n")
-      #expect(try eventually { try isGone(folder.read("grandchild")) })
-      #expect(try shell("ls '\(folder.path)'") == "grandchild\nlog\nos\nundone")
+      #expect(try eventually { try isGone(mark) })
+      #expect(try shell("cd '\(folder.path)'; ls; ls -A state/instances") == "grandchild\nlog\nos\nstate\nundone")
     }
   }
 
   @Test func `a kill that cannot be caught ends the script and all that it started`() throws {
     try withScratch { folder in
       // The grandchild takes no notice of anything but SIGKILL.
-      let script = """
-        (trap '' HUP INT TERM; sleep 1000 & echo $! > ../../grandchild.new; mv ../../grandchild.new ../../grandchild; wait) &
-        wait
-        """
+      let mark = "2000.\(getpid())"
+      let script = "(trap '' HUP INT TERM; sleep \(mark) & touch ../../grandchild; wait) & wait"
       try folder.define("one", scripts: ["create": script])
       let outcome = try interrupted(folder, "kill -KILL $pid; wait $pid")
       #expect(outcome.status == 137)
-      #expect(try eventually { try isGone(folder.read("grandchild")) })
+      #expect(try eventually { try isGone(mark) })
     }
   }
 
@@ -140,8 +145,8 @@ import Testing
     }
   }
 
-  /// Whether the process of this id has ended.
-  private func isGone(_ id: String) throws -> Bool {
-    try bash("[ ! -d /proc/\(id.filter(\.isNumber)) ]").status == 0
+  /// Whether no process has this mark in its command line: scripts have process ids of their own.
+  private func isGone(_ mark: String) throws -> Bool {
+    try bash("grep -al '^sleep.\(mark)' /proc/[0-9]*/cmdline 2>/dev/null").output == ""
   }
 }

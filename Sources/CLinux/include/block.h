@@ -26,6 +26,10 @@ int clinux_zero_range(int fd, uint64_t offset, uint64_t length);
 int clinux_zero_device(int fd, uint64_t offset, uint64_t length);
 /// Clones a range from one file to another on the same filesystem, sharing the blocks.
 int clinux_clone(int from, int to, uint64_t offset, uint64_t length);
+/// Has two names of one filesystem change places, in one step.
+int clinux_exchange(int folder, const char *one, const char *other);
+/// How many bytes wait in a pipe.
+int clinux_waiting(int fd, int *count);
 /// Removes every signature that libblkid knows: filesystems, swap, RAID, partition tables. `found` counts them.
 int clinux_wipe_signatures(int fd, int *found);
 /// The process that holds an fcntl(2) lock on the file which excludes writing: 0 for none, -1 for one that can't be

@@ -56,6 +56,9 @@ int clinux_reap(pid_t pid, bool *_Nonnull signalled, int *_Nonnull code);
 /// nohup) in this thread and in the threads that it makes; `*blocked` is what there is to wait for.
 void clinux_block_interrupts(sigset_t *_Nonnull blocked);
 
+/// The opposite, for a program that takes the place of this one.
+void clinux_unblock_interrupts(void);
+
 /// pipe2 with O_CLOEXEC, which glibc hides from Swift.
 int clinux_pipe(int *_Nonnull ends);
 

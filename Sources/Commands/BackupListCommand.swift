@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Host
+internal import Images
+internal import Report
+
+struct BackupListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List the exports of the instances of this machine.",
+    discussion: """
+      Complete is an export with all files that its config.ini names; guestsmith backup verify looks into them.
+
+      Example:
+        guestsmith backup list
+      """)
+
+  @OptionGroup var options: StateOption
+
+  @Flag(help: "Write JSON.")
+  var json = false
+
+  func run() throws {
+    options.node().recover()
+    let listed = try options.state.listExports()
+    let header = ["Instance", "OS", "Made", "Disks", "Size", "State"]
+    try writeOutput(
+      json ? [JSON.array(listed.map(\.json)).serialized()] : columns([header] + listed.map(\.row)))
+  }
+}
+
+extension ListedExport {
+  private var made: String? { configuration?.timestamp.map { Timestamp(seconds: $0).text } }
+
+  var row: [String] {
+    [
+      name.escaped, configuration?.os.escaped ?? "-", made ?? "-", configuration.map { "\($0.disks.count)" } ?? "-",
+      Words.bytes(bytes), fault.map { "broken: \($0.message.escaped)" } ?? "complete",
+    ]
+  }
+
+  var json: JSON {
+    [
+      "name": .string(name), "path": .string(path), "instance": .optional(configuration?.name),
+      "os": .optional(configuration?.os), "timestamp": configuration?.timestamp.map { .integer($0) } ?? .null,
+      "bytes": .integer(Int(clamping: bytes)), "state": fault == nil ? "complete" : "broken",
+      "reason": .optional(fault?.message),
+      "disks": .array(
+        configuration?.disks.map { disk in
+          [
+            "index": .integer(disk.index), "dump": .optional(disk.dump),
+            "size_bytes": disk.size.map { .integer(Int(clamping: $0)) } ?? .null,
+          ]
+        } ?? []),
+    ]
+  }
+}

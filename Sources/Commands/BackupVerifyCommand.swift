@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Dump
+internal import Glibc
+internal import Host
+internal import LinuxIO
+internal import Provider
+internal import Report
+
+struct BackupVerifyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify", abstract: "Check an export: its description, and its dumps as far as they tell.",
+    discussion: """
+      Dumps of guestsmith are compared with their checksums to the last byte, those that a host compressed with gzip \
+      are read to their end. Of a dump in a form of another OS definition it is only known that it is there. The exit \
+      status is 0 when nothing is wrong, else 7.
+
+      Example:
+        guestsmith backup verify vm1.example.com
+      """)
+
+  @Argument(help: ArgumentHelp("An instance, or the folder of an export, with a slash in it.", valueName: "name|dir"))
+  var export: String
+
+  @OptionGroup var options: StateOption
+
+  @Flag(help: "Write JSON.")
+  var json = false
+
+  func run() throws {
+    let node = options.node()
+    let configuration = try ExportConfiguration(in: node.export(named: export))
+    if let missing = configuration.missing { throw missing }
+    var failures: [Failure] = []
+    var told: [JSON] = []
+    for dump in configuration.dumps {
+      var verdict = "good"
+      do {
+        try node.steps.step("verify \(dump.path)") { progress in
+          if try !verify(dump.path, isGzipped: configuration.isGzipped, progress) { verdict = "unknown" }
+        }
+      } catch let failure as Failure {
+        Interrupts.holdIfInterrupted()
+        failures.append(failure)
+        verdict = "damaged"
+      }
+      let message = verdict == "damaged" ? failures.last?.message : nil
+      told.append([
+        "disk": .integer(dump.disk), "path": .string(dump.path), "bytes": .integer(Int(clamping: dump.size)),
+        "verdict": .string(verdict), "failure": .optional(message),
+      ])
+      let words = message ?? (verdict == "good" ? "good" : "there, in a form that only its OS definition knows")
+      if !json { try writeOutput(["disk \(dump.disk): \(words.escaped)"]) }
+    }
+    if json { try writeOutput([JSON.array(told).serialized()]) }
+    if let first = failures.first { throw first }
+  }
+
+  /// Returns whether the dump could be judged.
+  private func verify(_ path: String, isGzipped: Bool, _ progress: StepProgress) throws(Failure) -> Bool {
+    let file = try Descriptor(path, O_RDONLY | O_NOFOLLOW)
+    var prefix = [UInt8](repeating: 0, count: StreamKind.prefixLength)
+    do {
+      let count = try prefix.withUnsafeMutableBytes { try file.readFull(into: $0, at: 0) }
+      prefix.removeLast(prefix.count - count)
+    } catch {
+      throw error as? Failure ?? Failure(.io, "\(error)")
+    }
+    switch StreamKind(prefix: prefix) {
+    case .dump:
+      _ = try verifyDump(path, workers: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), progress: progress)
+      return true
+    case .gzip where isGzipped:
+      var command = Command("gzip", ["-t"])
+      command.input = .descriptor(file.raw)
+      let (status, words) = try command.capture(limit: 500)
+      guard status.isSuccess else {
+        throw Failure(.dump, "\(path) is damaged: \(Words.printable(String(decoding: words, as: UTF8.self)))")
+      }
+      return true
+    default: return false
+    }
+  }
+}

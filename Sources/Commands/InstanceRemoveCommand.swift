@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Host
+internal import Interface
+internal import Report
+
+struct InstanceRemoveCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "remove", abstract: "Remove an instance and its disks.",
+    discussion: """
+      Disks that were adopted stay as they are, and so do exports.
+
+      Example:
+        guestsmith instance remove vm1.example.com --dry-run
+      """)
+
+  @Argument(help: "The name of the instance.")
+  var name: String
+
+  @OptionGroup var options: StateOption
+
+  @Flag(help: "Only tell what would be removed.")
+  var dryRun = false
+
+  func run() throws {
+    let (name, node) = (try InstanceName(name), options.node())
+    guard dryRun else { return try node.removeInstance(name) }
+    let (removed, kept) = try node.planRemoval(of: name)
+    try writeOutput(removed.map { "would remove \($0.escaped)" } + kept.map { "would keep \($0.escaped)" })
+  }
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+package import Interface
+internal import LinuxIO
+internal import Report
+
+extension Node {
+  /// Where an export is.
+  package enum ExportPlace: Sendable {
+    /// In the state folder, by the name of its instance.
+    case instance(InstanceName)
+    case folder(String)
+  }
+
+  /// What `importBackup` would make; nothing is made.
+  package func planImport(_ request: InstanceRequest, from place: ExportPlace) throws -> Instance {
+    try state.checkFree(request.name)
+    return try plan(request, ExportConfiguration(in: folder(of: place))).instance
+  }
+
+  /// Makes an instance of an export. Nothing is left when that fails.
+  @discardableResult
+  package func importBackup(_ request: InstanceRequest, from place: ExportPlace) throws -> Instance {
+    var source: [String] = []
+    if case .instance(let name) = place { source = [State.key(name)] }
+    return try locking(request, source, for: "backup import") {
+      try state.checkFree(request.name)
+      let export = try ExportConfiguration(in: folder(of: place))
+      if !export.ignored.isEmpty {
+        steps.note("not known here, and ignored in \(export.path): \(export.ignored.joined(separator: ", "))")
+      }
+      let (planned, definition) = try plan(request, export)
+      let dumps = try export.disks.filter { $0.dump != nil }.map { disk in
+        try DiskImport(disk.index, of: "\(export.path)/\(disk.dump ?? "")", mayBeCompressed: export.isGzipped)
+      }
+      try verify(planned, by: definition)
+      return try make(planned) { instance in
+        try `import`(dumps, onto: instance, by: definition)
+        try renameAfterImport(instance, definition, export)
+      }
+    }
+  }
+
+  func folder(of place: ExportPlace) -> String {
+    switch place {
+    case .instance(let name): state.exportFolder(name)
+    case .folder(let path): absolute(path)
+    }
+  }
+
+  /// The request with what it leaves to the export.
+  private func plan(
+    _ request: InstanceRequest, _ export: ExportConfiguration
+  ) throws -> (instance: Instance, definition: OSDefinition) {
+    var request = request
+    request.os = request.os ?? export.os
+    // A size of memory that is given is not mixed with those of the export.
+    let sizes = ["memory", "maxmem", "minmem"]
+    let isSized = request.backend.keys.contains { sizes.contains($0) }
+    request.backend = export.backend.filter { !isSized || !sizes.contains($0.key) }.merging(request.backend) { $1 }
+    request.hypervisor = request.hypervisor ?? export.hypervisor
+    request.hypervisorParameters = export.hypervisorParameters.merging(request.hypervisorParameters) { $1 }
+    request.parameters = export.parameters.merging(request.parameters) { $1 }
+    for disk in export.disks where !request.disks.contains(where: { $0.index == disk.index }) {
+      var template = DiskTemplate(index: disk.index)
+      template.size = disk.size
+      template.name = disk.name
+      request.disks.append(template)
+    }
+    if request.nics == nil {
+      let used = Set(try state.list().flatMap { $0.instance?.nics.map(\.mac) ?? [] })
+      request.nics = export.nics.map { nic in
+        var nic = nic
+        if let mac = nic.mac, used.contains(mac) { nic.mac = nil }
+        return nic
+      }
+    }
+    let (instance, definition) = try plan(request)
+    for disk in export.disks where disk.dump != nil {
+      _ = try call(definition, .import(disk: disk.index, from: -1), of: instance)
+    }
+    return (instance, definition)
+  }
+
+  private func `import`(_ dumps: [DiskImport], onto instance: Instance, by definition: OSDefinition) throws {
+    guard !dumps.isEmpty else { return }
+    let calls = try dumps.map { dump in try call(definition, .import(disk: dump.index, from: -1), of: instance) }
+    try steps.step("import \(instance.name) by \(instance.osName)") { progress in
+      let follower = Follower(progress) {
+        for dump in dumps { dump.tell(progress: &$0) }
+      }
+      try follower.following {
+        try together(calls) { [logFolder] call throws(Failure) in
+          guard case .import(let disk, _) = call.purpose, let dump = dumps.first(where: { $0.index == disk }) else {
+            return
+          }
+          try dump.feed(call, logFolder: logFolder)
+        }
+      }
+    }
+    for call in calls { try checkDisks(after: call) }
+  }
+
+  /// A guest that is imported under another name is renamed, as hosts since 2.0 do: those before told the new name to
+  /// the import script alone.
+  private func renameAfterImport(
+    _ instance: Instance, _ definition: OSDefinition, _ export: ExportConfiguration
+  ) throws {
+    let old = try InstanceName(export.name)
+    guard definition.spokenVersion != 5, old != instance.name else { return }
+    try run(
+      call(definition, .rename(from: old), of: instance), "rename \(old) to \(instance.name) by \(instance.osName)")
+  }
+}
+
+/// A dump on its way onto a disk.
+private final class DiskImport: Sendable {
+  let index: Int
+  private let path: String
+  private let dump: Descriptor
+  private let length: UInt64
+  private let isCompressed: Bool
+
+  /// - Parameter mayBeCompressed: a host says that it compressed the dump. Some said so of dumps that they did not
+  ///   compress, so the dump has to look like it as well.
+  init(_ index: Int, of path: String, mayBeCompressed: Bool) throws(Failure) {
+    let (status, error) = examine(path, itself: true)
+    guard error == 0 else {
+      throw Failure(
+        .dump, "the dump of disk \(index) is missing: \(path): \(String(cString: strerror(error)))",
+        remedy: "put it back, or correct \(ExportConfiguration.file)")
+    }
+    guard status.isRegular else { throw Failure(.dump, "the dump of disk \(index), \(path), is not a file") }
+    self.index = index
+    self.path = path
+    dump = try Descriptor(path, O_RDONLY | O_NOFOLLOW)
+    length = UInt64(try dump.status().st_size)
+    isCompressed = mayBeCompressed ? try read(from: dump, at: 0, count: 2) == [0x1f, 0x8b] : false
+  }
+
+  func tell(progress: inout Follower.Position) {
+    progress.done += UInt64(max(0, lseek(dump.raw, 0, SEEK_CUR)))
+    progress.expect(length)
+  }
+
+  /// Runs an import script with the dump as its input: by a pipe, as hosts have it.
+  func feed(_ call: ScriptCall, logFolder: String) throws(Failure) {
+    let pipe = try Pipe()
+    let words = try Descriptor(inMemory: "what gzip says")
+    var command = isCompressed ? Command("gzip", ["-dc"]) : Command("cat", [])
+    command.input = .descriptor(dump.raw)
+    command.output = .descriptor(pipe.writer.raw)
+    command.error = .descriptor(words.raw)
+    let feeder = try command.start()
+    let reader = pipe.keepingReader()
+    var call = call
+    call.purpose = .import(disk: index, from: reader.raw)
+    var failure: Failure?
+    do throws(Failure) { try call.run(logFolder: logFolder) } catch { failure = error }
+    let unread = try reader.waitingBytes()
+    // Who still writes has nobody to write to any more.
+    try reader.close()
+    let ended = ContinuousClock.now
+    let status = try feeder.wait { () throws(Failure) in
+      guard ended.duration(to: .now) > .seconds(10) else { return }
+      throw Failure(
+        .script, "a process that the import script of \(call.definition.name) left behind keeps its input open")
+    }
+    if case .exited(let code) = status, code != 0 {
+      let lines = String(decoding: try read(from: words, at: 0, count: 500), as: UTF8.self).split(separator: "\n")
+      throw Failure(
+        .dump, "the dump \(path) cannot be read: \(Words.printable(lines.last ?? "for no reason given"))",
+        remedy: "take another export of the instance")
+    }
+    if let failure { throw failure }
+    guard status.isSuccess, unread == 0 else {
+      throw Failure(
+        .script, "the import script of \(call.definition.name) ended well, but has not read all of \(path)",
+        remedy: "correct the script: it is to read its standard input to the end")
+    }
+  }
+}

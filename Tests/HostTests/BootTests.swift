@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+import Host
+import Interface
+import Report
+import TestSupport
+import Testing
+
+/// What qemu is started with; guests that really boot are in scripts/demo.
+@Suite struct BootTests {
+  /// A qemu that tells how it is called, and what is in its kernel and initrd.
+  private static let qemu = """
+    #!/bin/bash
+    case "$*" in *-nodefaults*) exit 1 ;; esac
+    echo "$$ $*"
+    while [ $# -gt 0 ]; do
+      case $1 in -kernel | -initrd) echo "$1 $(cat "$2")" ;; esac
+      shift
+    done
+    trap 'echo ended by TERM; exit 7' TERM
+    eval "$QEMU_TEST"
+    """
+
+  private func boot(_ host: TestHost, _ name: String, meanwhile: String = "true", _ more: String = "true") throws
+    -> Outcome
+  {
+    try host.folder.write(Self.qemu, to: "bin/qemu-system-x86_64", mode: 0o755)
+    return try bash(
+      """
+      cd '\(host.folder.path)'; export QEMU_TEST="\(meanwhile)"
+      PATH="$PWD/bin:$PATH" '\(program)' instance boot \(name) --state state & pid=$!; \(more); wait $pid; echo $? $pid
+      """)
+  }
+
+  @Test func `qemu takes the place of the command, with the guest's own newest kernel and with the lock`() throws {
+    try withScratch { folder in
+      let host = TestHost(folder)
+      try folder.define("one")
+      var request = try host.request(disks: ["0:size=16", "1:size=4,access=ro"])
+      request.backend = ["memory": "1G", "vcpus": "2"]
+      let instance = try host.node().createInstance(request)
+      for name in ["vmlinuz-6.9.1-a", "vmlinuz-6.10.0-a", "initrd.img-6.10.0-a"] {
+        try folder.write(name, to: "guest/boot/\(name)")
+      }
+      let disk = folder("state/instances/vm1/disk0")
+      try shell("mke2fs -q -t ext4 -d '\(folder("guest"))' '\(disk)'")
+      let outcome = try boot(host, "vm1", meanwhile: "'\(program)' instance remove vm1 --state state; echo \\$?")
+      let lines = outcome.output.split(separator: "\n").map(String.init)
+      let (started, ended) = (lines.first ?? "", lines.last ?? "")
+      #expect(ended.hasPrefix("0 ") && started.hasPrefix("\(ended.dropFirst(2)) "), "\(outcome)")
+      #expect(started.contains(" -m 1024 -smp 2 "))
+      #expect(started.contains(" -drive file=\(disk),format=raw,if=virtio -drive "))
+      #expect(started.contains("/disk1,format=raw,if=virtio,readonly=on "))
+      #expect(started.contains("mac=\(instance.nics[0].mac)"))
+      #expect(started.hasSuffix(" -append root=/dev/vda ro console=ttyS0"))
+      #expect(Array(lines.dropFirst().prefix(3)) == ["-kernel vmlinuz-6.10.0-a", "-initrd initrd.img-6.10.0-a", "5"])
+      #expect(outcome.errors.hasPrefix("booting vm1 with its /boot/vmlinuz-6.10.0-a\n"))
+      #expect(outcome.errors.contains("vm1 is in use by guestsmith instance boot (process \(ended.dropFirst(2)))"))
+      try host.node().removeInstance(instance.name)
+    }
+  }
+
+  @Test func `a disk without a filesystem boots by itself, and signals reach qemu`() throws {
+    try withScratch { folder in
+      let host = TestHost(folder)
+      try folder.define("one")
+      try host.create()
+      let outcome = try boot(
+        host, "vm1", meanwhile: "touch started; while :; do sleep 0.1; done",
+        "for i in {1..1000}; do [ -e started ] && break; sleep 0.01; done; kill -TERM $pid")
+      #expect(!outcome.output.contains("-kernel"))
+      #expect(outcome.output.contains("ended by TERM\n7 "), "\(outcome)")
+      #expect(outcome.errors == "booting vm1 by the boot loader on \(folder("state/instances/vm1/disk0"))\n")
+    }
+  }
+
+  @Test func `a kernel of the machine is used where the instance names one`() throws {
+    try withScratch { folder in
+      let host = TestHost(folder)
+      try folder.define("one")
+      var request = try host.request()
+      request.hypervisorParameters = ["kernel_path": try folder.write("mine", to: "kernel"), "kernel_args": "quiet"]
+      try host.node().createInstance(request)
+      let outcome = try boot(host, "vm1")
+      #expect(outcome.output.contains("\n-kernel mine\n"), "\(outcome)")
+      #expect(outcome.output.contains(" -append root=/dev/vda ro quiet\n"))
+    }
+  }
+}
