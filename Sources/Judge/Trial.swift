@@ -119,7 +119,9 @@ final class Trial {
       found(check, outcome, evidence)
     } catch {
       let failure = error as? Failure
-      found(check, .fail(failure?.message ?? "\(error)"))
+      let words = failure?.message ?? "\(error)"
+      // A checker that is not installed is no fault of the definition.
+      found(check, failure?.code == .tool ? .notApplicable(words) : .fail(words))
     }
   }
 
