@@ -38,12 +38,8 @@ struct OSAdaptCommand: ParsableCommand {
   @Option(help: "The variant of the source to use, for hosts of version 5 and 10; without it the first.")
   var variant: String?
 
-  @Option(
-    name: [.customShort("O"), .customLong("os-parameters")],
-    help: ArgumentHelp(
-      "A parameter of the source, for hosts of version 5, 10 and 15. May be repeated; \\, is a comma in a value.",
-      valueName: "name=value,..."))
-  var parameters: [String] = []
+  @OptionGroup(title: "Parameters of the source, for hosts of version 5, 10 and 15")
+  var parameters: ParameterOptions
 
   @Flag(help: "Copy the source into the definition, which then needs nothing else.")
   var copy = false
@@ -68,23 +64,14 @@ struct OSAdaptCommand: ParsableCommand {
     return try search.searchPath.folder(of: source)
   }
 
-  private func chosenParameters() throws(Failure) -> [(name: String, value: String)] {
-    var chosen: [(name: String, value: String)] = []
-    for text in parameters.flatMap(Self.separated) {
-      guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
-        // What is given may be a secret in the wrong form.
-        throw Failure(.usage, "a parameter has no name", remedy: "write -O NAME=VALUE")
-      }
-      chosen.append((String(text[..<equals]), String(text[text.index(after: equals)...])))
+  private func chosenParameters() throws -> [(name: String, value: String)] {
+    let all = try parameters.all()
+    if let secret = all.first(where: { $0.value.visibility == .secret }) {
+      throw Failure(
+        .usage, "the parameter \(secret.key.quoted) is secret, and would be kept in the definition",
+        remedy: "put it into the section private, if a file that only root reads may have it")
     }
-    return chosen
-  }
-
-  /// At commas without a backslash in front, as gnt-instance takes them.
-  private static func separated(_ text: String) -> [String] {
-    text.replacing("\\,", with: "\0").split(separator: ",").map {
-      String($0).replacing("\0", with: ",")
-    }
+    return all.sorted { $0.key < $1.key }.map { ($0.key, $0.value.value) }
   }
 }
 

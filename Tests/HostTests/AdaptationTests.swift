@@ -36,7 +36,7 @@ import Testing
       if from == 5 || to == 5 { #expect(try tag("TYPE", of: folder("swap")) == "swap") }
       if to == 5 { #expect(try tag("TYPE", of: folder("swap2")) == "swap") }
       if to == 20 { try adapted.run(.verify, first) }
-      #expect(try loopDevices(of: folder) == "")
+      #expect(try eventually { try loopDevices(of: folder) == "" })
     }
   }
 
@@ -53,7 +53,7 @@ import Testing
         #expect(failure?.code == .script)
         #expect(try tag("TYPE", of: folder("disk")) == nil, "\(dump)")
       }
-      #expect(try loopDevices(of: folder) == "")
+      #expect(try eventually { try loopDevices(of: folder) == "" })
     }
   }
 
@@ -75,7 +75,7 @@ import Testing
       #expect(
         try shell("cat '\(folder("log/os"))'/add-*")
           == "devices\n6 -i vm1 -b -s \(source) 0022 C none\n\(24 << 20)\n\(4 << 20)")
-      #expect(try loopDevices(of: folder) == "")
+      #expect(try eventually { try loopDevices(of: folder) == "" })
     }
   }
 
@@ -97,7 +97,7 @@ import Testing
         #expect(path.hasPrefix("/") && !attached.contains(path), "\(file)")
         #expect(access(String(path), F_OK) != 0)
       }
-      #expect(try loopDevices(of: folder) == "")
+      #expect(try eventually { try loopDevices(of: folder) == "" })
     }
   }
 
@@ -128,7 +128,7 @@ import Testing
       let small = try adapted.instance("vm2", ["disk2", "swap2", "small"])
       #expect(throws: Failure.self) { try adapted.import(small, disk: 2, from: "dump2") }
       #expect(try shell("stat -c %s '\(folder("small"))'") == "\(1 << 20)")
-      #expect(try loopDevices(of: folder) == "")
+      #expect(try eventually { try loopDevices(of: folder) == "" })
     }
   }
 
