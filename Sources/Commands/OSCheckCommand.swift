@@ -130,7 +130,7 @@ struct OSCheckCommand: ParsableCommand {
       trial.parameters[name] = value
       trial.secrets.insert(name)
     }
-    guard let size = DiskRequest.bytes(diskSize) else {
+    guard let size = bytes(ofSize: diskSize) else {
       throw Failure(.usage, "--disk-size: \(diskSize.quoted) is not a size", remedy: "write it as 10G, 512M or MiB")
     }
     guard timeout > 0 else {

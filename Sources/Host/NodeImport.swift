@@ -15,7 +15,9 @@ extension Node {
   /// What `importBackup` would make; nothing is made.
   package func planImport(_ request: InstanceRequest, from place: ExportPlace) throws -> Instance {
     try state.checkFree(request.name)
-    return try plan(request, ExportConfiguration(in: folder(of: place))).instance
+    let export = try ExportConfiguration(in: folder(of: place))
+    _ = try dumps(of: export)
+    return try plan(request, export).instance
   }
 
   /// Makes an instance of an export. Nothing is left when that fails.
@@ -30,9 +32,7 @@ extension Node {
         steps.note("not known here, and ignored in \(export.path): \(export.ignored.joined(separator: ", "))")
       }
       let (planned, definition) = try plan(request, export)
-      let dumps = try export.disks.filter { $0.dump != nil }.map { disk in
-        try DiskImport(disk.index, of: "\(export.path)/\(disk.dump ?? "")", mayBeCompressed: export.isGzipped)
-      }
+      let dumps = try dumps(of: export)
       try verify(planned, by: definition)
       return try make(planned) { instance in
         try `import`(dumps, onto: instance, by: definition)
@@ -41,7 +41,19 @@ extension Node {
     }
   }
 
-  func folder(of place: ExportPlace) -> String {
+  private func dumps(of export: ExportConfiguration) throws(Failure) -> [DiskImport] {
+    var dumps: [DiskImport] = []
+    for disk in export.disks {
+      guard let dump = disk.dump else { continue }
+      dumps.append(try DiskImport(disk.index, of: "\(export.path)/\(dump)", mayBeCompressed: export.isGzipped))
+    }
+    guard !dumps.isEmpty else {
+      throw Failure(.dump, "\(export.path)/\(ExportConfiguration.file) names no dump")
+    }
+    return dumps
+  }
+
+  private func folder(of place: ExportPlace) -> String {
     switch place {
     case .instance(let name): state.exportFolder(name)
     case .folder(let path): absolute(path)
@@ -83,7 +95,6 @@ extension Node {
   }
 
   private func `import`(_ dumps: [DiskImport], onto instance: Instance, by definition: OSDefinition) throws {
-    guard !dumps.isEmpty else { return }
     let calls = try dumps.map { dump in try call(definition, .import(disk: dump.index, from: -1), of: instance) }
     try steps.step("import \(instance.name) by \(instance.osName)") { progress in
       let follower = Follower(progress) {

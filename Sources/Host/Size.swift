@@ -3,7 +3,7 @@
 /// A size as gnt-instance takes it, in bytes: a number with M, G or T, MiB without one.
 ///
 /// - Parameter multiple: in MiB; it is rounded up to a multiple of this.
-func bytes(ofSize text: String, multiple: UInt64 = 1) -> UInt64? {
+package func bytes(ofSize text: String, multiple: UInt64 = 1) -> UInt64? {
   let number = text.prefix { ("0"..."9").contains($0) || $0 == "." }
   let unit: UInt64? =
     switch text[number.endIndex...].lowercased() {

@@ -73,11 +73,7 @@ package struct State: Sendable {
         .invalid, "there is no instance \(name) in \(folder)", remedy: "see guestsmith instance list for what there is")
     }
     let instance = try Instance(describedIn: instanceFolder(name))
-    guard instance.name == name else {
-      throw Failure(
-        .invalid, "\(instanceFolder(name))/\(Instance.descriptionFile) describes \(instance.name), not \(name)",
-        remedy: "correct its name, or that of its folder")
-    }
+    guard instance.name == name else { throw misnamed(Self.key(name), instance) }
     return instance
   }
 }
@@ -103,21 +99,34 @@ extension State {
     let (names, error) = visibleEntries(of: instances)
     guard error == 0 || error == ENOENT else { throw .system("list", instances, errno: error) }
     var listed: [ListedInstance] = []
+    var renamed: [ListedInstance] = []
     for key in names {
       let path = "\(instances)/\(key)"
       do throws(Failure) {
         let instance = try Instance(describedIn: path)
-        // While one is being renamed there is a moment with the new name in the old folder.
-        if listed.contains(where: { $0.instance?.uuid == instance.uuid }) { continue }
-        listed.append(
-          ListedInstance(name: instance.name.text, instance: instance, fault: instance.unusable(in: self)))
+        let found = ListedInstance(name: instance.name.text, instance: instance, fault: instance.unusable(in: self))
+        if Self.key(instance.name) == key {
+          listed.append(found)
+        } else if examine("\(instances)/\(Self.draft(ofInstance: key))", itself: true).error == 0 {
+          // While one is being renamed there is a moment with the new name in the old folder.
+          renamed.append(found)
+        } else {
+          throw misnamed(key, instance)
+        }
       } catch {
         // Gone since the folder was listed.
         if examine(path).error == ENOENT { continue }
         listed.append(ListedInstance(name: key, instance: nil, fault: error))
       }
     }
-    return listed
+    listed += renamed.filter { one in !listed.contains { $0.instance?.uuid == one.instance?.uuid } }
+    return listed.sorted { $0.name < $1.name }
+  }
+
+  private func misnamed(_ key: String, _ instance: Instance) -> Failure {
+    Failure(
+      .invalid, "\(instances)/\(key)/\(Instance.descriptionFile) describes \(instance.name), not \(key)",
+      remedy: "correct its name, or that of its folder")
   }
 }
 

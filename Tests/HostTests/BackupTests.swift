@@ -262,7 +262,7 @@ import Testing
     ("mv sda.dump sdb.dump", "the dump of disk 0 is missing: OLD/sda.dump"),
     ("rm sda.dump; ln -s /etc/passwd sda.dump", "the dump of disk 0, OLD/sda.dump, is not a file"),
     ("rm sda.dump; mkfifo sda.dump", "the dump of disk 0, OLD/sda.dump, is not a file"),
-    ("rm config.ini", "cannot read OLD/config.ini"),
+    ("sed -i /_dump/d config.ini", "OLD/config.ini names no dump"), ("rm config.ini", "cannot read OLD/config.ini"),
     ("rm config.ini; mkdir config.ini", "OLD/config.ini is not a file"),
     (
       "sed -i 's/sda.dump/..\\/x/' config.ini",
@@ -294,7 +294,11 @@ import Testing
       let host = try host(folder)
       try old(folder)
       try shell("cd '\(folder("old"))'; \(harm)")
+      let dry = failure {
+        _ = try host.node().planImport(host.request("vm2", os: nil, disks: []), from: .folder(folder("old")))
+      }
       let failed = failure { _ = try `import`(host, from: folder("old")) }
+      #expect(failed == dry)
       #expect(
         failed?.message.contains(words.replacing("OLD", with: folder("old"))) == true, "\(String(describing: failed))")
       #expect(try host.state.list().isEmpty)

@@ -350,4 +350,17 @@ import Testing
       #expect(try host.snapshot() == before)
     }
   }
+
+  @Test func `a folder that was copied or renamed by hand is told, and hides none`() throws {
+    try withScratch { folder in
+      let host = TestHost(folder)
+      try folder.define("one")
+      try host.create("vm2")
+      try shell("cd '\(folder("state/instances"))'; cp -a vm2 vm1; cp -a vm2 vm3")
+      let list = try host.state.list()
+      #expect(list.map(\.name) == ["vm1", "vm2", "vm3"])
+      #expect(list.map { $0.fault == nil } == [false, true, false])
+      #expect(list[0].fault?.message == "\(folder("state/instances/vm1/instance.ini")) describes vm2, not vm1")
+    }
+  }
 }
