@@ -19,10 +19,7 @@ package struct ListedExport: Sendable {
 
 extension State {
   package func listExports() throws(Failure) -> [ListedExport] {
-    let (names, error) = visibleEntries(of: exports)
-    guard error == 0 || error == ENOENT else { throw .system("list", exports, errno: error) }
-    return names.filter { !$0.hasSuffix(".new") }.map { name in
-      let path = "\(exports)/\(name)"
+    let listed = try steadily(exports) { name, path in
       do throws(Failure) {
         let configuration = try ExportConfiguration(in: path)
         return ListedExport(
@@ -32,6 +29,7 @@ extension State {
         return ListedExport(name: name, path: path, configuration: nil, bytes: 0, fault: error)
       }
     }
+    return listed.filter { !$0.name.hasSuffix(".new") }
   }
 }
 

@@ -96,31 +96,47 @@ package struct ListedInstance: Sendable {
 extension State {
   /// All instances by their names.
   package func list() throws(Failure) -> [ListedInstance] {
-    let (names, error) = visibleEntries(of: instances)
-    guard error == 0 || error == ENOENT else { throw .system("list", instances, errno: error) }
-    var listed: [ListedInstance] = []
-    var renamed: [ListedInstance] = []
-    for key in names {
-      let path = "\(instances)/\(key)"
+    try steadily(instances) { key, path in
       do throws(Failure) {
         let instance = try Instance(describedIn: path)
-        let found = ListedInstance(name: instance.name.text, instance: instance, fault: instance.unusable(in: self))
-        if Self.key(instance.name) == key {
-          listed.append(found)
-        } else if examine("\(instances)/\(Self.draft(ofInstance: key))", itself: true).error == 0 {
-          // While one is being renamed there is a moment with the new name in the old folder.
-          renamed.append(found)
-        } else {
+        // While one is being renamed there is a moment with the new name in the old folder.
+        let draft = "\(instances)/\(Self.draft(ofInstance: key))"
+        guard Self.key(instance.name) == key || examine(draft, itself: true).error == 0 else {
           throw misnamed(key, instance)
         }
+        return ListedInstance(name: instance.name.text, instance: instance, fault: instance.unusable(in: self))
       } catch {
-        // Gone since the folder was listed.
-        if examine(path).error == ENOENT { continue }
-        listed.append(ListedInstance(name: key, instance: nil, fault: error))
+        return ListedInstance(name: key, instance: nil, fault: error)
       }
     }
-    listed += renamed.filter { one in !listed.contains { $0.instance?.uuid == one.instance?.uuid } }
-    return listed.sorted { $0.name < $1.name }
+  }
+
+  /// What `look` makes of each folder in `parent`, none of which was exchanged, renamed or removed meanwhile; where they
+  /// never come to rest, of those that are there.
+  func steadily<T>(_ parent: String, _ look: (_ key: String, _ path: String) -> T) throws(Failure) -> [T] {
+    let attempts = 50
+    for attempt in 1...attempts {
+      let (names, error) = visibleEntries(of: parent)
+      guard error == 0 || error == ENOENT else { throw .system("list", parent, errno: error) }
+      var found: [T] = []
+      for name in names {
+        let path = "\(parent)/\(name)"
+        let before = examine(path, itself: true)
+        let one = look(name, path)
+        let after = examine(path, itself: true)
+        let isSteady =
+          before.error == 0 && after.error == 0 && before.status.st_ino == after.status.st_ino
+          && before.status.st_ctim.tv_sec == after.status.st_ctim.tv_sec
+          && before.status.st_ctim.tv_nsec == after.status.st_ctim.tv_nsec
+        if isSteady || (attempt == attempts && after.error == 0) {
+          found.append(one)
+        } else if attempt < attempts {
+          break
+        }
+      }
+      if found.count == names.count || attempt == attempts { return found }
+    }
+    return []
   }
 
   private func misnamed(_ key: String, _ instance: Instance) -> Failure {

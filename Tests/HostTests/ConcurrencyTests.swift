@@ -71,6 +71,26 @@ import Testing
     }
   }
 
+  @Test func `an instance that is being renamed is in each list, once`() throws {
+    try withScratch { folder in
+      let host = TestHost(folder)
+      try folder.define("one", version: "10\n")
+      try host.create("a1")
+      try host.create("z1")
+      let outcome = try host.program(
+        """
+        instance list --state state > /dev/null
+        (for i in 1 2 3 4 5 6; do
+          '\(program)' instance rename a1 y1 --quiet \(TestHost.options) &&
+            '\(program)' instance rename y1 a1 --quiet \(TestHost.options) || echo failed
+        done; touch done) &
+        until [ -e done ]; do '\(program)' instance list --state state | grep -c '^[ay]1 .* ready$' >> counts; done; wait
+        """)
+      #expect(outcome.output == "", "\(outcome)")
+      #expect(try Set(folder.read("counts").split(separator: "\n")) == ["1"])
+    }
+  }
+
   @Test func `an instance that is being exported is not changed, and not removed`() throws {
     try withScratch { folder in
       let host = TestHost(folder)
