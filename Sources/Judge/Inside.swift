@@ -72,6 +72,17 @@ final class HostWatch {
     return found.sorted { $0.path < $1.path }
   }
 
+  /// The regular files that scripts made or changed, those that they may change too, as they are now.
+  func changedFiles() -> [String] {
+    root.layers.flatMap { $0.changes() }.map(\.path).filter { !$0.hasPrefix(scratch) }.flatMap(files)
+  }
+
+  private func files(at path: String) -> [String] {
+    let (status, error) = examine(path, itself: true)
+    if error == 0 && status.isRegular { return [path] }
+    return status.isFolder ? names(in: path).flatMap { files(at: "\(path)/\($0)") } : []
+  }
+
   private func all() -> [HostChange] {
     root.layers.flatMap { $0.changes() }.filter { change in
       !change.path.hasPrefix(scratch) && !mayChange.contains { change.path == $0 || change.path.hasPrefix("\($0)/") }

@@ -37,6 +37,9 @@ extension Trial {
         for log in logs where (shortText(log) ?? "").contains(value) {
           evidence.append("the value of \(name) is in the log of the script")
         }
+        for file in host.changedFiles() where (shortText(file) ?? "").contains(value) {
+          evidence.append("the value of \(name) is in \(file.escaped)")
+        }
       }
       return (evidence.count > 1 ? .fail(evidence[1]) : .pass, evidence)
     }

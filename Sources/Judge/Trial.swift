@@ -16,7 +16,7 @@ final class Trial {
   let folder: String
   private let scratch: String
   let runner: Runner
-  private let host: HostWatch
+  let host: HostWatch
   private let steps: Steps
   /// Called with each finding, and with what is begun.
   var tell: (Finding) -> Void = { _ in }

@@ -46,6 +46,9 @@ struct FaultTests {
       Fault(
         script: "create", lines: mounted("$DISK_0_PATH"), wanted: ["hostile.create"], isFirst: true),
       Fault(script: "import", lines: mounted("$IMPORT_DEVICE"), wanted: ["hostile.import"]),
+      Fault(
+        script: "create", lines: #"echo "${OSP_PASSWORD_HASH-}" >>/var/log/tiny.log"#, wanted: ["leaks.secrets"],
+        example: "tiny-20"),
       Fault(script: "verify", lines: "exit 1", wanted: ["verify.accepts"], example: "tiny-20"),
     ])
   func line(_ fault: Fault) throws {
