@@ -10,7 +10,7 @@ struct DumpExtractCommand: ParsableCommand {
     discussion: """
       Each PATH becomes a file or folder of its last name. Only the parts of the dump that hold it are read. Links are \
       made as they are and never followed, and nothing that is there is replaced. The files belong to you; devices, \
-      pipes and sockets are left out.
+      pipes, sockets and extended attributes are left out.
 
       Examples:
         guestsmith dump extract vm1.dump /etc/fstab
@@ -26,7 +26,8 @@ struct DumpExtractCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The folder to put them into, which must be there.", valueName: "dir"))
   var to: String = "."
 
-  @Flag(help: "As root: also the owners by their numbers, set-id bits, devices, pipes and sockets.")
+  @Flag(
+    help: "As root: also the owners by their numbers, set-id bits, extended attributes, devices, pipes and sockets.")
   var preserve = false
 
   @Flag(name: .shortAndLong, help: "Show no progress, only failures.")
@@ -43,7 +44,9 @@ struct DumpExtractCommand: ParsableCommand {
       try steps.step("extract \(path)") { progress in
         let made = try stored.extract(path, to: to, preserving: preserve, steps: steps, progress: progress)
         let leftOut = made.leftOut > 0 ? ", without \(made.leftOut) devices, pipes and sockets" : ""
-        progress.detail("\(made.files) files, \(Words.bytes(made.bytes))\(leftOut)")
+        let lost =
+          made.lostAttributes > 0 ? ", without \(made.lostAttributes) attributes that \(to) does not take" : ""
+        progress.detail("\(made.files) files, \(Words.bytes(made.bytes))\(leftOut)\(lost)")
       }
     }
   }

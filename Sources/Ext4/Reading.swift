@@ -131,9 +131,10 @@ extension Filesystem {
     return ext2fs_bmap2(fs, number, nil, nil, 0, 0, nil, &block) == 0 ? block : 0
   }
 
-  /// The extended attributes of a file, ACLs and capabilities among them, in the order of their names.
+  /// The extended attributes of a file, ACLs and capabilities among them, in the order of their names; the values as
+  /// getxattr(2) has them.
   package borrowing func extendedAttributes(of number: InodeNumber) throws(Failure) -> [ExtendedAttribute] {
-    final class Found { var attributes: [ExtendedAttribute] = [] }
+    final class Found { var names: [String] = [] }
     let found = Found()
     var handle: OpaquePointer?
     try device.check(ext2fs_xattrs_open(fs, number, &handle), "open the attributes of inode \(number)")
@@ -141,14 +142,23 @@ extension Filesystem {
     try device.check(ext2fs_xattrs_read(handle), "read the attributes of inode \(number)")
     let result = ext2fs_xattrs_iterate(
       handle,
-      { name, value, length, data in
-        Unmanaged<Found>.fromOpaque(data!).takeUnretainedValue().attributes.append(
-          ExtendedAttribute(
-            name: String(cString: name!), value: Array(UnsafeRawBufferPointer(start: value, count: length))))
+      { name, _, _, data in
+        Unmanaged<Found>.fromOpaque(data!).takeUnretainedValue().names.append(String(cString: name!))
         return 0
       }, Unmanaged.passUnretained(found).toOpaque())
     try device.check(result, "read the attributes of inode \(number)")
-    return found.attributes.sorted { $0.name < $1.name }
+    var attributes: [ExtendedAttribute] = []
+    for name in found.names.sorted() {
+      var value: UnsafeMutableRawPointer?
+      var length = 0
+      // Not what the iteration shows: ACLs have another form on the disk.
+      try device.check(
+        ext2fs_xattr_get(handle, name, &value, &length), "read the attribute \(name.escaped) of inode \(number)")
+      defer { ext2fs_free_mem(&value) }
+      attributes.append(
+        ExtendedAttribute(name: name, value: Array(UnsafeRawBufferPointer(start: value, count: length))))
+    }
+    return attributes
   }
 }
 

@@ -10,20 +10,24 @@ package struct Extracted: Sendable {
   package fileprivate(set) var bytes: UInt64 = 0
   /// Devices, pipes and sockets that were left out.
   package fileprivate(set) var leftOut = 0
+  /// Extended attributes that the filesystem of the target does not take.
+  package fileprivate(set) var lostAttributes = 0
 }
 
 extension StoredDump {
   /// Makes the file or the tree at `path` in the folder `target`, under its last name; the root's content has no name of
   /// its own and goes into the folder itself. Nothing that is there is replaced.
   ///
-  /// - Parameter preserving: also owners by their numbers, the set-id bits, devices and pipes; only root can.
+  /// - Parameter preserving: also owners by their numbers, the set-id bits, extended attributes, devices and pipes; only
+  ///   root can.
   package func extract(
     _ path: String, to target: String, preserving: Bool, steps: Steps, progress: StepProgress
   ) throws(Failure) -> Extracted {
     let filesystem = try filesystem(steps: steps)
     let (file, isFolder) = try filesystem.guestFile(path, in: self.path)
     let folder = ExtractionFolder(try Descriptor(target, O_RDONLY | O_DIRECTORY))
-    var extraction = Extraction(preserving: preserving, progress: progress, root: file.inode)
+    var extraction = Extraction(
+      preserving: preserving, progress: progress, root: file.inode, target: folder.descriptor.view)
     if isFolder, file.path.isEmpty {
       try extraction.fill(folder, from: file, in: filesystem, depth: 1)
     } else {
@@ -39,12 +43,17 @@ extension StoredDump {
 private struct Extraction {
   let preserving: Bool
   let progress: StepProgress
+  /// The folder that everything goes into.
+  let target: DescriptorView
   var walk: GuestWalk
   var done = Extracted()
+  /// Of files with several names the one that was made first.
+  var made: [InodeNumber: MadeFile] = [:]
 
-  init(preserving: Bool, progress: StepProgress, root: InodeNumber) {
+  init(preserving: Bool, progress: StepProgress, root: InodeNumber, target: DescriptorView) {
     self.preserving = preserving
     self.progress = progress
+    self.target = target
     walk = GuestWalk(root: root)
   }
 
@@ -70,9 +79,11 @@ private struct Extraction {
       try fill(made, from: file, in: filesystem, depth: depth + 1)
       try made.descriptor.take(attributes, preserving: preserving)
     case .file:
+      if let other = made[file.inode], try folder.makeName(name, of: other, in: target) { break }
       let made = try folder.makeFile(name)
       try write(file, to: made, from: filesystem)
       try made.take(attributes, preserving: preserving)
+      if attributes.links > 1 { self.made[file.inode] = try MadeFile(made, place: folder.place(of: name)) }
     case .symbolicLink:
       try folder.makeLink(name, to: file.target ?? [], attributes, preserving: preserving)
     default:
@@ -81,6 +92,11 @@ private struct Extraction {
         return
       }
       try folder.makeSpecial(name, attributes)
+    }
+    if preserving {
+      for attribute in try filesystem.extendedAttributes(of: file.inode) {
+        if try !folder.set(attribute, of: name) { done.lostAttributes += 1 }
+      }
     }
     done.files += 1
   }

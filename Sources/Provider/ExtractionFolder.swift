@@ -8,10 +8,16 @@ internal import Report
 /// a name nor a link leads out of it.
 struct ExtractionFolder: ~Copyable {
   let descriptor: Descriptor
+  /// From the folder that everything goes into, each name with a slash behind it.
+  private let place: [CChar]
 
-  init(_ descriptor: consuming Descriptor) {
+  init(_ descriptor: consuming Descriptor, place: [CChar] = []) {
     self.descriptor = descriptor
+    self.place = place
   }
+
+  /// Where a name in this folder is, from the folder that everything goes into.
+  func place(of name: [CChar]) -> [CChar] { place + name }
 
   /// A guest's name as one for the system's calls; refused where it is more than a single name.
   func name(_ bytes: [UInt8]) throws(Failure) -> [CChar] {
@@ -26,7 +32,30 @@ struct ExtractionFolder: ~Copyable {
 
   func makeFolder(_ name: [CChar]) throws(Failure) -> ExtractionFolder {
     guard mkdirat(descriptor.raw, name, 0o700) == 0 else { throw failure("make the folder", name) }
-    return ExtractionFolder(try open(name, O_RDONLY | O_DIRECTORY))
+    let slash = CChar(bitPattern: UInt8(ascii: "/"))
+    return ExtractionFolder(
+      try open(name, O_RDONLY | O_DIRECTORY), place: place + name.dropLast() + [slash])
+  }
+
+  /// Makes another name of a file; false where what has its first name by now is something else.
+  func makeName(_ name: [CChar], of file: MadeFile, in target: DescriptorView) throws(Failure) -> Bool {
+    guard linkat(target.raw, file.place, descriptor.raw, name, 0) == 0 else {
+      if errno == EEXIST { throw failure("make", name) }
+      return false
+    }
+    var status = stat()
+    if fstatat(descriptor.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0, file.isThis(status) { return true }
+    guard unlinkat(descriptor.raw, name, 0) == 0 else { throw failure("remove", name) }
+    return false
+  }
+
+  /// Sets an extended attribute; false where the filesystem does not take it.
+  func set(_ attribute: ExtendedAttribute, of name: [CChar]) throws(Failure) -> Bool {
+    // By the open folder and the last name: nothing on the way can be a link.
+    let path = "/proc/self/fd/\(descriptor.raw)/".utf8.map { CChar(bitPattern: $0) } + name
+    if setAttribute(attribute.name, to: attribute.value, ofPath: path) { return true }
+    guard errno == EOPNOTSUPP || errno == EPERM else { throw failure("set \(attribute.name.escaped) of", name) }
+    return false
   }
 
   func makeFile(_ name: [CChar]) throws(Failure) -> Descriptor {
@@ -88,6 +117,22 @@ struct ExtractionFolder: ~Copyable {
   }
 
   private func words(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+}
+
+/// A file that has several names, by the first of them.
+struct MadeFile {
+  let place: [CChar]
+  private let device: dev_t
+  private let inode: ino_t
+
+  init(_ file: borrowing Descriptor, place: [CChar]) throws(Failure) {
+    let status = try file.status()
+    self.place = place
+    device = status.st_dev
+    inode = status.st_ino
+  }
+
+  func isThis(_ status: stat) -> Bool { status.st_dev == device && status.st_ino == inode }
 }
 
 extension Descriptor {

@@ -2,6 +2,7 @@
 // Block devices and image files: ioctls and calls that are macros, variadic or hidden behind _GNU_SOURCE.
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /// What the kernel says of a block device.
@@ -57,3 +58,5 @@ bool clinux_is_block(uint32_t mode);
 bool clinux_is_file(uint32_t mode);
 /// Has the kernel begin to write a range to the disk, so that less is left for the flush at the end.
 void clinux_start_writing(int fd, uint64_t offset, uint64_t length);
+/// lsetxattr(2), of a header that Swift's module of the C library leaves out; -1 with `errno`.
+int clinux_set_attribute(const char *path, const char *name, const void *value, size_t size);
