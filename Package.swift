@@ -50,13 +50,15 @@ let package = Package(
     swift(
       "Provider",
       ["Report", "Interface", "Configuration", "Guest", "Images", "Dump", "Ext4", "LinuxIO", "Digest"]),
-    swift("Host", ["Report", "Interface", "LinuxIO", "Ext4"]),
+    swift("Host", ["Report", "Interface", "LinuxIO"]),
+    swift("Instances", ["Report", "Interface", "LinuxIO", "Host", "Ext4"]),
     swift("Judge", ["Report", "Interface", "LinuxIO", "Host", "Ext4", "Digest"]),
     // What a person or a host calls.
     swift(
       "Commands",
       [
-        "Report", "Interface", "Configuration", "Provider", "Host", "Judge", "Images", "Dump", "Ext4", "LinuxIO",
+        "Report", "Interface", "Configuration", "Provider", "Host", "Instances", "Judge", "Images", "Dump", "Ext4",
+        "LinuxIO",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "guestsmith", dependencies: ["Commands"], swiftSettings: settings),
@@ -71,6 +73,7 @@ let package = Package(
     tests("Configuration", ["Configuration", "Interface", "Report", "TestSupport"]),
     tests("Images", ["Images", "Ext4", "LinuxIO", "Report", "Configuration", "TestSupport"]),
     tests("Host", ["Host", "Interface", "LinuxIO", "Report", "TestSupport"]),
+    tests("Instances", ["Instances", "Host", "Interface", "LinuxIO", "Report", "TestSupport"]),
     tests("Judge", ["Judge", "Host", "LinuxIO", "Report", "TestSupport"]),
     tests("Commands", ["Commands", "LinuxIO", "Report", "TestSupport"]),
   ],

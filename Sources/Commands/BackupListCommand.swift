@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
-internal import Host
 internal import Images
+internal import Instances
 internal import Report
 
 struct BackupListCommand: ParsableCommand {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
-internal import Host
+internal import Instances
 internal import Interface
 internal import Report
 

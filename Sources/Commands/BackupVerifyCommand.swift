@@ -2,7 +2,7 @@
 internal import ArgumentParser
 internal import Dump
 internal import Glibc
-internal import Host
+internal import Instances
 internal import LinuxIO
 internal import Provider
 internal import Report

@@ -96,16 +96,13 @@ struct OSCheckCommand: ParsableCommand {
   /// A word with a slash in it is a folder, any other a name in the search path.
   private func found() throws -> OSDefinition {
     if definition.contains("/") || definition == "." {
-      guard let real = realpath(definition, nil) else {
+      guard let real = realPath(definition) else {
         throw Failure(.script, "there is no OS definition \(definition.quoted): \(String(cString: strerror(errno)))")
       }
-      defer { free(real) }
-      return OSDefinition(judging: String(cString: real))
+      return OSDefinition(judging: real)
     }
     for folder in search.searchPath.folders {
-      var status = stat()
-      guard stat("\(folder)/\(definition)", &status) == 0 else { continue }
-      return OSDefinition(judging: definition, in: folder)
+      if examine("\(folder)/\(definition)").error == 0 { return OSDefinition(judging: definition, in: folder) }
     }
     throw Failure(
       .script, "there is no OS definition \(definition.quoted) in \(search.searchPath.folders.joined(separator: ":"))",
@@ -139,9 +136,8 @@ struct OSCheckCommand: ParsableCommand {
     trial.diskSize = size
     trial.seconds = timeout
     for folder in mayChange {
-      guard let real = realpath(folder, nil) else { throw Failure.system("find", folder) }
-      defer { free(real) }
-      trial.mayChange.append(String(cString: real))
+      guard let real = realPath(folder) else { throw Failure.system("find", folder) }
+      trial.mayChange.append(real)
     }
     return trial
   }

@@ -42,7 +42,7 @@ package struct Adaptation: Sendable {
   ) throws(Failure) {
     let found = try AdaptationSource(folder)
     let path = try DefinitionDraft.path(of: name ?? found.name, in: parent, version: version)
-    let place = realPath(split(path).folder).map { "\($0)/\(split(path).name)" } ?? path
+    let place = realPath(splitPath(path).folder).map { "\($0)/\(splitPath(path).name)" } ?? path
     let original = realPath(found.path) ?? found.path
     guard place != original, !place.hasPrefix(original + "/") else {
       throw Failure(
@@ -117,7 +117,7 @@ package struct Adaptation: Sendable {
   private func text(of name: String) throws(Failure) -> String? {
     let file = "\(path)/\(name)"
     guard examine(file, itself: true).status.isRegular else { return nil }
-    return String(decoding: try readSmallFile(file, limit: 1 << 20), as: UTF8.self)
+    return String(decoding: try readFile(file, limit: 1 << 20), as: UTF8.self)
   }
 
   private func holds(_ name: String, _ entry: DefinitionDraft.Entry) throws(Failure) -> Bool {
@@ -128,7 +128,7 @@ package struct Adaptation: Sendable {
     case .link(let target): return linkTarget(file) == target
     case .file(let bytes, let mode):
       guard status.isRegular, status.st_mode & 0o7777 == mode, Int(status.st_size) == bytes.count else { return false }
-      return try readSmallFile(file, limit: bytes.count) == bytes
+      return try readFile(file, limit: bytes.count) == bytes
     }
   }
 

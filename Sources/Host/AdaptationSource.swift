@@ -29,7 +29,7 @@ struct AdaptationSource: Sendable {
       throw Failure(.invalid, "the path of a definition has no control characters, as \(path.quoted) has")
     }
     guard isFolder(path) else { throw Failure(.script, "there is no OS definition \(path.quoted)") }
-    let (parent, name) = split(path)
+    let (parent, name) = splitPath(path)
     let definition = OSDefinition(judging: name, in: parent)
     self.name = name
     self.path = path
@@ -106,7 +106,7 @@ struct AdaptationSource: Sendable {
           remedy: "leave --copy out, to have the definition called where it is")
       }
       // What only root may read stays so, and what others may write does not.
-      entries[prefix + name] = .file(try readSmallFile(file, limit: Self.limit), mode: status.st_mode & 0o755)
+      entries[prefix + name] = .file(try readFile(file, limit: Self.limit), mode: status.st_mode & 0o755)
     }
   }
 }

@@ -20,7 +20,7 @@ struct DefinitionDraft: Sendable {
   /// - Parameter missing: what a folder that is there lacks, or has otherwise; nil when there is none.
   func install(missing: [String]?) throws(Failure) -> InstallationOutcome {
     if let missing, missing.isEmpty { return .unchanged }
-    let (parent, name) = split(path)
+    let (parent, name) = splitPath(path)
     try makeFolders(parent)
     // Hosts pass over what starts with a dot; a kill leaves this at most, and the next installation takes it away.
     let draft = ".\(name).new"
@@ -30,7 +30,7 @@ struct DefinitionDraft: Sendable {
       try write(to: "\(parent)/\(draft)")
       if let missing {
         for file in missing {
-          try makeFolders(split("\(path)/\(file)").folder)
+          try makeFolders(splitPath("\(path)/\(file)").folder)
           try move("\(parent)/\(draft)/\(file)", to: "\(path)/\(file)")
         }
         try folder.remove(draft)
@@ -49,12 +49,12 @@ struct DefinitionDraft: Sendable {
     guard mkdir(draft, 0o755) == 0 else { throw .system("make the folder", draft) }
     for (name, entry) in entries {
       let path = "\(draft)/\(name)"
-      try makeFolders(split(path).folder)
+      try makeFolders(splitPath(path).folder)
       switch entry {
       case .link(let target):
         guard symlink(target, path) == 0 else { throw .system("make the link", path) }
       case .file(let bytes, let mode):
-        let (folder, name) = split(path)
+        let (folder, name) = splitPath(path)
         // Whatever the umask: hosts that are not root read them too.
         try Folder(folder).write(bytes, to: name, mode: mode)
         guard chmod(folder, 0o755) == 0 else { throw .system("change the mode of", folder) }

@@ -43,7 +43,7 @@ struct LogFile: ~Copyable, Sendable {
     let length = length
     guard length > 0 else { return [] }
     let from = start + length - min(length, limit)
-    guard let bytes = try? read(from: file, at: from, count: Int(min(length, limit))) else { return [] }
+    guard let bytes = try? file.bytes(at: from, count: Int(min(length, limit))) else { return [] }
     let lines = bytes.split(whereSeparator: { $0 == 0x0a || $0 == 0x0d })
     return lines.suffix(count).map { Words.printable(String(decoding: $0, as: UTF8.self), limit: 500) }
   }

@@ -82,7 +82,7 @@ package struct OSInstallation: Sendable {
     for file in found where !Self.configuration.contains(file) {
       guard missing.contains(file) else { throw notOurs("it has \(file.quoted)") }
       if let wanted = texts[file] {
-        let text = String(decoding: try readSmallFile("\(path)/\(file)", limit: 1 << 16), as: UTF8.self)
+        let text = String(decoding: try readFile("\(path)/\(file)", limit: 1 << 16), as: UTF8.self)
         // The lists follow what is configured; another version would be another definition.
         guard text == wanted || file != Self.versionFile else {
           throw notOurs("its \(file) holds \(String(text.prefix(80)).quoted)")
@@ -90,7 +90,7 @@ package struct OSInstallation: Sendable {
         if text == wanted { missing.remove(file) }
       } else {
         let target = linkTarget("\(path)/\(file)")
-        guard let target, split(target).1 == split(program).1 else {
+        guard let target, splitPath(target).1 == splitPath(program).1 else {
           throw notOurs(
             target.map { "its \(file) is a symbolic link to \($0.escaped)" } ?? "its \(file) is no symbolic link")
         }
@@ -106,24 +106,4 @@ package struct OSInstallation: Sendable {
       .invalid, "\(path) is not an OS definition of this program: \(found)",
       remedy: "choose another --name or --into, or move what is there out of the way")
   }
-}
-
-/// The folder and the name of a path.
-func split(_ path: String) -> (folder: String, name: String) {
-  guard let slash = path.lastIndex(of: "/") else { return (".", path) }
-  return (slash == path.startIndex ? "/" : String(path[..<slash]), String(path[path.index(after: slash)...]))
-}
-
-/// A path without symbolic links in it; nil, and errno, for what is not there.
-func realPath(_ path: String) -> String? {
-  guard let resolved = realpath(path, nil) else { return nil }
-  defer { free(resolved) }
-  return String(cString: resolved)
-}
-
-/// Where a symbolic link points to; nil for what is none.
-func linkTarget(_ path: String) -> String? {
-  var target = [CChar](repeating: 0, count: Int(PATH_MAX))
-  let count = readlink(path, &target, target.count)
-  return count < 0 ? nil : String(decoding: target[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }

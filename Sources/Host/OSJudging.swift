@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+internal import LinuxIO
 internal import Report
 
 // How a definition is judged: version 5 by the rules and in the words of Ganeti 1.2.6, later ones by those of 3.0.
@@ -8,7 +9,7 @@ internal import Report
 extension OSDefinition {
   /// Judges what is at `path`, which is absolute.
   package init(judging path: String) {
-    let (folder, name) = split(path)
+    let (folder, name) = splitPath(path)
     self.init(judging: name, in: folder == "/" ? "" : folder)
   }
 
@@ -148,7 +149,7 @@ func isShellSafe(_ text: String) -> Bool {
 }
 
 /// Whether a definition may have this name from Ganeti 2.0 on.
-func isPluginName(_ text: String) -> Bool { !text.isEmpty && text.unicodeScalars.allSatisfy(isPluginCharacter) }
+package func isPluginName(_ text: String) -> Bool { !text.isEmpty && text.unicodeScalars.allSatisfy(isPluginCharacter) }
 
 /// A letter, a digit, `_` or `-`, as the name of an OS may have from Ganeti 2.0 on.
 private func isPluginCharacter(_ scalar: Unicode.Scalar) -> Bool {
@@ -158,13 +159,27 @@ private func isPluginCharacter(_ scalar: Unicode.Scalar) -> Bool {
   }
 }
 
+/// The name of an error number as Ganeti prints it: `ENOENT`.
+package func errorName(_ code: Int32) -> String {
+  switch code {
+  case ENOENT: "ENOENT"
+  case ENOTDIR: "ENOTDIR"
+  case EACCES: "EACCES"
+  case ELOOP: "ELOOP"
+  case EIO: "EIO"
+  case ENAMETOOLONG: "ENAMETOOLONG"
+  case ESTALE: "ESTALE"
+  default: String(cString: strerror(code))
+  }
+}
+
 private func list(_ versions: [Int]) -> String {
   versions.map { String($0) }.joined(separator: ", ")
 }
 
 /// The lines of a small text file, however they end; what is no UTF-8 is replaced.
 private func linesOf(_ path: String, limit: Int) throws(Failure) -> [String] {
-  let text = String(decoding: try readSmallFile(path, limit: limit), as: UTF8.self)
+  let text = String(decoding: try readFile(path, limit: limit), as: UTF8.self)
   var lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map { String($0) }
   if lines.last == "" { lines.removeLast() }
   return lines

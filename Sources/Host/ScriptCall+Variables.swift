@@ -149,7 +149,7 @@ extension ScriptCall {
 
 /// What stands for the UUID of the node: /etc/machine-id, written as a UUID.
 private func machineID() -> String {
-  guard let bytes = try? readSmallFile("/etc/machine-id", limit: 32), bytes.count == 32 else {
+  guard let bytes = try? readFile("/etc/machine-id", limit: 32), bytes.count == 32 else {
     return "00000000-0000-0000-0000-000000000000"
   }
   var text = ""

@@ -25,7 +25,7 @@ package struct ScriptCall: Sendable {
     /// Of its log, in bytes.
     package var log: UInt64 = 64 << 20
     /// Asked ten times a second whether the script has become useless.
-    var isToEnd: @Sendable () -> Bool = { false }
+    package var isToEnd: @Sendable () -> Bool = { false }
 
     package init(seconds: Int? = nil) {
       self.seconds = seconds
@@ -34,7 +34,7 @@ package struct ScriptCall: Sendable {
 
   package let definition: OSDefinition
   package let version: Int
-  package internal(set) var purpose: Purpose
+  package var purpose: Purpose
   package let instance: Instance
   package var limits = Limits()
   /// Whether the script has processes and mounts of its own, which end with it. For root only: others cannot.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+internal import LinuxIO
 package import Report
 
 /// The folders in which OS definitions are looked for; the first match wins.
@@ -72,7 +73,7 @@ extension SearchPath {
   ///
   /// - Throws: `.invalid` for what is not a name, `.script` when there is none or when it is not valid.
   package func definition(named name: String) throws(Failure) -> OSDefinition {
-    let definition = OSDefinition(judging: name, in: split(try folder(of: name)).folder)
+    let definition = OSDefinition(judging: name, in: splitPath(try folder(of: name)).folder)
     if case .invalid(let fault) = definition.judgement {
       throw Failure(
         .script, "the OS definition \(definition.path) is not valid: \(fault)",

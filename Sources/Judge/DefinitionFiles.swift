@@ -40,7 +40,7 @@ struct DefinitionFiles: Sendable {
 }
 
 private func text(of path: String) -> String? {
-  guard examine(path).status.isRegular, let bytes = try? contents(of: path, limit: 1 << 20) else { return nil }
+  guard examine(path).status.isRegular, let bytes = try? readFile(path, limit: 1 << 20) else { return nil }
   return String(decoding: bytes, as: UTF8.self)
 }
 

@@ -57,8 +57,8 @@ extension Trial {
   func suspectedMessages(in dump: String) throws(Failure) -> [(text: String, rest: Range<UInt64>)] {
     let size = size(of: dump)
     let limit = Int(min(4096, size))
-    let start = try contents(of: dump, limit: limit)
-    let end = try contents(of: dump, from: size - UInt64(limit), limit: limit)
+    let start = try readFile(dump, limit: limit)
+    let end = try readFile(dump, from: size - UInt64(limit), limit: limit)
     var found: [(String, Range<UInt64>)] = []
     func text(_ bytes: some Collection<UInt8>) -> String? {
       let isText = bytes.count >= 4 && bytes.allSatisfy { (0x20..<0x7F).contains($0) || $0 == 0x09 }

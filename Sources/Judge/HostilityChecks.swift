@@ -132,7 +132,7 @@ private struct Bait {
   /// By name below the folder; a folder ends in a slash.
   private static func state(of folder: String, _ path: String = "") -> [String: String] {
     var state: [String: String] = [:]
-    for name in names(in: "\(folder)/\(path)") {
+    for name in allEntries(of: "\(folder)/\(path)").names {
       let full = path + name
       let (status, _) = examine("\(folder)/\(full)", itself: true)
       let traces = "\(status.st_mode) \(status.st_ino) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
@@ -140,7 +140,7 @@ private struct Bait {
         state["\(full)/"] = "\(status.st_mode)"
         state.merge(Self.state(of: folder, "\(full)/")) { $1 }
       } else {
-        state[full] = traces + (shortText("\(folder)/\(full)") ?? "")
+        state[full] = traces + (fileText("\(folder)/\(full)") ?? "")
       }
     }
     return state

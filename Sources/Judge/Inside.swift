@@ -80,7 +80,7 @@ final class HostWatch {
   private func files(at path: String) -> [String] {
     let (status, error) = examine(path, itself: true)
     if error == 0 && status.isRegular { return [path] }
-    return status.isFolder ? names(in: path).flatMap { files(at: "\(path)/\($0)") } : []
+    return status.isFolder ? allEntries(of: path).names.flatMap { files(at: "\(path)/\($0)") } : []
   }
 
   private func all() -> [HostChange] {

@@ -11,8 +11,8 @@ struct AttachedLoop: Hashable {
 
 /// The loop devices whose file lies below a folder.
 func loopDevices(below folder: String) -> [AttachedLoop] {
-  names(in: "/sys/block").filter { $0.hasPrefix("loop") }.compactMap { name in
-    guard let file = shortText("/sys/block/\(name)/loop/backing_file")?.trimmed, file.hasPrefix("\(folder)/") else {
+  allEntries(of: "/sys/block").names.filter { $0.hasPrefix("loop") }.compactMap { name in
+    guard let file = fileText("/sys/block/\(name)/loop/backing_file")?.trimmed, file.hasPrefix("\(folder)/") else {
       return nil
     }
     return AttachedLoop(path: "/dev/\(name)", file: file)
@@ -29,30 +29,30 @@ struct Leftovers {
   /// - Parameter folder: whose files' loop devices count: others of the machine make theirs.
   init(below folder: String) {
     processes = Self.runningProcesses()
-    for line in (shortText("/proc/self/mountinfo") ?? "").split(separator: "\n") {
+    for line in (fileText("/proc/self/mountinfo") ?? "").split(separator: "\n") {
       let fields = line.split(separator: " ")
       guard fields.count > 4 else { continue }
       mounts[String(fields[0])] = String(fields[4])
     }
     loops = Set(loopDevices(below: folder))
     let devices = Set(loops.map { String($0.path.dropFirst("/dev/".count)) })
-    for name in names(in: "/sys/block") where name.hasPrefix("dm-") {
-      guard !devices.isDisjoint(with: names(in: "/sys/block/\(name)/slaves")) else { continue }
-      mappings[name] = shortText("/sys/block/\(name)/dm/name")?.trimmed ?? name
+    for name in allEntries(of: "/sys/block").names where name.hasPrefix("dm-") {
+      guard !devices.isDisjoint(with: allEntries(of: "/sys/block/\(name)/slaves").names) else { continue }
+      mappings[name] = fileText("/sys/block/\(name)/dm/name")?.trimmed ?? name
     }
   }
 
   /// Those in this namespace that are not dead yet, by number.
   static func runningProcesses() -> [Int32: String] {
     var found: [Int32: String] = [:]
-    for name in names(in: "/proc") {
-      guard let pid = Int32(name), let status = shortText("/proc/\(name)/stat"),
+    for name in allEntries(of: "/proc").names {
+      guard let pid = Int32(name), let status = fileText("/proc/\(name)/stat"),
         let end = status.lastIndex(of: ")")
       else { continue }
       // Behind the name, which may hold anything, comes the state.
       let state = status[status.index(after: end)...].trimmingStart.first
       if state == "Z" || state == "X" { continue }
-      let words = (shortText("/proc/\(name)/cmdline") ?? "").split(separator: "\0").joined(separator: " ")
+      let words = (fileText("/proc/\(name)/cmdline") ?? "").split(separator: "\0").joined(separator: " ")
       found[pid] = words.isEmpty ? String(status[..<end].split(separator: "(").last ?? "") : words
     }
     return found

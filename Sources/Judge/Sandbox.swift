@@ -57,14 +57,14 @@ struct ScratchFolder: Sendable {
     var template = Array("\(parent)/guestsmith-check.XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw .system("make a folder in", parent) }
     let made = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    path = resolved(made) ?? made
+    path = realPath(made) ?? made
   }
 
   /// Detaches the loop devices of its files, and removes it.
   func remove() {
     for device in loopDevices(below: path) { try? LoopDevice.detach(device.path) }
-    let slash = path.lastIndex(of: "/") ?? path.startIndex
-    try? Folder(parent(of: path)).remove(String(path[path.index(after: slash)...]))
+    let (parent, name) = splitPath(path)
+    try? Folder(parent).remove(name)
   }
 }
 

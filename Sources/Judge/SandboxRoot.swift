@@ -61,7 +61,7 @@ struct SandboxRoot {
   private static func otherMounts(except scratch: String) -> [String] {
     let kernels = ["/proc", "/sys", "/dev"]
     var found: [String] = []
-    for line in (shortText("/proc/self/mountinfo") ?? "").split(separator: "\n") {
+    for line in (fileText("/proc/self/mountinfo") ?? "").split(separator: "\n") {
       let fields = line.split(separator: " ")
       guard fields.count > 4 else { continue }
       let place = String(fields[4])
@@ -76,7 +76,7 @@ struct SandboxRoot {
   /// The block devices that are there now: no script has any business with them. Loop devices are shared: one that is
   /// in use now may be a script's in a moment.
   private static var disksOfTheMachine: [String] {
-    names(in: "/sys/class/block").filter { !$0.hasPrefix("loop") }.compactMap { name in
+    allEntries(of: "/sys/class/block").names.filter { !$0.hasPrefix("loop") }.compactMap { name in
       // Names of the kernel have ! where the path has /.
       let path = "/dev/" + name.map { $0 == "!" ? "/" : String($0) }.joined()
       return examine(path).error == 0 ? path : nil
@@ -108,7 +108,7 @@ struct HostLayer {
 
   private func look(below path: String, _ found: inout [HostChange]) {
     let (upper, lower) = ("/proc/self/fd/\(changed)\(path)", "/proc/self/fd/\(original)\(path)")
-    for name in names(in: "\(upper)/") {
+    for name in allEntries(of: "\(upper)/").names {
       let (mine, error) = examine("\(upper)/\(name)", itself: true)
       guard error == 0 else { continue }
       let (before, missing) = examine("\(lower)/\(name)", itself: true)
@@ -136,7 +136,7 @@ struct HostLayer {
     guard mine.isRegular else { return false }
     let limit = 1 << 20
     guard mine.st_size == before.st_size, mine.st_size <= limit else { return true }
-    return (try? contents(of: upper, limit: limit)) != (try? contents(of: lower, limit: limit))
+    return (try? readFile(upper, limit: limit)) != (try? readFile(lower, limit: limit))
   }
 }
 

@@ -34,10 +34,10 @@ extension Trial {
       var evidence = ["tried with \(names.joined(separator: ", ")): \(ending.words)"]
       for (name, value) in values.sorted(by: { $0.key < $1.key }) {
         if seen.contains(value) { evidence.append("the value of \(name) was an argument of a process, for all to see") }
-        for log in logs where (shortText(log) ?? "").contains(value) {
+        for log in logs where (fileText(log) ?? "").contains(value) {
           evidence.append("the value of \(name) is in the log of the script")
         }
-        for file in host.changedFiles() where (shortText(file) ?? "").contains(value) {
+        for file in host.changedFiles() where (fileText(file) ?? "").contains(value) {
           evidence.append("the value of \(name) is in \(file.escaped)")
         }
       }
@@ -66,7 +66,7 @@ extension Trial {
   }
 
   private var logs: [String] {
-    names(in: "\(runner.logFolder)/os").map { "\(runner.logFolder)/os/\($0)" }
+    allEntries(of: "\(runner.logFolder)/os").names.map { "\(runner.logFolder)/os/\($0)" }
   }
 }
 
@@ -83,8 +83,8 @@ private final class CommandLineSampler: Sendable {
   init(_ values: [String]) {
     DispatchQueue.global(qos: .userInitiated).async { [self] in
       while !state.withLock({ $0.isStopping }) {
-        for name in names(in: "/proc") where Int32(name) != nil {
-          guard let words = shortText("/proc/\(name)/cmdline") else { continue }
+        for name in allEntries(of: "/proc").names where Int32(name) != nil {
+          guard let words = fileText("/proc/\(name)/cmdline") else { continue }
           for value in values where words.contains(value) { state.withLock { _ = $0.found.insert(value) } }
         }
         usleep(1000)

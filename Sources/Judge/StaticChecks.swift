@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+internal import Host
+internal import LinuxIO
 internal import Report
 
 /// What is found by looking at the files of a definition; nothing of it is run.
@@ -94,7 +96,7 @@ struct StaticChecks {
   private var interpreterFaults: [String] {
     wanted.compactMap { script in
       guard examine(files.path(script)).status.isRegular,
-        let start = try? contents(of: files.path(script), limit: 256)
+        let start = try? readFile(files.path(script), limit: 256)
       else { return nil }
       if start.starts(with: [0x7F, 0x45, 0x4C, 0x46]) { return nil }
       guard start.starts(with: [0x23, 0x21]) else {
@@ -122,14 +124,14 @@ struct StaticChecks {
     var faults: [String] = []
     var seen: Set<String> = []
     // A link is as safe as what it leads to, and the folders on the way.
-    for file in [""] + names(in: files.folder) {
+    for file in [""] + allEntries(of: files.folder).names {
       let path = file.isEmpty ? files.folder : files.path(file)
-      guard var place = resolved(path) else { continue }
+      guard var place = realPath(path) else { continue }
       var isFirst = true
       while seen.insert(place).inserted {
         if let fault = writers(of: place, isParent: !isFirst) { faults.append(fault) }
         if place == "/" { break }
-        place = parent(of: place)
+        place = splitPath(place).folder
         isFirst = false
       }
     }

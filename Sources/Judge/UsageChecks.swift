@@ -59,7 +59,7 @@ extension Trial {
       } catch {
         status = nil
       }
-      let told = try contents(of: output.name, limit: 1 << 16)
+      let told = try readFile(output.name, limit: 1 << 16)
       return Ending(script: script, status: status, lines: lines(of: told))
     }
   }

@@ -124,7 +124,7 @@ package final class Disk {
       throw Failure(.device, Failure.system("examine", path).message)
     }
     if clinux_is_block(status.st_mode) || clinux_is_file(status.st_mode) { return }
-    let kind = status.st_mode & S_IFMT == S_IFDIR ? "a directory" : "neither a block device nor a file"
+    let kind = status.isFolder ? "a directory" : "neither a block device nor a file"
     throw Failure(.device, "disk \(path) is \(kind)", remedy: "name a block device or an image file")
   }
 

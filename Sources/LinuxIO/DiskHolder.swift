@@ -11,7 +11,7 @@ struct DiskHolder: CustomStringConvertible {
   var isUdev: Bool { command.hasPrefix("systemd-udevd") || command.hasPrefix("(udev-worker") }
 
   private var command: String {
-    ProcText.read("/proc/\(pid)/comm").filter { !$0.isNewline }
+    kernelText("/proc/\(pid)/comm").filter { !$0.isNewline }
   }
 
   /// Who has a flock(2) lock on a file, by /proc/locks: `1: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE 0 EOF`, the
@@ -19,7 +19,7 @@ struct DiskHolder: CustomStringConvertible {
   static func ofLock(on status: stat) -> DiskHolder? {
     let major = (status.st_dev >> 8) & 0xFFF | (status.st_dev >> 32) & ~0xFFF
     let minor = status.st_dev & 0xFF | (status.st_dev >> 12) & ~0xFF
-    for line in ProcText.read("/proc/locks").split(separator: "\n") {
+    for line in kernelText("/proc/locks").split(separator: "\n") {
       let fields = line.split(separator: " ")
       guard fields.count >= 6, fields[1] == "FLOCK", let pid = Int64(fields[4]), pid > 0 else { continue }
       let place = fields[5].split(separator: ":")
@@ -34,34 +34,31 @@ struct DiskHolder: CustomStringConvertible {
 
   /// What the kernel uses a block device for, in words that follow "in use"; empty where it can't be told.
   static func kernelUse(of path: String) -> String {
-    guard let resolved = realpath(path, nil) else { return "" }
-    defer { free(resolved) }
-    var status = stat()
-    guard stat(path, &status) == 0 else { return "" }
+    let (status, error) = examine(path)
+    guard error == 0, let name = realPath(path) else { return "" }
     if let place = Mounts.place(of: status.st_rdev) { return ": mounted at \(place)" }
-    let name = String(cString: resolved)
-    if ProcText.read("/proc/swaps").split(separator: "\n").contains(where: { $0.hasPrefix(name + " ") }) {
+    if kernelText("/proc/swaps").split(separator: "\n").contains(where: { $0.hasPrefix(name + " ") }) {
       return " as swap"
     }
-    let holders = ProcText.names(in: "/sys/class/block/\(name.split(separator: "/").last ?? "")/holders")
+    let holders = visibleEntries(of: "/sys/class/block/\(name.split(separator: "/").last ?? "")/holders").names
     return holders.isEmpty ? "" : " by \(holders.joined(separator: ", "))"
   }
 
   /// The loop device or the swap that a file is; nil where it is neither.
   static func kernelUse(ofFile status: stat) -> String? {
-    for name in ProcText.names(in: "/sys/block") where name.hasPrefix("loop") {
-      let backing = ProcText.read("/sys/block/\(name)/loop/backing_file").filter { !$0.isNewline }
+    for name in visibleEntries(of: "/sys/block").names where name.hasPrefix("loop") {
+      let backing = kernelText("/sys/block/\(name)/loop/backing_file").filter { !$0.isNewline }
       if !backing.isEmpty, isFile(backing, status) { return "the loop device /dev/\(name)" }
     }
-    for line in ProcText.read("/proc/swaps").split(separator: "\n").dropFirst() {
+    for line in kernelText("/proc/swaps").split(separator: "\n").dropFirst() {
       if let file = line.split(separator: " ").first, isFile(String(file), status) { return "swap" }
     }
     return nil
   }
 
   private static func isFile(_ path: String, _ status: stat) -> Bool {
-    var found = stat()
-    return stat(path, &found) == 0 && found.st_dev == status.st_dev && found.st_ino == status.st_ino
+    let (found, error) = examine(path)
+    return error == 0 && found.st_dev == status.st_dev && found.st_ino == status.st_ino
   }
 }
 
@@ -80,32 +77,11 @@ enum Mounts {
   private static func mounts(of device: dev_t) -> [[Substring]] {
     let major = (device >> 8) & 0xFFF | (device >> 32) & ~0xFFF
     let minor = device & 0xFF | (device >> 12) & ~0xFF
-    return ProcText.read("/proc/self/mountinfo").split(separator: "\n")
+    return kernelText("/proc/self/mountinfo").split(separator: "\n")
       .map { $0.split(separator: " ") }
       .filter { $0.count > 5 && $0[2] == "\(major):\(minor)" }
   }
 }
 
-/// Texts that the kernel makes as they are read; empty where they can't be.
-enum ProcText {
-  static func read(_ path: String) -> String {
-    guard let file = try? Descriptor(path, O_RDONLY) else { return "" }
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 65536)
-    while let count = try? buffer.withUnsafeMutableBytes({ try file.read(into: $0) }), count > 0 {
-      bytes.append(contentsOf: buffer[..<count])
-    }
-    return String(decoding: bytes, as: UTF8.self)
-  }
-
-  static func names(in folder: String) -> [String] {
-    guard let stream = opendir(folder) else { return [] }
-    defer { closedir(stream) }
-    var names: [String] = []
-    while let entry = readdir(stream) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-      if !name.hasPrefix(".") { names.append(name) }
-    }
-    return names.sorted()
-  }
-}
+/// What the kernel writes as it is read, however much that is; empty where it cannot be read.
+private func kernelText(_ path: String) -> String { fileText(path, limit: .max) ?? "" }

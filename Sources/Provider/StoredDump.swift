@@ -71,10 +71,10 @@ struct DumpFile {
     let opened =
       path == "-" ? Descriptor(owning: dup(STDIN_FILENO), name: "standard input") : try Descriptor(path, O_RDONLY)
     let status = try opened.status()
-    guard status.st_mode & S_IFMT != S_IFDIR else {
+    guard !status.isFolder else {
       throw Failure(.invalid, "\(path) is a directory", remedy: "name a file that export wrote")
     }
-    size = status.st_mode & S_IFMT == S_IFREG ? UInt64(status.st_size) : nil
+    size = status.isRegular ? UInt64(status.st_size) : nil
     descriptor = SharedDescriptor(opened)
   }
 

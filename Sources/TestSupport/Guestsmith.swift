@@ -42,10 +42,7 @@ package let inherited = ownEnvironment()
 
 /// The folder of the build, where the tests' program lies.
 private let buildFolder: String = {
-  guard let resolved = realpath("/proc/self/exe", nil) else { return "." }
-  defer { free(resolved) }
-  let path = String(cString: resolved)
-  return String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)])
+  realPath("/proc/self/exe").map { splitPath($0).folder } ?? "."
 }()
 
 /// The guestsmith under test: `GUESTSMITH_PROGRAM`, else the one that was built with the tests.

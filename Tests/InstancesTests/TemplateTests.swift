@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Host
+import Instances
 import Interface
 import Report
 import TestSupport
@@ -81,6 +82,4 @@ import Testing
     let told = failure { _ = try Assignments.parse("a=1,geheim", of: "-O") }
     #expect(told?.message.contains("geheim") == false)
   }
-
-  private func failure(_ body: () throws -> Void) -> Failure? { HostTests.failure(of: body) }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+package import Host
 internal import Interface
+internal import LinuxIO
 package import Report
 
 /// This machine as a host of the interface: it keeps instances, and runs the scripts of OS definitions on their disks.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Host
+import Instances
 import Interface
 import Report
 import TestSupport

@@ -18,7 +18,7 @@ struct GuestKernel {
   static func find(on disk: String) throws(Failure) -> GuestKernel? {
     let file = try Descriptor(disk, O_RDONLY)
     let device = FilesystemDevice(descriptor: file.raw, name: disk)
-    let magic = try read(from: file, at: 1024 + 56, count: 2)
+    let magic = try file.bytes(at: 1024 + 56, count: 2)
     guard magic == [0x53, 0xEF] else { return nil }
     let filesystem = try Filesystem(opening: device, writable: false)
     guard let path = try newest(in: filesystem) else { return nil }

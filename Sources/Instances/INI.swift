@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+internal import LinuxIO
 internal import Report
 
 /// A text of sections with `name = value` lines, as Python's ConfigParser reads and writes it: the form of Ganeti's
@@ -56,7 +57,7 @@ extension INI {
     guard status.st_size <= Self.limit else {
       throw Failure(code, "\(path) has \(status.st_size) bytes, and \(Self.limit) are the most that it may have")
     }
-    try self.init(parsing: readSmallFile(path, limit: Self.limit), file: path, code)
+    try self.init(parsing: readFile(path, limit: Self.limit), file: path, code)
   }
 
   init(parsing bytes: [UInt8], file: String, _ code: Failure.Code = .invalid) throws(Failure) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+internal import Host
 internal import Interface
+internal import LinuxIO
 package import Report
 
 /// What an export says of its instance: `config.ini` beside the dumps, as Ganeti 1.2.6 to 3.1 write and read it.

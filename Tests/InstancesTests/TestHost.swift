@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Host
+import Instances
 import Interface
 import Report
 import TestSupport
@@ -65,4 +66,10 @@ func failure(of body: () throws -> Void) -> Failure? {
   } catch {
     return error as? Failure
   }
+}
+
+/// Whether `name` is that of a log: `START` and the time in seconds.
+func isLog(_ name: some StringProtocol, _ start: String) -> Bool {
+  let time = name.dropFirst(start.count).dropLast(4)
+  return name.hasPrefix(start) && name.hasSuffix(".log") && time.count >= 10 && time.allSatisfy(\.isNumber)
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+package import Host
 package import Interface
+internal import LinuxIO
 package import Report
 
 // Disks, network interfaces and parameters as gnt-instance(8) has them on its command line.

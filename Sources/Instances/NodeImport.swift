@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+package import Host
 package import Interface
 internal import LinuxIO
 internal import Report
@@ -146,7 +147,7 @@ private final class DiskImport: Sendable {
     self.path = path
     dump = try Descriptor(path, O_RDONLY | O_NOFOLLOW)
     length = UInt64(try dump.status().st_size)
-    isCompressed = mayBeCompressed ? try read(from: dump, at: 0, count: 2) == [0x1f, 0x8b] : false
+    isCompressed = mayBeCompressed ? try dump.bytes(at: 0, count: 2) == [0x1f, 0x8b] : false
   }
 
   func tell(progress: inout Follower.Position) {
@@ -178,7 +179,7 @@ private final class DiskImport: Sendable {
         .script, "a process that the import script of \(call.definition.name) left behind keeps its input open")
     }
     if case .exited(let code) = status, code != 0 {
-      let lines = String(decoding: try read(from: words, at: 0, count: 500), as: UTF8.self).split(separator: "\n")
+      let lines = String(decoding: try words.bytes(at: 0, count: 500), as: UTF8.self).split(separator: "\n")
       throw Failure(
         .dump, "the dump \(path) cannot be read: \(Words.printable(lines.last ?? "for no reason given"))",
         remedy: "take another export of the instance")

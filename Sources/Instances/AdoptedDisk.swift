@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+internal import Host
 internal import LinuxIO
 internal import Report
 
@@ -63,7 +64,7 @@ struct DiskMark: Equatable {
     try file.flush()
     let major = (status.st_rdev >> 8) & 0xFFF | (status.st_rdev >> 32) & ~0xFFF
     let minor = status.st_rdev & 0xFF | (status.st_rdev >> 12) & ~0xFF
-    let text = try readSmallFile("/sys/dev/block/\(major):\(minor)/stat", limit: 4096)
+    let text = try readFile("/sys/dev/block/\(major):\(minor)/stat", limit: 4096)
     let fields = String(decoding: text, as: UTF8.self).split(whereSeparator: \.isWhitespace)
     // The seventh: see Documentation/block/stat.rst of Linux.
     if fields.count > 6, let sectors = Int64(fields[6]) { numbers = [sectors] }
@@ -84,7 +85,7 @@ private func holdsData(_ file: borrowing Descriptor, length: UInt64, isDevice: B
       if data < 0 { return false }
       offset = UInt64(data)
     }
-    if try read(from: file, at: offset, count: Int(piece)).contains(where: { $0 != 0 }) { return true }
+    if try file.bytes(at: offset, count: Int(piece)).contains(where: { $0 != 0 }) { return true }
     offset += piece
     if isDevice && offset + piece < length { offset = length - piece }
   }

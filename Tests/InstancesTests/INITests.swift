@@ -4,7 +4,7 @@ import Report
 import TestSupport
 import Testing
 
-@testable import Host
+@testable import Instances
 
 @Suite struct INITests {
   private func parse(_ text: String) throws -> INI { try INI(parsing: Array(text.utf8), file: "/x.ini") }
@@ -88,6 +88,4 @@ import Testing
       for name in ["pipe", "link", "missing"] { #expect(failure { _ = try INI(reading: folder(name)) } != nil) }
     }
   }
-
-  private func failure(_ body: () throws -> Void) -> Failure? { HostTests.failure(of: body) }
 }

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Glibc
+package import Report
+
+// Questions about files by their paths, where what is there may be anything.
+
+/// What is at `path`, or the error number; a symbolic link is followed unless `itself`.
+package func examine(_ path: String, itself: Bool = false) -> (status: stat, error: Int32) {
+  var status = stat()
+  let result = itself ? lstat(path, &status) : stat(path, &status)
+  return (status, result == 0 ? 0 : errno)
+}
+
+package func isFolder(_ path: String) -> Bool {
+  let (status, error) = examine(path)
+  return error == 0 && status.isFolder
+}
+
+extension stat {
+  package var kind: mode_t { st_mode & S_IFMT }
+  package var isRegular: Bool { kind == S_IFREG }
+  package var isFolder: Bool { kind == S_IFDIR }
+  package var isLink: Bool { kind == S_IFLNK }
+  package var isBlockDevice: Bool { kind == S_IFBLK }
+}
+
+/// The names in a folder, sorted, without those that start with a dot; or the error number.
+package func visibleEntries(of folder: String) -> (names: [String], error: Int32) {
+  let (names, error) = allEntries(of: folder)
+  return (names.filter { !$0.hasPrefix(".") }, error)
+}
+
+/// All names in a folder, sorted, without `.` and `..`; or the error number, with those that came before it.
+package func allEntries(of folder: String) -> (names: [String], error: Int32) {
+  guard let stream = opendir(folder) else { return ([], errno) }
+  defer { closedir(stream) }
+  var names: [String] = []
+  while true {
+    errno = 0
+    guard let entry = readdir(stream) else {
+      let error = errno
+      return (names.sorted(), error)
+    }
+    let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    if name != "." && name != ".." { names.append(name) }
+  }
+}
+
+// MARK: What is in them
+
+/// At most the first `limit` bytes of a file, or those from an offset on.
+package func readFile(_ path: String, from offset: UInt64 = 0, limit: Int) throws(Failure) -> [UInt8] {
+  // Should it be a pipe, nobody waits for its other end.
+  let file = try Descriptor(path, O_RDONLY | O_NONBLOCK)
+  var bytes: [UInt8] = []
+  var buffer = [UInt8](repeating: 0, count: min(limit, 65536))
+  // In pieces: what is below /proc and /sys does not tell its size.
+  while bytes.count < limit {
+    let wanted = min(buffer.count, limit - bytes.count)
+    let position = off_t(offset) + off_t(bytes.count)
+    let count = retrying { pread(file.raw, &buffer, wanted, position) }
+    guard count >= 0 else { throw .system("read", path) }
+    if count == 0 { break }
+    bytes += buffer[..<count]
+  }
+  return bytes
+}
+
+/// The text of a small file such as those of /proc; nil where it cannot be read.
+package func fileText(_ path: String, limit: Int = 1 << 20) -> String? {
+  guard let bytes = try? readFile(path, limit: limit) else { return nil }
+  return String(decoding: bytes, as: UTF8.self)
+}
+
+extension Descriptor {
+  /// `count` bytes at `offset`, fewer at the end of the file.
+  package borrowing func bytes(at offset: UInt64, count: Int) throws(Failure) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    do {
+      let filled = try bytes.withUnsafeMutableBytes { try readFull(into: $0, at: offset) }
+      return Array(bytes[..<filled])
+    } catch {
+      throw error as? Failure ?? Failure(.io, "cannot read \(name): \(error)")
+    }
+  }
+}
+
+// MARK: Where they are
+
+/// Where a symbolic link leads; nil for what is none.
+package func linkTarget(_ path: String) -> String? {
+  var target = [CChar](repeating: 0, count: Int(PATH_MAX))
+  let count = readlink(path, &target, target.count)
+  return count < 0 ? nil : String(decoding: target[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// A path without symbolic links in it; nil, and errno, for what is not there.
+package func realPath(_ path: String) -> String? {
+  guard let real = realpath(path, nil) else { return nil }
+  defer { free(real) }
+  return String(cString: real)
+}
+
+/// `path` from the root on, whatever the working directory becomes; symbolic links and `..` stay as they are.
+package func absolute(_ path: String) -> String {
+  if path.hasPrefix("/") { return path }
+  guard let current = getcwd(nil, 0) else { return path }
+  defer { free(current) }
+  let folder = String(cString: current)
+  return folder == "/" ? "/\(path)" : "\(folder)/\(path)"
+}
+
+/// The folder and the name of a path.
+package func splitPath(_ path: String) -> (folder: String, name: String) {
+  guard let slash = path.lastIndex(of: "/") else { return (".", path) }
+  return (slash == path.startIndex ? "/" : String(path[..<slash]), String(path[path.index(after: slash)...]))
+}
+
+/// Makes `folder` and what is missing above it.
+package func makeFolders(_ folder: String, mode: mode_t = 0o755) throws(Failure) {
+  if isFolder(folder) { return }
+  if let slash = folder.lastIndex(of: "/"), slash != folder.startIndex {
+    try makeFolders(String(folder[..<slash]), mode: mode)
+  }
+  // A trailing or doubled slash names the same folder again.
+  guard mkdir(folder, mode) == 0 || (errno == EEXIST && isFolder(folder)) else {
+    throw .system("make the folder", folder)
+  }
+}
