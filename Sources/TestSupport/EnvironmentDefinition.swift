@@ -17,6 +17,8 @@ package struct EnvironmentDefinition: Sendable {
   ) throws {
     folder = scratch("os/guestsmith")
     try shell("mkdir -p '\(cache)'")
+    // Its own folder, also without anything in it: the machine's variants are not what is tested.
+    try scratch.folder("os/guestsmith/variants")
     for (name, text) in variants { try scratch.write(text, to: "os/guestsmith/variants/\(name).toml") }
     try scratch.write(
       "cache = \"\(try shell("realpath '\(cache)'"))\"\n" + configuration, to: "os/guestsmith/guestsmith.toml")
