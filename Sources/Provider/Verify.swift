@@ -1,6 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import Configuration
 internal import Images
-// SPDX-License-Identifier: Apache-2.0
 package import Interface
 package import Report
 
