@@ -82,6 +82,8 @@ struct Leftovers {
 
   /// Whether there are processes that were not there in `before`.
   func hasNewProcesses(since before: Leftovers) -> Bool { processes.keys.contains { before.processes[$0] == nil } }
+
+  func hasNewLoops(since before: Leftovers) -> Bool { !loops.isSubset(of: before.loops) }
 }
 
 extension Substring {

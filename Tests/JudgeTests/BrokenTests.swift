@@ -54,6 +54,19 @@ struct BrokenTests {
     #expect(judged.status == 0)
   }
 
+  @Test(
+    "What is accepted in one version is accepted when it is adapted to another",
+    arguments: [("tiny-5", 20), ("tiny-5", 10), ("tiny-20", 5), ("tiny-10", 20)])
+  func adapted(_ name: String, _ version: Int) throws {
+    try withScratch { scratch in
+      try shell("'\(program)' os adapt '\(examples)/\(name)' --to \(version) --into '\(scratch.path)'")
+      let judged = try Judged(scratch(name), "--disk-size 64M --api \(version)")
+      #expect(judged.checks("fail").isEmpty, "\(judged.failures)")
+      #expect(judged.checks("pass").isSuperset(of: ["import.same-contents", "hostile.rename", "import.half-dump"]))
+      #expect(judged.status == 0)
+    }
+  }
+
   @Test("A definition that does nothing is judged by the bytes that it keeps")
   func noop() throws {
     let judged = try Judged("\(examples)/noop", "--disk-size 64M --api 10")
