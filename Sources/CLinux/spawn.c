@@ -5,17 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -176,7 +173,8 @@ static void report(int pipe, enum clinux_spawn_step step) {
 static void first_process(const struct clinux_spawn *request, int failures, int result) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   // What the program mounts goes with it; what the machine mounts is seen.
-  if (mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) != 0 || mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
+  if (mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) != 0 ||
+      mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
     report(failures, CLINUX_SPAWN_NAMESPACE);
   pid_t program = fork();
   if (program < 0) report(failures, CLINUX_SPAWN_FORK);
@@ -343,68 +341,4 @@ pid_t clinux_start(const struct clinux_spawn *request, enum clinux_spawn_step *s
   *step = outcome.step;
   errno = outcome.error;
   return pid;
-}
-
-// MARK: Its end
-
-int clinux_wait_keeping(pid_t pid, bool block) {
-  siginfo_t info;
-  int result;
-  do {
-    info.si_pid = 0;
-    result = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | (block ? 0 : WNOHANG));
-  } while (result != 0 && errno == EINTR);
-  if (result != 0) return -1;
-  return info.si_pid == pid ? 0 : 1;
-}
-
-int clinux_wait_at_most(pid_t pid, int milliseconds) {
-  int descriptor = (int)syscall(SYS_pidfd_open, pid, 0);
-  if (descriptor < 0) return -1;
-  struct pollfd poll_one = {.fd = descriptor, .events = POLLIN};
-  int found = poll(&poll_one, 1, milliseconds);
-  close(descriptor);
-  if (found < 0 && errno != EINTR) return -1;
-  return found > 0 ? 0 : 1;
-}
-
-int clinux_reap(pid_t pid, bool *signalled, int *code) {
-  int status;
-  pid_t result;
-  do result = waitpid(pid, &status, 0);
-  while (result < 0 && errno == EINTR);
-  if (result < 0) return -1;
-  *signalled = WIFSIGNALED(status);
-  *code = *signalled ? WTERMSIG(status) : WEXITSTATUS(status);
-  return 0;
-}
-
-// MARK: Interrupts
-
-void clinux_block_interrupts(sigset_t *blocked) {
-  static const int numbers[] = {SIGHUP, SIGINT, SIGTERM};
-  signal(SIGPIPE, SIG_IGN);
-  sigemptyset(blocked);
-  for (size_t index = 0; index < sizeof numbers / sizeof *numbers; index++) {
-    struct sigaction current;
-    if (sigaction(numbers[index], NULL, &current) == 0 && current.sa_handler != SIG_IGN) {
-      sigaddset(blocked, numbers[index]);
-    }
-  }
-  pthread_sigmask(SIG_BLOCK, blocked, NULL);
-}
-
-void clinux_unblock_interrupts(void) {
-  signal(SIGPIPE, SIG_DFL);
-  sigset_t none;
-  sigemptyset(&none);
-  pthread_sigmask(SIG_SETMASK, &none, NULL);
-}
-
-int clinux_pipe(int *ends) {
-  return pipe2(ends, O_CLOEXEC);
-}
-
-int clinux_memory_file(const char *name) {
-  return memfd_create(name, MFD_CLOEXEC);
 }

@@ -92,6 +92,12 @@ extension Trial {
         guard status.isSuccess else { throw Failure(.tool, "debugfs \(status): \(lines(of: output).last ?? "")") }
       }
       _ = try Command("e2fsck", ["-fy", place]).capture(limit: 4096)
+      // debugfs ends well whatever came of it: without the link the check could not fail.
+      try disk.withFilesystem(content, writable: false) { filesystem throws(Failure) in
+        guard let number = try filesystem.find("/etc", followingLast: false),
+          try filesystem.kind(number) == .symbolicLink
+        else { throw Failure(.tool, "debugfs has not made /etc a symbolic link") }
+      }
     }
     try disk.flush()
   }

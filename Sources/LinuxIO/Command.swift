@@ -123,7 +123,9 @@ package struct Command: Sendable {
     case CLINUX_SPAWN_DESCRIPTORS:
       return Failure(.io, "cannot run \(executable): its input and output cannot be connected: \(reason)")
     case CLINUX_SPAWN_NAMESPACE:
-      return Failure(.tool, "cannot run \(executable) with processes and mounts of its own: \(reason)")
+      return Failure(
+        .tool, "cannot run \(executable) with processes and mounts of its own: \(reason)",
+        remedy: "run it where root may make namespaces: a container needs CAP_SYS_ADMIN for that")
     case CLINUX_SPAWN_EXECUTE where code == ENOENT && workingDirectory == nil && access(path, F_OK) == 0:
       return Failure(
         .tool, "cannot execute \(path): the interpreter that its first line names is missing",
