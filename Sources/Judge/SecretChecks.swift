@@ -41,7 +41,9 @@ extension Trial {
           evidence.append("the value of \(name) is in \(file.escaped)")
         }
       }
-      return (evidence.count > 1 ? .fail(evidence[1]) : .pass, evidence)
+      if evidence.count > 1 { return (.fail(evidence[1]), evidence) }
+      // What came to no end may have told nothing yet.
+      return (ending.isSuccess ? .pass : .notApplicable("create failed with it"), evidence + ending.evidence)
     }
   }
 
