@@ -71,9 +71,6 @@ struct DiskMark: Equatable {
   }
 }
 
-/// SEEK_DATA of lseek(2): the next place that is no hole. A GNU extension, so glibc's modules do not show it.
-private let seekData: Int32 = 3
-
 /// Whether there is anything but zeros. In a file all that is no hole is read; of a device, where that could take
 /// hours, the first and the last MiB: every partition table, filesystem and volume manager has its marks there.
 private func holdsData(_ file: borrowing Descriptor, length: UInt64, isDevice: Bool) throws(Failure) -> Bool {
@@ -81,9 +78,8 @@ private func holdsData(_ file: borrowing Descriptor, length: UInt64, isDevice: B
   var offset: UInt64 = 0
   while offset < length {
     if !isDevice {
-      let data = lseek(file.raw, off_t(offset), seekData)
-      if data < 0 { return false }
-      offset = UInt64(data)
+      guard let data = file.view.nextData(from: offset) else { return false }
+      offset = data
     }
     if try file.bytes(at: offset, count: Int(piece)).contains(where: { $0 != 0 }) { return true }
     offset += piece

@@ -101,18 +101,12 @@ package final class Disk {
   /// The first byte at or after `offset` that may be other than zero; the size where there is none. Devices, and files
   /// of filesystems without holes, are data all through.
   package func nextData(from offset: UInt64) throws(Failure) -> UInt64 {
-    var data: UInt64 = 0
-    switch clinux_seek_data(descriptor.raw, offset, &data) {
-    case 0: return data
-    case ENXIO: return size
-    default: return offset
-    }
+    descriptor.view.nextData(from: offset) ?? size
   }
 
   /// Where the data ends that begins at `offset`: at the first hole behind it, or with the disk.
   package func nextHole(from offset: UInt64) throws(Failure) -> UInt64 {
-    var hole: UInt64 = 0
-    return clinux_seek_hole(descriptor.raw, offset, &hole) == 0 ? hole : size
+    descriptor.view.nextHole(from: offset) ?? size
   }
 
   private static func refuseUnusable(_ path: String) throws(Failure) {

@@ -25,11 +25,8 @@ private func copyData(
   defer { buffer.deallocate() }
   var offset: UInt64 = 0
   while offset < length {
-    var (data, hole) = (offset, length)
-    let code = clinux_seek_data(from.raw, offset, &data)
-    if code == ENXIO { return }
-    // A filesystem that knows no holes has data all through.
-    if code != 0 || clinux_seek_hole(from.raw, data, &hole) != 0 { hole = length }
+    guard let data = from.nextData(from: offset) else { return }
+    let hole = from.nextHole(from: data) ?? length
     offset = data
     while offset < hole {
       let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(min(UInt64(buffer.count), hole - offset))])
@@ -39,5 +36,24 @@ private func copyData(
       offset += UInt64(count)
       progress.advance(by: UInt64(count))
     }
+  }
+}
+
+extension DescriptorView {
+  /// The first byte at or after `offset` that may be other than zero; nil where there is none. Devices, and files of
+  /// filesystems without holes, are data all through.
+  package func nextData(from offset: UInt64) -> UInt64? {
+    var data: UInt64 = 0
+    switch clinux_seek_data(raw, offset, &data) {
+    case 0: return data
+    case ENXIO: return nil
+    default: return offset
+    }
+  }
+
+  /// The first hole behind the data at `offset`; nil where it has none, or cannot tell.
+  func nextHole(from offset: UInt64) -> UInt64? {
+    var hole: UInt64 = 0
+    return clinux_seek_hole(raw, offset, &hole) == 0 ? hole : nil
   }
 }
