@@ -29,8 +29,12 @@ enum Exit {
     if let code = error as? ExitCode { return code.rawValue }
     let message = Guestsmith.fullMessage(for: error)
     if Guestsmith.exitCode(for: error).isSuccess {
-      write(message + "\n", to: STDOUT_FILENO)
-      return 0
+      do throws(Failure) {
+        try writeOutput([message])
+        return 0
+      } catch {
+        return tell(error)
+      }
     }
     let words = message.hasPrefix("Error: ") ? String(message.dropFirst("Error: ".count)) : message
     write("guestsmith: \(words)\n", to: STDERR_FILENO)
@@ -52,5 +56,5 @@ enum Exit {
 /// Writes lines to standard output: data, that a reader without room or a full disk must not lose in silence.
 func writeOutput(_ lines: [String], terminator: String = "\n") throws(Failure) {
   let text = lines.map { $0 + terminator }.joined()
-  try Descriptor(owning: dup(STDOUT_FILENO), name: "standard output").writeAll(Array(text.utf8))
+  try StandardStream.output.open().writeAll(Array(text.utf8))
 }

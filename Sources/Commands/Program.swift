@@ -5,6 +5,7 @@ internal import LinuxIO
 /// The whole program: the scripts of an OS definition by the name they are called by, else the command line.
 public enum Program {
   public static func main() {
+    StandardStream.holdAll()
     Interrupts.install()
     Exit.after {
       if let script = ProviderScript(CommandLine.arguments) { return try script.run() }

@@ -12,7 +12,8 @@ extension Provider {
   func export(_ request: Request) throws {
     guard let requested = request.disks.first else { throw Failure(.device, "the request names no disk") }
     let path = try GuestDisks.path(of: requested)
-    guard isatty(STDOUT_FILENO) == 0 else {
+    let output = try StandardStream.output.open()
+    guard isatty(output.raw) == 0 else {
       throw Failure(
         .usage, "standard output is a terminal, and a dump is no text", remedy: "send it to a file or a pipe")
     }
@@ -27,7 +28,6 @@ extension Provider {
     if let descriptor = request.sizeDescriptor {
       announceSize(of: writer, manifest, source.extents, of: disk, to: descriptor)
     }
-    let output = Descriptor(owning: dup(STDOUT_FILENO), name: "standard output")
     let (view, size) = (disk.descriptor.view, disk.size)
     try steps.step("dump \(path)") { progress in
       progress.expect(source.extents.used)

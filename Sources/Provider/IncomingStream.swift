@@ -27,9 +27,7 @@ final class IncomingStream: @unchecked Sendable {
   }
 
   static func standardInput() throws(Failure) -> IncomingStream {
-    let copy = dup(STDIN_FILENO)
-    guard copy >= 0 else { throw .system("read", "standard input") }
-    return IncomingStream(reading: SharedDescriptor(Descriptor(owning: copy, name: "standard input")))
+    IncomingStream(reading: SharedDescriptor(try StandardStream.input.open()))
   }
 
   /// The first `length` bytes, or fewer where the stream has no more. They are still there to be read.

@@ -68,8 +68,7 @@ struct DumpFile {
   let size: UInt64?
 
   init(_ path: String) throws(Failure) {
-    let opened =
-      path == "-" ? Descriptor(owning: dup(STDIN_FILENO), name: "standard input") : try Descriptor(path, O_RDONLY)
+    let opened = path == "-" ? try StandardStream.input.open() : try Descriptor(path, O_RDONLY)
     let status = try opened.status()
     guard !status.isFolder else {
       throw Failure(.invalid, "\(path) is a directory", remedy: "name a file that export wrote")

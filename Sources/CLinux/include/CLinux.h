@@ -4,3 +4,4 @@
 #include "block.h"
 #include "sandbox.h"
 #include "spawn.h"
+#include "standard.h"
