@@ -108,6 +108,9 @@ static bool connect_descriptors(const struct clinux_spawn *request, int kept) {
       last = number;
     }
   }
+  for (int number = 0; number < 3; number++) {
+    if (request->descriptors[number] == CLINUX_CLOSED && number != kept) close(number);
+  }
   if (kept <= last) return close_range((unsigned)last + 1, ~0U, 0) == 0;
   return (kept == last + 1 || close_range((unsigned)last + 1, (unsigned)kept - 1, 0) == 0) &&
          close_range((unsigned)kept + 1, ~0U, 0) == 0;

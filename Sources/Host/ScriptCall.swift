@@ -41,6 +41,8 @@ package struct ScriptCall: Sendable {
   package var isIsolated = geteuid() == 0
   /// Where an export is to tell how many bytes it expects to write.
   package var sizeDescriptor: Int32?
+  /// Whether the script is called without the standard streams that carry no data, as by a daemon that closed its own.
+  package var closesStreams = false
   /// Added to the environment that the host of this version gives.
   package var moreEnvironment: [String: String] = [:]
 
@@ -101,8 +103,9 @@ package struct ScriptCall: Sendable {
     command.environment = environment.merging(moreEnvironment) { $1 }
     command.creationMask = version == 5 ? nil : 0o077
     command.isIsolated = isIsolated
-    command.error = .descriptor(log.raw)
-    command.output = .descriptor(log.raw)
+    if closesStreams { command.input = .closed }
+    command.error = closesStreams ? .closed : .descriptor(log.raw)
+    command.output = closesStreams ? .closed : .descriptor(log.raw)
     switch purpose {
     case .export(_, _, let output):
       command.output = .descriptor(output)

@@ -23,6 +23,7 @@ package enum Check: String, CaseIterable, Sendable {
   case environment = "create.environment"
   case path = "create.path"
   case together = "create.two-at-once"
+  case closedStreams = "create.closed-streams"
   case export = "export.succeeds"
   case exportReadsOnly = "export.disk-unchanged"
   case exportData = "export.only-data"
@@ -84,6 +85,9 @@ package enum Check: String, CaseIterable, Sendable {
     case .environment: "Daemons start scripts without HOME and without a terminal, and with a short PATH."
     case .path: "Which programs root runs is not to be the word of whoever started the host."
     case .together: "A cluster installs several instances on one node at the same time."
+    case .closedStreams:
+      "Where a host has closed standard output or error, the first file that is opened takes its place: what is meant "
+        + "for the log is written to the guest's disk."
     case .export: "Without it there is no backup."
     case .exportReadsOnly: "The guest may be running, and its disk may be a snapshot: an export only reads."
     case .exportData: "Standard output is the dump: a message between the data is restored as data."

@@ -110,11 +110,12 @@ extension Trial {
       }
       return (.pass, ended.map(\.words))
     }
+    judgeClosedStreams()
     judgeSecrets()
   }
 
   /// What is wrong with a disk that a create made; nil when it is as good as the first one.
-  private func problems(of disk: ScratchDisk) throws(Failure) -> [String]? {
+  func problems(of disk: ScratchDisk) throws(Failure) -> [String]? {
     guard let wanted = content else { return nil }
     guard let content = try disk.filesystem(), content.type == wanted.type else {
       return ["there is no filesystem of type \(wanted.type) on the disk"]

@@ -9,13 +9,13 @@ package import Report
 /// but the three given, and ends, with all that it started in its group, when this process ends in whatever way.
 package struct Command: Sendable {
   package enum Input: Sendable {
-    case null, inherit
+    case null, inherit, closed
     /// An open descriptor, which stays the caller's.
     case descriptor(Int32)
   }
 
   package enum Output: Sendable {
-    case null, inherit
+    case null, inherit, closed
     /// An open descriptor, which stays the caller's.
     case descriptor(Int32)
   }
@@ -102,6 +102,7 @@ package struct Command: Sendable {
   private func number(of input: Input) -> Int32 {
     switch input {
     case .null: -1
+    case .closed: Int32(CLINUX_CLOSED)
     case .inherit: 0
     case .descriptor(let raw): raw
     }
@@ -110,6 +111,7 @@ package struct Command: Sendable {
   private func number(of output: Output, _ inherited: Int32) -> Int32 {
     switch output {
     case .null: -1
+    case .closed: Int32(CLINUX_CLOSED)
     case .inherit: inherited
     case .descriptor(let raw): raw
     }

@@ -28,6 +28,7 @@ struct BrokenTests {
       ("broken-needs-home", ["create.succeeds", "create.environment"]),
       ("broken-needs-path", ["create.path"]),
       ("broken-two-at-once", ["create.two-at-once"]),
+      ("broken-closed-streams", ["create.closed-streams"]),
       ("broken-never-ends", ["create.succeeds"]),
       ("broken-fills-log", ["create.succeeds"]),
       ("broken-kills-parent", ["create.succeeds"]),

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+enum { CLINUX_CLOSED = -2 };
+
 /// What a child is started with.
 struct clinux_spawn {
   /// The program, with a slash in it: it is not looked up.
@@ -14,7 +16,7 @@ struct clinux_spawn {
   char *_Nullable *_Nullable environment;
   /// The working directory, or NULL for the caller's own.
   const char *_Nullable directory;
-  /// What becomes descriptors 0, 1 and 2; -1 is /dev/null.
+  /// What becomes descriptors 0, 1 and 2; -1 is /dev/null, and CLINUX_CLOSED leaves the number closed.
   int descriptors[3];
   /// One more descriptor and the number that it becomes, above 2; -1 for none.
   int extra, extra_number;
