@@ -18,6 +18,8 @@ package struct FilesystemOptions: Equatable, Sendable {
   package var reservedPercent: Double
   /// At most 16 bytes.
   package var label: String
+  /// Features of ext4 that are left out, since what is to read the filesystem can't.
+  package var omitted: Set<FilesystemFeature> = []
 
   package init(
     kind: Kind = .ext4, blockSize: UInt32 = 4096, inodeRatio: UInt32 = 16384, reservedPercent: Double = 5,
@@ -33,7 +35,10 @@ package struct FilesystemOptions: Equatable, Sendable {
   /// What of the options an image is made with: the journal, the label and the reserve come when it is deployed, so
   /// that one image serves all that differ in nothing else.
   package var ofImage: FilesystemOptions {
-    FilesystemOptions(kind: kind == .ext4 ? .ext4 : .ext2, blockSize: blockSize, inodeRatio: inodeRatio)
+    var options = FilesystemOptions(
+      kind: kind == .ext4 ? .ext4 : .ext2, blockSize: blockSize, inodeRatio: inodeRatio)
+    options.omitted = kind == .ext4 ? omitted : []
+    return options
   }
 
   /// Blocks behind the first group's superblock that stay free of tables and files, for the group descriptors of the
@@ -95,7 +100,7 @@ extension Filesystem {
     ext2fs_blocks_count_set(&parameters, blocks)
     ext2fs_r_blocks_count_set(&parameters, UInt64(Double(blocks) * options.reservedPercent / 100))
     parameters.s_inodes_count = UInt32(clamping: size / UInt64(options.inodeRatio))
-    setFeatures(&parameters, options.kind)
+    for feature in options.features { feature.turnOn(in: &parameters) }
 
     var made: ext2_filsys?
     try device.check(
@@ -104,12 +109,23 @@ extension Filesystem {
     guard let fs = made else { throw Failure(.guest, "cannot lay out a filesystem on \(device.name)") }
     let filesystem = Filesystem(owning: fs, on: device)
     fs.pointee.super.pointee.s_mkfs_time = UInt32(time(nil))
-    if options.kind == .ext4 { fs.pointee.super.pointee.s_checksum_type = UInt8(EXT2_CRC32C_CHKSUM) }
-    filesystem.setIdentity(uuid: .random(), label: options.label)
+    filesystem.beginIdentity(label: options.label)
     fs.pointee.super.pointee.s_def_hash_version = UInt8(EXT2_HASH_HALF_MD4)
     filesystem.renewHashSeed()
     try filesystem.layOut(options, zeroed: zeroed)
     return filesystem
+  }
+
+  /// The first UUID, from which the seed of the checksums is, as mke2fs has it.
+  private borrowing func beginIdentity(label: String) {
+    let (superblock, uuid) = (fs.pointee.super!, FilesystemUUID.random())
+    withUnsafeMutableBytes(of: &superblock.pointee.s_uuid) { $0.copyBytes(from: uuid.bytes) }
+    if ext2fs_has_feature_metadata_csum(superblock) != 0 {
+      superblock.pointee.s_checksum_type = UInt8(EXT2_CRC32C_CHKSUM)
+    }
+    if ext2fs_has_feature_csum_seed(superblock) != 0 { superblock.pointee.s_checksum_seed = uuid.checksumSeed }
+    ext2fs_init_csum_seed(fs)
+    setLabel(label)
   }
 
   private borrowing func layOut(_ options: FilesystemOptions, zeroed: Bool) throws(Failure) {
@@ -160,25 +176,5 @@ extension Filesystem {
       }
     }
     fs.pointee.flags |= EXT2_FLAG_BB_DIRTY | EXT2_FLAG_CHANGED
-  }
-
-  /// What mke2fs of e2fsprogs 1.47 turns on, and a checksum seed of its own, so that the UUID can change without every
-  /// checksum in the filesystem (Linux 4.4 and later know it). The journal comes with `grow`.
-  private static func setFeatures(_ superblock: inout ext2_super_block, _ kind: FilesystemOptions.Kind) {
-    ext2fs_set_feature_xattr(&superblock)
-    ext2fs_set_feature_dir_index(&superblock)
-    ext2fs_set_feature_filetype(&superblock)
-    ext2fs_set_feature_sparse_super(&superblock)
-    ext2fs_set_feature_large_file(&superblock)
-    guard kind == .ext4 else { return }
-    ext2fs_set_feature_extents(&superblock)
-    ext2fs_set_feature_64bit(&superblock)
-    ext2fs_set_feature_flex_bg(&superblock)
-    ext2fs_set_feature_csum_seed(&superblock)
-    ext2fs_set_feature_huge_file(&superblock)
-    ext2fs_set_feature_dir_nlink(&superblock)
-    ext2fs_set_feature_extra_isize(&superblock)
-    ext2fs_set_feature_metadata_csum(&superblock)
-    superblock.s_log_groups_per_flex = 4
   }
 }

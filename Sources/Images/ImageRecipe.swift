@@ -41,7 +41,7 @@ package struct ImageRecipe: Equatable, Sendable {
     architecture = Release.architecture
     let base = Bootstrap.basePackages + GuestPackages.needed(suite: suite)
     packages = Set(base + kernel + request.packages).sorted()
-    filesystem = request.filesystem.ofImage
+    filesystem = request.filesystem.readable(bySuite: suite).ofImage
   }
 
   /// The SHA-256 of the recipe's text: 64 hexadecimal digits, the name of the image in the cache.
@@ -55,7 +55,7 @@ package struct ImageRecipe: Equatable, Sendable {
     suite \(suite)
     architecture \(architecture)
     packages \(packages.joined(separator: " "))
-    filesystem \(filesystem.kind.rawValue)
+    filesystem \(([filesystem.kind.rawValue] + filesystem.omitted.sorted().map { "^" + $0.rawValue }).joined(separator: ","))
     block-size \(filesystem.blockSize)
     inode-ratio \(filesystem.inodeRatio)
     sources

@@ -15,7 +15,7 @@ extension Provider {
     let name = GuestName(request.instance.text)
     let network = try network(of: request)
     let recipe = try ImageRecipe(configuration.imageRequest)
-    let options = configuration.filesystemOptions
+    let options = configuration.filesystemOptions.readable(bySuite: recipe.suite)
     let store = try configuration.imageStore()
     for disk in [disks.root] + disks.data.map(\.disk) { try refuseSectors(of: disk, options) }
     for disk in disks.unassigned {
@@ -47,10 +47,9 @@ extension Provider {
         }
         let data = try prepareData(disks.data, isReinstall: request.isReinstall, options)
         try steps.step("configure \(name.full)") { _ in
-          let uuid = FilesystemUUID.random()
-          let filesystem = try grow(copy, on: disks.root, uuid: uuid, options, zeroed: wiped != .none)
+          let filesystem = try grow(copy, on: disks.root, options, zeroed: wiped != .none)
           var identity = Identity(
-            name: name, rootUUID: uuid.description, rootType: options.kind.rawValue,
+            name: name, rootUUID: filesystem.uuid.description, rootType: options.kind.rawValue,
             swapUUID: swapUUID?.description, network: network, accounts: configuration.accounts,
             locale: configuration.guestLocale,
             release: ReleaseFile(
@@ -90,11 +89,12 @@ extension Provider {
   }
 
   private func grow(
-    _ copy: Deployment, on disk: Disk, uuid: FilesystemUUID, _ options: FilesystemOptions, zeroed: Bool
+    _ copy: Deployment, on disk: Disk, _ options: FilesystemOptions, zeroed: Bool
   ) throws(Failure) -> Filesystem {
     let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path, deferring: copy.superblock)
     let filesystem = try Filesystem(opening: device, writable: true)
-    filesystem.setIdentity(uuid: uuid, label: options.label)
+    filesystem.renewUUID()
+    filesystem.setLabel(options.label)
     filesystem.renewHashSeed()
     try filesystem.grow(to: disk.size, options: options, zeroed: zeroed)
     return filesystem

@@ -49,7 +49,7 @@ enum DataDisk {
     let path = disk.path
     let (status, output) = try disk.withoutClaim { () throws(Failure) in
       try Command.mke2fs(
-        "-q", "-F", "-t", options.kind.rawValue, "-O", "none,\(features(of: options.kind))", "-b",
+        "-q", "-F", "-t", options.kind.rawValue, "-O", "none,\(features(options))", "-b",
         "\(options.blockSize)", "-i", "\(options.inodeRatio)", "-I", "256", "-m", "\(options.reservedPercent)", "-U",
         uuid.description, "-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1", path
       ).capture(limit: 16 << 10)
@@ -59,14 +59,10 @@ enum DataDisk {
     }
   }
 
-  private static func features(of kind: FilesystemOptions.Kind) -> String {
-    let common = "ext_attr,resize_inode,dir_index,filetype,sparse_super,large_file"
-    return switch kind {
-    case .ext2: common
-    case .ext3: common + ",has_journal"
-    case .ext4:
-      common + ",has_journal,extent,64bit,flex_bg,huge_file,dir_nlink,extra_isize,metadata_csum"
-    }
+  /// As a list for mke2fs(8).
+  private static func features(_ options: FilesystemOptions) -> String {
+    let later = ["resize_inode"] + (options.kind == .ext2 ? [] : ["has_journal"])
+    return (options.features.sorted().map(\.rawValue) + later).joined(separator: ",")
   }
 }
 

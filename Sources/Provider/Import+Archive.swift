@@ -11,7 +11,9 @@ internal import Report
 extension Provider {
   func restoreArchive(_ stream: IncomingStream, _ kind: StreamKind, to target: ImportTarget) throws {
     let disk = target.root
-    let options = configuration.filesystemOptions
+    var options = configuration.filesystemOptions
+    // Which release it is, and so what its boot loader reads, is known only when it is unpacked.
+    options.omitted = [.checksumSeed]
     guard disk.size >= options.groupSize else { throw Self.tooSmall(disk, "a filesystem takes", options.groupSize) }
     let wiped = try wipe(disk)
     let guest = GuestTree(try make(options, on: disk, zeroed: wiped != .none), isInPlace: false)

@@ -121,9 +121,9 @@ extension Provider {
   private func reidentify(_ target: ImportTarget) throws(Failure) {
     let device = FilesystemDevice(descriptor: target.root.descriptor.raw, name: target.root.path)
     let filesystem = try Filesystem(opening: device, writable: true)
-    let (oldUUID, uuid) = (filesystem.uuid, FilesystemUUID.random())
+    let oldUUID = filesystem.uuid
     try filesystem.beginChanging()
-    filesystem.setIdentity(uuid: uuid)
+    let uuid = filesystem.renewUUID()
     // What follows is written whether or not a file changes: the UUID has.
     let guest = GuestTree(filesystem, isInPlace: false)
     try agree(guest, with: target, oldUUID: oldUUID, uuid: uuid)

@@ -137,15 +137,38 @@ struct FilesTests {
     }
   }
 
-  @Test("Another UUID leaves a filesystem clean", arguments: layouts)
+  @Test(
+    "Another UUID leaves a filesystem clean and its features as they were",
+    arguments: layouts + ["-t ext4 -O metadata_csum_seed", "-t ext4 -O ^metadata_csum,uninit_bg"])
   func identity(layout: String) throws {
-    let uuid = FilesystemUUID.random()
-    try withFilesystem(layout, tree: "mkdir many && for i in $(seq 500); do echo $i > many/file-$i; done") {
-      $0.setIdentity(uuid: uuid, label: "guest")
-    } then: { image in
-      try #expect(tag("UUID", of: image) == uuid.description)
-      try #expect(tag("LABEL", of: image) == "guest")
+    try withScratch { scratch in
+      let image = try makeSparseFile(scratch("image"), size: 32 << 20)
+      try shell(
+        """
+        cd '\(scratch.path)' && mkdir -p tree/many && for i in $(seq 500); do echo $i > tree/many/file-$i; done
+        mke2fs -q \(layout) -d tree image
+        """)
+      let features = try features(of: image)
+      var uuids: Set<String> = [try #require(try tag("UUID", of: image))]
+      for _ in 0..<3 {
+        let file = try Descriptor(image, O_RDWR)
+        let filesystem = try Filesystem(opening: FilesystemDevice(descriptor: file.raw, name: image), writable: true)
+        let uuid = filesystem.renewUUID()
+        filesystem.setLabel("guest")
+        try filesystem.write("/etc/hostname", Array("vm1".utf8))
+        try filesystem.commit()
+        try #expect(tag("UUID", of: image) == uuid.description)
+        try #expect(tag("LABEL", of: image) == "guest")
+        #expect(uuids.insert(uuid.description).inserted)
+        let problem = try problems(of: image)
+        #expect(problem == nil)
+      }
+      #expect(try self.features(of: image) == features)
     }
+  }
+
+  private func features(of image: String) throws -> String {
+    try shell("dumpe2fs -h '\(image)' 2>/dev/null | grep -a '^Filesystem features'")
   }
 
   @Test("While it is changed the disk says so, so that a cut leads to a check")

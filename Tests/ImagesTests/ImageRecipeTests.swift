@@ -33,6 +33,14 @@ import Testing
     #expect(Set(keys).count == changes.count)
   }
 
+  @Test func theImageLeavesOutWhatTheReleaseCannotRead() throws {
+    #expect(try recipe().filesystem.omitted == [])
+    #expect(try recipe { $0.suite = "bullseye" }.filesystem.omitted == [.checksumSeed])
+    #expect(
+      try recipe { $0.suite = "xenial" }.filesystem.features.isDisjoint(with: [.checksumSeed, .metadataChecksums]))
+    #expect(try recipe { $0.suite = "bullseye" }.text.contains("filesystem ext4,^metadata_csum_seed\n"))
+  }
+
   @Test func whatComesWithTheDiskMakesNoOtherKey() throws {
     let key = try recipe { _ in }.key
     #expect(try recipe { $0.filesystem.reservedPercent = 1 }.key == key)

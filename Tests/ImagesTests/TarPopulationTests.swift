@@ -105,8 +105,8 @@ struct TarPopulationTests {
     }
     let device = FilesystemDevice(descriptor: disk.raw, name: target, deferring: superblock)
     let filesystem = try Filesystem(opening: device, writable: true)
-    let uuid = FilesystemUUID.random()
-    filesystem.setIdentity(uuid: uuid, label: options.label)
+    let uuid = filesystem.renewUUID()
+    filesystem.setLabel(options.label)
     filesystem.renewHashSeed()
     try filesystem.grow(to: size, options: options, zeroed: zeroed)
     try filesystem.write("/etc/hostname", Array("changed\n".utf8))
@@ -128,6 +128,29 @@ struct TarPopulationTests {
     #expect(differences == [])
     let after = try problems(of: target)
     #expect(after == nil)
+  }
+
+  @Test(
+    "A filesystem has the features that the guest's release reads, and keeps them on its disk", .enabled(if: isRoot),
+    arguments: [
+      ("bookworm", "metadata_csum metadata_csum_seed"), ("bullseye", "metadata_csum"), ("jammy", "metadata_csum"),
+      ("xenial", "uninit_bg"), ("of-a-derivative", "metadata_csum"),
+    ])
+  func features(suite: String, checksums: String) throws {
+    try withScratch { scratch in
+      let tar = try packRichTree(scratch)
+      let options = FilesystemOptions().readable(bySuite: suite)
+      let image = try populated(scratch, tar, options.ofImage)
+      for path in [scratch("disk.img"), scratch("target.img")] {
+        if path == scratch("target.img") {
+          try deploy(image, scratch, options, size: 3 << 30, zeroed: true, expecting: try Tree(ofArchive: tar))
+        }
+        let features = try shell("dumpe2fs -h '\(path)' 2>/dev/null | sed -n 's/^Filesystem features: *//p'")
+        let found = features.split(separator: " ").filter { $0.contains("csum") || $0 == "uninit_bg" }
+        #expect(found.sorted().joined(separator: " ") == checksums, "\(path)")
+        #expect(features.contains("64bit") && features.contains("extent"))
+      }
+    }
   }
 
   @Test("An archive that leads out of the guest is refused")
