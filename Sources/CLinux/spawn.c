@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -116,6 +117,23 @@ static bool connect_descriptors(const struct clinux_spawn *request, int kept) {
          close_range((unsigned)kept + 1, ~0U, 0) == 0;
 }
 
+/// Sets both ends of a limit, `spare` apart, as far as the caller's own lets us.
+static void limit(int resource, uint64_t value, uint64_t spare) {
+  struct rlimit now;
+  if (getrlimit(resource, &now) != 0) return;
+  if (value < now.rlim_cur) now.rlim_cur = value;
+  if (value + spare < now.rlim_max) now.rlim_max = value + spare;
+  setrlimit(resource, &now);
+}
+
+static void set_limits(const struct clinux_limits *limits) {
+  // SIGXCPU comes at the first end, SIGKILL at the second: the first tells why.
+  limit(RLIMIT_CPU, limits->processor, 5);
+  limit(RLIMIT_AS, limits->memory, 0);
+  limit(RLIMIT_FSIZE, limits->file_size, 0);
+  limit(RLIMIT_CORE, 0, 0);
+}
+
 /// Puts back what a program expects to find, and executes it; returns with `errno`.
 static void execute(const struct clinux_spawn *request) {
   struct sigaction standard;
@@ -126,6 +144,7 @@ static void execute(const struct clinux_spawn *request) {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   if (request->mask >= 0) umask((mode_t)request->mask);
+  if (request->limits) set_limits(request->limits);
 
   char **environment = request->environment ? request->environment : environ;
   execve(request->path, request->slots + 1, environment);

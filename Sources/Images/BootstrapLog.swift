@@ -82,7 +82,7 @@ struct BootstrapLog {
     let how =
       switch status {
       case .exited(let code): "failed with exit status \(code)"
-      case .signalled(let signal): "was ended by signal \(signal)"
+      case .signalled, .stopped: "\(status)"
       }
     let lines = (last.isEmpty ? ["(it said nothing)"] : last).map { "\n    " + $0.escaped }.joined()
     return Failure(

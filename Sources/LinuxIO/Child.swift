@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CLinux
+internal import Dispatch
 internal import Glibc
 package import Report
 internal import Synchronization
@@ -8,11 +9,15 @@ internal import Synchronization
 package struct Child: ~Copyable, Sendable {
   package let pid: Int32
   private let name: String
+  private let limits: ChildLimits?
+  private let started = ContinuousClock.now
   private var isOver = false
 
-  init(pid: Int32, name: String) {
+  init(pid: Int32, name: String, limits: ChildLimits?) {
     self.pid = pid
     self.name = name
+    self.limits = limits
+    if let limits { Children.end(pid, after: limits.duration) }
   }
 
   deinit {
@@ -28,7 +33,7 @@ package struct Child: ~Copyable, Sendable {
     Interrupts.holdIfInterrupted()
     isOver = true
     guard let status = Children.reap(pid) else { throw .system("wait for", name) }
-    return status
+    return limits?.judge(status, after: started.duration(to: .now)) ?? status
   }
 
   /// Waits until it ends, and asks `check` ten times a second meanwhile: what that throws ends it, with its group.
@@ -49,7 +54,13 @@ package struct Child: ~Copyable, Sendable {
 
 /// The children that run now. A process id stays in here until just before it is reaped, so it is never another's.
 enum Children {
-  private static let running = Mutex<Set<Int32>>([])
+  private struct State {
+    var running: Set<Int32> = []
+    /// Until when one may run, by its id: an id that is used again has another time.
+    var deadlines: [Int32: ContinuousClock.Instant] = [:]
+  }
+
+  private static let state = Mutex(State())
 
   /// How long a child has between SIGTERM and SIGKILL, in hundredths of a second.
   private static let patience = 500
@@ -57,10 +68,10 @@ enum Children {
   static func starting(_ spawn: () -> Int32) -> Int32 {
     Interrupts.holdIfInterrupted()
     // Under the lock, so that an interrupt finds each child or comes before it.
-    return running.withLock { running in
+    return state.withLock { state in
       let pid = spawn()
       let code = errno
-      if pid > 0 { running.insert(pid) }
+      if pid > 0 { state.running.insert(pid) }
       errno = code
       return pid
     }
@@ -68,13 +79,25 @@ enum Children {
 
   @discardableResult
   static func reap(_ pid: Int32) -> ExitStatus? {
-    running.withLock { running in
-      running.remove(pid)
+    state.withLock { state in
+      state.running.remove(pid)
+      state.deadlines[pid] = nil
       clinux_forget(pid)
       var signalled = false
       var code: Int32 = 0
       guard clinux_reap(pid, &signalled, &code) == 0 else { return nil }
       return signalled ? .signalled(code) : .exited(code)
+    }
+  }
+
+  /// Ends the group of a child that is still there after so many seconds.
+  static func end(_ pid: Int32, after seconds: UInt64) {
+    let deadline = ContinuousClock.now + .seconds(seconds)
+    state.withLock { $0.deadlines[pid] = deadline }
+    DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(Int(clamping: seconds))) {
+      state.withLock { state in
+        if state.deadlines[pid] == deadline { kill(-pid, SIGKILL) }
+      }
     }
   }
 
@@ -91,6 +114,6 @@ enum Children {
 
   /// Ends all of them for an interrupt; no other starts from here on.
   static func endAll() {
-    running.withLock { end($0) }
+    state.withLock { end($0.running) }
   }
 }

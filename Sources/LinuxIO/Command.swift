@@ -35,6 +35,8 @@ package struct Command: Sendable {
   package var extra: (number: Int32, raw: Int32)?
   /// What umask(2) is told; nil is the caller's own.
   package var creationMask: UInt32?
+  /// What it may use of the machine; nil is what the caller may.
+  package var limits: ChildLimits?
   /// Whether it has processes and mounts of its own: it sees no other process, and all that it started and mounted ends
   /// with it. For root only.
   package var isIsolated = false
@@ -71,19 +73,21 @@ package struct Command: Sendable {
       withCStrings([executable] + arguments, spare: 1) { slots in
         withCStrings(variables ?? []) { entries in
           guard let path = paths[0] else { return Int32(-1) }
-          var request = clinux_spawn(
-            path: path, slots: slots, environment: variables == nil ? nil : entries,
-            directory: workingDirectory == nil ? nil : paths[1],
-            descriptors: (number(of: input), number(of: output, 1), number(of: error, 2)),
-            extra: extra?.raw ?? -1, extra_number: extra?.number ?? -1, mask: creationMask.map { Int32($0) } ?? -1,
-            isolated: isIsolated)
-          return Children.starting { clinux_start(&request, &step) }
+          return withOptionalPointer(to: limits?.request) { limits in
+            var request = clinux_spawn(
+              path: path, slots: slots, environment: variables == nil ? nil : entries,
+              directory: workingDirectory == nil ? nil : paths[1],
+              descriptors: (number(of: input), number(of: output, 1), number(of: error, 2)),
+              extra: extra?.raw ?? -1, extra_number: extra?.number ?? -1, mask: creationMask.map { Int32($0) } ?? -1,
+              limits: limits, isolated: isIsolated)
+            return Children.starting { clinux_start(&request, &step) }
+          }
         }
       }
     }
     let code = errno
     guard pid > 0 else { throw failure(at: step, path: path, errno: code) }
-    return Child(pid: pid, name: executable)
+    return Child(pid: pid, name: executable, limits: limits)
   }
 
   /// The path to execute.
@@ -138,6 +142,11 @@ package struct Command: Sendable {
       return Failure(.io, "cannot start \(executable): \(reason)")
     }
   }
+}
+
+private func withOptionalPointer<T, R>(to value: T?, _ body: (UnsafePointer<T>?) -> R) -> R {
+  guard let value else { return body(nil) }
+  return withUnsafePointer(to: value) { body($0) }
 }
 
 /// Calls `body` with a NULL-terminated array of C strings behind `spare` free slots.

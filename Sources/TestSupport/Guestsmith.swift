@@ -33,6 +33,7 @@ package func bash(_ line: String, environment: [String: String] = [:]) throws ->
     switch try command.run() {
     case .exited(let status): status
     case .signalled(let number): 128 + number
+    case .stopped(let limit): throw Failure(.script, "\(line) was stopped, since \(limit)")
     }
   return Outcome(status: status, output: try text(of: output), errors: try text(of: errors))
 }

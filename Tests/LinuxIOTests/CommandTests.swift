@@ -48,6 +48,32 @@ import Testing
     }
   }
 
+  @Test func `what reaches one of its limits is stopped, and says which`() throws {
+    try withScratch { folder in
+      func stopped(_ script: String, _ change: (inout ChildLimits) -> Void) throws -> String {
+        var command = Command("/bin/sh", ["-c", script, "sh", folder("file")])
+        var limits = ChildLimits.disk(of: 1 << 30)
+        change(&limits)
+        command.limits = limits
+        return "\(try command.run())"
+      }
+      let busy = try stopped("while :; do :; done") { $0.processor = 1 }
+      #expect(busy == "was stopped, since it used the processor for 1 s")
+      #expect(try stopped("sleep 600") { $0.duration = 1 } == "was stopped, since it took 1 s")
+      let large = try stopped("exec head -c 2M /dev/zero >\"$1\"") { $0.fileSize = 1 << 20 }
+      #expect(large == "was stopped, since it wrote 1.0 MiB to a file")
+      #expect(try stopped("exit 3") { _ in } == "ended with exit status 3")
+    }
+  }
+
+  @Test func `the limits of a disk grow with it`() throws {
+    var command = Command("/bin/sh", ["-c", "ulimit -t; ulimit -v; ulimit -c"])
+    command.limits = .disk(of: 8 << 30)
+    #expect(text(try command.capture(limit: 1000).output) == "26\n\(528 << 10)\n0\n")
+    command.limits = .disk(of: 2 << 40)
+    #expect(text(try command.capture(limit: 1000).output) == "4106\n\(4608 << 10)\n0\n")
+  }
+
   @Test func `a missing working directory is named`() throws {
     var command = Command("/bin/true", [])
     command.workingDirectory = "/no/such/folder"

@@ -2,9 +2,16 @@
 #pragma once
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum { CLINUX_CLOSED = -2 };
+
+/// What a child may use: seconds of the processor, bytes of addresses, bytes of each file that it writes. It leaves no
+/// core file.
+struct clinux_limits {
+  uint64_t processor, memory, file_size;
+};
 
 /// What a child is started with.
 struct clinux_spawn {
@@ -22,6 +29,8 @@ struct clinux_spawn {
   int extra, extra_number;
   /// What umask(2) is told; -1 for the caller's own.
   int mask;
+  /// What it may use, or NULL for what the caller may.
+  const struct clinux_limits *_Nullable limits;
   /// Whether it gets processes and mounts of its own, which end with it. Needs CAP_SYS_ADMIN.
   bool isolated;
 };

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CLinux
+internal import Glibc
+internal import Report
+
+/// What a child may use of the machine. A child that reads what a guest wrote has them: what a guest's administrator
+/// writes on a disk must not keep a node busy, fill its memory or its disks.
+package struct ChildLimits: Sendable, Equatable {
+  /// Of the processors together, in seconds (RLIMIT_CPU).
+  package var processor: UInt64
+  /// From its start, in seconds.
+  package var duration: UInt64
+  /// Of addresses, in bytes (RLIMIT_AS).
+  package var memory: UInt64
+  /// Of each file that it writes, in bytes (RLIMIT_FSIZE); block devices and pipes are not files.
+  package var fileSize: UInt64
+
+  package init(processor: UInt64, duration: UInt64, memory: UInt64, fileSize: UInt64) {
+    self.processor = processor
+    self.duration = duration
+    self.memory = memory
+    self.fileSize = fileSize
+  }
+
+  /// For a child that works on a disk of `size` bytes: 10 s of the processor and a minute, and 2 s and 20 s more for each
+  /// GiB; 512 MiB of addresses, and a 512th of the disk. e2fsck takes a hundredth of that for a guest's disk.
+  package static func disk(of size: UInt64) -> ChildLimits {
+    let gibibytes = size >> 30
+    return ChildLimits(
+      processor: 10 + 2 * gibibytes, duration: 60 + 20 * gibibytes, memory: 512 << 20 + size / 512, fileSize: size)
+  }
+
+  var request: clinux_limits {
+    clinux_limits(processor: processor, memory: memory, file_size: fileSize)
+  }
+
+  /// How the child ended, in the light of its limits.
+  func judge(_ status: ExitStatus, after elapsed: Duration) -> ExitStatus {
+    switch status {
+    case .signalled(SIGXCPU): .stopped("it used the processor for \(processor) s")
+    case .signalled(SIGXFSZ): .stopped("it wrote \(Words.bytes(fileSize)) to a file")
+    case .signalled(SIGKILL) where elapsed >= .seconds(duration): .stopped("it took \(duration) s")
+    default: status
+    }
+  }
+}
