@@ -35,6 +35,8 @@ package struct ExportConfiguration: Sendable {
   var backend: [String: String] = [:]
   var hypervisor: String?
   var hypervisorParameters: [String: String] = [:]
+  /// The names of parameters of the hypervisor that are for the administrator of this machine alone, and were dropped.
+  package var dropped: [String] = []
   /// What is not known here, in words, and nothing was made of.
   package var ignored: [String] = []
 }
@@ -87,7 +89,9 @@ extension ExportConfiguration {
     }
     for (key, value) in Self.values(file["os"]) { parameters[key] = .init(value, .public) }
     for (key, value) in Self.values(file["os_private"]) { parameters[key] = .init(value, .private) }
-    hypervisorParameters = Self.values(file["hypervisor"])
+    let hypervisorValues = Self.values(file["hypervisor"])
+    hypervisorParameters = hypervisorValues.filter { !Self.isOfTheMachine($0.key, $0.value) }
+    dropped = hypervisorValues.keys.filter { hypervisorParameters[$0] == nil }.sorted()
     backend = Self.values(file["backend"] ?? instance)
     let knownBackend = ["memory", "maxmem", "minmem", "vcpus", "auto_balance", "always_failover", "spindle_use"]
     backend = backend.filter { knownBackend.contains($0.key) }
@@ -141,6 +145,17 @@ extension ExportConfiguration {
     var values: [String: String] = [:]
     for entry in section?.entries ?? [] { values[entry.name] = known(entry.value) }
     return values
+  }
+
+  /// Whether a parameter of the hypervisor names a file or a program of the machine, or becomes a part of its command
+  /// line: whoever wrote the export would have root read what he names, or run it. Ganeti has some 20 of them, such as
+  /// `kernel_path`, `cdrom_image_path`, `vnc_password_file`, `vif_script`, `kvm_extra` (gnt-instance(8)).
+  private static func isOfTheMachine(_ name: String, _ value: String) -> Bool {
+    let words = name.split(separator: "_")
+    return value.contains("/")
+      || ["path", "file", "script", "args", "extra", "cmd", "devices", "model", "config"].contains {
+        words.contains($0)
+      }
   }
 
   private static func fault(_ file: INI, _ section: INI.Section, _ key: String, _ words: String) -> Failure {

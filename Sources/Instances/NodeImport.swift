@@ -32,6 +32,11 @@ extension Node {
       if !export.ignored.isEmpty {
         steps.note("not known here, and ignored in \(export.path): \(export.ignored.joined(separator: ", "))")
       }
+      if !export.dropped.isEmpty {
+        steps.note(
+          "dropped from \(export.path), since they are for this machine's administrator to give (with -H): "
+            + export.dropped.joined(separator: ", "))
+      }
       let (planned, definition) = try plan(request, export)
       let dumps = try dumps(of: export)
       try verify(planned, by: definition)

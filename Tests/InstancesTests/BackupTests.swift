@@ -43,6 +43,35 @@ import Testing
       request, from: place.map { .folder($0) } ?? .instance(InstanceName("vm1")))
   }
 
+  @Test func `what names the machine's files in a stranger's export is told and dropped`() throws {
+    try withScratch { folder in
+      let host = try host(folder)
+      let path = try host.node().exportBackup(of: filled(host).name)
+      let named = [
+        "kernel_path = /etc/shadow", "initrd_path = shadow", "kernel_args = init=/bin/sh", "root_path = /dev/vda1",
+        "cdrom_image_path = a.iso", "vnc_password_file = x", "vif_script = x", "kvm_extra = -chardev x",
+        "bootloader_args = x", "vnc_bind_address = /run/vnc", "device_model = x", "usb_devices = x", "xen_cmd = xl",
+      ]
+      let kept = ["serial_console = True", "boot_order = cd", "vhost_net = False"]
+      try folder.write(
+        (["[hypervisor]"] + named + kept).joined(separator: "\n") + "\n", to: "more")
+      try shell("sed -i '/^\\[hypervisor\\]/d' '\(path)/config.ini' && cat '\(folder("more"))' >>'\(path)/config.ini'")
+      let outcome = try host.program(
+        "backup import vm2 --src-instance vm1 -H kernel_args=quiet \(TestHost.options)")
+      #expect(outcome.status == 0, "\(outcome)")
+      let vm2 = try host.state.instance(InstanceName("vm2"))
+      #expect(
+        vm2.hypervisorParameters == [
+          "kernel_args": "quiet", "serial_console": "True", "boot_order": "cd", "vhost_net": "False",
+        ])
+      for line in named {
+        let name = String(line.prefix { $0 != " " })
+        #expect(outcome.errors.contains(name), "\(outcome)")
+      }
+      for line in kept { #expect(!outcome.errors.contains(String(line.prefix { $0 != " " }))) }
+    }
+  }
+
   @Test func `what is exported is imported again: disks, memory, parameters, networks`() throws {
     try withScratch { folder in
       let host = try host(folder)
