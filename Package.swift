@@ -64,7 +64,7 @@ let package = Package(
     .executableTarget(name: "guestsmith", dependencies: ["Commands"], swiftSettings: settings),
     // Tests.
     swift("TestSupport", ["Report", "LinuxIO"]),
-    tests("Report", ["Report"]),
+    tests("Report", ["Report", "TestSupport"]),
     tests("Interface", ["Interface", "Report"]),
     tests("LinuxIO", ["LinuxIO", "Report", "TestSupport"]),
     tests("Ext4", ["Ext4", "Report", "LinuxIO", "TestSupport"]),

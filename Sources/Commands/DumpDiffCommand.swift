@@ -40,22 +40,26 @@ struct DumpDiffCommand: ParsableCommand {
 }
 
 extension DumpDifference {
-  private var name: String { path.isEmpty ? "/" : String(decoding: path, as: UTF8.self) }
+  private var name: ByteString { path.isEmpty ? "/" : path }
 
   var line: String {
     switch change {
-    case .added: "+ \(name.escaped)"
-    case .removed: "- \(name.escaped)"
-    case .changed(let what): "~ \(name.escaped)  \(what.joined(separator: ", "))"
+    case .added: "+ \(name)"
+    case .removed: "- \(name)"
+    case .changed(let what): "~ \(name)  \(what.joined(separator: ", "))"
     }
   }
 
   var json: JSON {
-    switch change {
-    case .added: ["path": .string(name), "change": "added", "differs": []]
-    case .removed: ["path": .string(name), "change": "removed", "differs": []]
-    case .changed(let what):
-      ["path": .string(name), "change": "changed", "differs": .array(what.map { .string($0) })]
-    }
+    let (word, words): (JSON, [String]) =
+      switch change {
+      case .added: ("added", [])
+      case .removed: ("removed", [])
+      case .changed(let what): ("changed", what)
+      }
+    return [
+      "path": .text(of: name), "pathBytes": .bytes(of: name), "change": word,
+      "differs": .array(words.map { .string($0) }),
+    ]
   }
 }

@@ -21,7 +21,7 @@ struct DumpExtractCommand: ParsableCommand {
   var dump: String
 
   @Argument(help: "Files and folders of the guest; a link is followed where the path ends in a slash.")
-  var path: [String]
+  var path: [ByteString]
 
   @Option(help: ArgumentHelp("The folder to put them into, which must be there.", valueName: "dir"))
   var to: String = "."

@@ -9,18 +9,21 @@ struct DumpListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List the guest's files in a dump, as ls -l does.",
     discussion: """
-      Without PATH, what is in the guest's root folder. Names of users and groups are the guest's own; times are in UTC.
+      Without PATH, what is in the guest's root folder. Names of users and groups are the guest's own; times are in UTC. \
+      Names are shown as bash reads them between $' and ': what is not text, and control characters, as \\xe9 or \\n, a \
+      backslash as \\\\. In JSON a name that is not UTF-8 is shown so too, with its bytes in hexadecimal beside it.
 
       Examples:
         guestsmith dump list vm1.dump /etc
         guestsmith dump list --recursive vm1.dump /var/log
+        guestsmith dump list vm1.dump $'/srv/caf\\xe9'
       """)
 
   @Argument(help: "The dump: a file.")
   var dump: String
 
   @Argument(help: "A file or folder of the guest; a link is followed where the path ends in a slash.")
-  var path: String = "/"
+  var path: ByteString = "/"
 
   @Flag(name: .shortAndLong, help: "Also what is in folders, to any depth, with whole paths.")
   var recursive = false
@@ -55,23 +58,23 @@ extension GuestFile {
   /// Mode, links, owner, group, size or device number, time, name.
   func row(_ names: GuestAccountNames, wholePath: Bool) -> [String] {
     let isDevice = attributes.kind == .characterDevice || attributes.kind == .blockDevice
-    let name = wholePath ? path : Array(path.split(separator: UInt8(ascii: "/")).last ?? path[...])
-    let target = self.target.map { " -> " + String(decoding: $0, as: UTF8.self).escaped } ?? ""
+    let name = wholePath ? path : path.split(separator: "/").last ?? path
+    let target = self.target.map { " -> \($0)" } ?? ""
     return [
-      attributes.modeWords, "\(attributes.links)", (names.users[attributes.uid] ?? "\(attributes.uid)").escaped,
-      (names.groups[attributes.gid] ?? "\(attributes.gid)").escaped,
+      attributes.modeWords, "\(attributes.links)", names.users[attributes.uid]?.escaped ?? "\(attributes.uid)",
+      names.groups[attributes.gid]?.escaped ?? "\(attributes.gid)",
       isDevice ? "\(attributes.major), \(attributes.minor)" : "\(attributes.size)",
-      Timestamp(seconds: Int(attributes.seconds)).text, String(decoding: name, as: UTF8.self).escaped + target,
+      Timestamp(seconds: Int(attributes.seconds)).text, "\(name)\(target)",
     ]
   }
 
   var json: JSON {
     [
-      "path": .string(String(decoding: path, as: UTF8.self)), "type": .string(attributes.kind.word),
+      "path": .text(of: path), "pathBytes": .bytes(of: path), "type": .string(attributes.kind.word),
       "mode": .string(attributes.mode), "links": .integer(Int(attributes.links)), "uid": .integer(Int(attributes.uid)),
       "gid": .integer(Int(attributes.gid)), "size": .integer(Int(clamping: attributes.size)),
       "modified": .string(Timestamp(seconds: Int(attributes.seconds)).text),
-      "target": .optional(target.map { String(decoding: $0, as: UTF8.self) }),
+      "target": .text(of: target), "targetBytes": .bytes(of: target),
       "device": attributes.major > 0 || attributes.minor > 0
         ? [.integer(Int(attributes.major)), .integer(Int(attributes.minor))] : nil,
     ]

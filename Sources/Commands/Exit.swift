@@ -43,8 +43,8 @@ enum Exit {
 
   /// `guestsmith: what failed`, and the remedy on the next line: the last lines are the whole diagnosis.
   static func lines(of failure: Failure) -> String {
-    let remedy = failure.remedy.map { "  \($0)\n" } ?? ""
-    return "guestsmith: \(failure.message)\n\(remedy)"
+    ("guestsmith: \(failure.message)" + (failure.remedy.map { "\n  \($0)" } ?? ""))
+      .split(separator: "\n", omittingEmptySubsequences: false).map { "\(String($0).escaped)\n" }.joined()
   }
 
   private static func write(_ text: String, to raw: Int32) {

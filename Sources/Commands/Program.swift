@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
 internal import LinuxIO
+internal import Report
 
 /// The whole program: the scripts of an OS definition by the name they are called by, else the command line.
 public enum Program {
@@ -9,7 +10,7 @@ public enum Program {
     Interrupts.install()
     Exit.after {
       if let script = ProviderScript(CommandLine.arguments) { return try script.run() }
-      var command = try Guestsmith.parseAsRoot()
+      var command = try Guestsmith.parseAsRoot(ownArguments().dropFirst().map { $0 })
       try command.run()
     }
   }

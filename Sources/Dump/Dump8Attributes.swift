@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Report
 
 /// The extended attributes of an inode as ext4 has them on the disk, which is how dump(8) writes them (kernel,
 /// Documentation/filesystems/ext4/attributes.rst).
@@ -8,12 +9,12 @@ enum Dump8Attributes {
   private static let inodeMagic: UInt32 = 0xEA02_0001
 
   /// Full names and values as the kernel's system calls have them; nil when the bytes are something else.
-  static func parse(_ bytes: [UInt8]) -> [(name: String, value: [UInt8])]? {
+  static func parse(_ bytes: [UInt8]) -> [(name: ByteString, value: [UInt8])]? {
     guard let magic = number(bytes, 0), magic == blockMagic || magic == inodeMagic else { return nil }
     // Offsets of values count from the block's beginning, or from the first entry behind an inode.
     var position = magic == blockMagic ? 32 : 4
     let base = magic == blockMagic ? 0 : 4
-    var attributes: [(name: String, value: [UInt8])] = []
+    var attributes: [(name: ByteString, value: [UInt8])] = []
     while let start = number(bytes, position), start != 0 {
       guard let inode = number(bytes, position + 4), let size = number(bytes, position + 8), inode == 0,
         position + 16 <= bytes.count
@@ -23,7 +24,7 @@ enum Dump8Attributes {
       guard position + 16 + nameLength <= bytes.count, offset + Int(size) <= bytes.count,
         let prefix = prefixes[bytes[position + 1]]
       else { return nil }
-      let name = prefix + String(decoding: bytes[position + 16..<position + 16 + nameLength], as: UTF8.self)
+      let name = prefix + ByteString(bytes[position + 16..<position + 16 + nameLength])
       let value = Array(bytes[offset..<offset + Int(size)])
       guard let known = name.hasPrefix("system.posix_acl") ? accessControlList(value) : value else { return nil }
       attributes.append((name, known))
@@ -32,7 +33,7 @@ enum Dump8Attributes {
     return attributes
   }
 
-  private static let prefixes: [UInt8: String] = [
+  private static let prefixes: [UInt8: ByteString] = [
     1: "user.", 2: "system.posix_acl_access", 3: "system.posix_acl_default", 4: "trusted.", 6: "security.",
     7: "system.",
   ]

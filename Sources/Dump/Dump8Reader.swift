@@ -28,7 +28,7 @@ package final class Dump8Reader {
 
   /// A name in a folder.
   package struct Name: Sendable {
-    package let bytes: [UInt8]
+    package let name: ByteString
     package let inode: UInt32
   }
 
@@ -162,13 +162,13 @@ package final class Dump8Reader {
       guard length >= 8 + nameLength, position + length <= content.count else {
         throw damaged("a folder whose names run over its end")
       }
-      let bytes = Array(content[position + 8..<position + 8 + nameLength])
+      let name = ByteString(content[position + 8..<position + 8 + nameLength])
       position += length
-      if inode == 0 || bytes == Array(".".utf8) || bytes == Array("..".utf8) { continue }
-      guard !bytes.isEmpty, !bytes.contains(0), !bytes.contains(UInt8(ascii: "/")) else {
+      if inode == 0 || name == "." || name == ".." { continue }
+      guard !name.isEmpty, !name.contains("\0"), !name.contains("/") else {
         throw damaged("a name that no file can have")
       }
-      names.append(Name(bytes: bytes, inode: inode))
+      names.append(Name(name: name, inode: inode))
     }
     return names
   }
@@ -186,9 +186,9 @@ package final class Dump8Reader {
 
   /// The extended attributes of the node that `next` gave last, once its content was read; by their full names, as the
   /// kernel's system calls have them.
-  package func attributes() throws(Failure) -> [(name: String, value: [UInt8])] {
+  package func attributes() throws(Failure) -> [(name: ByteString, value: [UInt8])] {
     if current != nil { try eachBlock { _, _ in } }
-    var attributes: [(name: String, value: [UInt8])] = []
+    var attributes: [(name: ByteString, value: [UInt8])] = []
     while true {
       let header = try nextHeader()
       guard header.kind == .inode, header.isAttributes else {

@@ -15,24 +15,21 @@ package enum FileKind: Sendable, Equatable {
 /// absolute one, and `..` lead nowhere else, since nothing but libext2fs ever reads them.
 extension Filesystem {
   /// The file that a path leads to, or nil where there is none; the last link is followed when asked.
-  package borrowing func find(_ path: String, followingLast: Bool = true) throws(Failure) -> InodeNumber? {
+  package borrowing func find(_ path: ByteString, followingLast: Bool = true) throws(Failure) -> InodeNumber? {
+    // No file has a name with a zero in it, and libext2fs would read the path up to there.
+    guard !path.contains("\0") else { return nil }
     var inode: ext2_ino_t = 0
     let root = ext2_ino_t(EXT2_ROOT_INO)
     let result =
       followingLast
-      ? ext2fs_namei_follow(fs, root, root, path, &inode) : ext2fs_namei(fs, root, root, path, &inode)
+      ? ext2fs_namei_follow(fs, root, root, path.cString, &inode)
+      : ext2fs_namei(fs, root, root, path.cString, &inode)
     switch result {
     case 0: return inode
     // A loop of links leads to no file either.
     case EXT2_ET_FILE_NOT_FOUND, EXT2_ET_NO_DIRECTORY, EXT2_ET_SYMLINK_LOOP: return nil
     default: throw device.failure(result, "look up \(path)")
     }
-  }
-
-  borrowing func lookUp(_ name: String, in directory: InodeNumber) throws(Failure) -> InodeNumber {
-    var inode: ext2_ino_t = 0
-    try device.check(ext2fs_lookup(fs, directory, name, Int32(name.utf8.count), nil, &inode), "look up \(name)")
-    return inode
   }
 
   borrowing func inode(_ number: InodeNumber) throws(Failure) -> ext2_inode {
@@ -56,7 +53,7 @@ extension Filesystem {
   /// The whole content of a regular file.
   ///
   /// - Parameter limit: a file of more bytes is refused: its size is the guest's word.
-  package borrowing func read(_ path: String, limit: Int = 1 << 20) throws(Failure) -> [UInt8]? {
+  package borrowing func read(_ path: ByteString, limit: Int = 1 << 20) throws(Failure) -> [UInt8]? {
     guard let number = try find(path) else { return nil }
     guard try kind(number) == .file else { throw Failure(.guest, "\(path) in the guest is not a regular file") }
     var file: ext2_file_t?
@@ -77,7 +74,7 @@ extension Filesystem {
   /// Gives a file this content. An existing regular file keeps its owner, its mode and its other names; a missing one is
   /// made, with the directories above it, owned by root. A link that leads nowhere, a device or the like gives way to
   /// the new file.
-  package borrowing func write(_ path: String, _ content: [UInt8], mode: UInt16 = 0o644) throws(Failure) {
+  package borrowing func write(_ path: ByteString, _ content: [UInt8], mode: UInt16 = 0o644) throws(Failure) {
     try needBitmaps()
     var number = try find(path)
     if let found = number {
@@ -100,15 +97,12 @@ extension Filesystem {
   }
 
   /// Removes a file, a link or a special file; nothing there is fine, a directory is not.
-  package borrowing func remove(_ path: String) throws(Failure) {
+  package borrowing func remove(_ path: ByteString) throws(Failure) {
     guard let (parent, name) = try existingDirectory(above: path) else { return }
-    var number: ext2_ino_t = 0
-    let result = ext2fs_lookup(fs, parent, name, Int32(name.utf8.count), nil, &number)
-    if result == EXT2_ET_FILE_NOT_FOUND { return }
-    try device.check(result, "look up \(path)")
+    guard let number = try lookUp(name, in: parent) else { return }
     guard try kind(number) != .directory else { throw Failure(.guest, "\(path) in the guest is a directory") }
     try needBitmaps()
-    try device.check(ext2fs_unlink(fs, parent, name, number, 0), "remove \(path)")
+    try device.check(ext2fs_unlink(fs, parent, name.cString, number, 0), "remove \(path)")
     var inode = try inode(number)
     if inode.i_links_count > 1 {
       inode.i_links_count -= 1
@@ -126,7 +120,7 @@ extension Filesystem {
   }
 
   /// Makes a symbolic link, in the place of whatever file or link is there.
-  package borrowing func link(_ path: String, to target: String) throws(Failure) {
+  package borrowing func link(_ path: ByteString, to target: ByteString) throws(Failure) {
     try needBitmaps()
     try remove(path)
     let (parent, name) = try directory(above: path)
@@ -134,10 +128,10 @@ extension Filesystem {
   }
 
   /// Makes a directory, with those above it, owned by root; one that is there stays as it is.
-  package borrowing func makeDirectory(_ path: String) throws(Failure) {
+  package borrowing func makeDirectory(_ path: ByteString) throws(Failure) {
     try needBitmaps()
     // The directory above something in it.
-    _ = try directory(above: path + "/.")
+    _ = try directory(above: "\(path)/.")
   }
 
   /// What a file has besides its content.
@@ -158,25 +152,12 @@ extension Filesystem {
   }
 
   /// The names in a directory, sorted; none where there is no directory.
-  package borrowing func list(_ path: String) throws(Failure) -> [String] {
+  package borrowing func list(_ path: ByteString) throws(Failure) -> [ByteString] {
     guard let number = try find(path), try kind(number) == .directory else { return [] }
-    final class Names { var names: [String] = [] }
-    let names = Names()
-    let result = ext2fs_dir_iterate(
-      fs, number, 0, nil,
-      { entry, _, _, _, data in
-        let length = Int(ext2fs_dirent_name_len(entry))
-        let name = withUnsafeBytes(of: &entry!.pointee.name) { String(decoding: $0.prefix(length), as: UTF8.self) }
-        if name != ".", name != ".." {
-          Unmanaged<Names>.fromOpaque(data!).takeUnretainedValue().names.append(name)
-        }
-        return 0
-      }, Unmanaged.passUnretained(names).toOpaque())
-    try device.check(result, "list \(path)")
-    return names.names.sorted()
+    return try entries(of: number).map(\.name)
   }
 
-  package borrowing func setOwnerAndMode(_ path: String, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure) {
+  package borrowing func setOwnerAndMode(_ path: ByteString, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure) {
     guard let number = try find(path) else { throw Failure(.guest, "\(path) is missing in the guest") }
     var inode = try inode(number)
     gs_inode_set_owner(&inode, uid, gid)
@@ -185,13 +166,13 @@ extension Filesystem {
   }
 
   /// Files that libext2fs would write past the guest's own protection: encrypted and verity files.
-  private borrowing func refuseProtected(_ number: InodeNumber, _ path: String) throws(Failure) {
+  private borrowing func refuseProtected(_ number: InodeNumber, _ path: ByteString) throws(Failure) {
     if try inode(number).i_flags & UInt32(EXT4_ENCRYPT_FL | EXT4_VERITY_FL) != 0 {
       throw Failure(.guest, "\(path) in the guest is encrypted or sealed and can't be edited")
     }
   }
 
-  borrowing func setContent(of number: InodeNumber, _ content: [UInt8], _ path: String) throws(Failure) {
+  borrowing func setContent(of number: InodeNumber, _ content: [UInt8], _ path: ByteString) throws(Failure) {
     var file: ext2_file_t?
     try device.check(ext2fs_file_open(fs, number, EXT2_FILE_WRITE, &file), "open \(path)")
     var result = ext2fs_file_set_size2(file, 0)

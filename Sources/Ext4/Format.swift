@@ -147,7 +147,7 @@ extension Filesystem {
     fs.pointee.umask = 0o077
     try device.check(ext2fs_mkdir(fs, ext2_ino_t(EXT2_ROOT_INO), 0, "lost+found"), "make lost+found")
     fs.pointee.umask = 0o022
-    let lostAndFound = try lookUp("lost+found", in: ext2_ino_t(EXT2_ROOT_INO))
+    guard let lostAndFound = try lookUp("lost+found", in: Self.root) else { return }
     // e2fsck can't make room in it on a full disk, so it has 16 KiB from the first.
     for _ in 1..<max(2, 16384 / Int(options.blockSize)) {
       try device.check(ext2fs_expand_dir(fs, lostAndFound), "enlarge lost+found")

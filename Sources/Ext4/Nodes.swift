@@ -8,13 +8,13 @@ extension Filesystem {
   package static var root: InodeNumber { InodeNumber(EXT2_ROOT_INO) }
 
   /// The directory that holds `path`, made with those above it where it is missing, and the last name.
-  borrowing func directory(above path: String) throws(Failure) -> (InodeNumber, String) {
-    var parts = path.split(separator: "/").map(String.init)
-    guard let name = parts.popLast() else { throw Failure(.guest, "there is no file name in \"\(path)\"") }
+  borrowing func directory(above path: ByteString) throws(Failure) -> (InodeNumber, ByteString) {
+    var parts = path.split(separator: "/")
+    guard let name = parts.popLast() else { throw Failure(.guest, "there is no file name in \(path.quoted)") }
     var directory = Self.root
-    var walked = ""
+    var walked: ByteString = ""
     for part in parts {
-      walked += "/" + part
+      walked = "\(walked)/\(part)"
       if let next = try find(walked) {
         guard try kind(next) == .directory else { throw Failure(.guest, "\(walked) in the guest is not a directory") }
         directory = next
@@ -28,9 +28,9 @@ extension Filesystem {
   }
 
   /// The same where nothing is made; nil where a directory is missing.
-  borrowing func existingDirectory(above path: String) throws(Failure) -> (InodeNumber, String)? {
-    var parts = path.split(separator: "/").map(String.init)
-    guard let name = parts.popLast() else { throw Failure(.guest, "there is no file name in \"\(path)\"") }
+  borrowing func existingDirectory(above path: ByteString) throws(Failure) -> (InodeNumber, ByteString)? {
+    var parts = path.split(separator: "/")
+    guard let name = parts.popLast() else { throw Failure(.guest, "there is no file name in \(path.quoted)") }
     guard let directory = try find("/" + parts.joined(separator: "/")), try kind(directory) == .directory else {
       return nil
     }
@@ -64,27 +64,53 @@ extension Filesystem {
 
   /// Gives an inode a name; the directory gets another block where it is full. Does not count the link.
   package borrowing func link(
-    _ number: InodeNumber, as name: String, in parent: InodeNumber, type: Int32
+    _ number: InodeNumber, as name: ByteString, in parent: InodeNumber, type: Int32
   ) throws(Failure) {
-    var result = ext2fs_link(fs, parent, name, number, type)
+    try add(name, to: parent, "name \(name)") { ext2fs_link(fs, parent, $0, number, type) }
+  }
+
+  /// Adds a name to a directory, which gets another block where it is full.
+  private borrowing func add(
+    _ name: ByteString, to parent: InodeNumber, _ operation: String, _ body: ([CChar]) -> errcode_t
+  ) throws(Failure) {
+    guard Self.isName(name) else {
+      throw Failure(
+        .guest,
+        name.bytes.count > Self.longestName
+          ? "the name \(Words.printable(name)) has \(name.bytes.count) bytes; a file's name has at most "
+            + "\(Self.longestName)" : "\(name.quoted) is not a name that a file can have")
+    }
+    var result = body(name.cString)
     if result == EXT2_ET_DIR_NO_SPACE {
       try device.check(ext2fs_expand_dir(fs, parent), "enlarge the directory of \(name)")
-      result = ext2fs_link(fs, parent, name, number, type)
+      result = body(name.cString)
     }
-    try device.check(result, "name \(name)")
+    try device.check(result, operation)
+  }
+
+  /// In bytes: libext2fs writes the length of a longer one into the one byte that it has.
+  private static let longestName = 255
+
+  private static func isName(_ name: ByteString) -> Bool {
+    !name.isEmpty && name.bytes.count <= longestName && !name.contains("\0") && !name.contains("/") && name != "."
+      && name != ".."
+  }
+
+  /// The file of that name in a directory; nil where there is none.
+  package borrowing func lookUp(_ name: ByteString, in directory: InodeNumber) throws(Failure) -> InodeNumber? {
+    var number: ext2_ino_t = 0
+    let result = ext2fs_lookup(fs, directory, name.cString, Int32(name.bytes.count), nil, &number)
+    if result == EXT2_ET_FILE_NOT_FOUND { return nil }
+    try device.check(result, "look up \(name)")
+    return number
   }
 
   package borrowing func makeDirectory(
-    _ name: String, in parent: InodeNumber, mode: UInt16
+    _ name: ByteString, in parent: InodeNumber, mode: UInt16
   ) throws(Failure) -> InodeNumber {
     var number: ext2_ino_t = 0
     try device.check(ext2fs_new_inode(fs, parent, 0o040755, nil, &number), "find a free inode")
-    var result = ext2fs_mkdir(fs, parent, number, name)
-    if result == EXT2_ET_DIR_NO_SPACE {
-      try device.check(ext2fs_expand_dir(fs, parent), "enlarge the directory of \(name)")
-      result = ext2fs_mkdir(fs, parent, number, name)
-    }
-    try device.check(result, "make the directory \(name)")
+    try add(name, to: parent, "make the directory \(name)") { ext2fs_mkdir(fs, parent, number, $0) }
     var inode = try inode(number)
     inode.i_mode = 0o040000 | mode & 0o7777
     try device.check(ext2fs_write_inode(fs, number, &inode), "make the directory \(name)")
@@ -92,21 +118,19 @@ extension Filesystem {
   }
 
   package borrowing func makeLink(
-    to target: String, as name: String, in parent: InodeNumber
+    to target: ByteString, as name: ByteString, in parent: InodeNumber
   ) throws(Failure) -> InodeNumber {
+    guard !target.isEmpty, !target.contains("\0") else {
+      throw Failure(.guest, "the link \(name) leads to \(target.quoted), which no link can")
+    }
     var number: ext2_ino_t = 0
     try device.check(ext2fs_new_inode(fs, parent, 0o120777, nil, &number), "find a free inode")
-    var result = ext2fs_symlink(fs, parent, number, name, target)
-    if result == EXT2_ET_DIR_NO_SPACE {
-      try device.check(ext2fs_expand_dir(fs, parent), "enlarge the directory of \(name)")
-      result = ext2fs_symlink(fs, parent, number, name, target)
-    }
-    try device.check(result, "make the link \(name)")
+    try add(name, to: parent, "make the link \(name)") { ext2fs_symlink(fs, parent, number, $0, target.cString) }
     return number
   }
 
   package borrowing func makeSpecial(
-    _ kind: FileKind, major: UInt32, minor: UInt32, as name: String, in parent: InodeNumber
+    _ kind: FileKind, major: UInt32, minor: UInt32, as name: ByteString, in parent: InodeNumber
   ) throws(Failure) -> InodeNumber {
     let (mode, type): (UInt16, Int32) =
       switch kind {

@@ -31,19 +31,21 @@ extension Filesystem {
   /// Extended attributes by their full names, such as `security.capability` or `system.posix_acl_access` (whose value is
   /// in the form of the kernel's system calls).
   package borrowing func setAttributes(
-    _ number: InodeNumber, _ attributes: [(name: String, value: [UInt8])]
+    _ number: InodeNumber, _ attributes: [ExtendedAttribute]
   ) throws(Failure) {
     guard !attributes.isEmpty else { return }
     var handle: OpaquePointer?
     try device.check(ext2fs_xattrs_open(fs, number, &handle), "open the attributes of inode \(number)")
     defer { ext2fs_xattrs_close(&handle) }
-    for (name, value) in attributes {
-      try device.check(ext2fs_xattr_set(handle, name, value, value.count), "set the attribute \(name)")
+    for attribute in attributes {
+      try device.check(
+        ext2fs_xattr_set(handle, attribute.name.cString, attribute.value, attribute.value.count),
+        "set the attribute \(attribute.name)")
     }
   }
 
   /// Another name for a file that has one.
-  package borrowing func addName(_ name: String, to number: InodeNumber, in parent: InodeNumber) throws(Failure) {
+  package borrowing func addName(_ name: ByteString, to number: InodeNumber, in parent: InodeNumber) throws(Failure) {
     let type: Int32 =
       switch try kind(number) {
       case .file: EXT2_FT_REG_FILE
@@ -62,7 +64,7 @@ extension Filesystem {
 
   /// A new regular file whose content `fill` writes.
   package borrowing func makeFile(
-    _ name: String, in parent: InodeNumber, fill: (borrowing FileContent) throws(Failure) -> Void
+    _ name: ByteString, in parent: InodeNumber, fill: (borrowing FileContent) throws(Failure) -> Void
   ) throws(Failure) -> InodeNumber {
     let number = try makeInode(in: parent, mode: 0o100600)
     var file: ext2_file_t?
@@ -78,10 +80,10 @@ extension Filesystem {
 /// The content of one file while it is written.
 package struct FileContent: ~Copyable {
   private var file: ext2_file_t?
-  private let name: String
+  private let name: ByteString
   private let device: FilesystemDevice
 
-  init(file: ext2_file_t?, name: String, device: FilesystemDevice) {
+  init(file: ext2_file_t?, name: ByteString, device: FilesystemDevice) {
     self.file = file
     self.name = name
     self.device = device

@@ -25,16 +25,21 @@ package struct FileAttributes: Equatable, Sendable {
   package var minor: UInt32
 }
 
-/// A name in a directory; it need not be text.
+/// A name in a directory.
 package struct DirectoryEntry: Equatable, Sendable {
-  package var name: [UInt8]
+  package var name: ByteString
   package var inode: InodeNumber
 }
 
 /// An extended attribute by its full name.
 package struct ExtendedAttribute: Equatable, Sendable {
-  package var name: String
+  package var name: ByteString
   package var value: [UInt8]
+
+  package init(name: ByteString, value: [UInt8]) {
+    self.name = name
+    self.value = value
+  }
 }
 
 /// Reading whole trees. The names are the guest's: who makes files of them must not trust them.
@@ -79,27 +84,27 @@ extension Filesystem {
       fs, directory, 0, nil,
       { entry, _, _, _, data in
         let length = Int(ext2fs_dirent_name_len(entry))
-        let name = withUnsafeBytes(of: &entry!.pointee.name) { Array($0.prefix(length)) }
-        if name != [46], name != [46, 46] {
+        let name = withUnsafeBytes(of: &entry!.pointee.name) { ByteString($0.prefix(length)) }
+        if name != ".", name != ".." {
           Unmanaged<Found>.fromOpaque(data!).takeUnretainedValue().entries.append(
             DirectoryEntry(name: name, inode: entry!.pointee.inode))
         }
         return 0
       }, Unmanaged.passUnretained(found).toOpaque())
     try device.check(result, "list directory \(directory)")
-    return found.entries.sorted { $0.name.lexicographicallyPrecedes($1.name) }
+    return found.entries.sorted { $0.name < $1.name }
   }
 
   /// Where a symbolic link leads.
-  package borrowing func linkTarget(of number: InodeNumber) throws(Failure) -> [UInt8] {
+  package borrowing func linkTarget(of number: InodeNumber) throws(Failure) -> ByteString {
     var inode = try inode(number)
     guard inode.i_size <= 4096 else { throw Failure(.guest, "the link in inode \(number) has \(inode.i_size) bytes") }
     if ext2fs_is_fast_symlink(&inode) != 0 {
-      return withUnsafeBytes(of: &inode.i_block) { Array($0.prefix(Int(inode.i_size))) }
+      return withUnsafeBytes(of: &inode.i_block) { ByteString($0.prefix(Int(inode.i_size))) }
     }
     var target: [UInt8] = []
     try eachPiece(of: number) { bytes, _ throws(Failure) in target += bytes }
-    return target
+    return ByteString(target)
   }
 
   /// Calls `body` with all of a file's content, in order and in pieces of up to 1 MiB, with the offset of each; holes are
@@ -134,7 +139,7 @@ extension Filesystem {
   /// The extended attributes of a file, ACLs and capabilities among them, in the order of their names; the values as
   /// getxattr(2) has them.
   package borrowing func extendedAttributes(of number: InodeNumber) throws(Failure) -> [ExtendedAttribute] {
-    final class Found { var names: [String] = [] }
+    final class Found { var names: [ByteString] = [] }
     let found = Found()
     var handle: OpaquePointer?
     try device.check(ext2fs_xattrs_open(fs, number, &handle), "open the attributes of inode \(number)")
@@ -143,7 +148,7 @@ extension Filesystem {
     let result = ext2fs_xattrs_iterate(
       handle,
       { name, _, _, data in
-        Unmanaged<Found>.fromOpaque(data!).takeUnretainedValue().names.append(String(cString: name!))
+        Unmanaged<Found>.fromOpaque(data!).takeUnretainedValue().names.append(ByteString(cString: name!))
         return 0
       }, Unmanaged.passUnretained(found).toOpaque())
     try device.check(result, "read the attributes of inode \(number)")
@@ -153,7 +158,7 @@ extension Filesystem {
       var length = 0
       // Not what the iteration shows: ACLs have another form on the disk.
       try device.check(
-        ext2fs_xattr_get(handle, name, &value, &length), "read the attribute \(name.escaped) of inode \(number)")
+        ext2fs_xattr_get(handle, name.cString, &value, &length), "read the attribute \(name) of inode \(number)")
       defer { ext2fs_free_mem(&value) }
       attributes.append(
         ExtendedAttribute(name: name, value: Array(UnsafeRawBufferPointer(start: value, count: length))))

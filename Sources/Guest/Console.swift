@@ -8,7 +8,7 @@ import Report
 /// name on the kernel's command line. Enabling `serial-getty@` for both would make every boot wait 90 s for the one that
 /// does not exist. The device itself asks for its login instead, when udev sees it: no device, no wait, no failed unit.
 enum Console {
-  static let path = "/etc/udev/rules.d/70-guestsmith-console.rules"
+  static let path: ByteString = "/etc/udev/rules.d/70-guestsmith-console.rules"
 
   /// The kernel shows ports without hardware behind them too: their type is 0 (PORT_UNKNOWN).
   static let rules = """

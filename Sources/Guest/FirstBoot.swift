@@ -3,8 +3,8 @@ import Report
 
 /// What makes a guest itself and must not be shared: taken away here, made anew by the guest when it boots.
 enum FirstBoot {
-  static let unitName = "guestsmith-ssh-host-keys.service"
-  static let unitPath = "/etc/systemd/system/" + unitName
+  static let unitName: ByteString = "guestsmith-ssh-host-keys.service"
+  static let unitPath: ByteString = "/etc/systemd/system/\(unitName)"
 
   /// `ssh-keygen -A` makes each kind of key that is missing, and the one of the condition last.
   static let unit = """
@@ -25,7 +25,7 @@ enum FirstBoot {
     """
 
   /// Files of one boot, one machine or one lease.
-  private static let transient = [
+  private static let transient: [ByteString] = [
     "/var/lib/systemd/random-seed", "/var/lib/urandom/random-seed", "/var/lib/systemd/credential.secret",
   ]
 
@@ -48,14 +48,15 @@ enum FirstBoot {
   static func resetSSHHostKeys(of guest: some GuestFiles) throws(Failure) -> Bool {
     guard try guest.hasSystemd(), try guest.kind("/usr/bin/ssh-keygen") != nil else { return false }
     for name in try guest.list("/etc/ssh") where name.hasPrefix("ssh_host_") && isKey(name) {
-      try guest.remove("/etc/ssh/" + name)
+      try guest.remove("/etc/ssh/\(name)")
     }
     try guest.place(unitPath, unit)
-    try guest.link("/etc/systemd/system/multi-user.target.wants/" + unitName, to: unitPath)
+    try guest.link("/etc/systemd/system/multi-user.target.wants/\(unitName)", to: unitPath)
     return true
   }
 
-  private static func isKey(_ name: String) -> Bool {
-    ["_key", "_key.pub", "_key-cert.pub"].contains { name.hasSuffix($0) }
+  private static func isKey(_ name: ByteString) -> Bool {
+    let ends: [ByteString] = ["_key", "_key.pub", "_key-cert.pub"]
+    return ends.contains { name.hasSuffix($0) }
   }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import Report
 
 /// `/etc/fstab`: the guest's filesystems by UUID, since no host promises the name of a disk.
 enum Fstab {
-  static let path = "/etc/fstab"
+  static let path: ByteString = "/etc/fstab"
 
   /// - Parameter type: of the root filesystem: `ext4`, `ext3` or `ext2`.
   static func render(root: String, type: String, swap: String?, data: [DataMount] = []) -> String {

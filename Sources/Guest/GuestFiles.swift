@@ -7,25 +7,25 @@ package import Report
 /// absolute or with `..`, leads out of it. Nothing is written behind the back of whoever implements this.
 package protocol GuestFiles: AnyObject {
   /// The contents of a file; nothing where it is missing. A file above the limit of the implementation is a failure.
-  func read(_ path: String) throws(Failure) -> [UInt8]?
+  func read(_ path: ByteString) throws(Failure) -> [UInt8]?
 
   /// Replaces the contents of a file, or makes it with `mode`, owned by root, and the folders above it.
   /// Owner and mode of an existing file stay.
-  func write(_ path: String, _ bytes: [UInt8], mode: UInt16) throws(Failure)
+  func write(_ path: ByteString, _ bytes: [UInt8], mode: UInt16) throws(Failure)
 
   /// Removes a file or a link (never what the link leads to); a missing one is fine.
-  func remove(_ path: String) throws(Failure)
+  func remove(_ path: ByteString) throws(Failure)
 
-  /// The names in a folder, sorted, without `.` and `..`; none where the folder is missing.
-  func list(_ directory: String) throws(Failure) -> [String]
+  /// The names in a folder, in the order of their bytes, without `.` and `..`; none where the folder is missing.
+  func list(_ directory: ByteString) throws(Failure) -> [ByteString]
 
   /// Makes a symbolic link, or replaces the file or link that is there; makes the folders above it.
-  func link(_ path: String, to target: String) throws(Failure)
+  func link(_ path: ByteString, to target: ByteString) throws(Failure)
 
   /// What is at `path`, without following a link there; nothing where nothing is.
-  func kind(_ path: String) throws(Failure) -> GuestFileKind?
+  func kind(_ path: ByteString) throws(Failure) -> GuestFileKind?
 
-  func setOwnerAndMode(_ path: String, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure)
+  func setOwnerAndMode(_ path: ByteString, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure)
 }
 
 package enum GuestFileKind: Sendable, Equatable {
@@ -38,9 +38,13 @@ package enum GuestFileKind: Sendable, Equatable {
 extension GuestFiles {
   /// Puts a file of ours there: owned by root, with exactly this mode. A link in its place goes: what it led to is
   /// somebody else's.
-  func place(_ path: String, _ text: String, mode: UInt16 = 0o644) throws(Failure) {
+  func place(_ path: ByteString, _ text: String, mode: UInt16 = 0o644) throws(Failure) {
+    try place(path, Array(text.utf8), mode: mode)
+  }
+
+  func place(_ path: ByteString, _ bytes: [UInt8], mode: UInt16 = 0o644) throws(Failure) {
     if try kind(path) == .link { try remove(path) }
-    try write(path, Array(text.utf8), mode: mode)
+    try write(path, bytes, mode: mode)
     try setOwnerAndMode(path, uid: 0, gid: 0, mode: mode)
   }
 

@@ -3,7 +3,7 @@ import Report
 
 /// `/etc/hostname`: the first word of the first line that is neither empty nor a comment, as systemd reads it.
 enum Hostname {
-  static let path = "/etc/hostname"
+  static let path: ByteString = "/etc/hostname"
 
   static func render(_ name: GuestName) -> String {
     name.short + "\n"
@@ -37,7 +37,7 @@ enum Hostname {
 
 /// `/etc/mailname`: the name that mail from this guest carries, in its full form.
 enum Mailname {
-  static let path = "/etc/mailname"
+  static let path: ByteString = "/etc/mailname"
 
   static func render(_ name: GuestName) -> String {
     name.full + "\n"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import Report
 
 /// `/etc/hosts`: the address of the guest's own name, among the lines of the administrator.
 enum Hosts {
-  static let path = "/etc/hosts"
+  static let path: ByteString = "/etc/hosts"
 
   /// Debian's address for a host without a static one: the name resolves even without a network.
   private static let ownLoopback = "127.0.1.1"

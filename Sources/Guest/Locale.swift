@@ -19,7 +19,7 @@ package struct Locale: Sendable, Equatable {
   }
 
   private func setTimezone(_ zone: String, of guest: some GuestFiles) throws(Failure) {
-    let file = "/usr/share/zoneinfo/" + zone
+    let file: ByteString = "/usr/share/zoneinfo/\(zone)"
     let isPath = zone.split(separator: "/", omittingEmptySubsequences: false).allSatisfy {
       !$0.isEmpty && $0 != "." && $0 != ".."
     }
@@ -36,7 +36,7 @@ package struct Locale: Sendable, Equatable {
   private func setLanguage(_ language: String, of guest: some GuestFiles) throws(Failure) {
     let installed = try guest.list("/usr/lib/locale")
     // What is in an archive of many locales, this one among them or not, only the guest's own glibc can tell.
-    let isKnown = installed.contains(Self.folder(of: language)) || installed.contains("locale-archive")
+    let isKnown = installed.contains(ByteString(Self.folder(of: language))) || installed.contains("locale-archive")
     guard isKnown || ["C", "POSIX", "C.UTF-8"].contains(language) else {
       throw Failure(
         .guest, "the guest has no locale \(language.quoted)",

@@ -5,7 +5,7 @@ import Report
 struct NameChange {
   /// New contents by path, in the order in which they are written. `/etc/hostname` is the last: a change that was
   /// interrupted is one that did not take place, and can be repeated.
-  private(set) var files: [(path: String, bytes: [UInt8])] = []
+  private(set) var files: [(path: ByteString, bytes: [UInt8])] = []
   /// The release file with its changes, where the guest has one.
   var release: ReleaseFile?
   private let oldRelease: ReleaseFile?
@@ -44,12 +44,12 @@ struct NameChange {
 
   func apply(to guest: some GuestFiles) throws(Failure) {
     if let release, release != oldRelease {
-      try guest.write(ReleaseFile.path, Array(release.render().utf8), mode: 0o644)
+      try guest.write(ReleaseFile.path, release.render(), mode: 0o644)
     }
     for file in files { try guest.write(file.path, file.bytes, mode: 0o644) }
   }
 
-  private mutating func add(_ path: String, _ found: [UInt8], _ changed: [UInt8]) {
+  private mutating func add(_ path: ByteString, _ found: [UInt8], _ changed: [UInt8]) {
     if changed != found { files.append((path, changed)) }
   }
 }

@@ -36,8 +36,8 @@ package struct Network: Sendable, Equatable {
     }
   }
 
-  static let path = "/etc/systemd/network/10-guestsmith.network"
-  static let rulesPath = "/etc/udev/rules.d/70-guestsmith-network.rules"
+  static let path: ByteString = "/etc/systemd/network/10-guestsmith.network"
+  static let rulesPath: ByteString = "/etc/udev/rules.d/70-guestsmith-network.rules"
 
   static let rules = """
     # Written by guestsmith: marks the first network interface, whatever its name.

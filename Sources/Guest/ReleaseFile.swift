@@ -6,7 +6,7 @@ package import Report
 /// It is inside the guest, so it says what the guest's administrator wants it to say: it is read with care, and only to
 /// change files of that same guest.
 package struct ReleaseFile: Sendable, Equatable {
-  package static let path = "/etc/guestsmith-release"
+  package static let path: ByteString = "/etc/guestsmith-release"
 
   /// Version of the program that installed the guest.
   package var version: String
@@ -25,9 +25,9 @@ package struct ReleaseFile: Sendable, Equatable {
   /// `dhcp`, or the static address with its prefix.
   package var address: String
   /// Files into which the name of the instance was written, and which a rename changes.
-  package var nameFiles: [String]
+  package var nameFiles: [ByteString]
   /// Keys of other versions; kept as they are.
-  private var others: [String] = []
+  private var others: [ByteString] = []
 
   package init(version: String, installed: String, image: String, suite: String, wipe: String) {
     self.version = version
@@ -41,25 +41,26 @@ package struct ReleaseFile: Sendable, Equatable {
     nameFiles = []
   }
 
-  package func render() -> String {
-    let pairs = [
-      ("GUESTSMITH_VERSION", version), ("INSTANCE", instance), ("INSTALLED", installed), ("IMAGE", image),
-      ("SUITE", suite), ("WIPE", wipe), ("ROOT_UUID", rootUUID), ("SWAP_UUID", swapUUID ?? ""), ("ADDRESS", address),
-      ("NAME_FILES", nameFiles.joined(separator: " ")),
+  package func render() -> [UInt8] {
+    let pairs: [(ByteString, ByteString)] = [
+      ("GUESTSMITH_VERSION", "\(version)"), ("INSTANCE", "\(instance)"), ("INSTALLED", "\(installed)"),
+      ("IMAGE", "\(image)"), ("SUITE", "\(suite)"), ("WIPE", "\(wipe)"), ("ROOT_UUID", "\(rootUUID)"),
+      ("SWAP_UUID", "\(swapUUID ?? "")"), ("ADDRESS", "\(address)"), ("NAME_FILES", nameFiles.joined(separator: " ")),
     ]
-    let lines = pairs.map { "\($0.0)=\(Self.quoted($0.1))" }
-    return (["# Written by guestsmith: what was installed here. Renaming the guest needs this file."] + lines + others)
-      .joined(separator: "\n") + "\n"
+    let head: ByteString = "# Written by guestsmith: what was installed here. Renaming the guest needs this file."
+    let lines = [head] + pairs.map { "\($0.0)=\(Self.quoted($0.1))" } + others
+    return lines.flatMap { $0.bytes + [UInt8(ascii: "\n")] }
   }
 
   /// Reads a file that may hold anything: lines that are no pair are passed over, the last of a key counts.
   package init(parsing bytes: [UInt8]) {
     self.init(version: "", installed: "", image: "", suite: "", wipe: "")
     for line in TextLines(bytes).lines {
-      let text = String(decoding: line, as: UTF8.self).filter { !$0.isNewline && $0 != "\0" }
-      guard !text.hasPrefix("#"), let equals = text.firstIndex(of: "=") else { continue }
-      let value = Self.unquoted(text[text.index(after: equals)...])
-      switch text[..<equals] {
+      let text = ByteString(line.filter { $0 != 0x0A && $0 != 0x0D && $0 != 0 })
+      guard !text.hasPrefix("#"), let equals = text.bytes.firstIndex(of: UInt8(ascii: "=")) else { continue }
+      let bytes = Self.unquoted(text.bytes[(equals + 1)...])
+      let value = String(decoding: bytes, as: UTF8.self)
+      switch ByteString(text.bytes[..<equals]) {
       case "GUESTSMITH_VERSION": version = value
       case "INSTANCE": instance = value
       case "INSTALLED": installed = value
@@ -69,7 +70,7 @@ package struct ReleaseFile: Sendable, Equatable {
       case "ROOT_UUID": rootUUID = value
       case "SWAP_UUID": swapUUID = value.isEmpty ? nil : value
       case "ADDRESS": address = value
-      case "NAME_FILES": nameFiles = value.split(separator: " ").map(String.init)
+      case "NAME_FILES": nameFiles = ByteString(bytes).split(separator: " ")
       default: others.append(text)
       }
     }
@@ -88,11 +89,11 @@ package struct ReleaseFile: Sendable, Equatable {
 
   /// The files that a rename looks at, apart from those that every guest has. What no provider wrote is refused: a
   /// list that is too long, paths that are no plain absolute ones.
-  func otherNameFiles() throws(Failure) -> [String] {
+  func otherNameFiles() throws(Failure) -> [ByteString] {
     let known: Set = [Hostname.path, Hosts.path, Mailname.path, Self.path]
     let isPlain = nameFiles.allSatisfy { path in
       path.hasPrefix("/")
-        && path.dropFirst().split(separator: "/", omittingEmptySubsequences: false).allSatisfy {
+        && path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().allSatisfy {
           !$0.isEmpty && $0 != "." && $0 != ".."
         }
     }
@@ -106,20 +107,21 @@ package struct ReleaseFile: Sendable, Equatable {
   }
 
   /// As a shell wants it: in quotes where it is more than a plain word.
-  private static func quoted(_ value: String) -> String {
-    let isPlain = value.utf8.allSatisfy { byte in
+  private static func quoted(_ value: ByteString) -> ByteString {
+    let isPlain = value.bytes.allSatisfy { byte in
       (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
         || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) || "-._:/+@,".utf8.contains(byte)
     }
     if isPlain { return value }
-    return "'" + value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
+    return "'\(value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#))'"
   }
 
-  private static func unquoted(_ value: Substring) -> String {
-    for quote in ["'", "\""] where value.count >= 2 && value.hasPrefix(quote) && value.hasSuffix(quote) {
-      return value.dropFirst().dropLast().split(separator: #"'\''"#, omittingEmptySubsequences: false)
-        .joined(separator: "'")
+  private static func unquoted(_ value: ArraySlice<UInt8>) -> [UInt8] {
+    for quote in "'\"".utf8 where value.count >= 2 && value.first == quote && value.last == quote {
+      return Array(
+        value.dropFirst().dropLast().split(separator: Array(#"'\''"#.utf8), omittingEmptySubsequences: false)
+          .joined(separator: "'".utf8))
     }
-    return String(value)
+    return Array(value)
   }
 }

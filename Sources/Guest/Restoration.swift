@@ -82,7 +82,7 @@ package struct Restoration: Sendable {
   }
 
   private func write(
-    _ path: String, _ bytes: [UInt8], to guest: some GuestFiles, insteadOf found: [UInt8]?
+    _ path: ByteString, _ bytes: [UInt8], to guest: some GuestFiles, insteadOf found: [UInt8]?
   ) throws(Failure) {
     if bytes != found { try guest.write(path, bytes, mode: 0o644) }
   }

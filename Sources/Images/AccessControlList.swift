@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Report
 
 /// A POSIX access control list as an archive has it: by name, by number, or both.
 struct AccessControlList {
@@ -21,7 +22,7 @@ struct AccessControlList {
   }
 
   /// The extended attribute that holds it.
-  var attribute: String
+  var attribute: ByteString
   var entries: [Entry]
 
   /// What the group's bits of a file's mode show: the mask where there is one.

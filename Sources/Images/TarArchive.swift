@@ -7,12 +7,12 @@ internal import Report
 /// One entry of an archive: what it is, not what it holds.
 struct TarEntry {
   /// Without `./` or `/` before it and without empty parts; empty for the root itself.
-  var path: String
+  var path: ByteString
   var kind: FileKind
   /// The path of an earlier entry that this one is another name of.
-  var hardLink: String?
+  var hardLink: ByteString?
   /// Where a symbolic link leads.
-  var target: String
+  var target: ByteString
   var uid: UInt32
   var gid: UInt32
   var permissions: UInt16
@@ -21,11 +21,15 @@ struct TarEntry {
   var size: UInt64
   var major: UInt32
   var minor: UInt32
-  var attributes: [(name: String, value: [UInt8])]
+  var attributes: [ExtendedAttribute]
   var lists: [AccessControlList]
 }
 
 /// A tar archive, read from its beginning by libarchive.
+///
+/// The process is in the locale C, and has to stay there: in another one libarchive makes other characters of a name in a
+/// pax header (of a letter and its accent the letter with the accent), where in this one it gives up, and hands out the
+/// bytes.
 struct TarArchive: ~Copyable {
   private let archive: OpaquePointer
   private let name: String
@@ -55,7 +59,6 @@ struct TarArchive: ~Copyable {
   }
 
   private init(_ name: String, _ stream: TarStream?, _ open: (OpaquePointer) -> Int32) throws(Failure) {
-    gs_archive_use_utf8()
     guard let archive = archive_read_new() else { throw Failure(.io, "cannot begin to read \(name): no memory") }
     archive_read_support_format_tar(archive)
     guard open(archive) >= ARCHIVE_WARN else {
@@ -82,18 +85,19 @@ struct TarArchive: ~Copyable {
     guard let rawPath = archive_entry_pathname(entry) else {
       throw Failure(.guest, "an entry of \(name) has a name that can't be read")
     }
-    let hardLink = archive_entry_hardlink(entry).map { String(cString: $0) }
-    let lists = accessControlLists(of: entry)
+    let path = try normal(ByteString(cString: rawPath))
+    let hardLink = archive_entry_hardlink(entry).map { ByteString(cString: $0) }
+    let lists = try accessControlLists(of: entry, path)
     var permissions = UInt16(archive_entry_perm(entry) & 0o7777)
     // libarchive has put the owning group's own entry there.
     if let group = lists.first(where: { $0.attribute == "system.posix_acl_access" })?.groupPermissions {
       permissions = permissions & ~0o070 | group << 3
     }
     return TarEntry(
-      path: try normal(String(cString: rawPath)),
+      path: path,
       kind: kind(of: entry),
       hardLink: try hardLink.map { path throws(Failure) in try normal(path) },
-      target: archive_entry_symlink(entry).map { String(cString: $0) } ?? "",
+      target: archive_entry_symlink(entry).map { ByteString(cString: $0) } ?? "",
       uid: UInt32(truncatingIfNeeded: archive_entry_uid(entry)),
       gid: UInt32(truncatingIfNeeded: archive_entry_gid(entry)),
       permissions: permissions,
@@ -133,39 +137,49 @@ struct TarArchive: ~Copyable {
     }
   }
 
-  private func attributes(of entry: OpaquePointer) -> [(name: String, value: [UInt8])] {
-    var attributes: [(name: String, value: [UInt8])] = []
+  private func attributes(of entry: OpaquePointer) -> [ExtendedAttribute] {
+    var attributes: [ExtendedAttribute] = []
     archive_entry_xattr_reset(entry)
     var attribute: UnsafePointer<CChar>?
     var value: UnsafeRawPointer?
     var size = 0
     while archive_entry_xattr_next(entry, &attribute, &value, &size) == ARCHIVE_OK {
       guard let attribute else { continue }
-      attributes.append((String(cString: attribute), Array(UnsafeRawBufferPointer(start: value, count: size))))
+      attributes.append(
+        ExtendedAttribute(
+          name: ByteString(cString: attribute), value: Array(UnsafeRawBufferPointer(start: value, count: size))))
     }
     return attributes
   }
 
-  private func accessControlLists(of entry: OpaquePointer) -> [AccessControlList] {
-    [
+  private func accessControlLists(
+    of entry: OpaquePointer, _ path: ByteString
+  ) throws(Failure) -> [AccessControlList] {
+    var lists: [AccessControlList] = []
+    for (wanted, attribute) in [
       (ARCHIVE_ENTRY_ACL_TYPE_ACCESS, "system.posix_acl_access"),
       (ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, "system.posix_acl_default"),
-    ].compactMap { wanted, attribute in
-      guard archive_entry_acl_reset(entry, wanted) > 0 else { return nil }
+    ] as [(Int32, ByteString)] where archive_entry_acl_reset(entry, wanted) > 0 {
       var entries: [AccessControlList.Entry] = []
       var (type, permissions, tag, id): (Int32, Int32, Int32, Int32) = (0, 0, 0, 0)
       var name: UnsafePointer<CChar>?
       while archive_entry_acl_next(entry, wanted, &type, &permissions, &tag, &id, &name) == ARCHIVE_OK {
         guard let known = Self.tag(tag) else { continue }
+        guard id >= 0 || name != nil || (known != .user && known != .group) else {
+          throw Failure(
+            .guest, "the access control list of /\(path) in \(self.name) names an account that is not ASCII",
+            remedy: "make the tar with --numeric-owner")
+        }
         entries.append(
           AccessControlList.Entry(
             tag: known, permissions: UInt16(permissions & 7), id: id >= 0 ? UInt32(id) : nil,
             name: name.map { String(cString: $0) } ?? ""))
       }
       // Three entries for access say no more than the mode.
-      guard wanted == ARCHIVE_ENTRY_ACL_TYPE_DEFAULT || entries.count > 3 else { return nil }
-      return AccessControlList(attribute: attribute, entries: entries)
+      guard wanted == ARCHIVE_ENTRY_ACL_TYPE_DEFAULT || entries.count > 3 else { continue }
+      lists.append(AccessControlList(attribute: attribute, entries: entries))
     }
+    return lists
   }
 
   private static func tag(_ tag: Int32) -> AccessControlList.Entry.Tag? {
@@ -180,16 +194,18 @@ struct TarArchive: ~Copyable {
     }
   }
 
-  private func normal(_ path: String) throws(Failure) -> String {
+  private func normal(_ path: ByteString) throws(Failure) -> ByteString {
     let parts = path.split(separator: "/").filter { $0 != "." }
     guard !parts.contains("..") else {
-      throw Failure(.guest, "the entry \"\(path)\" of \(name) leads out of the guest")
+      throw Failure(.guest, "the entry \(path.quoted) of \(name) leads out of the guest")
     }
     return parts.joined(separator: "/")
   }
 
   private func check(_ result: Int32) throws(Failure) {
-    if result < ARCHIVE_WARN { throw stream?.failure ?? Self.failure(archive, name) }
+    // A name that is not ASCII is a warning of that number; any other says that something of the entry is lost.
+    guard result < ARCHIVE_WARN || result == ARCHIVE_WARN && archive_errno(archive) != EILSEQ else { return }
+    throw stream?.failure ?? Self.failure(archive, name)
   }
 
   private static func failure(_ archive: OpaquePointer, _ name: String) -> Failure {

@@ -18,7 +18,9 @@ extension Filesystem {
   /// Writes every entry of the archive into this new filesystem; returns how many there were.
   borrowing func fill(from archive: borrowing TarArchive, progress: StepProgress) throws(Failure) -> Int {
     // Inodes by path: directories in libext2fs are searched from end to end, and hard links name paths.
-    var inodes = ["": Filesystem.root, "lost+found": try find("/lost+found") ?? Filesystem.root]
+    var inodes: [ByteString: InodeNumber] = [
+      "": Filesystem.root, "lost+found": try find("/lost+found") ?? Filesystem.root,
+    ]
     // Lists name accounts of the guest, which are known when all is read.
     var listed: [(InodeNumber, TarEntry)] = []
     var entries = 0
@@ -33,7 +35,8 @@ extension Filesystem {
     if !listed.isEmpty {
       let accounts = GuestAccounts(passwd: try read("/etc/passwd") ?? [], group: try read("/etc/group") ?? [])
       for (number, entry) in listed {
-        try setAttributes(number, entry.lists.map { ($0.attribute, $0.value(accounts: accounts)) })
+        try setAttributes(
+          number, entry.lists.map { ExtendedAttribute(name: $0.attribute, value: $0.value(accounts: accounts)) })
         try setMetadata(number, entry)
       }
     }
@@ -48,13 +51,13 @@ extension Filesystem {
 
   /// Makes the inode of an entry; nil for one that is only another name.
   private borrowing func make(
-    _ entry: TarEntry, from archive: borrowing TarArchive, among inodes: inout [String: InodeNumber],
+    _ entry: TarEntry, from archive: borrowing TarArchive, among inodes: inout [ByteString: InodeNumber],
     progress: StepProgress
   ) throws(Failure) -> InodeNumber? {
     if entry.kind == .directory, let known = inodes[entry.path] { return known }
     let (parent, name) = try place(of: entry.path, among: &inodes)
     // A later entry of the same name replaces the earlier one, as in tar(1).
-    if inodes[entry.path] != nil { try remove("/" + entry.path) }
+    if inodes[entry.path] != nil { try remove("/\(entry.path)") }
     if let target = entry.hardLink {
       guard let number = inodes[target] else {
         throw Failure(.guest, "the archive names /\(entry.path) a link to /\(target), which it does not hold")
@@ -85,14 +88,14 @@ extension Filesystem {
 
   /// The directory that an entry goes into, made where the archive has not named it before.
   private borrowing func place(
-    of path: String, among inodes: inout [String: InodeNumber]
-  ) throws(Failure) -> (InodeNumber, String) {
-    guard let slash = path.lastIndex(of: "/") else { return (Filesystem.root, path) }
-    let parent = String(path[..<slash])
-    let name = String(path[path.index(after: slash)...])
+    of path: ByteString, among inodes: inout [ByteString: InodeNumber]
+  ) throws(Failure) -> (InodeNumber, ByteString) {
+    guard let slash = path.bytes.lastIndex(of: UInt8(ascii: "/")) else { return (Filesystem.root, path) }
+    let parent = ByteString(path.bytes[..<slash])
+    let name = ByteString(path.bytes[(slash + 1)...])
     if let known = inodes[parent] { return (known, name) }
     // Through a link perhaps, which leads nowhere but into the guest.
-    if let found = try find("/" + parent), try kind(found) == .directory {
+    if let found = try find("/\(parent)"), try kind(found) == .directory {
       inodes[parent] = found
       return (found, name)
     }

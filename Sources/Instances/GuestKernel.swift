@@ -9,7 +9,7 @@ struct GuestKernel {
   let kernel: MemoryFile
   let initrd: MemoryFile?
   /// Such as `/boot/vmlinuz-6.1.0-amd64`.
-  let path: String
+  let path: ByteString
 
   /// More than any kernel and any initrd: the guest says how large its files are.
   private static let limit = 512 << 20
@@ -23,8 +23,8 @@ struct GuestKernel {
     let filesystem = try Filesystem(opening: device, writable: false)
     guard let path = try newest(in: filesystem) else { return nil }
     guard let kernel = try filesystem.read(path, limit: limit) else { return nil }
-    let version = path.split(separator: "/").last?.split(separator: "-", maxSplits: 1).dropFirst().first ?? ""
-    let names = ["initrd.img-\(version)", "initramfs-\(version).img", "initrd-\(version)"]
+    let version = ByteString(path.bytes.dropFirst(Self.prefix.bytes.count))
+    let names: [ByteString] = ["initrd.img-\(version)", "initramfs-\(version).img", "initrd-\(version)"]
     var initrd: [UInt8]?
     for name in names where initrd == nil { initrd = try filesystem.read("/boot/\(name)", limit: limit) }
     return GuestKernel(
@@ -33,13 +33,16 @@ struct GuestKernel {
   }
 
   /// The kernel of the highest version, by its numbers.
-  private static func newest(in filesystem: borrowing Filesystem) throws(Failure) -> String? {
-    let names = try filesystem.list("/boot").filter { $0.hasPrefix("vmlinuz-") }
-    return names.max { numbers($0).lexicographicallyPrecedes(numbers($1)) }.map { "/boot/\($0)" }
+  private static func newest(in filesystem: borrowing Filesystem) throws(Failure) -> ByteString? {
+    let paths = try filesystem.list("/boot").map { "/boot/\($0)" as ByteString }.filter { $0.hasPrefix(prefix) }
+    return paths.max { numbers($0).lexicographicallyPrecedes(numbers($1)) }
   }
 
-  private static func numbers(_ name: String) -> [Int] {
-    name.split { !("0"..."9").contains($0) }.map { Int($0) ?? .max }
+  private static let prefix: ByteString = "/boot/vmlinuz-"
+
+  private static func numbers(_ path: ByteString) -> [Int] {
+    path.bytes.split { !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+      .map { Int(String(decoding: $0, as: UTF8.self)) ?? .max }
   }
 }
 

@@ -17,44 +17,44 @@ struct GuestTree {
     var size: UInt64
     var device: String
     /// The digest of a file, the target of a link.
-    var content: String
+    var content: ByteString
     var attributes: [ExtendedAttribute]
   }
 
   /// By path below the root: `etc/hostname`.
-  private(set) var entries: [String: Entry] = [:]
+  private(set) var entries: [ByteString: Entry] = [:]
 
   /// No more folders than these are within each other: a crafted filesystem may be a circle.
   private static let deepest = 100
 
   init(of disk: ScratchDisk, _ content: DiskContent) throws(Failure) {
-    var entries: [String: Entry] = [:]
+    var entries: [ByteString: Entry] = [:]
     try disk.withFilesystem(content) { filesystem throws(Failure) in
       guard let root = try filesystem.find("/") else { throw Failure(.guest, "the filesystem has no root") }
-      var seen: [InodeNumber: String] = [:]
+      var seen: [InodeNumber: ByteString] = [:]
       try Self.read(filesystem, root, "", 0, &entries, &seen)
     }
     self.entries = entries
   }
 
   private static func read(
-    _ filesystem: borrowing Filesystem, _ folder: InodeNumber, _ path: String, _ depth: Int,
-    _ entries: inout [String: Entry], _ seen: inout [InodeNumber: String]
+    _ filesystem: borrowing Filesystem, _ folder: InodeNumber, _ path: ByteString, _ depth: Int,
+    _ entries: inout [ByteString: Entry], _ seen: inout [InodeNumber: ByteString]
   ) throws(Failure) {
-    guard depth < deepest else { throw Failure(.guest, "the folders of the guest are too deep at \(path.escaped)") }
+    guard depth < deepest else { throw Failure(.guest, "the folders of the guest are too deep at \(path)") }
     for name in try filesystem.entries(of: folder) {
-      let full = path + String(decoding: name.name, as: UTF8.self)
+      let full = path + name.name
       let attributes = try filesystem.attributes(of: name.inode)
-      var content = ""
+      var content: ByteString = ""
       switch attributes.kind {
-      case .symbolicLink: content = String(decoding: try filesystem.linkTarget(of: name.inode), as: UTF8.self)
+      case .symbolicLink: content = try filesystem.linkTarget(of: name.inode)
       case .file:
         if let known = seen[name.inode] {
           content = known
         } else {
           var digest = SHA256()
           try filesystem.eachPiece(of: name.inode) { bytes, _ throws(Failure) in digest.update(bytes) }
-          content = digest.hex()
+          content = ByteString(digest.hex())
           if attributes.links > 1 { seen[name.inode] = content }
         }
       default: break
@@ -65,13 +65,13 @@ struct GuestTree {
         links: isFolder ? 0 : attributes.links, size: isFolder ? 0 : attributes.size,
         device: "\(attributes.major):\(attributes.minor)", content: content,
         attributes: try filesystem.extendedAttributes(of: name.inode))
-      if isFolder { try read(filesystem, name.inode, full + "/", depth + 1, &entries, &seen) }
+      if isFolder { try read(filesystem, name.inode, "\(full)/", depth + 1, &entries, &seen) }
     }
   }
 
   /// A file that is not the same in both guests.
   struct Difference {
-    let path: String
+    let path: ByteString
     /// What differs.
     let words: String
     /// Whether that is the content alone, and its size.
@@ -109,7 +109,7 @@ extension GuestTree.Entry {
     tell("size", "\(size)", "\(other.size)")
     tell("device", device, other.device)
     if content != other.content {
-      words.append(kind == .symbolicLink ? "leads to \(content.escaped), was \(other.content.escaped)" : "content")
+      words.append(kind == .symbolicLink ? "leads to \(content), was \(other.content)" : "content")
     }
     if attributes != other.attributes { words.append("attributes") }
     return words.joined(separator: "; ")
@@ -117,14 +117,14 @@ extension GuestTree.Entry {
 }
 
 /// Files in which a restored or renamed guest may be told its own name, disks, network or keys.
-func isIdentity(_ path: String) -> Bool {
-  let files: Set<String> = [
+func isIdentity(_ path: ByteString) -> Bool {
+  let files: Set<ByteString> = [
     "etc/hostname", "etc/HOSTNAME", "etc/hosts", "etc/mailname", "etc/fstab", "etc/crypttab", "etc/machine-id",
     "etc/resolv.conf", "etc/mtab", "etc/default/grub", "boot/grub/grub.cfg", "boot/grub2/grub.cfg",
     "boot/extlinux/extlinux.conf", "var/lib/dbus/machine-id", "var/lib/systemd/random-seed", "etc/sysconfig/network",
     "etc/conf.d/hostname", "etc/issue", "var/lib/urandom/random-seed",
   ]
-  let starts = [
+  let starts: [ByteString] = [
     "lost+found", "etc/ssh/ssh_host_", "etc/network/interfaces", "etc/netplan", "etc/systemd/network",
     "etc/NetworkManager/system-connections", "etc/sysconfig/network-scripts", "etc/udev/rules.d", "boot/loader/entries",
   ]

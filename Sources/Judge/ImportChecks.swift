@@ -68,9 +68,9 @@ extension Trial {
     let others = differences.filter { !badPaths.contains($0.path) }
     let evidence =
       ["\(tree.entries.count) files compared"]
-      + (bad.map { "\($0.path.escaped): \($0.words)" } + others.map { "may differ: \($0.path.escaped): \($0.words)" })
+      + (bad.map { "\($0.path): \($0.words)" } + others.map { "may differ: \($0.path): \($0.words)" })
       .prefix(50)
-    let words = bad.first.map { "\(bad.count) files differ, such as \($0.path.escaped): \($0.words)" }
+    let words = bad.first.map { "\(bad.count) files differ, such as \($0.path): \($0.words)" }
     self.found(.sameTree, words.map { .fail($0) } ?? .pass, evidence)
   }
 
@@ -115,7 +115,7 @@ extension Trial {
       // Who may read such a file is the same for every guest.
       if isIdentity(difference.path) && (difference.isOfContent || !difference.isInBoth) { continue }
       let (after, before) = (
-        try restored.text("/" + difference.path, in: found), try disk.text("/" + difference.path, in: content)
+        try restored.text("/\(difference.path)", in: found), try disk.text("/\(difference.path)", in: content)
       )
       if difference.isOfContent, let after, let before, after.withoutUUIDs == before.withoutUUIDs { continue }
       serious.append(difference)

@@ -50,10 +50,10 @@ extension Trial {
       var bad: [String] = []
       var good: [String] = []
       for difference in differences {
-        let text = try disk.text("/" + difference.path, in: content) ?? ""
+        let text = try disk.text("/\(difference.path)", in: content) ?? ""
         let isNamed =
           difference.isOfContent && (isIdentity(difference.path) || names.contains { text.contains($0) })
-        let line = "\(difference.path.escaped): \(difference.words)"
+        let line = "\(difference.path): \(difference.words)"
         if isNamed { good.append(line) } else { bad.append(line) }
       }
       if let problems { return (.fail(problems.first ?? ""), problems) }

@@ -108,7 +108,7 @@ final class ScratchDisk {
   }
 
   /// A small file of the guest on it; nil where it is none.
-  func text(_ path: String, in content: DiskContent) throws(Failure) -> String? {
+  func text(_ path: ByteString, in content: DiskContent) throws(Failure) -> String? {
     try withFilesystem(content) { filesystem throws(Failure) in
       guard let number = try filesystem.find(path), try filesystem.kind(number) == .file,
         try filesystem.attributes(of: number).size <= 1 << 20

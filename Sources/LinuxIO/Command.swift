@@ -154,7 +154,7 @@ private func withCStrings<R>(
   _ strings: [String], spare: Int = 0, _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> R
 ) -> R {
   var slots = [UnsafeMutablePointer<CChar>?](repeating: nil, count: spare)
-  let owned = strings.map { strdup($0) }
+  let owned = strings.map { strdup(ByteString(argument: $0).cString) }
   defer { for string in owned { free(string) } }
   slots += owned + [nil]
   return slots.withUnsafeMutableBufferPointer { buffer in

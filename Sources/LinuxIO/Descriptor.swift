@@ -19,7 +19,7 @@ package struct Descriptor: ~Copyable, Sendable {
 
   /// Opens `path`; always close-on-exec.
   package init(_ path: String, _ flags: Int32, mode: UInt32 = 0o666) throws(Failure) {
-    let raw = retrying { open(path, flags | O_CLOEXEC, mode) }
+    let raw = retrying { open(ByteString(argument: path).cString, flags | O_CLOEXEC, mode) }
     guard raw >= 0 else { throw .system("open", path) }
     self.init(owning: raw, name: path)
   }

@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+internal import Report
 
-/// The environment of this process; an entry without `=` is passed over.
+/// The environment of this process; an entry without `=` is passed over. What is not UTF-8 is as `String(argument:)` has it.
 package func ownEnvironment() -> [String: String] {
   var variables: [String: String] = [:]
   var next = environ
   while let entry = next.pointee {
-    let pair = String(cString: entry).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    let pair = String(argument: ByteString(cString: entry).bytes)
+      .split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
     if pair.count == 2 { variables[String(pair[0])] = String(pair[1]) }
     next += 1
   }
   return variables
+}
+
+/// What this process was called with, its own name first, as `String(argument:)` has it.
+package func ownArguments() -> [String] {
+  (0..<Int(CommandLine.argc)).compactMap { CommandLine.unsafeArgv[$0] }.map {
+    String(argument: ByteString(cString: $0).bytes)
+  }
 }

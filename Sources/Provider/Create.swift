@@ -57,7 +57,7 @@ extension Provider {
               suite: recipe.suite, wipe: wiped.rawValue))
           identity.data = data
           let guest = GuestTree(filesystem, isInPlace: false)
-          for mount in data { try guest.makeDirectory(mount.mountPoint) }
+          for mount in data { try guest.makeDirectory(ByteString(mount.mountPoint)) }
           try identity.apply(to: guest)
           try kept?.write(to: guest)
           try guest.commit()

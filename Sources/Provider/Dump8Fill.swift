@@ -14,7 +14,7 @@ extension Filesystem {
         break
       }
       let names = try reader.names()
-      folders[node.inode] = Dump8Folder(node: node, names: names, attributes: try reader.attributes())
+      folders[node.inode] = Dump8Folder(node: node, names: names, attributes: try Self.attributes(from: reader))
     }
     let (made, names) = try makeFolders(folders)
     var count = folders.count
@@ -48,11 +48,7 @@ extension Filesystem {
         throw Failure(.dump, "the dump(8) has no root folder")
       }
       for entry in folder.names {
-        guard let name = String(validating: entry.bytes, as: UTF8.self) else {
-          throw Failure(
-            .guest, "the name \(String(decoding: entry.bytes, as: UTF8.self).quoted) in the dump(8) is not UTF-8",
-            remedy: "rename it in the guest and dump again, or export the guest with guestsmith")
-        }
+        let name = entry.name
         guard folders[entry.inode] != nil else {
           names[entry.inode, default: []].append(Dump8Place(folder: parent, name: name))
           continue
@@ -86,7 +82,7 @@ extension Filesystem {
         if end < node.size { try content.setLength(node.size) }
       }
     case 0o120000:
-      let target = String(decoding: try reader.content(limit: 4096), as: UTF8.self)
+      let target = ByteString(try reader.content(limit: 4096))
       number = try makeLink(to: target, as: first.name, in: first.folder)
     case 0o020000, 0o060000:
       let (major, minor) = Self.device(node.blocks)
@@ -98,7 +94,7 @@ extension Filesystem {
     default: throw Failure(.dump, "the dump(8) is damaged: \(first.name.quoted) is no kind of file")
     }
     for place in places.dropFirst() { try addName(place.name, to: number, in: place.folder) }
-    try setAttributes(number, try reader.attributes())
+    try setAttributes(number, try Self.attributes(from: reader))
     try setMetadata(number, of: node)
   }
 
@@ -106,6 +102,10 @@ extension Filesystem {
     try setMetadata(
       number, uid: node.uid, gid: node.gid, permissions: node.mode & 0o7777, seconds: node.seconds,
       nanoseconds: node.nanoseconds)
+  }
+
+  private static func attributes(from reader: Dump8Reader) throws(Failure) -> [ExtendedAttribute] {
+    try reader.attributes().map { ExtendedAttribute(name: $0.name, value: $0.value) }
   }
 
   /// An old number of 16 bits in the first block's place, or a new one of 32 bits in the second's.
@@ -119,11 +119,11 @@ extension Filesystem {
 private struct Dump8Folder {
   let node: Dump8Reader.Node
   let names: [Dump8Reader.Name]
-  let attributes: [(name: String, value: [UInt8])]
+  let attributes: [ExtendedAttribute]
 }
 
 /// Where a file is to be.
 private struct Dump8Place {
   let folder: InodeNumber
-  let name: String
+  let name: ByteString
 }

@@ -14,8 +14,8 @@ package struct DumpDifference: Sendable, Equatable {
     case changed([String])
   }
 
-  /// It need not be text.
-  package var path: [UInt8]
+  /// Empty for the root.
+  package var path: ByteString
   package var change: Change
 }
 
@@ -30,7 +30,7 @@ extension StoredDump {
     try comparison.compareTrees()
     try comparison.compareContents()
     return comparison.differences.map { DumpDifference(path: $0.key, change: $0.value) }
-      .sorted { $0.path.lexicographicallyPrecedes($1.path) }
+      .sorted { $0.path < $1.path }
   }
 }
 
@@ -39,9 +39,9 @@ private final class DumpComparison {
   private let old: Filesystem
   private let new: Filesystem
   private let progress: StepProgress
-  private(set) var differences: [[UInt8]: DumpDifference.Change] = [:]
+  private(set) var differences: [ByteString: DumpDifference.Change] = [:]
   /// Files of the same size, to be compared in the order in which the first dump holds them.
-  private var contents: [(path: [UInt8], old: InodeNumber, new: InodeNumber, size: UInt64, block: UInt64)] = []
+  private var contents: [(path: ByteString, old: InodeNumber, new: InodeNumber, size: UInt64, block: UInt64)] = []
   private var oldWalk: GuestWalk
   private var newWalk: GuestWalk
 
@@ -54,7 +54,7 @@ private final class DumpComparison {
   }
 
   func compareTrees() throws(Failure) {
-    let (one, other) = (try old.guestFile(Filesystem.root, path: []), try new.guestFile(Filesystem.root, path: []))
+    let (one, other) = (try old.guestFile(Filesystem.root, path: ""), try new.guestFile(Filesystem.root, path: ""))
     try compare(one, other)
     try compareFolders(one, other, depth: 0)
   }
@@ -62,10 +62,8 @@ private final class DumpComparison {
   private func compareFolders(_ one: GuestFile, _ other: GuestFile, depth: Int) throws(Failure) {
     var oldEntries = try old.entries(of: one.inode)[...]
     var newEntries = try new.entries(of: other.inode)[...]
-    while let name = [oldEntries.first?.name, newEntries.first?.name].compactMap({ $0 })
-      .min(by: { $0.lexicographicallyPrecedes($1) })
-    {
-      let path = one.path + [UInt8(ascii: "/")] + name
+    while let name = [oldEntries.first?.name, newEntries.first?.name].compactMap({ $0 }).min() {
+      let path: ByteString = "\(one.path)/\(name)"
       let oldEntry = oldEntries.first?.name == name ? oldEntries.popFirst() : nil
       let newEntry = newEntries.first?.name == name ? newEntries.popFirst() : nil
       let oldFile = try oldEntry.map { entry throws(Failure) in try old.guestFile(entry.inode, path: path) }
@@ -98,7 +96,7 @@ private final class DumpComparison {
     _ walk: inout GuestWalk, depth: Int
   ) throws(Failure) {
     guard folder.attributes.kind == .directory else { return }
-    var paths: [[UInt8]] = []
+    var paths: [ByteString] = []
     try walk.enter(folder, depth: depth)
     try walk.visit(folder, in: filesystem, recursive: true, depth: depth + 1) { paths.append($0.path) }
     for path in paths { differences[path] = change }
@@ -113,7 +111,9 @@ private final class DumpComparison {
     if (a.major, a.minor) != (b.major, b.minor) {
       words.append("device \(a.major):\(a.minor) → \(b.major):\(b.minor)")
     }
-    if one.target != other.target { words.append("target \(Self.text(one.target)) → \(Self.text(other.target))") }
+    if one.target != other.target {
+      words.append("target \(one.target?.quoted ?? "none") → \(other.target?.quoted ?? "none")")
+    }
     if try old.extendedAttributes(of: one.inode) != new.extendedAttributes(of: other.inode) {
       words.append("attributes")
     }
@@ -126,8 +126,6 @@ private final class DumpComparison {
     }
     if !words.isEmpty { differences[one.path] = .changed(words) }
   }
-
-  private static func text(_ target: [UInt8]?) -> String { String(decoding: target ?? [], as: UTF8.self).quoted }
 
   func compareContents() throws(Failure) {
     progress.expect(contents.reduce(0) { $0 + $1.size })

@@ -21,7 +21,7 @@ extension StoredDump {
   /// - Parameter preserving: also owners by their numbers, the set-id bits, extended attributes, devices and pipes; only
   ///   root can.
   package func extract(
-    _ path: String, to target: String, preserving: Bool, steps: Steps, progress: StepProgress
+    _ path: ByteString, to target: String, preserving: Bool, steps: Steps, progress: StepProgress
   ) throws(Failure) -> Extracted {
     let filesystem = try filesystem(steps: steps)
     let (file, isFolder) = try filesystem.guestFile(path, in: self.path)
@@ -31,7 +31,7 @@ extension StoredDump {
     if isFolder, file.path.isEmpty {
       try extraction.fill(folder, from: file, in: filesystem, depth: 1)
     } else {
-      let name = Array(file.path.split(separator: UInt8(ascii: "/")).last ?? [])
+      let name = file.path.split(separator: "/").last ?? ""
       try extraction.make(name, file, in: folder, from: filesystem, depth: 0)
     }
     return extraction.done
@@ -61,13 +61,13 @@ private struct Extraction {
     _ folder: borrowing ExtractionFolder, from source: GuestFile, in filesystem: borrowing Filesystem, depth: Int
   ) throws(Failure) {
     for entry in try filesystem.entries(of: source.inode) {
-      let file = try filesystem.guestFile(entry.inode, path: source.path + [UInt8(ascii: "/")] + entry.name)
+      let file = try filesystem.guestFile(entry.inode, path: "\(source.path)/\(entry.name)")
       try make(entry.name, file, in: folder, from: filesystem, depth: depth)
     }
   }
 
   mutating func make(
-    _ name: [UInt8], _ file: GuestFile, in folder: borrowing ExtractionFolder, from filesystem: borrowing Filesystem,
+    _ name: ByteString, _ file: GuestFile, in folder: borrowing ExtractionFolder, from filesystem: borrowing Filesystem,
     depth: Int
   ) throws(Failure) {
     let name = try folder.name(name)
@@ -85,7 +85,7 @@ private struct Extraction {
       try made.take(attributes, preserving: preserving)
       if attributes.links > 1 { self.made[file.inode] = try MadeFile(made, place: folder.place(of: name)) }
     case .symbolicLink:
-      try folder.makeLink(name, to: file.target ?? [], attributes, preserving: preserving)
+      try folder.makeLink(name, to: file.target ?? "", attributes, preserving: preserving)
     default:
       guard preserving else {
         done.leftOut += 1

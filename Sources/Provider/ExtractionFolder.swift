@@ -20,14 +20,12 @@ struct ExtractionFolder: ~Copyable {
   func place(of name: [CChar]) -> [CChar] { place + name }
 
   /// A guest's name as one for the system's calls; refused where it is more than a single name.
-  func name(_ bytes: [UInt8]) throws(Failure) -> [CChar] {
-    let isPlain =
-      !bytes.isEmpty && !bytes.contains(0) && !bytes.contains(UInt8(ascii: "/")) && bytes != [46]
-      && bytes != [46, 46]
+  func name(_ name: ByteString) throws(Failure) -> [CChar] {
+    let isPlain = !name.isEmpty && !name.contains("\0") && !name.contains("/") && name != "." && name != ".."
     guard isPlain else {
-      throw Failure(.guest, "the guest has a file with the name \(words(bytes).quoted), which no file can have")
+      throw Failure(.guest, "the guest has a file with the name \(name.quoted), which no file can have")
     }
-    return bytes.map { CChar(bitPattern: $0) } + [0]
+    return name.cString
   }
 
   func makeFolder(_ name: [CChar]) throws(Failure) -> ExtractionFolder {
@@ -54,7 +52,7 @@ struct ExtractionFolder: ~Copyable {
     // By the open folder and the last name: nothing on the way can be a link.
     let path = "/proc/self/fd/\(descriptor.raw)/".utf8.map { CChar(bitPattern: $0) } + name
     if setAttribute(attribute.name, to: attribute.value, ofPath: path) { return true }
-    guard errno == EOPNOTSUPP || errno == EPERM else { throw failure("set \(attribute.name.escaped) of", name) }
+    guard errno == EOPNOTSUPP || errno == EPERM else { throw failure("set \(attribute.name) of", name) }
     return false
   }
 
@@ -69,10 +67,9 @@ struct ExtractionFolder: ~Copyable {
   }
 
   func makeLink(
-    _ name: [CChar], to target: [UInt8], _ attributes: FileAttributes, preserving: Bool
+    _ name: [CChar], to target: ByteString, _ attributes: FileAttributes, preserving: Bool
   ) throws(Failure) {
-    let target = target.prefix { $0 != 0 }.map { CChar(bitPattern: $0) } + [0]
-    guard symlinkat(target, descriptor.raw, name) == 0 else { throw failure("make the link", name) }
+    guard symlinkat(target.cString, descriptor.raw, name) == 0 else { throw failure("make the link", name) }
     try own(name, attributes, preserving: preserving)
   }
 
@@ -113,10 +110,8 @@ struct ExtractionFolder: ~Copyable {
   }
 
   private func path(of name: [CChar]) -> String {
-    "\(descriptor.name)/\(words(name.dropLast().map { UInt8(bitPattern: $0) }).escaped)"
+    "\(descriptor.name)/\(ByteString(cString: name))"
   }
-
-  private func words(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 }
 
 /// A file that has several names, by the first of them.

@@ -4,25 +4,25 @@ package import Report
 
 /// A file of the guest in a dump.
 package struct GuestFile: Sendable {
-  /// From the guest's root on, and beginning with a slash; it need not be text.
-  package var path: [UInt8]
+  /// From the guest's root on, and beginning with a slash; empty for the root itself.
+  package var path: ByteString
   package var inode: InodeNumber
   package var attributes: FileAttributes
   /// Where a symbolic link leads.
-  package var target: [UInt8]?
+  package var target: ByteString?
 }
 
 /// Names of the guest's own users and groups.
 package struct GuestAccountNames: Sendable {
-  package fileprivate(set) var users: [UInt32: String] = [:]
-  package fileprivate(set) var groups: [UInt32: String] = [:]
+  package fileprivate(set) var users: [UInt32: ByteString] = [:]
+  package fileprivate(set) var groups: [UInt32: ByteString] = [:]
 }
 
 extension StoredDump {
   /// Calls `body` with the file at `path`, or with what is in it where it is a folder: in the order of the names, and
   /// with `recursive` with all that is below too. A symbolic link is followed where the path ends in a slash.
   package func list(
-    _ path: String, recursive: Bool, steps: Steps, _ body: (GuestFile) throws(Failure) -> Void
+    _ path: ByteString, recursive: Bool, steps: Steps, _ body: (GuestFile) throws(Failure) -> Void
   ) throws(Failure) {
     let filesystem = try filesystem(steps: steps)
     let (file, isFolder) = try filesystem.guestFile(path, in: self.path)
@@ -40,11 +40,13 @@ extension StoredDump {
   }
 
   /// The first field of each line by the third, as in passwd(5) and group(5).
-  private static func names(_ table: [UInt8]?) -> [UInt32: String] {
-    var names: [UInt32: String] = [:]
-    for line in String(decoding: table ?? [], as: UTF8.self).split(separator: "\n") {
+  private static func names(_ table: [UInt8]?) -> [UInt32: ByteString] {
+    var names: [UInt32: ByteString] = [:]
+    for line in ByteString(table ?? []).split(separator: "\n") {
       let fields = line.split(separator: ":", omittingEmptySubsequences: false)
-      if fields.count > 2, let number = UInt32(fields[2]), names[number] == nil { names[number] = String(fields[0]) }
+      if fields.count > 2, let number = fields[2].text.flatMap({ UInt32($0) }), names[number] == nil {
+        names[number] = fields[0]
+      }
     }
     return names
   }
@@ -52,18 +54,18 @@ extension StoredDump {
 
 extension Filesystem {
   /// The file that a person names, and whether it is a folder to look into.
-  borrowing func guestFile(_ path: String, in dump: String) throws(Failure) -> (GuestFile, isFolder: Bool) {
-    let parts = path.split(separator: "/").map(String.init)
-    let clean = "/" + parts.joined(separator: "/")
+  borrowing func guestFile(_ path: ByteString, in dump: String) throws(Failure) -> (GuestFile, isFolder: Bool) {
+    let parts = path.split(separator: "/")
+    let clean: ByteString = "/\(parts.joined(separator: "/"))"
     guard let number = try find(clean, followingLast: path.hasSuffix("/")) else {
       throw Failure(
         .guest, "\(clean.quoted) is not in \(dump)", remedy: "see what is there with guestsmith dump list \(dump)")
     }
-    let file = try guestFile(number, path: parts.isEmpty ? [] : Array(clean.utf8))
+    let file = try guestFile(number, path: parts.isEmpty ? "" : clean)
     return (file, file.attributes.kind == .directory)
   }
 
-  borrowing func guestFile(_ number: InodeNumber, path: [UInt8]) throws(Failure) -> GuestFile {
+  borrowing func guestFile(_ number: InodeNumber, path: ByteString) throws(Failure) -> GuestFile {
     let attributes = try attributes(of: number)
     return GuestFile(
       path: path, inode: number, attributes: attributes,
@@ -88,7 +90,7 @@ struct GuestWalk {
     _ body: (GuestFile) throws(Failure) -> Void
   ) throws(Failure) {
     for entry in try filesystem.entries(of: folder.inode) {
-      let file = try filesystem.guestFile(entry.inode, path: folder.path + [UInt8(ascii: "/")] + entry.name)
+      let file = try filesystem.guestFile(entry.inode, path: "\(folder.path)/\(entry.name)")
       try body(file)
       guard recursive, file.attributes.kind == .directory else { continue }
       try enter(file, depth: depth)
@@ -98,12 +100,12 @@ struct GuestWalk {
 
   /// Counts a folder as entered; a wrong tree ends here.
   mutating func enter(_ folder: GuestFile, depth: Int) throws(Failure) {
-    let name = String(decoding: folder.path, as: UTF8.self)
     guard depth < Self.deepest else {
-      throw Failure(.guest, "\(Words.printable(name)) is more than \(Self.deepest) folders deep")
+      throw Failure(.guest, "\(Words.printable(folder.path)) is more than \(Self.deepest) folders deep")
     }
     guard entered.insert(folder.inode).inserted else {
-      throw Failure(.guest, "the guest's filesystem is damaged: the folder \(Words.printable(name)) is in two places")
+      throw Failure(
+        .guest, "the guest's filesystem is damaged: the folder \(Words.printable(folder.path)) is in two places")
     }
   }
 }

@@ -20,32 +20,32 @@ final class GuestTree: GuestFiles {
     isChanged = true
   }
 
-  func read(_ path: String) throws(Failure) -> [UInt8]? { try filesystem.read(path) }
+  func read(_ path: ByteString) throws(Failure) -> [UInt8]? { try filesystem.read(path) }
 
-  func write(_ path: String, _ bytes: [UInt8], mode: UInt16) throws(Failure) {
+  func write(_ path: ByteString, _ bytes: [UInt8], mode: UInt16) throws(Failure) {
     try change()
     try filesystem.write(path, bytes, mode: mode)
   }
 
-  func remove(_ path: String) throws(Failure) {
+  func remove(_ path: ByteString) throws(Failure) {
     try change()
     try filesystem.remove(path)
   }
 
-  func list(_ directory: String) throws(Failure) -> [String] { try filesystem.list(directory) }
+  func list(_ directory: ByteString) throws(Failure) -> [ByteString] { try filesystem.list(directory) }
 
-  func link(_ path: String, to target: String) throws(Failure) {
+  func link(_ path: ByteString, to target: ByteString) throws(Failure) {
     try change()
     try filesystem.link(path, to: target)
   }
 
   /// Makes a directory, with those above it; one that is there stays as it is.
-  func makeDirectory(_ path: String) throws(Failure) {
+  func makeDirectory(_ path: ByteString) throws(Failure) {
     try change()
     try filesystem.makeDirectory(path)
   }
 
-  func kind(_ path: String) throws(Failure) -> GuestFileKind? {
+  func kind(_ path: ByteString) throws(Failure) -> GuestFileKind? {
     guard let number = try filesystem.find(path, followingLast: false) else { return nil }
     return switch try filesystem.kind(number) {
     case .file: .file
@@ -55,7 +55,7 @@ final class GuestTree: GuestFiles {
     }
   }
 
-  func setOwnerAndMode(_ path: String, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure) {
+  func setOwnerAndMode(_ path: ByteString, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure) {
     try change()
     try filesystem.setOwnerAndMode(path, uid: uid, gid: gid, mode: mode)
   }

@@ -17,7 +17,7 @@ struct KeptFiles {
   }
 
   private struct Entry {
-    var path: String
+    var path: ByteString
     var content: Content
     var attributes: Filesystem.Attributes
   }
@@ -39,22 +39,23 @@ struct KeptFiles {
 
   /// - Parameter patterns: absolute paths, with `*` and `?` in their last part only.
   init(matching patterns: [String], in filesystem: borrowing Filesystem) throws(Failure) {
-    for pattern in patterns {
-      guard let slash = pattern.lastIndex(of: "/") else { continue }
-      let name = pattern[pattern.index(after: slash)...]
-      guard name.contains(where: { "*?".contains($0) }) else {
+    for pattern in patterns.map({ ByteString(argument: $0) }) {
+      guard let slash = pattern.bytes.lastIndex(of: UInt8(ascii: "/")) else { continue }
+      let name = ByteString(pattern.bytes[(slash + 1)...])
+      guard name.contains("*") || name.contains("?") else {
         try keep(pattern, in: filesystem, depth: 0)
         continue
       }
-      let folder = String(pattern[..<slash])
+      let folder = ByteString(pattern.bytes[..<slash])
+      // In the locale C, in which a character is a byte.
       for found in try filesystem.list(folder.isEmpty ? "/" : folder)
-      where fnmatch(String(name), found, FNM_PERIOD) == 0 {
+      where fnmatch(name.cString, found.cString, FNM_PERIOD) == 0 {
         try keep("\(folder)/\(found)", in: filesystem, depth: 0)
       }
     }
   }
 
-  private mutating func keep(_ path: String, in filesystem: borrowing Filesystem, depth: Int) throws(Failure) {
+  private mutating func keep(_ path: ByteString, in filesystem: borrowing Filesystem, depth: Int) throws(Failure) {
     // Inside of a kept directory a link is nobody's file: it may lead back to where it is.
     guard let number = try filesystem.find(path, followingLast: depth == 0) else { return }
     let kind = try filesystem.kind(number)

@@ -52,6 +52,11 @@ package enum Words {
     return start.escaped + (text.unicodeScalars.count > limit ? "…" : "")
   }
 
+  /// The same of bytes.
+  package static func printable(_ text: ByteString, limit: Int = 200) -> String {
+    ByteString(text.bytes.prefix(limit)).escaped + (text.bytes.count > limit ? "…" : "")
+  }
+
   static func seconds(_ duration: Duration) -> Double {
     let (seconds, attoseconds) = duration.components
     return Double(seconds) + Double(attoseconds) * 1e-18

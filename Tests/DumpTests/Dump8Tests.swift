@@ -10,8 +10,8 @@ struct Dump8Tests {
   /// What the reader makes of a stream: each file with its content and attributes, folders with their names.
   private struct Contents: Equatable {
     var files: [UInt32: [UInt8]] = [:]
-    var folders: [UInt32: [String]] = [:]
-    var attributes: [UInt32: [String]] = [:]
+    var folders: [UInt32: [ByteString]] = [:]
+    var attributes: [UInt32: [ByteString]] = [:]
   }
 
   private func read(_ stream: [UInt8], step: Int = .max) throws(Failure) -> Contents {
@@ -20,7 +20,7 @@ struct Dump8Tests {
     var contents = Contents()
     while let node = try reader.next() {
       if node.isFolder {
-        contents.folders[node.inode] = try reader.names().map { String(decoding: $0.bytes, as: UTF8.self) }
+        contents.folders[node.inode] = try reader.names().map(\.name)
       } else if node.size < 64 << 20 {
         contents.files[node.inode] = try reader.content(limit: 64 << 20)
       }

@@ -42,7 +42,7 @@ struct FilesTests {
       for (path, content) in [
         ("/etc/hostname", Array("vm1\n".utf8)), ("/new/folders/below/file", Array("x".utf8)), ("/big", big),
         ("/empty", []),
-      ] {
+      ] as [(ByteString, [UInt8])] {
         try filesystem.write(path, content)
         try #expect(filesystem.read(path) == content)
       }
@@ -100,7 +100,7 @@ struct FilesTests {
       try filesystem.remove("/h")
       try filesystem.remove("/missing/h")
       try filesystem.link("/l", to: "/somewhere/else")
-      try filesystem.link("/deep/l", to: String(repeating: "x", count: 200))
+      try filesystem.link("/deep/l", to: ByteString(String(repeating: "x", count: 200)))
       try filesystem.write("/key", Array("k".utf8), mode: 0o600)
       try filesystem.setOwnerAndMode("/key", uid: 70000, gid: 5, mode: 0o640)
       #expect(throws: Failure.self) { try filesystem.remove("/d") }

@@ -190,7 +190,10 @@ struct IdentityTests {
   @Test("a link in place of a file of ours is replaced, and what it led to stays")
   func links() throws {
     let guest = MemoryGuest.debian()
-    for path in ["/etc/hostname", "/etc/hosts", "/etc/fstab", "/etc/machine-id", "/root/.ssh/authorized_keys"] {
+    let paths: [ByteString] = [
+      "/etc/hostname", "/etc/hosts", "/etc/fstab", "/etc/machine-id", "/root/.ssh/authorized_keys",
+    ]
+    for path in paths {
       guest.putLink(path, "/etc/passwd")
     }
     var identity = exampleIdentity()

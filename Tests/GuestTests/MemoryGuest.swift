@@ -7,7 +7,7 @@ final class MemoryGuest: GuestFiles {
   indirect enum Node: Equatable {
     case file([UInt8])
     case directory
-    case link(String)
+    case link(ByteString)
   }
 
   struct Entry: Equatable {
@@ -17,42 +17,42 @@ final class MemoryGuest: GuestFiles {
     var gid: UInt32 = 0
   }
 
-  private(set) var entries: [String: Entry] = ["/": Entry(node: .directory, mode: 0o755)]
+  private(set) var entries: [ByteString: Entry] = ["/": Entry(node: .directory, mode: 0o755)]
   /// Every path that was written, linked or removed, in order.
-  private(set) var changes: [String] = []
+  private(set) var changes: [ByteString] = []
 
-  init(_ files: [String: String] = [:], links: [String: String] = [:]) {
+  init(_ files: [ByteString: String] = [:], links: [ByteString: ByteString] = [:]) {
     for (path, text) in files { put(path, Array(text.utf8)) }
     for (path, target) in links { putLink(path, target) }
   }
 
-  func put(_ path: String, _ bytes: [UInt8], mode: UInt16 = 0o644, uid: UInt32 = 0, gid: UInt32 = 0) {
+  func put(_ path: ByteString, _ bytes: [UInt8], mode: UInt16 = 0o644, uid: UInt32 = 0, gid: UInt32 = 0) {
     makeParents(of: path)
     entries[path] = Entry(node: .file(bytes), mode: mode, uid: uid, gid: gid)
   }
 
-  func putLink(_ path: String, _ target: String) {
+  func putLink(_ path: ByteString, _ target: ByteString) {
     makeParents(of: path)
     entries[path] = Entry(node: .link(target), mode: 0o777)
   }
 
-  func text(_ path: String) -> String? {
+  func text(_ path: ByteString) -> String? {
     guard let path = try? resolve(path), case .file(let bytes)? = entries[path]?.node else { return nil }
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  func target(_ path: String) -> String? {
+  func target(_ path: ByteString) -> ByteString? {
     if case .link(let target)? = entries[path]?.node { target } else { nil }
   }
 
-  func read(_ path: String) throws(Failure) -> [UInt8]? {
+  func read(_ path: ByteString) throws(Failure) -> [UInt8]? {
     guard let path = try resolve(path) else { return nil }
     guard let entry = entries[path] else { return nil }
     guard case .file(let bytes) = entry.node else { throw Failure(.guest, "\(path) is no file") }
     return bytes
   }
 
-  func write(_ path: String, _ bytes: [UInt8], mode: UInt16) throws(Failure) {
+  func write(_ path: ByteString, _ bytes: [UInt8], mode: UInt16) throws(Failure) {
     guard let resolved = try resolve(path) else { throw Failure(.guest, "\(path) leads nowhere") }
     changes.append(path)
     if let entry = entries[resolved] {
@@ -63,26 +63,26 @@ final class MemoryGuest: GuestFiles {
     }
   }
 
-  func remove(_ path: String) throws(Failure) {
+  func remove(_ path: ByteString) throws(Failure) {
     guard let path = try resolve(path, last: false), entries[path] != nil else { return }
     changes.append(path)
     entries[path] = nil
   }
 
-  func list(_ directory: String) throws(Failure) -> [String] {
+  func list(_ directory: ByteString) throws(Failure) -> [ByteString] {
     guard let directory = try resolve(directory) else { return [] }
-    let prefix = directory == "/" ? "/" : directory + "/"
-    return entries.keys.filter { $0.hasPrefix(prefix) && $0 != "/" }.map { $0.dropFirst(prefix.count) }
-      .filter { !$0.contains("/") }.map(String.init).sorted()
+    let prefix: ByteString = directory == "/" ? "/" : "\(directory)/"
+    return entries.keys.filter { $0.hasPrefix(prefix) && $0 != "/" }
+      .map { ByteString($0.bytes.dropFirst(prefix.bytes.count)) }.filter { !$0.contains("/") }.sorted()
   }
 
-  func link(_ path: String, to target: String) throws(Failure) {
+  func link(_ path: ByteString, to target: ByteString) throws(Failure) {
     guard let resolved = try resolve(path, last: false) else { throw Failure(.guest, "\(path) leads nowhere") }
     changes.append(path)
     putLink(resolved, target)
   }
 
-  func kind(_ path: String) throws(Failure) -> GuestFileKind? {
+  func kind(_ path: ByteString) throws(Failure) -> GuestFileKind? {
     switch try resolve(path, last: false).flatMap({ entries[$0] })?.node {
     case nil: nil
     case .file: .file
@@ -91,26 +91,26 @@ final class MemoryGuest: GuestFiles {
     }
   }
 
-  func setOwnerAndMode(_ path: String, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure) {
+  func setOwnerAndMode(_ path: ByteString, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure) {
     guard let path = try resolve(path), entries[path] != nil else { throw Failure(.guest, "no \(path)") }
     entries[path]?.uid = uid
     entries[path]?.gid = gid
     entries[path]?.mode = mode
   }
 
-  private func makeParents(of path: String) {
+  private func makeParents(of path: ByteString) {
     let parts = path.split(separator: "/").dropLast()
-    var parent = ""
+    var parent: ByteString = ""
     for part in parts {
-      parent += "/" + part
+      parent = "\(parent)/\(part)"
       if entries[parent] == nil { entries[parent] = Entry(node: .directory, mode: 0o755) }
     }
   }
 
   /// The path without links; nothing where a link on the way dangles.
-  private func resolve(_ path: String, last: Bool = true) throws(Failure) -> String? {
-    var rest = path.split(separator: "/").map(String.init)
-    var done: [String] = []
+  private func resolve(_ path: ByteString, last: Bool = true) throws(Failure) -> ByteString? {
+    var rest = path.split(separator: "/")
+    var done: [ByteString] = []
     var links = 0
     while !rest.isEmpty {
       let part = rest.removeFirst()
@@ -127,9 +127,9 @@ final class MemoryGuest: GuestFiles {
       guard links < 40 else { throw Failure(.guest, "too many links at \(path)") }
       done.removeLast()
       if target.hasPrefix("/") { done = [] }
-      rest = target.split(separator: "/").map(String.init) + rest
+      rest = target.split(separator: "/") + rest
     }
-    return "/" + done.joined(separator: "/")
+    return "/\(done.joined(separator: "/"))"
   }
 }
 
