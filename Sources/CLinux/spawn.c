@@ -146,7 +146,7 @@ static void execute(const struct clinux_spawn *request) {
   if (request->mask >= 0) umask((mode_t)request->mask);
   if (request->limits) set_limits(request->limits);
 
-  char **environment = request->environment ? request->environment : environ;
+  char **environment = request->environment;
   execve(request->path, request->slots + 1, environment);
   if (errno == ENOEXEC) {
     request->slots[0] = (char *)"/bin/sh";

@@ -24,7 +24,7 @@ package struct Command: Sendable {
   package var executable: String
   /// Without argv[0].
   package var arguments: [String]
-  /// The whole environment; nil is the caller's own.
+  /// The whole environment; nil is our own, as `ownEnvironment` has it.
   package var environment: [String: String]?
   /// Nil is the caller's own. A relative `executable` is relative to this one.
   package var workingDirectory: String?
@@ -67,15 +67,15 @@ package struct Command: Sendable {
   /// Starts it; the child ends when its owner is dropped.
   package func start() throws(Failure) -> Child {
     let path = try resolved()
-    let variables = environment?.map { "\($0.key)=\($0.value)" }.sorted()
+    let variables = (environment ?? ownEnvironment()).map { "\($0.key)=\($0.value)" }.sorted()
     var step = CLINUX_SPAWN_FORK
     let pid = withCStrings([path, workingDirectory ?? ""]) { paths in
       withCStrings([executable] + arguments, spare: 1) { slots in
-        withCStrings(variables ?? []) { entries in
+        withCStrings(variables) { entries in
           guard let path = paths[0] else { return Int32(-1) }
           return withOptionalPointer(to: limits?.request) { limits in
             var request = clinux_spawn(
-              path: path, slots: slots, environment: variables == nil ? nil : entries,
+              path: path, slots: slots, environment: entries,
               directory: workingDirectory == nil ? nil : paths[1],
               descriptors: (number(of: input), number(of: output, 1), number(of: error, 2)),
               extra: extra?.raw ?? -1, extra_number: extra?.number ?? -1, mask: creationMask.map { Int32($0) } ?? -1,
@@ -93,7 +93,7 @@ package struct Command: Sendable {
   /// The path to execute.
   func resolved() throws(Failure) -> String {
     if executable.contains("/") { return executable }
-    let search = environment?["PATH"] ?? getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
+    let search = environment?["PATH"] ?? ownEnvironment()["PATH"] ?? ""
     for directory in search.split(separator: ":") {
       let path = "\(directory)/\(executable)"
       if access(path, X_OK) == 0 { return path }

@@ -2,7 +2,9 @@
 internal import Glibc
 internal import Report
 
-/// The environment of this process; an entry without `=` is passed over. What is not UTF-8 is as `String(argument:)` has it.
+/// The environment of this process, as its children get it: the system's tools are found where they are, although the
+/// PATH of Debian's users has no /usr/sbin and /sbin. An entry without `=` is passed over. What is not UTF-8 is as
+/// `String(argument:)` has it.
 package func ownEnvironment() -> [String: String] {
   var variables: [String: String] = [:]
   var next = environ
@@ -12,6 +14,9 @@ package func ownEnvironment() -> [String: String] {
     if pair.count == 2 { variables[String(pair[0])] = String(pair[1]) }
     next += 1
   }
+  let path = variables["PATH"] ?? "/usr/bin:/bin"
+  let missing = ["/usr/sbin", "/sbin"].filter { !path.split(separator: ":").contains(Substring($0)) }
+  variables["PATH"] = ([path] + missing).joined(separator: ":")
   return variables
 }
 

@@ -19,8 +19,8 @@ struct clinux_spawn {
   const char *_Nonnull path;
   /// The argument vector with one slot before it: `slots[0]` is free, `slots[1]` is argv[0], the last is NULL.
   char *_Nullable *_Nonnull slots;
-  /// The whole environment, or NULL for the caller's own.
-  char *_Nullable *_Nullable environment;
+  /// The whole environment, the last is NULL.
+  char *_Nullable *_Nonnull environment;
   /// The working directory, or NULL for the caller's own.
   const char *_Nullable directory;
   /// What becomes descriptors 0, 1 and 2; -1 is /dev/null, and CLINUX_CLOSED leaves the number closed.
