@@ -1,31 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Report
 
 extension Key {
   static func named(_ name: String) -> Key? {
     all.first { $0.name == name }
   }
 
-  /// The key whose name takes the fewest changed, added, removed or swapped characters to become `name`.
-  static func nearest(to name: String) -> String? {
-    // The name of a key is short: of a long text, the beginning says enough.
-    let name = Array(name.lowercased().utf8.prefix(64))
-    return all.map(\.name).min { distance(name, Array($0.utf8)) < distance(name, Array($1.utf8)) }
-  }
-
-  /// Edit distance with swaps of neighbours (optimal string alignment).
-  static func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
-    var beforeLast: [Int] = []
-    var last = Array(0...b.count)
-    for i in 0..<a.count {
-      var row = [i + 1]
-      for j in 0..<b.count {
-        var cost = min(last[j + 1] + 1, row[j] + 1, last[j] + (a[i] == b[j] ? 0 : 1))
-        if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { cost = min(cost, beforeLast[j - 1] + 1) }
-        row.append(cost)
-      }
-      beforeLast = last
-      last = row
-    }
-    return last[b.count]
-  }
+  static func nearest(to name: String) -> String? { Report.nearest(to: name, among: all.map(\.name)) }
 }

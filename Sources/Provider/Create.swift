@@ -53,7 +53,7 @@ extension Provider {
             swapUUID: swapUUID?.description, network: network, accounts: configuration.accounts,
             locale: configuration.guestLocale,
             release: ReleaseFile(
-              version: Program.version, installed: Timestamp.now.text, image: "sha256:\(entry.manifest.digest)",
+              version: programVersion, installed: Timestamp.now.text, image: "sha256:\(entry.manifest.digest)",
               suite: recipe.suite, wipe: wiped.rawValue))
           identity.data = data
           let guest = GuestTree(filesystem, isInPlace: false)

@@ -20,7 +20,7 @@ extension Provider {
     let disk = try Disk(path, for: .reading)
     let source = try steps.step("find the used blocks of \(path)") { try UsedBlocks(of: disk, progress: $0) }
     let manifest = Manifest(
-      program: "guestsmith \(Program.version)", created: UInt64(time(nil)), instance: request.instance.text,
+      program: "guestsmith \(programVersion)", created: UInt64(time(nil)), instance: request.instance.text,
       os: request.os.name, variant: request.variant,
       selection: source.selection, filesystems: source.filesystems, extents: source.extents)
     let writer = try DumpWriter(

@@ -25,7 +25,5 @@ package struct Provider: Sendable {
   }
 }
 
-/// The program as it names itself in guests and dumps.
-package enum Program {
-  package static let version = "0.1.0"
-}
+/// The version of the program, as it names itself in guests and dumps.
+package let programVersion = "0.1.0"
