@@ -51,7 +51,7 @@ let package = Package(
       "Provider",
       ["Report", "Interface", "Configuration", "Guest", "Images", "Dump", "Ext4", "LinuxIO", "Digest"]),
     swift("Host", ["Report", "Interface", "LinuxIO"]),
-    swift("Instances", ["Report", "Interface", "LinuxIO", "Host", "Ext4"]),
+    swift("Instances", ["Report", "Interface", "LinuxIO", "Host", "Ext4", "Digest"]),
     swift("Judge", ["Report", "Interface", "LinuxIO", "Host", "Ext4", "Digest"]),
     // What a person or a host calls.
     swift(

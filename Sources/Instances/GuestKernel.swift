@@ -1,41 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Digest
 internal import Ext4
 internal import Glibc
+internal import Host
 internal import LinuxIO
 internal import Report
 
-/// The kernel and the initrd of a guest, read out of its root disk into memory: nothing is mounted.
+/// The kernel that a machine is started with instead of its boot loader, and the initrd, as files that qemu can read
+/// for as long as this lives.
 struct GuestKernel {
   let kernel: MemoryFile
-  let initrd: MemoryFile?
-  /// Such as `/boot/vmlinuz-6.1.0-amd64`.
-  let path: ByteString
+  /// The path of the initrd.
+  let initrd: String?
+  private let initrdFile: MemoryFile?
+  /// Such as `its /boot/vmlinuz-6.1.0-amd64`.
+  let words: String
+
+  /// What a program inherits that takes the place of this one and reads them.
+  var descriptors: [Int32] { [kernel.raw] + (initrdFile.map { [$0.raw] } ?? []) }
 
   /// More than any kernel and any initrd: the guest says how large its files are.
   private static let limit = 512 << 20
 
-  /// Nil where the disk is not one filesystem, or has no kernel: then it has a boot loader of its own.
-  static func find(on disk: String) throws(Failure) -> GuestKernel? {
+  /// The kernel that the parameters of the instance name, or that of its root disk; nil where the disk is not one
+  /// filesystem, or has no kernel: then it has a boot loader of its own.
+  static func find(for instance: Instance) throws(Failure) -> GuestKernel? {
+    let parameters = instance.hypervisorParameters
+    if let path = parameters["kernel_path"] { return try ofThisMachine(path, initrd: parameters["initrd_path"]) }
+    return try find(on: instance.disks[0].path)
+  }
+
+  /// The newest kernel of this machine that we may read; nil where there is none.
+  static func ofThisMachine() -> GuestKernel? {
+    let names = visibleEntries(of: "/boot").names.filter { access("/boot/\($0)", R_OK) == 0 }
+    guard let path = newest(of: names.map { ByteString($0) }) else { return nil }
+    return try? ofThisMachine(String(argument: path.bytes), initrd: nil)
+  }
+
+  private static func ofThisMachine(_ path: String, initrd: String?) throws(Failure) -> GuestKernel {
+    GuestKernel(
+      kernel: try MemoryFile(readFile(path, limit: limit), "the kernel"), initrd: initrd, initrdFile: nil,
+      words: "\(path) of this machine")
+  }
+
+  /// Reads them out of the filesystem on a disk into memory: nothing is mounted.
+  private static func find(on disk: String) throws(Failure) -> GuestKernel? {
     let file = try Descriptor(disk, O_RDONLY)
     let device = FilesystemDevice(descriptor: file.raw, name: disk)
     let magic = try file.bytes(at: 1024 + 56, count: 2)
     guard magic == [0x53, 0xEF] else { return nil }
     let filesystem = try Filesystem(opening: device, writable: false)
-    guard let path = try newest(in: filesystem) else { return nil }
-    guard let kernel = try filesystem.read(path, limit: limit) else { return nil }
-    let version = ByteString(path.bytes.dropFirst(Self.prefix.bytes.count))
+    guard let path = newest(of: try filesystem.list("/boot")), let kernel = try filesystem.read(path, limit: limit)
+    else { return nil }
+    let version = ByteString(path.bytes.dropFirst(prefix.bytes.count))
     let names: [ByteString] = ["initrd.img-\(version)", "initramfs-\(version).img", "initrd-\(version)"]
     var initrd: [UInt8]?
     for name in names where initrd == nil { initrd = try filesystem.read("/boot/\(name)", limit: limit) }
+    let initrdFile = try initrd.map { bytes throws(Failure) in try MemoryFile(bytes, "the initrd") }
     return GuestKernel(
-      kernel: try MemoryFile(kernel, "the kernel"),
-      initrd: try initrd.map { bytes throws(Failure) in try MemoryFile(bytes, "the initrd") }, path: path)
+      kernel: try MemoryFile(kernel, "the kernel"), initrd: initrdFile?.path, initrdFile: initrdFile,
+      words: "its \(path)")
   }
 
   /// The kernel of the highest version, by its numbers.
-  private static func newest(in filesystem: borrowing Filesystem) throws(Failure) -> ByteString? {
-    let paths = try filesystem.list("/boot").map { "/boot/\($0)" as ByteString }.filter { $0.hasPrefix(prefix) }
-    return paths.max { numbers($0).lexicographicallyPrecedes(numbers($1)) }
+  private static func newest(of names: [ByteString]) -> ByteString? {
+    names.map { "/boot/\($0)" as ByteString }.filter { $0.hasPrefix(prefix) }
+      .max { numbers($0).lexicographicallyPrecedes(numbers($1)) }
   }
 
   private static let prefix: ByteString = "/boot/vmlinuz-"
@@ -49,11 +79,17 @@ struct GuestKernel {
 /// A file that is in memory for as long as somebody has it.
 final class MemoryFile {
   private let file: Descriptor
+  /// The SHA-256 of what is in it.
+  let digest: String
 
   var raw: Int32 { file.raw }
+
+  /// For our children, and for the program that takes the place of this one.
+  var path: String { "/proc/\(getpid())/fd/\(raw)" }
 
   init(_ bytes: [UInt8], _ name: String) throws(Failure) {
     file = try Descriptor(inMemory: name)
     try file.writeAll(bytes)
+    digest = SHA256.hex(of: bytes)
   }
 }

@@ -6,30 +6,12 @@ import Report
 import TestSupport
 import Testing
 
-/// What qemu is started with; guests that really boot are in scripts/demo.
+/// What qemu is started with; guests that really boot are in InstanceBootTests.
 @Suite struct BootTests {
-  /// A qemu that tells how it is called, and what is in its kernel and initrd.
-  private static let qemu = """
-    #!/bin/bash
-    case "$*" in *-nodefaults*) exit 1 ;; esac
-    echo "$$ $*"
-    while [ $# -gt 0 ]; do
-      case $1 in -kernel | -initrd) echo "$1 $(cat "$2")" ;; esac
-      shift
-    done
-    trap 'echo ended by TERM; exit 7' TERM
-    eval "$QEMU_TEST"
-    """
-
   private func boot(_ host: TestHost, _ name: String, meanwhile: String = "true", _ more: String = "true") throws
     -> Outcome
   {
-    try host.folder.write(Self.qemu, to: "bin/qemu-system-x86_64", mode: 0o755)
-    return try bash(
-      """
-      cd '\(host.folder.path)'; export QEMU_TEST="\(meanwhile)"
-      PATH="$PWD/bin:$PATH" '\(program)' instance boot \(name) --state state & pid=$!; \(more); wait $pid; echo $? $pid
-      """)
+    try StandIn(host).boot(name, "--accelerator tcg & pid=$!; \(more); wait $pid; echo $? $pid", boots: meanwhile)
   }
 
   @Test func `qemu takes the place of the command, with the guest's own newest kernel and with the lock`() throws {
@@ -44,15 +26,16 @@ import Testing
       }
       let disk = folder("state/instances/vm1/disk0")
       try shell("mke2fs -q -t ext4 -d '\(folder("guest"))' '\(disk)'")
-      let outcome = try boot(host, "vm1", meanwhile: "'\(program)' instance remove vm1 --state state; echo \\$?")
+      let outcome = try boot(host, "vm1", meanwhile: "'\(program)' instance remove vm1 --state state; echo $?")
       let lines = outcome.output.split(separator: "\n").map(String.init)
       let (started, ended) = (lines.first ?? "", lines.last ?? "")
       #expect(ended.hasPrefix("0 ") && started.hasPrefix("\(ended.dropFirst(2)) "), "\(outcome)")
+      #expect(started.contains(" -accel tcg,thread=multi -cpu max "))
       #expect(started.contains(" -m 1024 -smp 2 "))
       #expect(started.contains(" -drive file=\(disk),format=raw,if=virtio -drive "))
       #expect(started.contains("/disk1,format=raw,if=virtio,readonly=on "))
       #expect(started.contains("mac=\(instance.nics[0].mac)"))
-      #expect(started.hasSuffix(" -append root=/dev/vda ro console=ttyS0"))
+      #expect(started.contains(" -append root=/dev/vda ro console=ttyS0 -nographic "))
       #expect(Array(lines.dropFirst().prefix(3)) == ["-kernel vmlinuz-6.10.0-a", "-initrd initrd.img-6.10.0-a", "5"])
       #expect(outcome.errors.hasPrefix("booting vm1 with its /boot/vmlinuz-6.10.0-a\n"))
       #expect(outcome.errors.contains("vm1 is in use by guestsmith instance boot (process \(ended.dropFirst(2)))"))
@@ -83,7 +66,48 @@ import Testing
       try host.node().createInstance(request)
       let outcome = try boot(host, "vm1")
       #expect(outcome.output.contains("\n-kernel mine\n"), "\(outcome)")
-      #expect(outcome.output.contains(" -append root=/dev/vda ro quiet\n"))
+      #expect(outcome.output.contains(" -append root=/dev/vda ro quiet "))
     }
   }
+}
+
+/// A program in the place of qemu: what a machine's KVM does, and what a guest shows, is different on each machine.
+///
+/// It tells how it is called, and what is in its kernel and initrd. A kernel alone is a trial of KVM.
+struct StandIn {
+  private static let qemu = """
+    #!/bin/bash
+    case "$*" in *-nodefaults*) echo tried >>tries; eval "$QEMU_TRIAL"; exit ;; esac
+    echo "$$ $*"
+    while [ $# -gt 0 ]; do
+      case $1 in -accel) accelerator=$2 ;; -kernel | -initrd) echo "$1 $(cat "$2")" ;; esac
+      shift
+    done
+    trap 'echo ended by TERM; exit 7' TERM
+    eval "$QEMU_BOOT"
+    """
+  private let host: TestHost
+
+  init(_ host: TestHost) throws {
+    self.host = host
+    try host.folder.write(Self.qemu, to: "bin/qemu-system-x86_64", mode: 0o755)
+  }
+
+  /// - Parameters:
+  ///   - more: what follows the command in the words of a shell.
+  ///   - boots: what qemu does, in the words of a shell, when it is to boot an instance.
+  ///   - trial: what it does when KVM is tried.
+  ///   - runner: words before the command.
+  func boot(
+    _ name: String, _ more: String = "", boots: String = "true", trial: String = "exit 99", by runner: String = ""
+  ) throws -> Outcome {
+    try bash(
+      """
+      cd '\(host.folder.path)'
+      PATH="$PWD/bin:$PATH" \(runner) '\(program)' instance boot \(name) --state state </dev/null \(more)
+      """, environment: ["QEMU_BOOT": boots, "QEMU_TRIAL": trial])
+  }
+
+  /// How often KVM was tried.
+  var tries: Int { (try? host.folder.read("tries"))?.split(separator: "\n").count ?? 0 }
 }
