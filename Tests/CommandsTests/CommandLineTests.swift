@@ -35,4 +35,17 @@ struct CommandLineTests {
     let outcome = try bash("'\(program)' \(line)")
     #expect(outcome.status == 0 && outcome.output.contains("USAGE: guestsmith"), "\(outcome)")
   }
+
+  @Test("Scripts find the system's tools although the caller's PATH has no sbin")
+  func tools() throws {
+    try withScratch { scratch in
+      try scratch.define("one", scripts: ["create": "command -v mke2fs losetup"])
+      let outcome = try bash(
+        """
+        cd '\(scratch.path)' && env -i PATH=/usr/bin:/bin '\(program)' instance create vm1 -o one --disk 0:size=1 \
+          --disk 1:size=1 --state state --search-path os --log-dir log
+        """)
+      #expect(outcome.status == 0, "\(outcome)")
+    }
+  }
 }
