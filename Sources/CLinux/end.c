@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -71,3 +72,5 @@ int clinux_pipe(int *ends) {
 int clinux_memory_file(const char *name) {
   return memfd_create(name, MFD_CLOEXEC);
 }
+
+const char *clinux_error_name(int error) { return strerrorname_np(error); }

@@ -49,18 +49,18 @@ extension OSDefinition {
     let (status, error) = examine(file)
     guard error == 0 else { throw Fault("'ganeti_api_version' file not found (\(errorName(error)))") }
     guard status.isRegular else { throw Fault("'ganeti_api_version' file is not a regular file") }
-    let lines: [String]
+    let text: [UInt8]
     do {
-      lines = try linesOf(file, limit: 4096)
+      text = try readFile(file, limit: 4096)
     } catch {
       throw Fault("error while reading the API version (\(error.message))")
     }
-    guard !lines.isEmpty else { throw Fault("API version is not integer (the file is empty)") }
+    let lines = Python.two.lines(of: text)
     var versions: [Int] = []
-    for (index, line) in lines.enumerated() {
-      guard let version = Int(line.trimmed) else {
-        let shown = line.count > 40 ? String(line.prefix(40)) + "…" : line
-        throw Fault("API version is not integer (line \(index + 1) is \(shown.quoted))")
+    for line in lines.isEmpty ? [[]] : lines {
+      guard let version = Python.two.integer(line).flatMap({ Int($0) }) else {
+        let words = Python.two.refusal(ofInteger: Python.two.strip(line))
+        throw Fault("API version is not integer (\(words))")
       }
       versions.append(version)
     }
@@ -71,24 +71,26 @@ extension OSDefinition {
     guard isShellSafe(name) else {
       throw Fault("its name has characters that Ganeti 1.2.6 refuses in the arguments of a command")
     }
-    for script in Script.all {
-      let (status, error) = examine("\(path)/\(script.rawValue)")
-      if error != 0 { throw Fault("'\(script.rawValue)' script missing (\(errorName(error)))") }
-      if status.st_mode & S_IXUSR == 0 { throw Fault("'\(script.rawValue)' script not executable") }
-      if !status.isRegular { throw Fault("'\(script.rawValue)' is not a regular file") }
+    for script in ["rename", "import", "create", "export"] {
+      let (status, error) = examine("\(path)/\(script)")
+      if error != 0 { throw Fault("'\(script)' script missing (\(errorName(error)))") }
+      if status.st_mode & S_IXUSR == 0 { throw Fault("'\(script)' script not executable") }
+      if !status.isRegular { throw Fault("'\(script)' is not a regular file") }
     }
     return Contents()
   }
 
   private func judgedFor3() throws(Fault) -> Contents {
     guard isPluginName(name) else {
-      throw Fault("Directory for OS \(name) not found in search path (a name has letters, digits, '_' and '-' only)")
+      throw Fault(
+        "Directory for OS \(name) not found in search path (a name has letters, digits, '_' and '-' only"
+          + (name.contains("+") ? "; what is behind a '+' is a variant)" : ")"))
     }
     var contents = Contents()
     let highest = versions.max() ?? 0
     let isCreated = try hasFile("create", isScript: true, isRequired: false)
     let isCreatedUntrusted = try hasFile("create_untrusted", isScript: true, isRequired: false)
-    for script in ["import", "export", "rename"] + (highest >= 20 ? ["verify"] : []) {
+    for script in ["export", "import", "rename"] + (highest >= 20 ? ["verify"] : []) {
       _ = try hasFile(script, isScript: true, isRequired: true)
     }
     if !isCreated && !isCreatedUntrusted {
@@ -156,20 +158,6 @@ private func isPluginCharacter(_ scalar: Unicode.Scalar) -> Bool {
   switch scalar {
   case "a"..."z", "A"..."Z", "0"..."9", "_", "-": true
   default: false
-  }
-}
-
-/// The name of an error number as Ganeti prints it: `ENOENT`.
-package func errorName(_ code: Int32) -> String {
-  switch code {
-  case ENOENT: "ENOENT"
-  case ENOTDIR: "ENOTDIR"
-  case EACCES: "EACCES"
-  case ELOOP: "ELOOP"
-  case EIO: "EIO"
-  case ENAMETOOLONG: "ENAMETOOLONG"
-  case ESTALE: "ESTALE"
-  default: String(cString: strerror(code))
   }
 }
 

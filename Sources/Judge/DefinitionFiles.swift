@@ -8,21 +8,21 @@ struct DefinitionFiles: Sendable {
   let folder: String
   let name: String
   /// All of `ganeti_api_version`; empty where it cannot be read.
-  let versionText: String
+  let version: [UInt8]
   private let variantText: String?
   private let parameterText: String?
 
   init(_ folder: String) {
     self.folder = folder
     name = folder.split(separator: "/").last.map { String($0) } ?? folder
-    versionText = text(of: "\(folder)/ganeti_api_version") ?? ""
+    version = bytes(of: "\(folder)/ganeti_api_version") ?? []
     variantText = text(of: "\(folder)/variants.list")
     parameterText = text(of: "\(folder)/parameters.list")
   }
 
   func path(_ file: String) -> String { "\(folder)/\(file)" }
 
-  var versionLines: [String] { lines(of: versionText) }
+  var versionLines: [String] { lines(of: String(decoding: version, as: UTF8.self)) }
 
   /// The versions that it declares; what is no number is left out.
   var declared: [Int] { versionLines.compactMap(integer) }
@@ -39,10 +39,14 @@ struct DefinitionFiles: Sendable {
   var parameterLines: [String] { lines(of: parameterText ?? "") }
 }
 
-private func text(of path: String) -> String? {
-  guard examine(path).status.isRegular, let bytes = try? readFile(path, limit: 1 << 20) else { return nil }
-  return String(decoding: bytes, as: UTF8.self)
+private func bytes(of path: String) -> [UInt8]? {
+  examine(path).status.isRegular ? try? readFile(path, limit: 1 << 20) : nil
 }
+
+private func text(of path: String) -> String? { bytes(of: path).map { String(decoding: $0, as: UTF8.self) } }
+
+/// As int() of Python takes it.
+func integer(_ line: String) -> Int? { Int(line.trimmed) }
 
 private func lines(of text: String) -> [String] {
   var lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map { String($0) }

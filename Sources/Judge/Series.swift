@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Host
 
-/// The releases of Ganeti that judge a definition by the same rules.
+/// The releases of Ganeti that judge a definition by the same rules, in the same words.
 struct Series: Sendable {
   /// `1.2.6`, `2.7 – 2.11`.
   let name: String
   /// The versions of the interface that it speaks.
   let versions: [Int]
+  var python = Python.two
   /// Whether the file of the version holds one number and nothing else.
   var wantsOneVersion = false
+  /// Whether it finds a definition by a name of letters, digits, `_` and `-` only: so do the last of 1.2 and of 2.0.
+  var masksNames = true
   /// From which version on it wants `variants.list`, with something in it.
   var variantsFrom: Int?
   /// From which version on it reads `variants.list` where there is one.
@@ -19,11 +23,13 @@ struct Series: Sendable {
   /// Whether `create_untrusted` does in the place of `create`.
   var knowsUntrusted = false
 
-  var isFirst: Bool { versions == [5] }
+  /// Whether it speaks one version, and has the words of 1.2 for what is wrong.
+  var speaksOneVersion: Bool { versions.count == 1 }
 
-  /// From the sources of these releases: `_TryOSFromDisk` of lib/backend.py, `_OSFromDisk` in 1.2.
+  /// From the sources of these releases: `_OSOndiskVersion` and `OSFromDisk` of lib/backend.py in 1.2 and 2.0,
+  /// `_OSOndiskAPIVersion` and `_TryOSFromDisk` since.
   static let all = [
-    Series(name: "1.2.6", versions: [5], wantsOneVersion: true),
+    Series(name: "1.2.6", versions: [5], wantsOneVersion: true, masksNames: false),
     Series(name: "1.2.7 – 1.2.9", versions: [5]),
     Series(name: "2.0", versions: [10]),
     Series(name: "2.1", versions: [10, 15], variantsFrom: 15, readsVariantsFrom: 15),
@@ -33,8 +39,11 @@ struct Series: Sendable {
     Series(
       name: "2.7 – 2.11", versions: [10, 15, 20], readsVariantsFrom: 15, knowsComments: true, parametersFrom: 20),
     Series(
-      name: "2.12 – 3.1", versions: [10, 15, 20], readsVariantsFrom: 15, knowsComments: true, parametersFrom: 20,
+      name: "2.12 – 2.17", versions: [10, 15, 20], readsVariantsFrom: 15, knowsComments: true, parametersFrom: 20,
       knowsUntrusted: true),
+    Series(
+      name: "3.0 – 3.1", versions: [10, 15, 20], python: .three, readsVariantsFrom: 15, knowsComments: true,
+      parametersFrom: 20, knowsUntrusted: true),
   ]
 }
 

@@ -14,25 +14,36 @@ extension Series {
   func verdict(on files: DefinitionFiles) -> SeriesVerdict {
     let spoken = versions.filter(files.declared.contains).max()
     do throws(Fault) {
-      try isFirst ? judgeAs12(files) : judgeAs2(files)
+      if masksNames, !isPluginName(files.name) || !examine(files.folder).status.isFolder {
+        throw Fault(
+          speaksOneVersion
+            ? "OS dir not found in search path" : "Directory for OS \(files.name) not found in search path")
+      }
+      try speaksOneVersion ? judgeAs12(files, versions[0]) : judgeAs2(files)
       return SeriesVerdict(series: name, version: spoken, fault: nil)
     } catch {
       return SeriesVerdict(series: name, version: spoken, fault: error.words.escaped)
     }
   }
 
-  private func judgeAs12(_ files: DefinitionFiles) throws(Fault) {
+  private func judgeAs12(_ files: DefinitionFiles, _ wanted: Int) throws(Fault) {
     let (status, error) = examine(files.path("ganeti_api_version"))
     guard error == 0 else { throw Fault("'ganeti_api_version' file not found (\(errorName(error)))") }
     guard status.isRegular else { throw Fault("'ganeti_api_version' file is not a regular file") }
-    let lines = wantsOneVersion ? [files.versionText] : files.versionLines
-    var found: [Int] = []
-    for line in lines {
-      guard let version = integer(line) else { throw Fault("API version is not integer (\(line.trimmed.quoted))") }
+    let unread = readingError(of: files.path("ganeti_api_version"))
+    guard unread == 0 else { throw Fault("error while reading the API version (\(errorName(unread)))") }
+    var found: [String] = []
+    for line in wantsOneVersion ? [Array(files.version.prefix(256))] : files.version.lines {
+      let text = python.strip(line)
+      guard let version = python.integer(text) else {
+        throw Fault("API version is not integer (\(python.refusal(ofInteger: text)))")
+      }
       found.append(version)
     }
-    guard found.contains(5) else { throw Fault("API version mismatch (found \(list(found)) want 5)") }
-    for script in ["create", "export", "import", "rename"] {
+    guard found.contains("\(wanted)") else {
+      throw Fault("API version mismatch (found \(wantsOneVersion ? found[0] : python.list(found)) want \(wanted))")
+    }
+    for script in ["rename", "import", "create", "export"] {
       let (status, error) = examine(files.path(script))
       if error != 0 { throw Fault("'\(script)' script missing (\(errorName(error)))") }
       if status.st_mode & S_IXUSR == 0 { throw Fault("'\(script)' script not executable") }
@@ -41,66 +52,96 @@ extension Series {
   }
 
   private func judgeAs2(_ files: DefinitionFiles) throws(Fault) {
-    guard isPluginName(files.name) else { throw Fault("Directory for OS \(files.name) not found in search path") }
-    let (status, error) = examine(files.path("ganeti_api_version"))
+    let file = files.path("ganeti_api_version")
+    let (status, error) = examine(file)
     guard error == 0 else {
-      throw Fault("Required file 'ganeti_api_version' not found under path \(files.folder): \(words(of: error))")
+      throw Fault("Required file 'ganeti_api_version' not found under path \(files.folder): \(errorName(error))")
     }
     guard status.isRegular else { throw Fault("File 'ganeti_api_version' in \(files.folder) is not a regular file") }
-    var found: [Int] = []
-    for line in files.versionLines {
-      guard let version = integer(line) else {
-        throw Fault(
-          "API version(s) can't be converted to integer: invalid literal for int() with base 10: \(line.trimmed.quoted)"
-        )
+    let unread = readingError(of: file)
+    guard unread == 0 else { throw Fault("Error while reading the API version file at \(file): \(errorName(unread))") }
+    var found: [String] = []
+    for line in python.lines(of: files.version) {
+      let text = python.strip(line)
+      guard let version = python.integer(text) else {
+        throw Fault("API version(s) can't be converted to integer: \(python.refusal(ofInteger: text))")
       }
       found.append(version)
     }
-    guard !Set(found).isDisjoint(with: versions), let highest = found.max() else {
+    guard !versions.allSatisfy({ !found.contains("\($0)") }) else {
       throw Fault(
-        "API version mismatch for path '\(files.folder)': found [\(list(found))], want [\(list(versions))].")
+        "API version mismatch for path '\(files.folder)': found \(python.list(found)), want "
+          + "\(python.frozenset(versions)).")
     }
-    try judgeFiles(files, highest)
-    if let first = variantsFrom, highest >= first, files.variantLines(withComments: true).isEmpty {
-      throw Fault("No supported os variant found")
-    }
+    try judgeFiles(files, found.contains { Int($0) == nil && !$0.hasPrefix("-") } ? .max : files.highest)
   }
 
   private func judgeFiles(_ files: DefinitionFiles, _ highest: Int) throws(Fault) {
-    let hasUntrusted = knowsUntrusted && examine(files.path("create_untrusted")).error == 0
-    var wanted = [(name: "create", isScript: true, isRequired: !knowsUntrusted)]
-    if hasUntrusted { wanted.append(("create_untrusted", true, true)) }
-    for script in ["import", "export", "rename"] { wanted.append((script, true, true)) }
-    if let first = parametersFrom, highest >= first {
-      wanted += [("verify", true, true), ("parameters.list", false, true)]
+    let scripts = ["create", "create_untrusted", "export", "import", "rename", "verify"]
+    let found = order(highest).filter { file in
+      let isOptional =
+        file.hasPrefix("create") && knowsUntrusted || file == "variants.list" && variantsFrom == nil
+      return !(isOptional && examine(files.path(file)).error == ENOENT)
     }
-    if let first = readsVariantsFrom, highest >= first {
-      wanted.append(("variants.list", false, variantsFrom != nil))
-    }
-    for file in wanted {
-      let (status, error) = examine(files.path(file.name))
-      if error == ENOENT && !file.isRequired { continue }
+    for file in found {
+      let (status, error) = examine(files.path(file))
       if error != 0 {
-        throw Fault("File '\(file.name)' under path '\(files.folder)' is missing (\(words(of: error)))")
+        throw Fault("File '\(file)' under path '\(files.folder)' is missing (\(errorName(error)))")
       }
-      if !status.isRegular {
-        throw Fault("File '\(file.name)' under path '\(files.folder)' is not a regular file")
-      }
-      if file.isScript && status.st_mode & S_IXUSR == 0 {
-        throw Fault("File '\(file.name)' under path '\(files.folder)' is not executable")
+      if !status.isRegular { throw Fault("File '\(file)' under path '\(files.folder)' is not a regular file") }
+      if scripts.contains(file) && status.st_mode & S_IXUSR == 0 {
+        throw Fault("File '\(file)' under path '\(files.folder)' is not executable")
       }
     }
-    if knowsUntrusted && !hasUntrusted && examine(files.path("create")).error != 0 {
+    if !found.contains(where: { $0.hasPrefix("create") }) {
       throw Fault("A create script (trusted or untrusted) under path '\(files.folder)' must exist")
+    }
+    for (file, what) in [("variants.list", "variants"), ("parameters.list", "parameters")] where found.contains(file) {
+      let error = readingError(of: files.path(file))
+      if error != 0 {
+        throw Fault("Error while reading the OS \(what) file at \(files.path(file)): \(errorName(error))")
+      }
+      if file == "variants.list", variantsFrom != nil, files.variantLines(withComments: true).isEmpty {
+        throw Fault("No supported os variant found")
+      }
+    }
+  }
+
+  /// The files that are looked at, in the order in which the first fault is told: Python 2 has it from the hashes of the
+  /// names and the size of the table.
+  private func order(_ highest: Int) -> [String] {
+    let isLarge = knowsUntrusted || parametersFrom != nil && highest >= 15
+    let order =
+      switch (python, isLarge) {
+      case (.three, _):
+        [
+          "create", "create_untrusted", "export", "import", "rename", "verify", "variants.list", "parameters.list",
+        ]
+      case (.two, true):
+        [
+          "rename", "create_untrusted", "verify", "create", "variants.list", "parameters.list", "export", "import",
+        ]
+      case (.two, false): ["rename", "import", "create", "export", "variants.list"]
+      }
+    return order.filter { file in
+      switch file {
+      case "create_untrusted": knowsUntrusted
+      case "verify", "parameters.list": parametersFrom.map { highest >= $0 } == true
+      case "variants.list": readsVariantsFrom.map { highest >= $0 } == true
+      default: true
+      }
     }
   }
 }
 
-private func list(_ versions: [Int]) -> String {
-  versions.map { String($0) }.joined(separator: ", ")
+/// Why a file cannot be read by this process; 0 where it can.
+private func readingError(of path: String) -> Int32 { access(path, R_OK) == 0 ? 0 : errno }
+
+extension [UInt8] {
+  /// As readlines() has them.
+  fileprivate var lines: [[UInt8]] {
+    var lines = split(separator: 0x0A, omittingEmptySubsequences: false).map { Array($0) }
+    if lines.last?.isEmpty == true { lines.removeLast() }
+    return lines
+  }
 }
-
-/// As int() of Python takes it.
-func integer(_ line: String) -> Int? { Int(line.trimmed) }
-
-private func words(of error: Int32) -> String { String(cString: strerror(error)) }

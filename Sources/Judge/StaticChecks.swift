@@ -43,9 +43,15 @@ struct StaticChecks {
       let isSafe = name.unicodeScalars.allSatisfy {
         isPluginName(String($0)) || [".", "+", ":", "%", "@"].contains($0)
       }
-      return isSafe ? [] : ["\(name.quoted) has characters that Ganeti 1.2.6 refuses in a command"]
+      if !isSafe { return ["\(name.quoted) has characters that Ganeti 1.2.6 refuses in a command"] }
+      return isPluginName(name)
+        ? []
+        : ["\(name.quoted) can be called by Ganeti 1.2.8 and earlier: later ones take letters, digits, '_' and '-'"]
     }
-    if !isPluginName(name) { return ["\(name.quoted) has other characters than letters, digits, '_' and '-'"] }
+    if !isPluginName(name) {
+      let plus = name.contains("+") ? "; what is behind a '+' is a variant for Ganeti" : ""
+      return ["\(name.quoted) has other characters than letters, digits, '_' and '-'\(plus)"]
+    }
     return name.hasPrefix("-") ? ["\(name.quoted) starts with '-', as an option does"] : []
   }
 
@@ -59,7 +65,7 @@ struct StaticChecks {
     for (index, line) in files.versionLines.enumerated() where integer(line) == nil {
       faults.append("line \(index + 1) of ganeti_api_version is \(line.quoted), not a number")
     }
-    if files.versionText.isEmpty { faults.append("ganeti_api_version is empty") }
+    if files.version.isEmpty { faults.append("ganeti_api_version is empty") }
     let declared = files.declared
     if faults.isEmpty && declared.allSatisfy({ ![5, 10, 15, 20].contains($0) }) {
       let list = declared.map { String($0) }.joined(separator: ", ")

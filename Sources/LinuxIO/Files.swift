@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CLinux
 package import Glibc
 package import Report
 
@@ -128,4 +129,9 @@ package func makeFolders(_ folder: String, mode: mode_t = 0o755) throws(Failure)
   guard mkdir(folder, mode) == 0 || (errno == EEXIST && isFolder(folder)) else {
     throw .system("make the folder", folder)
   }
+}
+
+/// The name of an error number, as Python's errno.errorcode has it: `ENOENT`.
+package func errorName(_ code: Int32) -> String {
+  clinux_error_name(code).map { String(cString: $0) } ?? String(code)
 }

@@ -47,7 +47,7 @@ import Testing
           OS: os2 [global status: valid]
             Node: node1, status: VALID (path: /os/os2) [API versions: 5]
               [hidden] path: /more/os2, status: VALID
-              [hidden] path: /last/os2, status: API version is not integer (line 1 is 'x')
+              [hidden] path: /last/os2, status: API version is not integer (invalid literal for int() with base 10: 'x')
 
           OS: os10 [global status: valid]
             Node: node1, status: VALID (path: /os/os10) [API versions: 5]
