@@ -18,12 +18,11 @@ enum Hostname {
     place(in: TextLines(bytes))?.field.text
   }
 
-  /// The file with another name in the same form, full or short; comments and blanks around it stay.
+  /// The file with another name in the same form, full or short, as far as it can be; comments and blanks around it stay.
   static func renaming(_ bytes: [UInt8], to name: GuestName) -> [UInt8] {
     var text = TextLines(bytes)
     guard let (line, field) = place(in: text) else { return Array(render(name).utf8) }
-    let form = field.text.contains(".") ? name.full : name.short
-    text.lines[line].replaceSubrange(field.range, with: form.utf8)
+    text.lines[line].replaceSubrange(field.range, with: name.hostname(inFormOf: field.text).utf8)
     return text.bytes
   }
 

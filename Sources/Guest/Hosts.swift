@@ -23,8 +23,10 @@ enum Hosts {
   /// The file with the new name in the lines of the old one, and with `address` in the guest's own line.
   ///
   /// The full name is replaced wherever it is a name of a line. The short one only in a line that also has the full
-  /// one or is of a loopback address: `10.0.0.9 vm1.other.org vm1` speaks of another host. Comments stay.
+  /// one or is of a loopback address: `10.0.0.9 vm1.other.org vm1` speaks of another host. Comments stay, and so do the
+  /// names of the loopback itself: a guest that was called `localhost` gets a line of its own.
   static func renaming(_ bytes: [UInt8], from old: GuestName, to new: GuestName, address: Readdress? = nil) -> [UInt8] {
+    if isOfLoopback(old) { return ensuring(bytes, new, address: address?.new) }
     var text = TextLines(bytes)
     for index in text.lines.indices {
       text.lines[index] = renaming(line: text.lines[index], from: old, to: new, address: address)
@@ -36,7 +38,7 @@ enum Hosts {
   static func ensuring(_ bytes: [UInt8], _ name: GuestName, address: String?) -> [UInt8] {
     var text = TextLines(bytes)
     let isThere = text.lines.contains { line in
-      TextLines.fields(of: line).dropFirst().contains { $0.text.lowercased() == name.full }
+      TextLines.fields(of: line).dropFirst().contains { $0.text.lowercased().withoutRoot == name.full }
     }
     if !isThere { text.append(ownLine(name, address: address)) }
     return text.bytes
@@ -46,7 +48,7 @@ enum Hosts {
   static func fullName(of short: String, in bytes: [UInt8]) -> String? {
     let short = short.lowercased()
     for line in TextLines(bytes).lines {
-      let fields = TextLines.fields(of: line).map { $0.text.lowercased() }
+      let fields = TextLines.fields(of: line).map { $0.text.lowercased().withoutRoot }
       guard let address = fields.first, isLoopback(address) || fields.dropFirst().contains(short) else { continue }
       if let full = fields.dropFirst().first(where: { $0.hasPrefix(short + ".") }) { return full }
     }
@@ -67,14 +69,22 @@ enum Hosts {
     address.hasPrefix("127.") || address == "::1"
   }
 
+  /// Whether it is a name of every machine: `localhost`, `localhost.localdomain`, `ip6-loopback`.
+  static func isOfLoopback(_ name: GuestName) -> Bool {
+    [
+      "localhost", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback", "ip6-localnet", "ip6-mcastprefix",
+      "ip6-allnodes", "ip6-allrouters", "ip6-allhosts",
+    ].contains(name.short)
+  }
+
   private static func renaming(
     line: [UInt8], from old: GuestName, to new: GuestName, address: Readdress?
   ) -> [UInt8] {
     let fields = TextLines.fields(of: line)
     guard let first = fields.first else { return line }
     let names = fields.dropFirst()
-    let hasFull = names.contains { $0.text.lowercased() == old.full }
-    let isOurs = hasFull || (isLoopback(first.text) && names.contains { $0.text.lowercased() == old.short })
+    let hasFull = names.contains { $0.text.lowercased().withoutRoot == old.full }
+    let isOurs = hasFull || (isLoopback(first.text) && names.contains { $0.text.lowercased().withoutRoot == old.short })
     guard isOurs else { return line }
 
     var written: Set<String> = []
@@ -82,14 +92,15 @@ enum Hosts {
     // From the last word to the first, so that the places of the others hold.
     var replacements: [(Range<Int>, String)] = []
     for name in names {
-      let text = name.text.lowercased()
+      let text = name.text.lowercased().withoutRoot
+      let root = name.text.hasSuffix(".") ? "." : ""
       let form =
         if text == old.full && old.full == old.short {
-          new.forms.joined(separator: " ")
+          new.forms.map { $0 + root }.joined(separator: " ")
         } else if text == old.full {
-          new.full
+          new.full + root
         } else if text == old.short {
-          new.short
+          new.short + root
         } else {
           name.text
         }

@@ -29,7 +29,7 @@ struct NameChange {
     if let found = try guest.read(Mailname.path) {
       add(Mailname.path, found, Mailname.renaming(found, from: old, to: new))
     }
-    for path in try release?.otherNameFiles() ?? [] {
+    for path in try release?.otherNameFiles() ?? [] where !Hosts.isOfLoopback(old) {
       guard let found = try guest.read(path) else { continue }
       // The full name first: the short one is not found inside of it.
       add(path, found, found.replacingName(old.full, with: new.full).replacingName(old.short, with: new.short))

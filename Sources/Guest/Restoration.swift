@@ -64,7 +64,7 @@ package struct Restoration: Sendable {
   /// The name that the guest has, in full where anything in it tells: the release file, `/etc/hosts`.
   private func nameOf(_ guest: some GuestFiles, _ release: ReleaseFile?) throws(Failure) -> GuestName? {
     guard let hostname = try Hostname.read(from: guest) else { return nil }
-    if hostname.contains(".") { return GuestName(hostname) }
+    if hostname.withoutRoot.contains(".") { return GuestName(hostname) }
     if let release, GuestName(release.instance).matches(hostname) { return GuestName(release.instance) }
     let hosts = try guest.read(Hosts.path) ?? []
     return GuestName(Hosts.fullName(of: hostname, in: hosts) ?? hostname)

@@ -65,7 +65,7 @@ package struct Arguments {
   /// Reads the arguments of a script.
   ///
   /// - Throws: `.usage` for options that are missing, unknown, repeated or without a value; `.invalid` for a name that
-  ///   is no host name.
+  ///   no host passes.
   package static func parse(
     _ operation: Operation, _ arguments: [String], os: RequestedOS
   ) throws(Failure) -> Request {
@@ -85,7 +85,7 @@ package struct Arguments {
     for option in options where values[option.letter] == nil {
       throw Failure(.usage, "-\(option.letter) \(option.value) is missing")
     }
-    func name(_ letter: Character) throws(Failure) -> InstanceName { try InstanceName(values[letter] ?? "") }
+    func name(_ letter: Character) throws(Failure) -> InstanceName { try InstanceName(passed: values[letter] ?? "") }
     var disks: [RequestedDisk] = []
     for (index, letter, role) in [(0, "b", .root), (1, "s", .swap)] as [(Int, Character, RequestedDisk.Role)] {
       guard let path = values[letter] else { continue }

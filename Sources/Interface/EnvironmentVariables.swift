@@ -48,7 +48,7 @@ struct EnvironmentVariables: Sendable {
 
   func name(_ name: String) throws(Failure) -> InstanceName {
     do throws(Failure) {
-      return try InstanceName(required(name))
+      return try InstanceName(passed: required(name))
     } catch {
       guard self[name] != nil else { throw error }
       throw Failure(.invalid, "\(name): \(error.message)", remedy: error.remedy)

@@ -1,42 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Report
 
-/// The name of an instance: a host name as RFC 1123 has it, usually a full one (`vm1.example.com`).
+/// The name of an instance, usually a full host name (`vm1.example.com`). Hosts take more than RFC 1123 does: labels may
+/// have underscores, and hyphens at their ends. Which of these a guest can carry is its own matter (`GuestName`).
 package struct InstanceName: Sendable {
-  /// As it was given.
   package let text: String
 
+  /// A name as Ganeti takes it (`Hostname.GetNormalizedName` of 2 and 3). It is the name of a folder too.
+  ///
   /// - Throws: `.invalid` with the name, escaped, and what is wrong with it.
   package init(_ text: String) throws(Failure) {
-    if let fault = Self.fault(in: text) {
+    try self.init(text, allowing: "._-", "letters, digits, '.', '_' and '-'")
+  }
+
+  /// The name that a host passed to a script: Ganeti 1.2 passes on all that a shell leaves alone. Nothing is to be called
+  /// so on this machine.
+  ///
+  /// - Throws: `.invalid` with the name, escaped, and what is wrong with it.
+  package init(passed text: String) throws(Failure) {
+    try self.init(text, allowing: "._-+/:%@", "letters, digits and . _ - + / : % @")
+  }
+
+  private init(_ text: String, allowing others: String, _ rule: String) throws(Failure) {
+    if let fault = Self.fault(in: text, allowing: others) {
       throw Failure(
         .invalid, "\(text.quoted) is not the name of an instance: \(fault)",
-        remedy: "use a host name such as vm1.example.com: letters, digits and hyphens between dots")
+        remedy: "use a host name such as vm1.example.com: \(rule), and nothing empty between dots")
     }
     self.text = text
   }
 
-  private static func fault(in text: String) -> String? {
+  private static func fault(in text: String, allowing others: String) -> String? {
     if text.isEmpty { return "it is empty" }
-    if text.utf8.count > 253 { return "it has \(text.utf8.count) characters, and 253 is the most" }
-    for label in text.split(separator: ".", omittingEmptySubsequences: false) {
-      if label.isEmpty { return "a part of it between dots is empty" }
-      if let stranger = label.unicodeScalars.first(where: { !isAllowed($0) }) {
-        return "\(String(stranger).quoted) is not allowed in it"
-      }
-      if label.utf8.count > 63 {
-        return "its part \(String(label).quoted) has \(label.utf8.count) characters, and 63 is the most"
-      }
-      if label.hasPrefix("-") || label.hasSuffix("-") {
-        return "its part \(String(label).quoted) starts or ends with a hyphen"
-      }
+    if text.utf8.count > 255 { return "it has \(text.utf8.count) characters, and 255 is the most" }
+    let stranger = text.unicodeScalars.first { !isAlphanumeric($0) && !others.unicodeScalars.contains($0) }
+    if let stranger { return "\(String(stranger).quoted) is not allowed in it" }
+    if text.split(separator: ".", omittingEmptySubsequences: false).contains("") {
+      return "a part of it between dots is empty"
     }
-    return nil
+    return text.hasPrefix("-") ? "it begins with a hyphen, as an option does" : nil
   }
 
-  private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
+  private static func isAlphanumeric(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar {
-    case "a"..."z", "A"..."Z", "0"..."9", "-": true
+    case "a"..."z", "A"..."Z", "0"..."9": true
     default: false
     }
   }

@@ -9,17 +9,27 @@ extension Provider {
   /// Makes the guest agree with its new name. Nothing is changed where it has neither the old nor the new one.
   func rename(_ request: Request) throws {
     guard let oldName = request.oldName else { throw Failure(.usage, "the request names no old name") }
+    let name = try guestName(request.instance)
     let root = try GuestDisks.openRoot(of: request)
     let network = try staticNetwork(of: request)
     try steps.step("check \(root.path)") { _ in try prepareForEditing(root) }
     let outcome = try steps.step("rename \(oldName) to \(request.instance)") { _ in
       try edit(root) { guest throws(Failure) in
-        try Renaming(
-          from: GuestName(oldName.text), to: GuestName(request.instance.text), network: network
-        ).apply(to: guest)
+        try Renaming(from: GuestName(oldName.text), to: name, network: network).apply(to: guest)
       }
     }
     if outcome == .alreadyNamed { steps.note("the guest is called \(request.instance) already") }
+  }
+
+  /// The name that a guest gets.
+  ///
+  /// - Throws: `.invalid` for one that the host may use and no guest can carry.
+  func guestName(_ instance: InstanceName) throws(Failure) -> GuestName {
+    let name = GuestName(instance.text)
+    guard let fault = name.fault else { return name }
+    throw Failure(
+      .invalid, "no guest can be called \(instance): its host name would be \(name.short.quoted), and \(fault)",
+      remedy: "use letters, digits and hyphens before the first dot of the name")
   }
 
   /// Edits a guest in place.

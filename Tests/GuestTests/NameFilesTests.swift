@@ -87,6 +87,56 @@ struct NameFilesTests {
     #expect(changed == Array("192.0.2.8\tvm2.example.com vm2\n192.0.2.7 alias\n".utf8))
   }
 
+  @Test(
+    "the names of the loopback stay, and a guest that had one of them gets a line of its own",
+    arguments: ["localhost", "localhost.localdomain", "LOCALHOST.example.com", "ip6-localhost", "ip6-loopback"])
+  func loopback(name: String) {
+    let text = """
+      127.0.0.1\tlocalhost localhost.localdomain localhost.example.com
+      ::1\tlocalhost ip6-localhost ip6-loopback
+
+      """
+    #expect(renamedHosts(text, from: name) == text + "127.0.1.1\tvm2.example.org vm2\n")
+    let restored = renamedHosts("127.0.0.1 localhost\n10.0.0.2 vm2.example.org\n", from: name)
+    #expect(restored == "127.0.0.1 localhost\n10.0.0.2 vm2.example.org\n")
+  }
+
+  @Test("names with the dot of the root follow, and keep it")
+  func root() {
+    #expect(
+      renamedHosts("127.0.1.1 vm1.example.com. vm1.\n10.0.0.9 vm1.other.org. vm1\n")
+        == "127.0.1.1 vm2.example.org. vm2.\n10.0.0.9 vm1.other.org. vm1\n")
+    #expect(renamedHosts("10.0.0.2 VM1.Example.com. vm1\n") == "10.0.0.2 vm2.example.org. vm2\n")
+    #expect(renamedHosts("127.0.1.1 vm1.\n", from: "vm1") == "127.0.1.1 vm2.example.org. vm2.\n")
+    #expect(Hosts.fullName(of: "vm1", in: Array("127.0.1.1 vm1.example.com. vm1\n".utf8)) == "vm1.example.com")
+    #expect(Hosts.ensuring(Array("10.0.0.2 vm1.\n".utf8), GuestName("vm1"), address: nil).count == 14)
+  }
+
+  @Test(
+    "a guest can carry what is a host name to its kernel and to systemd",
+    arguments: [
+      ("vm1.example.com", nil), ("vm1.my_zone.example", nil), ("vm1.example-.com", nil), ("VM1", nil), ("vm1.", nil),
+      (String(repeating: "a", count: 63) + ".example", nil), ("web_1.example.com", "'_' is not allowed in it"),
+      ("-vm1.example.com", "a part of it begins or ends with a hyphen"),
+      ("vm1-", "a part of it begins or ends with a hyphen"),
+      (String(repeating: "a", count: 65), "it has 65 characters, and 64 is the most"),
+      (String(repeating: "a", count: 64), "a part of it has 64 characters, and 63 is the most"),
+      ("a/b", "'/' is not allowed in it"),
+
+    ] as [(String, String?)])
+  func carried(name: String, fault: String?) {
+    #expect(GuestName(name).fault == fault)
+  }
+
+  @Test("a full host name becomes the short one where the new one cannot be a host name as a whole")
+  func longHostname() {
+    let long = GuestName("vm2." + String(repeating: "a", count: 61) + ".org")
+    for name in [long, GuestName("vm2.my_zone.example")] {
+      #expect(Hostname.renaming(Array("vm1.example.com\n".utf8), to: name) == Array("vm2\n".utf8))
+    }
+    #expect(Hostname.renaming(Array("vm1.\n".utf8), to: GuestName("vm2.example.org")) == Array("vm2\n".utf8))
+  }
+
   @Test("bytes that are no UTF-8 stay as they are")
   func latin1() {
     let bytes = Array("127.0.1.1 vm1\n# Z".utf8) + [0xFC] + Array("rich vm1\n".utf8)

@@ -74,6 +74,26 @@ struct RenamingTests {
     #expect(guest.entries == once)
   }
 
+  @Test("a guest called localhost gets a name and a line of its own, and the loopback and other files stay")
+  func localhost() throws {
+    let hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+    let guest = MemoryGuest(["/etc/hostname": "localhost\n", "/etc/hosts": hosts, "/etc/mta": "relay localhost\n"])
+    guest.put(ReleaseFile.path, Array("NAME_FILES=/etc/mta\n".utf8))
+    #expect(try Renaming(from: GuestName("localhost"), to: vm2).apply(to: guest) == .renamed)
+    #expect(guest.text("/etc/hostname") == "vm2\n")
+    #expect(guest.text("/etc/hosts") == hosts + "127.0.1.1\tvm2.example.com vm2\n")
+    #expect(guest.text("/etc/mta") == "relay localhost\n")
+  }
+
+  @Test("an old name may be any that a host passes", arguments: ["web_1.example.com", "vm-", "a%b+c:d@e/f"])
+  func anyOldName(name: String) throws {
+    let old = GuestName(name)
+    let guest = MemoryGuest(["/etc/hostname": old.short, "/etc/hosts": "127.0.1.1 \(old.full) \(old.short)\n"])
+    #expect(try Renaming(from: old, to: vm2).apply(to: guest) == .renamed)
+    #expect(guest.text("/etc/hostname") == "vm2")
+    #expect(guest.text("/etc/hosts")?.hasPrefix("127.0.1.1 vm2.example.com") == true)
+  }
+
   @Test("a guest that guestsmith did not install is renamed in the files that every guest has")
   func foreign() throws {
     let guest = MemoryGuest(["/etc/hostname": "vm1.example.com\n", "/etc/hosts": "10.1.1.1 vm1.example.com vm1\n"])
