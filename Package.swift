@@ -69,7 +69,7 @@ let package = Package(
     tests("LinuxIO", ["LinuxIO", "Report", "TestSupport"]),
     tests("Ext4", ["Ext4", "Report", "LinuxIO", "TestSupport"]),
     tests("Dump", ["Dump", "Report", "Digest", "TestSupport"]),
-    tests("Guest", ["Guest", "Interface", "Report"]),
+    tests("Guest", ["Guest", "Interface", "Report", "TestSupport"]),
     tests("Configuration", ["Configuration", "Interface", "Report", "TestSupport"]),
     tests("Images", ["Images", "Ext4", "LinuxIO", "Report", "Configuration", "TestSupport"]),
     tests("Host", ["Host", "Interface", "LinuxIO", "Report", "TestSupport"]),

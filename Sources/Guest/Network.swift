@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Glibc
 import Report
 
 /// How the guest reaches the network with its first interface.
@@ -34,6 +35,23 @@ package struct Network: Sendable, Equatable {
       self.prefix = prefix
       self.gateway = gateway
     }
+
+    /// Whether the kernel takes the gateway for a neighbour by itself: it is in the network of the address, or has an
+    /// address of the link (RFC 4291, 2.5.6).
+    var isGatewayNear: Bool {
+      guard let gateway = gateway.flatMap(Self.bytes), let own = Self.bytes(of: address) else { return true }
+      if gateway.count == 16, gateway[0] == 0xFE, gateway[1] & 0xC0 == 0x80 { return true }
+      return gateway.count == own.count
+        && (0..<prefix).allSatisfy { bit in (gateway[bit / 8] ^ own[bit / 8]) & (0x80 >> UInt8(bit % 8)) == 0 }
+    }
+
+    private static func bytes(of address: String) -> [UInt8]? {
+      for (family, count) in [(AF_INET, 4), (AF_INET6, 16)] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        if inet_pton(family, address, &bytes) == 1 { return bytes }
+      }
+      return nil
+    }
   }
 
   static let path: ByteString = "/etc/systemd/network/10-guestsmith.network"
@@ -65,9 +83,13 @@ package struct Network: Sendable, Equatable {
       lines.append("DHCP=yes")
     case .fixed(let fixed):
       lines.append("Address=\(fixed.address)/\(fixed.prefix)")
-      if let gateway = fixed.gateway { lines.append("Gateway=\(gateway)") }
+      if let gateway = fixed.gateway, fixed.isGatewayNear { lines.append("Gateway=\(gateway)") }
     }
     lines += nameservers.map { "DNS=\($0)" }
+    // A host that routes gives a guest an address of its own and a gateway that is on the same link all the same.
+    if case .fixed(let fixed) = address, let gateway = fixed.gateway, !fixed.isGatewayNear {
+      lines += ["", "[Route]", "Gateway=\(gateway)", "GatewayOnLink=yes"]
+    }
     return lines.joined(separator: "\n") + "\n"
   }
 

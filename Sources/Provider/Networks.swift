@@ -18,18 +18,22 @@ extension Provider {
   func staticNetwork(of request: Request) throws(Failure) -> Network? {
     guard configuration.address == .fixed else { return nil }
     let nic = request.nics.first
-    let address = if let ip = nic?.ip { try Self.checked(ip) } else { try Self.address(of: request.instance.text) }
+    let address =
+      if let ip = nic?.ip { try Self.checked(ip) } else {
+        try Self.address(of: request.instance.text, fitting: configuration.prefix)
+      }
     let isIPv6 = address.contains(":")
     let subnet = isIPv6 ? nic?.network?.subnet6 : nic?.network?.subnet
     guard let prefix = subnet?.prefix ?? configuration.prefix else {
       throw Failure(
-        .invalid, "\(request.instance) is to have the static address \(address), and nobody says its prefix",
+        .invalid, "no prefix length is known for the static address \(address) of \(request.instance)",
         remedy: "set prefix in the configuration, such as prefix = 24, or connect the instance to a network of the host"
       )
     }
-    guard prefix <= (isIPv6 ? 128 : 32) else {
+    guard prefix <= Self.longestPrefix(of: address) else {
       throw Failure(
-        .invalid, "the prefix \(prefix) is longer than the address \(address)", remedy: "set prefix to 32 at most")
+        .invalid, "the prefix \(prefix) is longer than the address \(address)",
+        remedy: "set prefix to \(Self.longestPrefix(of: address)) at most")
     }
     let hostGateway = isIPv6 ? nic?.network?.gateway6 : nic?.network?.gateway
     let gateway = (hostGateway ?? configuration.gateway).flatMap { $0.contains(":") == isIPv6 ? $0 : nil }
@@ -48,24 +52,35 @@ extension Provider {
     return address
   }
 
-  /// The first IPv4 address that the host's resolver knows.
-  private static func address(of name: String) throws(Failure) -> String {
-    var hints = addrinfo()
-    hints.ai_family = AF_INET
-    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-    var found: UnsafeMutablePointer<addrinfo>?
-    let result = getaddrinfo(name, nil, &hints, &found)
-    defer { if found != nil { freeaddrinfo(found) } }
-    var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-    guard result == 0, let info = found?.pointee,
-      getnameinfo(info.ai_addr, info.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0
-    else {
-      let words = result == 0 ? "no address" : String(cString: gai_strerror(result))
+  private static func longestPrefix(of address: String) -> Int { address.contains(":") ? 128 : 32 }
+
+  /// The first address of a name that the host's resolver knows, IPv4 before IPv6, and one that has room for the
+  /// prefix before one that has not.
+  private static func address(of name: String, fitting prefix: Int?) throws(Failure) -> String {
+    var addresses: [String] = []
+    var words = "no address"
+    for family in [AF_INET, AF_INET6] {
+      var hints = addrinfo()
+      hints.ai_family = family
+      hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+      var found: UnsafeMutablePointer<addrinfo>?
+      let result = getaddrinfo(name, nil, &hints, &found)
+      defer { if found != nil { freeaddrinfo(found) } }
+      var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+      if result == 0, let info = found?.pointee,
+        getnameinfo(info.ai_addr, info.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0
+      {
+        addresses.append(String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+      } else if result != 0 {
+        words = String(cString: gai_strerror(result))
+      }
+    }
+    guard let address = addresses.first(where: { prefix ?? 0 <= longestPrefix(of: $0) }) ?? addresses.first else {
       throw Failure(
         .invalid, "\(name) has no address, and the configuration says address = \"static\": \(words)",
         remedy: "give the instance's first interface an address, enter the name into the DNS or /etc/hosts, or set "
           + "address = \"dhcp\"")
     }
-    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return address
   }
 }
