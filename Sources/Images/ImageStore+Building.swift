@@ -12,11 +12,17 @@ extension ImageStore {
   /// The image of a recipe: from the cache, or built now. Of all processes that want the same, one builds it.
   ///
   /// An image that is too old is built anew; where that fails it is used all the same, with a note.
-  package func obtain(_ recipe: ImageRecipe, steps: Steps, maker: ImageMaker = .standard) throws -> ImageEntry {
+  ///
+  /// - Parameter beforeBuilding: called first where it is not in the cache, ready to be used.
+  package func obtain(
+    _ recipe: ImageRecipe, steps: Steps, maker: ImageMaker = .standard,
+    beforeBuilding: () throws(Failure) -> Void = {}
+  ) throws -> ImageEntry {
     let key = recipe.key
     // What cannot be removed, as by a user of somebody else's cache, is in nobody's way.
     try? Scratch.sweep(scratchPath)
     if let entry = try usable(key, steps: steps) { return entry }
+    try beforeBuilding()
     let lock: FileLock
     if let free = try FileLock.attempt(lockPath(key)) {
       lock = free

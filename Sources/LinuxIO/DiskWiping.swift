@@ -19,12 +19,7 @@ extension Disk {
   /// - Returns: what was done: `.none` where the disk could not discard. After anything else the whole disk reads as
   ///   zeros.
   package func wipe(_ wanted: Wipe, progress: StepProgress) throws(Failure) -> Wipe {
-    // First of all, and on the disk before anything else: from here on nothing on it can be taken for a guest.
-    var found: Int32 = 0
-    let error = clinux_wipe_signatures(descriptor.raw, &found)
-    if error != 0 { throw .system("remove the old signatures from", path, errno: error) }
-    try clearEnds()
-    try descriptor.flush()
+    try removeSignatures()
     guard wanted != .none else { return .none }
     progress.expect(size)
     let step: UInt64 = 1 << 40
@@ -43,14 +38,24 @@ extension Disk {
         default: throw .system("discard", path, errno: error)
         }
         offset += length
+        progress.advance(by: length)
       } else {
         let piece = min(64 << 20, size - offset)
         try clear(ByteSpan(offset: offset, length: piece))
         offset += piece
+        progress.advance(by: piece)
       }
-      progress.advance(by: length)
     }
     return done
+  }
+
+  /// Makes sure, on the disk itself, that nothing on it can be taken for a guest or anything else.
+  package func removeSignatures() throws(Failure) {
+    var found: Int32 = 0
+    let error = clinux_wipe_signatures(descriptor.raw, &found)
+    if error != 0 { throw .system("remove the old signatures from", path, errno: error) }
+    try clearEnds()
+    try descriptor.flush()
   }
 
   /// What is cleared in any case: where filesystems, boot loaders and volume managers have their first bytes, and where
@@ -90,7 +95,7 @@ extension Disk {
     }
   }
 
-  /// Makes sure that nothing on the disk can be taken for a guest, after work on it failed.
+  /// The same as far as it can be, after work on the disk failed.
   package func spoil() {
     var found: Int32 = 0
     _ = clinux_wipe_signatures(descriptor.raw, &found)

@@ -11,27 +11,26 @@ extension Provider {
   /// Installs a guest: a copy of the image, grown to the disk, with an identity of its own.
   func create(_ request: Request) throws {
     try refuseMissing(request.disks)
+    let name = try guestName(request.instance)
     let disks = try GuestDisks(request, configuration)
-    let name = GuestName(request.instance.text)
     let network = try network(of: request)
     let recipe = try ImageRecipe(configuration.imageRequest)
     let options = configuration.filesystemOptions.readable(bySuite: recipe.suite)
-    let store = try configuration.imageStore()
     for disk in [disks.root] + disks.data.map(\.disk) { try refuseSectors(of: disk, options) }
-    for disk in disks.unassigned {
-      steps.note(
-        "disk \(disk.index)\(disk.path.map { ", \($0)," } ?? "") stays as it is: disk_\(disk.index) is not set")
-    }
+    noteUnconfigured(disks.unassigned, request.nics)
+    // A guest that is installed anew keeps what is on its other disks, and itself for as long as there is no other.
+    let replaced = request.isReinstall ? [disks.root] : disks.all
 
     let swapUUID = disks.swap == nil ? nil : FilesystemUUID.random()
     var kept: KeptFiles?
     var isRebuilt = false
     while true {
-      let entry = try store.obtain(recipe, steps: steps)
+      let entry = try obtainImage(recipe, forgetting: request.isReinstall ? [] : replaced)
       try refuseSmall(disks.root, for: entry.manifest)
       // Only the first time: later the guest is gone.
       if request.isReinstall, !isRebuilt { kept = try keptFiles(on: disks.root) }
       do {
+        for disk in replaced { try disk.removeSignatures() }
         let wiped = try steps.step("wipe \(disks.root.path)") {
           try disks.root.wipe(configuration.diskWipe, progress: $0)
         }
@@ -64,16 +63,42 @@ extension Provider {
         }
         return
       } catch let error as DeploymentFailure {
-        disks.root.spoil()
+        for disk in replaced { disk.spoil() }
         guard error.isImageBroken else { throw error.failure }
         try entry.reject()
         guard !isRebuilt else { throw error.failure }
         isRebuilt = true
         steps.note("the image is broken and is built anew: \(error.failure.message)")
       } catch {
-        disks.root.spoil()
+        for disk in replaced { disk.spoil() }
         throw error
       }
+    }
+  }
+
+  /// The image to copy. To build it may take minutes and may fail, and a host may start an instance whose create failed:
+  /// what an earlier tenant left on the disks is no guest from before that on.
+  private func obtainImage(_ recipe: ImageRecipe, forgetting disks: [Disk]) throws -> ImageEntry {
+    do {
+      return try configuration.imageStore().obtain(recipe, steps: steps) { () throws(Failure) in
+        for disk in disks { try disk.removeSignatures() }
+      }
+    } catch {
+      for disk in disks { disk.spoil() }
+      throw error
+    }
+  }
+
+  private func noteUnconfigured(_ disks: [RequestedDisk], _ nics: [RequestedNIC]) {
+    for disk in disks {
+      steps.note(
+        "disk \(disk.index)\(disk.path.map { ", \($0)," } ?? "") stays as it is: disk_\(disk.index) is not set")
+    }
+    for nic in nics.dropFirst() {
+      let words = [nic.mac, nic.ip].compactMap { $0 }.joined(separator: ", ")
+      steps.note(
+        "interface \(nic.index)\(words.isEmpty ? "" : ", \(words),") stays unconfigured in the guest: only the first one "
+          + "is configured")
     }
   }
 

@@ -17,6 +17,9 @@ struct GuestDisks {
   /// Those that stay as they are because nobody says what they are for.
   let unassigned: [RequestedDisk]
 
+  /// All that get something to hold.
+  var all: [Disk] { [root] + [swap].compactMap { $0 } + data.map(\.disk) }
+
   init(_ request: Request, _ configuration: Configuration) throws(Failure) {
     let roles = request.disks.map { ($0, Self.role(of: $0, configuration)) }
     try Self.refuseTwice(roles)

@@ -32,6 +32,10 @@ extension Provider {
     let token = Interrupts.onInterrupt { DiskHead.clear(of: view) }
     defer { token.cancel() }
     do {
+      try disks.root.removeSignatures()
+      if let fault = GuestName(request.instance.text).fault {
+        steps.note("the guest is restored, but cannot call itself \(request.instance) when it runs: \(fault)")
+      }
       let (stream, kind) = try IncomingStream.standardInput().unpacked()
       if kind == .tar || kind == .dump8 {
         try restoreArchive(stream, kind, to: target)

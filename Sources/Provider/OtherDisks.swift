@@ -15,6 +15,7 @@ extension Provider {
     let token = Interrupts.onInterrupt { DiskHead.clear(of: view) }
     defer { token.cancel() }
     do {
+      try disk.removeSignatures()
       let (stream, kind) = try IncomingStream.standardInput().unpacked()
       _ = try receive(stream, kind, to: disk)
       // A swap area knows its size: it grows with its disk, and stays the one that the guest's fstab names.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 import LinuxIO
-import Report
+import Synchronization
 import TestSupport
 import Testing
+
+@testable import Report
 
 @Suite("A disk")
 struct DiskTests {
@@ -130,6 +132,24 @@ struct DiskTests {
         }
         #expect(failure { _ = try Disk(device, for: .reading) }?.code == .busy)
       }
+    }
+  }
+
+  @Test("What is wiped by writing is counted piece by piece", .enabled(if: isRoot))
+  func progress() throws {
+    try withScratch { scratch in
+      // Its files can neither have holes nor be zeroed at once.
+      try shell("mount -t ramfs none '\(scratch.path)'")
+      defer { _ = try? shell("umount --lazy '\(scratch.path)'") }
+      let path = scratch("disk")
+      try shell("head -c 160M /dev/zero | tr '\\0' x > '\(path)'")
+      let text = Mutex("")
+      let steps = Steps(
+        .plain, write: { more in text.withLock { $0 += more } }, now: { ContinuousClock.now })
+      let done = try steps.step("wipe") { try Disk(path, for: .writing).wipe(.zero, progress: $0) }
+      #expect(done == .zero)
+      #expect(text.withLock { $0.hasSuffix("wipe: 160 MiB\n") })
+      #expect(try bash("cmp -n \(160 << 20) '\(path)' /dev/zero").status == 0)
     }
   }
 
