@@ -201,14 +201,14 @@ extension ExportConfiguration {
   /// `config.ini` for an export of `instance`, as Ganeti 3.0 writes it.
   ///
   /// - Parameter dumps: the files by the numbers of their disks.
-  static func text(of instance: Instance, dumps: [Int: String]) -> String {
+  static func text(of instance: Instance, dumps: [Int: String], isGzipped: Bool) -> String {
     var file = INI(file: Self.file)
     var export = INI.Section(name: "export")
     export.set("version", "0")
     export.set("timestamp", "\(time(nil))")
     export.set("source", hostname())
     export.set("os", instance.osName)
-    export.set("compression", "none")
+    export.set("compression", isGzipped ? "gzip" : "none")
     var section = INI.Section(name: "instance")
     section.set("name", instance.name.text)
     // In [instance] too, for hosts before 2.0.

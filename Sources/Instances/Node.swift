@@ -36,14 +36,21 @@ package struct Node: Sendable {
 extension Node {
   /// The definition and the variant that `NAME` or `NAME+VARIANT` asks for. A definition may have a plus in its own name:
   /// those of version 5 know no variants.
-  func find(_ os: String) throws(Failure) -> (definition: OSDefinition, variant: String?) {
+  ///
+  /// - Parameter isChosen: whether somebody names it now. What is there already may be of a time without variants: it
+  ///   has the first one, as in Ganeti.
+  func find(_ os: String, isChosen: Bool) throws(Failure) -> (definition: OSDefinition, variant: String?) {
     let isFolderName = searchPath.folders.contains { !os.contains("/") && isFolder("\($0)/\(os)") }
-    guard !isFolderName, let plus = os.firstIndex(of: "+") else {
-      let definition = try searchPath.definition(named: os)
-      return (definition, definition.contents?.variants.first)
+    let plus = isFolderName ? nil : os.firstIndex(of: "+")
+    let definition = try searchPath.definition(named: String(plus.map { os[..<$0] } ?? os[...]))
+    let known = definition.contents?.variants ?? []
+    let variant = plus.map { String(os[os.index(after: $0)...]) }
+    if isChosen, variant ?? "" == "", !known.isEmpty {
+      throw Failure(
+        .invalid, "OS name '\(os)' must include a variant",
+        remedy: "use one of these: \(definition.names.joined(separator: ", "))")
     }
-    let definition = try searchPath.definition(named: String(os[..<plus]))
-    let (variant, known) = (String(os[os.index(after: plus)...]), definition.contents?.variants ?? [])
+    guard let variant else { return (definition, known.first) }
     guard known.contains(variant) else {
       throw Failure(
         .invalid, "the OS \(definition.name) has no variant \(variant.quoted)",

@@ -15,7 +15,7 @@ extension Node {
     _ name: InstanceName, os: String?, parameters: [String: Instance.Parameter]
   ) throws {
     try changing(name, for: "instance reinstall") { instance in
-      var (definition, variant) = try find(os ?? instance.osName)
+      var (definition, variant) = try find(os ?? instance.osName, isChosen: os != nil)
       if os == nil { variant = instance.variant }
       let before = instance.os == definition.name ? instance.parameters : [:]
       instance.os = definition.name

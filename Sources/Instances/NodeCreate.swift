@@ -60,11 +60,13 @@ extension Node {
   }
 
   /// What the request comes to, with the paths that the disks will have.
-  func plan(_ request: InstanceRequest) throws -> (Instance, OSDefinition) {
+  ///
+  /// - Parameter isOSChosen: false where it is that of an export.
+  func plan(_ request: InstanceRequest, isOSChosen: Bool = true) throws -> (Instance, OSDefinition) {
     guard let os = request.os else {
       throw Failure(.usage, "no OS is given", remedy: "give one that guestsmith os list shows: -o NAME")
     }
-    let (definition, variant) = try find(os)
+    let (definition, variant) = try find(os, isChosen: isOSChosen)
     var instance = Instance(
       name: request.name, os: definition.name, variant: variant, uuid: randomUUID(), created: time(nil))
     instance.parameters = request.parameters

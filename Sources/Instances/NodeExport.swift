@@ -37,8 +37,10 @@ extension Node {
     // Version 5 knows one disk that is exported; what is on the other is swapped memory.
     let indices = definition.spokenVersion == 5 ? [0] : Array(instance.disks.indices)
     let dumps = Dictionary(uniqueKeysWithValues: indices.map { ($0, "disk\($0).dump") })
+    // The import of a host of version 5 is behind gunzip, always.
+    let isGzipped = definition.spokenVersion == 5
     let exports = try indices.map { index in
-      try DiskExport(index, of: instance, to: "\(folder)/disk\(index).dump")
+      try DiskExport(index, of: instance, to: "\(folder)/disk\(index).dump", isGzipped: isGzipped)
     }
     let calls = try exports.map { export in
       var call = try call(definition, .export(disk: export.index, path: export.disk, to: export.dump.raw), of: instance)
@@ -50,11 +52,15 @@ extension Node {
         for export in exports { export.tell(progress: &$0) }
       }
       try follower.following {
-        try together(calls) { call throws(Failure) in try call.run(logFolder: logFolder) }
+        try together(calls) { [logFolder] call throws(Failure) in
+          guard case .export(let disk, _, _) = call.purpose, let export = exports.first(where: { $0.index == disk })
+          else { return }
+          try export.take(call, logFolder: logFolder)
+        }
       }
     }
     for (index, export) in exports.enumerated() { try export.finish(calls[index]) }
-    let text = ExportConfiguration.text(of: instance, dumps: dumps)
+    let text = ExportConfiguration.text(of: instance, dumps: dumps, isGzipped: isGzipped)
     try Folder(folder).write(Array(text.utf8), to: ExportConfiguration.file, mode: 0o600)
   }
 }
@@ -67,9 +73,11 @@ private final class DiskExport: Sendable {
   /// Where the script tells how much it will write.
   let expected: Descriptor
   private let mark: DiskMark
+  private let isGzipped: Bool
 
-  init(_ index: Int, of instance: Instance, to path: String) throws(Failure) {
+  init(_ index: Int, of instance: Instance, to path: String, isGzipped: Bool) throws(Failure) {
     self.index = index
+    self.isGzipped = isGzipped
     disk = instance.disks[index].path
     dump = try Descriptor(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
     expected = try Descriptor(inMemory: "the expected size")
@@ -82,6 +90,41 @@ private final class DiskExport: Sendable {
     let count = pread(expected.raw, &text, text.count, 0)
     let digits = text.prefix(max(0, count)).prefix { (0x30...0x39).contains($0) }
     progress.expect(UInt64(String(decoding: digits, as: UTF8.self)))
+  }
+
+  /// Runs an export script with the dump as its output.
+  func take(_ call: ScriptCall, logFolder: String) throws(Failure) {
+    guard isGzipped else {
+      try call.run(logFolder: logFolder)
+      return
+    }
+    let pipe = try Pipe()
+    let words = try Descriptor(inMemory: "what gzip says")
+    // Most dumps are compressed already, so it is to be fast.
+    var command = Command("gzip", ["--fast"])
+    command.input = .descriptor(pipe.reader.raw)
+    command.output = .descriptor(dump.raw)
+    command.error = .descriptor(words.raw)
+    let gzip = try command.start()
+    let writer = pipe.keepingWriter()
+    var call = call
+    call.purpose = .export(disk: index, path: disk, to: writer.raw)
+    var failure: Failure?
+    do throws(Failure) { try call.run(logFolder: logFolder) } catch { failure = error }
+    try writer.close()
+    let ended = ContinuousClock.now
+    let status = try gzip.wait { () throws(Failure) in
+      guard ended.duration(to: .now) > .seconds(10) else { return }
+      throw Failure(
+        .script, "a process that the export script of \(call.definition.name) left behind keeps its output open")
+    }
+    // Where gzip fails, as for want of room, the script fails for want of a reader.
+    guard status.isSuccess else {
+      let lines = String(decoding: try words.bytes(at: 0, count: 500), as: UTF8.self).split(separator: "\n")
+      throw Failure(
+        .io, "the dump \(dump.name) cannot be written: \(Words.printable(lines.last ?? "gzip \(status)"))")
+    }
+    if let failure { throw failure }
   }
 
   func finish(_ call: ScriptCall) throws(Failure) {

@@ -71,6 +71,7 @@ extension Node {
     _ request: InstanceRequest, _ export: ExportConfiguration
   ) throws -> (instance: Instance, definition: OSDefinition) {
     var request = request
+    let isOSChosen = request.os != nil
     request.os = request.os ?? export.os
     // A size of memory that is given is not mixed with those of the export.
     let sizes = ["memory", "maxmem", "minmem"]
@@ -93,7 +94,7 @@ extension Node {
         return nic
       }
     }
-    let (instance, definition) = try plan(request)
+    let (instance, definition) = try plan(request, isOSChosen: isOSChosen)
     for disk in export.disks where disk.dump != nil {
       _ = try call(definition, .import(disk: disk.index, from: -1), of: instance)
     }

@@ -95,7 +95,7 @@ import Testing
         let instance = try host.node().createInstance(request(host, device))
         #expect(instance.disks[0].size == 64 << 20)
         try host.node().exportBackup(of: instance.name)
-        #expect(try shell("stat -c %s '\(folder("state/exports/vm1/disk0.dump"))'") == "67108864")
+        #expect(try shell("zcat '\(folder("state/exports/vm1/disk0.dump"))' | wc -c") == "67108864")
         try folder.define("one", scripts: ["export": "cat \"$4\"; echo x > \"$4\""])
         let failed = failure { try host.node().exportBackup(of: instance.name) }
         #expect(failed?.message == "the export script of one wrote to disk 0 of vm1")

@@ -107,6 +107,10 @@ import Testing
       let vm1 = try filled(host)
       try host.node().exportBackup(of: vm1.name)
       #expect(try shell("ls '\(folder("state/exports/vm1"))'") == "config.ini\ndisk0.dump")
+      // 1.2.6 has gunzip before each import.
+      try shell("cd '\(folder("state"))'; gunzip < exports/vm1/disk0.dump | cmp - instances/vm1/disk0")
+      #expect(try folder.read("state/exports/vm1/config.ini").contains("\ncompression = gzip\n"))
+      #expect(try host.program("backup verify vm1 --state state").output == "disk 0: good\n")
       _ = try `import`(host)
       #expect(
         try shell(
@@ -128,6 +132,20 @@ import Testing
       #expect(
         failure { try host.node().exportBackup(of: vm1.name) }?.message.hasPrefix("the export script of one ") == true)
       #expect(try host.snapshot() == before)
+    }
+  }
+
+  @Test(.enabled(if: isRoot, "needs root"))
+  func `an export of version 5 for which there is no room fails, and leaves none`() throws {
+    try withScratch { folder in
+      let host = try host(folder, version: "5\n", scripts: ["export": "cat \"$4\""])
+      let vm1 = try filled(host)
+      try folder.folder("state/exports")
+      try shell("mount -t tmpfs -o size=1m none '\(folder("state/exports"))'")
+      defer { _ = try? shell("umount --lazy '\(folder("state/exports"))'") }
+      let failed = failure { try host.node().exportBackup(of: vm1.name) }
+      #expect(failed?.message.contains("No space left on device") == true, "\(String(describing: failed))")
+      #expect(try shell("ls -A '\(folder("state/exports"))'") == "")
     }
   }
 

@@ -42,7 +42,9 @@ import Testing
     }
   }
 
-  @Test(arguments: [("noop", 2), ("tiny-5", 2), ("tiny-10", 1), ("tiny-10", 3), ("tiny-15", 1), ("tiny-20", 2)])
+  @Test(arguments: [
+    ("noop+default", 2), ("tiny-5", 2), ("tiny-10", 1), ("tiny-10", 3), ("tiny-15+ext4", 1), ("tiny-20+ext3", 2),
+  ])
   func `an instance of each of the examples lives`(_ os: String, _ disks: Int) throws {
     try live(os, searchPath: examples, disks: disks)
   }
