@@ -14,11 +14,6 @@ package struct Bootstrap: Sendable {
     "zstd",  // packs the initrd several times as fast as gzip
   ]
 
-  /// The kernel for virtual machines: a third of the size of the general one. Other processors have no such kernel.
-  package static let defaultKernel =
-    ["amd64", "arm64"].contains(Release.architecture)
-    ? "linux-image-cloud-\(Release.architecture)" : "linux-image-\(Release.architecture)"
-
   /// The room in bytes that a build takes in the cache while it goes on: the tree, and its tar or image.
   package static let neededRoom: UInt64 = 2 << 30
 

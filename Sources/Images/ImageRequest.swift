@@ -22,7 +22,7 @@ package struct ImageRequest: Equatable, Sendable {
   package init(
     suite: String? = nil, mirror: String? = nil, pockets: [String] = [], keyring: String? = nil,
     components: [String]? = nil,
-    packages: [String] = [], kernel: String? = Bootstrap.defaultKernel,
+    packages: [String] = [], kernel: String? = nil,
     filesystem: FilesystemOptions = FilesystemOptions()
   ) {
     self.suite = suite
