@@ -45,11 +45,27 @@ struct OSInstallCommand: ParsableCommand {
         "Brought \(installation.path) up to date: \(files.joined(separator: ", ")); run by \(program)."
       }
     try writeOutput([done, "Next: \(nextCommand(installation, offered))"])
+    if api == 5 { noteShortcomings() }
+  }
+
+  /// What of Ganeti 1.2 stands in the way of this definition here.
+  private func noteShortcomings() {
+    let steps = Steps.forStandardError(quiet: false)
+    if !SystemShell.redirectsBothOutputs {
+      steps.note(
+        "warning: /bin/sh does not understand &>, by which Ganeti 1.2.6 calls scripts: their status and log are lost, and "
+          + "an import reads nothing and leaves an empty disk; make bash the /bin/sh of its nodes (see the README)")
+    }
+    if variant != nil {
+      steps.note("note: Ganeti 1.2.9 and later find no definition with a '+' in its name; 1.2.6 does")
+    }
   }
 
   private func installation(_ program: String, _ variants: [String]) throws(Failure) -> OSInstallation {
     switch api {
-    case 5: return try OSInstallation(into: into, name: name, variant: variant, program: program)
+    case 5:
+      if let variant { try Configuration.checkVariant(variant, definitionDirectory: "\(into)/\(name)+\(variant)") }
+      return try OSInstallation(into: into, name: name, variant: variant, program: program)
     case 10, 15, 20:
       guard variant == nil else {
         throw Failure(

@@ -62,9 +62,22 @@ struct ProviderScript {
     } catch {
       throw withUsage(error)
     }
+    if environment == nil, let variant = request.variant { try checkVariant(variant) }
     let configuration = try Configuration.load(
       definitionDirectory: definition, variant: request.variant, parameters: request.os.parameters)
     try Provider(configuration: configuration, steps: Steps.forStandardError(quiet: false)).run(request)
+  }
+
+  /// In version 5 it is a part of the folder's name, which may have its plus from somebody who did not mean a variant.
+  private func checkVariant(_ variant: String) throws(Failure) {
+    do throws(Failure) {
+      try Configuration.checkVariant(variant, definitionDirectory: definition)
+    } catch {
+      throw Failure(
+        error.code,
+        "\(definition) cannot be called: what is behind the '+' in its name is a variant, and \(error.message)",
+        remedy: "rename the folder, or write the variant; \(error.remedy ?? "")")
+    }
   }
 
   /// Says of the parameters, a line for each, what is wrong with them.

@@ -141,8 +141,22 @@ extension Configuration {
   private static func document(ofVariant variant: String, in folder: String) throws(Failure) -> Document? {
     if Rules.isVariant(variant), let document = try Document.read("\(folder)/\(variant).toml") { return document }
     if variant == defaultVariant { return nil }
+    throw unknown(variant, in: folder)
+  }
+
+  /// - Throws: `.invalid` for a variant that no file defines.
+  package static func checkVariant(
+    _ variant: String, definitionDirectory: String?, systemDirectory: String = systemDirectory
+  ) throws(Failure) {
+    let folder = variantsFolder(definitionDirectory: definitionDirectory, systemDirectory: systemDirectory)
+    guard variant == defaultVariant || variants(in: folder).contains(variant) else {
+      throw unknown(variant, in: folder)
+    }
+  }
+
+  private static func unknown(_ variant: String, in folder: String) -> Failure {
     let known = variants(in: folder)
-    throw Failure(
+    return Failure(
       .invalid, "unknown variant \(String(variant.prefix(80)).quoted): no such file in \(folder)",
       remedy: known.isEmpty ? "no variant is configured" : "the known ones are: \(known.joined(separator: ", "))")
   }

@@ -45,13 +45,100 @@ struct Usage {
     }
   }
 
+  /// An image with a guest of that host name, and one of swap.
+  private func tinyGuest(_ hostname: String, in scratch: Scratch) throws -> (disk: String, swap: String) {
+    try scratch.write("\(hostname)\n", to: "tree/etc/hostname")
+    let disk = scratch("disk")
+    try shell("truncate -s 32M '\(disk)'; PATH=$PATH:/sbin mke2fs -q -F -t ext4 -d '\(scratch("tree"))' '\(disk)'")
+    return (disk, try makeSparseFile(scratch("swap"), size: 1 << 20))
+  }
+
   @Test(
-    "A name that is no host name is refused before a byte is written",
+    "A name that the host has is exported, imported and renamed from; create and a new name want what a guest can carry",
     arguments: [
-      "../x", "a b", "'vm1\nvm2'", "-rf", "--help", "''", "vm1..example.com", "vm_1.example.com", ".",
-      "vm1.example.com.",
-      "'vm1;true'", "vm1/../x", "-vm1.example.com", "vm1-.example.com", String(repeating: "a", count: 64),
-      Array(repeating: "abcdefg", count: 33).joined(separator: "."),
+      ("web_1.example.com", "web_1"), ("vm1-.example.com", "vm1-"), ("_", "_"), ("VM_1", "vm_1"), ("a%b+c", "a%b+c"),
+      (String(repeating: "a", count: 64), String(repeating: "a", count: 64)),
+    ])
+  func hostsNames(name: String, hostname: String) throws {
+    try withScratch { scratch in
+      let definition = try InstalledDefinition(in: scratch, cache: scratch("cache"))
+      let (disk, swap) = try tinyGuest(hostname, in: scratch)
+      let before = try digest(of: disk)
+      for arguments in ["create -i \(name)", "rename -o vm1.example.com -n \(name)"] {
+        let outcome = try definition.script(arguments, "-b \(disk) -s \(swap)")
+        #expect(outcome.status == Failure.Code.invalid.rawValue, "\(outcome)")
+        #expect(outcome.errors.contains("no guest can be called \(name): its host name would be '\(hostname)'"))
+        #expect(try digest(of: disk) == before && allocated(swap) == 0)
+      }
+      let exported = try bash("\(definition.folder)/export -i \(name) -b \(disk) > '\(scratch("dump"))'")
+      #expect(exported.status == 0, "\(exported)")
+      let copy = try makeSparseFile(scratch("copy"), size: 32 << 20)
+      let imported = try bash("\(definition.folder)/import -i \(name) -b \(copy) -s \(swap) < '\(scratch("dump"))'")
+      #expect(imported.status == 0, "\(imported)")
+      #expect(imported.errors.contains("cannot call itself \(name) when it runs"))
+      #expect(try guestFile("/etc/hostname", on: copy) == "\(hostname)\n")
+      for guest in [disk, copy] {
+        let renamed = try definition.script("rename", "-o \(name) -n vm2.example.com -b \(guest) -s \(swap)")
+        #expect(renamed.status == 0, "\(renamed)")
+        #expect(try guestFile("/etc/hostname", on: guest) == "vm2\n")
+        #expect(try problems(of: guest) == nil)
+      }
+    }
+  }
+
+  @Test("A folder whose name has a plus says that it is called for a variant, which nothing defines")
+  func plus() throws {
+    try withScratch { scratch in
+      let definition = try InstalledDefinition(in: scratch, cache: scratch("cache"))
+      try shell("cp -a '\(definition.folder)' '\(definition.folder)+old'; mkdir '\(definition.folder)+old/variants'")
+      let disk = try makeSparseFile(scratch("disk"), size: 1 << 30)
+      for script in ["create", "import"] {
+        let outcome = try bash(
+          "'\(definition.folder)+old/\(script)' -i vm1 -b \(disk) -s \(scratch("swap")) </dev/null")
+        #expect(outcome.status == Failure.Code.invalid.rawValue)
+        #expect(
+          outcome.errors.contains(
+            "+old cannot be called: what is behind the '+' in its name is a variant, and unknown"),
+          "\(outcome)")
+      }
+      #expect(try allocated(disk) == 0)
+    }
+  }
+
+  @Test("A variant that no file defines is not installed, and the plus in its name is spoken of")
+  func variant() throws {
+    try withScratch { scratch in
+      let install = "'\(program)' os install --api 5 --into '\(scratch("os"))'"
+      let refused = try bash("\(install) --variant no-such-variant")
+      #expect(refused.status == Failure.Code.invalid.rawValue)
+      #expect(refused.errors.contains("unknown variant 'no-such-variant'"))
+      #expect(try bash("ls '\(scratch("os"))'").output == "")
+      let installed = try bash("\(install) --variant default")
+      #expect(installed.status == 0)
+      #expect(installed.errors.contains("Ganeti 1.2.9 and later find no definition with a '+' in its name"))
+    }
+  }
+
+  @Test(
+    "Where /bin/sh does not understand the redirection of Ganeti 1.2.6 the installation warns", .enabled(if: isRoot))
+  func shellOfTheMachine() throws {
+    try withScratch { scratch in
+      let install = "'\(program)' os install --into '\(scratch("os"))'"
+      for (shell, isWarned) in [("dash", true), ("bash", false)] {
+        let line = "mount --bind /bin/\(shell) $(readlink -f /bin/sh) && \(install)"
+        let outcome = try bash("unshare --mount bash -c \"\(line) --api 5\"")
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.errors.contains("warning: /bin/sh does not understand &>") == isWarned, "\(outcome)")
+        #expect(try !bash("unshare --mount bash -c \"\(line) --name other --api 20\"").errors.contains("/bin/sh"))
+      }
+    }
+  }
+
+  @Test(
+    "A name that no host has is refused before a byte is written",
+    arguments: [
+      "../x", "a b", "'vm1\nvm2'", "-rf", "--help", "''", "vm1..example.com", ".", "vm1.example.com.", "'vm1;true'",
+      "vm1/../x", "-vm1.example.com", Array(repeating: "abcdefg", count: 33).joined(separator: "."),
     ])
   func names(name: String) throws {
     try withScratch { scratch in
