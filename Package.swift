@@ -76,6 +76,7 @@ let package = Package(
     tests("Instances", ["Instances", "Host", "Interface", "LinuxIO", "Report", "TestSupport"]),
     tests("Judge", ["Judge", "Host", "LinuxIO", "Report", "TestSupport"]),
     tests("Commands", ["Commands", "LinuxIO", "Report", "TestSupport"]),
+    tests("Fuzz", ["Dump", "LinuxIO", "Report", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import LinuxIO
+import Report
+import TestSupport
+import Testing
+
+/// How long the fuzzers go on: so many cases of a fixed seed, or for so many minutes a kind (`GUESTSMITH_FUZZ_MINUTES`,
+/// with `GUESTSMITH_FUZZ_SEED`), as `scripts/fuzz` has it.
+struct Extent {
+  private let cases: Int
+  private let deadline: ContinuousClock.Instant?
+  let seed: UInt64
+
+  init(cases: Int) {
+    self.cases = cases
+    let minutes = inherited["GUESTSMITH_FUZZ_MINUTES"].flatMap { Int($0) }
+    deadline = minutes.map { ContinuousClock.now + .seconds(60 * $0) }
+    seed = inherited["GUESTSMITH_FUZZ_SEED"].flatMap { UInt64($0) } ?? 1
+  }
+
+  func each(_ body: (Int, inout Noise) throws -> Void) rethrows {
+    var index = 0
+    while deadline.map({ .now < $0 }) ?? (index < cases) {
+      var noise = Noise(seed: seed, index: index)
+      try body(index, &noise)
+      index += 1
+    }
+  }
+}
+
+/// A folder in which the program is attacked: a definition of API 5, and disks of files.
+struct Attack {
+  let scratch: Scratch
+  let definition: InstalledDefinition
+
+  init(in scratch: Scratch) throws {
+    self.scratch = scratch
+    definition = try InstalledDefinition(in: scratch, cache: scratch("cache"))
+    try makeSparseFile(scratch("swap"), size: 4 << 20)
+  }
+
+  /// What no input may bring about; each call is ended at these limits. Guests of the size that is used here take less
+  /// than a tenth of them.
+  private static let limits = ChildLimits(processor: 20, duration: 300, memory: 3 << 30, fileSize: 256 << 20)
+
+  struct Result {
+    let what: String
+    let status: LinuxIO.ExitStatus
+    let errors: [UInt8]
+
+    var isSuccess: Bool { status.isSuccess }
+
+    /// Why it must not have ended so; nil for a success, or a failure with a status of the table and words for it.
+    var fault: String? {
+      guard case .exited(let code) = status, Failure.Code(rawValue: code) != nil || code == 0 else {
+        return "\(what) \(status): \(text)"
+      }
+      if code != 0, errors.isEmpty { return "\(what) \(status), and says nothing" }
+      // Nothing from outside reaches a terminal as it is.
+      let bad = String(decoding: errors, as: UTF8.self).unicodeScalars.first { scalar in
+        (scalar.value < 0x20 && scalar != "\n") || (0x7F...0x9F).contains(scalar.value)
+          || (0x202A...0x202E).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value)
+      }
+      return bad.map { "\(what) writes the character \($0.value) to standard error: \(text)" }
+    }
+
+    var text: String { String(decoding: errors.suffix(600), as: UTF8.self) }
+  }
+
+  /// Runs a program and gives it a file as its standard input, and one for its standard output.
+  func run(_ program: String, _ arguments: [String], input: String? = nil, output: String? = nil) throws -> Result {
+    let source = try Descriptor(input ?? "/dev/null", O_RDONLY)
+    let target = try Descriptor(output ?? "/dev/null", O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
+    let errors = try Descriptor(scratch("errors"), O_RDWR | O_CREAT | O_TRUNC, mode: 0o600)
+    var command = Command(program, arguments)
+    command.environment = [
+      "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": scratch.path, "SWIFT_BACKTRACE": "enable=no",
+    ]
+    command.input = .descriptor(source.raw)
+    command.output = .descriptor(target.raw)
+    command.error = .descriptor(errors.raw)
+    command.limits = Self.limits
+    let status = try command.run()
+    let name = program.split(separator: "/").last.map { String($0) } ?? program
+    let what = "\(name) \(arguments.prefix(2).joined(separator: " "))"
+    return Result(what: what, status: status, errors: try readFile(scratch("errors")))
+  }
+
+  func script(_ name: String, _ arguments: [String], input: String? = nil, output: String? = nil) throws -> Result {
+    try run("\(definition.folder)/\(name)", arguments, input: input, output: output)
+  }
+
+  func guestsmith(_ arguments: String...) throws -> Result { try run(program, arguments, output: scratch("output")) }
+
+  /// Imports a file to a disk of that size; where that succeeds the checker finds nothing wrong.
+  func restore(_ input: String, size: UInt64 = 32 << 20) throws -> (result: Result, fault: String?) {
+    let disk = try makeSparseFile(scratch("restored"), size: size)
+    let arguments = ["-i", "new.example.com", "-b", disk, "-s", scratch("swap")]
+    let result = try script("import", arguments, input: input)
+    return (result, try result.fault ?? (result.isSuccess ? damage(on: disk, after: "import") : nil))
+  }
+
+  /// What the checker finds on a disk that a success left; nil where that is not an ext filesystem.
+  func damage(on disk: String, after operation: String) throws -> String? {
+    let superblock = try Descriptor(disk, O_RDONLY).bytes(at: 1024, count: 1024)
+    guard superblock.number(0x38, 2) == 0xEF53 else { return nil }
+    let checked = try run("/sbin/e2fsck", ["-fn", disk], output: scratch("checked"))
+    guard !checked.isSuccess else { return nil }
+    let said = String(decoding: try readFile(scratch("checked")).suffix(500), as: UTF8.self)
+    return "\(operation) succeeds, and e2fsck \(checked.status): \(said)"
+  }
+}
+
+/// Keeps an input that has led to a fault, and records the fault.
+func record(
+  _ fault: String, _ kind: String, seed: UInt64, index: Int, input: [UInt8],
+  sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+  let folder = sharedCache + "/../fuzz-findings"
+  try shell("mkdir -p '\(folder)'")
+  let path = "\(folder)/\(kind)-\(seed)-\(index)"
+  let file = try Descriptor(path, O_WRONLY | O_CREAT | O_TRUNC)
+  try file.writeAll(input)
+  Issue.record("\(kind), seed \(seed), case \(index), kept in \(path): \(fault)", sourceLocation: sourceLocation)
+}
