@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,14 @@ static errcode_t transfer(struct gs_device *device, bool write, uint64_t offset,
 // Splits a transfer around the deferred superblock.
 static errcode_t move(struct gs_device *device, bool write, uint64_t offset, size_t size, unsigned char *data) {
   uint64_t end = offset + size;
+  if (end < offset || end > device->size)
+    return write ? fail(device, ENOSPC) : EXT2_ET_SHORT_READ;
+  if (!write && size > device->allowance) {
+    device->exhausted = true;
+    return fail(device, EFBIG);
+  }
+  if (!write)
+    device->allowance -= size;
   if (!device->deferred || offset >= SUPER_END || end <= SUPER_START)
     return transfer(device, write, offset, size, data);
   errcode_t error = 0;
@@ -72,8 +81,11 @@ static errcode_t move(struct gs_device *device, bool write, uint64_t offset, siz
 
 static errcode_t blocks(io_channel channel, bool write, unsigned long long block, int count, void *data) {
   // A negative count is a number of bytes.
-  size_t size = count < 0 ? (size_t)-count : (size_t)count * (size_t)channel->block_size;
-  return move(device_of(channel), write, block * (uint64_t)channel->block_size, size, data);
+  size_t size = count < 0 ? (size_t)-(int64_t)count : (size_t)count * (size_t)channel->block_size;
+  uint64_t offset;
+  if (__builtin_mul_overflow((uint64_t)block, (uint64_t)channel->block_size, &offset))
+    return EXT2_ET_BAD_BLOCK_NUM;
+  return move(device_of(channel), write, offset, size, data);
 }
 
 static errcode_t read_blk64(io_channel channel, unsigned long long block, int count, void *data) {
@@ -111,9 +123,12 @@ static errcode_t set_option(io_channel channel, const char *option, const char *
 // Punching gives zeros on files and, where the kernel can promise them, on devices; else libext2fs writes zeros.
 static errcode_t zeroout(io_channel channel, unsigned long long block, unsigned long long count) {
   struct gs_device *device = device_of(channel);
-  uint64_t size = (uint64_t)channel->block_size;
-  if (fallocate(device->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(device->base + block * size),
-                (off_t)(count * size)) == 0)
+  uint64_t size = (uint64_t)channel->block_size, offset, length, end;
+  if (__builtin_mul_overflow((uint64_t)block, size, &offset) || __builtin_mul_overflow((uint64_t)count, size, &length) ||
+      __builtin_add_overflow(offset, length, &end) || end > device->size)
+    return fail(device, ENOSPC);
+  if (fallocate(device->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(device->base + offset),
+                (off_t)length) == 0)
     return 0;
   return EXT2_ET_UNIMPLEMENTED;
 }
@@ -167,7 +182,17 @@ static errcode_t open_channel(const char *name, int flags, io_channel *result) {
   return 0;
 }
 
+// libext2fs says some things on standard error, with an address of ours as the name of the disk.
+static void say_nothing(const char *who, errcode_t code, const char *format, va_list arguments) {
+  (void)who, (void)code, (void)format, (void)arguments;
+}
+
+errcode_t gs_device_read(struct gs_device *device, uint64_t offset, size_t size, void *data) {
+  return move(device, false, offset, size, data);
+}
+
 io_manager gs_device_manager(void) {
+  set_com_err_hook(say_nothing);
   initialize_ext2_error_table();
   return &manager;
 }

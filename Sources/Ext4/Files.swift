@@ -14,27 +14,12 @@ package enum FileKind: Sendable, Equatable {
 /// Reading and editing single files. A path is absolute and is resolved inside the filesystem: a symbolic link, also an
 /// absolute one, and `..` lead nowhere else, since nothing but libext2fs ever reads them.
 extension Filesystem {
-  /// The file that a path leads to, or nil where there is none; the last link is followed when asked.
-  package borrowing func find(_ path: ByteString, followingLast: Bool = true) throws(Failure) -> InodeNumber? {
-    // No file has a name with a zero in it, and libext2fs would read the path up to there.
-    guard !path.contains("\0") else { return nil }
-    var inode: ext2_ino_t = 0
-    let root = ext2_ino_t(EXT2_ROOT_INO)
-    let result =
-      followingLast
-      ? ext2fs_namei_follow(fs, root, root, path.cString, &inode)
-      : ext2fs_namei(fs, root, root, path.cString, &inode)
-    switch result {
-    case 0: return inode
-    // A loop of links leads to no file either.
-    case EXT2_ET_FILE_NOT_FOUND, EXT2_ET_NO_DIRECTORY, EXT2_ET_SYMLINK_LOOP: return nil
-    default: throw device.failure(result, "look up \(path)")
-    }
-  }
-
   borrowing func inode(_ number: InodeNumber) throws(Failure) -> ext2_inode {
     var inode = ext2_inode()
-    try device.check(ext2fs_read_inode(fs, number, &inode), "read inode \(number)")
+    let result = ext2fs_read_inode(fs, number, &inode)
+    // One whose checksum is wrong stays in the cache in the place of another.
+    if result != 0 { ext2fs_flush_icache(fs) }
+    try device.check(result, "read inode \(number)")
     return inode
   }
 
@@ -56,18 +41,13 @@ extension Filesystem {
   package borrowing func read(_ path: ByteString, limit: Int = 1 << 20) throws(Failure) -> [UInt8]? {
     guard let number = try find(path) else { return nil }
     guard try kind(number) == .file else { throw Failure(.guest, "\(path) in the guest is not a regular file") }
-    var file: ext2_file_t?
-    try device.check(ext2fs_file_open(fs, number, 0, &file), "open \(path)")
-    defer { ext2fs_file_close(file) }
-    var size: UInt64 = 0
-    try device.check(ext2fs_file_get_lsize(file, &size), "measure \(path)")
+    let size = try attributes(of: number).size
     guard size <= UInt64(limit) else {
       throw Failure(.guest, "\(path) in the guest has \(size) bytes; at most \(limit) are read")
     }
-    var bytes = [UInt8](repeating: 0, count: Int(size))
-    var count: UInt32 = 0
-    try device.check(ext2fs_file_read(file, &bytes, UInt32(size), &count), "read \(path)")
-    bytes.removeLast(bytes.count - Int(count))
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(Int(size))
+    try eachPiece(of: number) { piece, _ throws(Failure) in bytes += piece }
     return bytes
   }
 

@@ -17,11 +17,19 @@ package struct Filesystem: ~Copyable {
 
   /// Opens the filesystem on `device`.
   package init(opening device: FilesystemDevice, writable: Bool) throws(Failure) {
+    _ = try Geometry(examining: device.superblock(), room: device.device.pointee.size, of: device.name)
+    device.limitReading()
     var opened: ext2_filsys?
     let flags = EXT2_FLAG_64BITS | (writable ? EXT2_FLAG_RW : 0)
     try device.check(
       ext2fs_open2(device.managerName, nil, flags, 0, 0, gs_device_manager(), &opened), "open the filesystem")
     guard let opened else { throw Failure(.guest, "cannot open the filesystem on \(device.name)") }
+    do throws(Failure) {
+      try Self.examineGroups(of: opened, on: device)
+    } catch {
+      ext2fs_free(opened)
+      throw error
+    }
     self.init(owning: opened, on: device)
     // Bitmaps as trees of runs: as arrays they would take 640 MiB for a disk of 16 TiB.
     fs.pointee.default_bitmap_type = UInt16(EXT2FS_BMAP64_RBTREE)

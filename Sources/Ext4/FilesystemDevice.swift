@@ -23,6 +23,10 @@ package final class FilesystemDevice {
     device.initialize(to: gs_device())
     device.pointee.fd = descriptor
     device.pointee.base = base
+    // The same for a file and for a device.
+    device.pointee.size = UInt64(max(0, lseek(descriptor, 0, SEEK_END)))
+    device.pointee.size -= min(base, device.pointee.size)
+    device.pointee.allowance = .max
     if let superblock {
       device.pointee.deferred = true
       withUnsafeMutableBytes(of: &device.pointee.superblock) { $0.copyBytes(from: superblock.prefix(1024)) }
@@ -30,7 +34,9 @@ package final class FilesystemDevice {
   }
 
   /// A device that is only read, such as a disk inside a dump.
-  package init(name: String, base: UInt64 = 0, reading read: @escaping Source) {
+  ///
+  /// - Parameter size: from `base` on, in bytes.
+  package init(name: String, base: UInt64 = 0, size: UInt64, reading read: @escaping Source) {
     self.name = name
     let reader = DeviceReader(read)
     self.reader = reader
@@ -38,6 +44,8 @@ package final class FilesystemDevice {
     device.initialize(to: gs_device())
     device.pointee.fd = -1
     device.pointee.base = base
+    device.pointee.size = size
+    device.pointee.allowance = .max
     device.pointee.context = Unmanaged.passUnretained(reader).toOpaque()
     device.pointee.read = { context, offset, size, data in
       Unmanaged<DeviceReader>.fromOpaque(context!).takeUnretainedValue().read(
@@ -60,6 +68,20 @@ package final class FilesystemDevice {
   /// Where the primary superblock is, in bytes from the beginning of the filesystem.
   package static let superblockRange = 1024..<2048
 
+  /// The bytes of the primary superblock, where the device has so many.
+  func superblock() throws(Failure) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: Self.superblockRange.count)
+    try check(
+      gs_device_read(device, UInt64(Self.superblockRange.lowerBound), bytes.count, &bytes), "read the superblock")
+    return bytes
+  }
+
+  /// How much is read at most: what no filesystem of this size needs.
+  func limitReading() {
+    let (times, overflow) = device.pointee.size.multipliedReportingOverflow(by: 32)
+    device.pointee.allowance = overflow ? .max : times.addingReportingOverflow(256 << 20).partialValue
+  }
+
   /// Turns the result of a call of libext2fs into an error that says what could not be done.
   func check(_ result: errcode_t, _ operation: @autoclosure () -> String) throws(Failure) {
     guard result != 0 else { return }
@@ -68,6 +90,11 @@ package final class FilesystemDevice {
 
   func failure(_ result: errcode_t, _ operation: String) -> Failure {
     if let failure = reader?.failure { return failure }
+    if device.pointee.exhausted {
+      return Failure(
+        .guest, "cannot \(operation) on \(name): the filesystem is damaged: it leads to more than it can hold",
+        remedy: "see what e2fsck can save, where it is a guest of yours")
+    }
     // Errors of the system are small numbers, those of the library have its base in the upper bits.
     let system = device.pointee.error != 0 ? device.pointee.error : (result < 4096 ? Int32(result) : 0)
     let words = system != 0 ? String(cString: strerror(system)) : String(cString: error_message(result))

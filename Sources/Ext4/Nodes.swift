@@ -73,13 +73,7 @@ extension Filesystem {
   private borrowing func add(
     _ name: ByteString, to parent: InodeNumber, _ operation: String, _ body: ([CChar]) -> errcode_t
   ) throws(Failure) {
-    guard Self.isName(name) else {
-      throw Failure(
-        .guest,
-        name.bytes.count > Self.longestName
-          ? "the name \(Words.printable(name)) has \(name.bytes.count) bytes; a file's name has at most "
-            + "\(Self.longestName)" : "\(name.quoted) is not a name that a file can have")
-    }
+    try Self.examine(name)
     var result = body(name.cString)
     if result == EXT2_ET_DIR_NO_SPACE {
       try device.check(ext2fs_expand_dir(fs, parent), "enlarge the directory of \(name)")
@@ -88,26 +82,22 @@ extension Filesystem {
     try device.check(result, operation)
   }
 
-  /// In bytes: libext2fs writes the length of a longer one into the one byte that it has.
-  private static let longestName = 255
-
-  private static func isName(_ name: ByteString) -> Bool {
-    !name.isEmpty && name.bytes.count <= longestName && !name.contains("\0") && !name.contains("/") && name != "."
-      && name != ".."
-  }
-
-  /// The file of that name in a directory; nil where there is none.
-  package borrowing func lookUp(_ name: ByteString, in directory: InodeNumber) throws(Failure) -> InodeNumber? {
-    var number: ext2_ino_t = 0
-    let result = ext2fs_lookup(fs, directory, name.cString, Int32(name.bytes.count), nil, &number)
-    if result == EXT2_ET_FILE_NOT_FOUND { return nil }
-    try device.check(result, "look up \(name)")
-    return number
+  /// Before an inode is taken for it.
+  static func examine(_ name: ByteString) throws(Failure) {
+    guard name.bytes.count <= longestName else {
+      throw Failure(
+        .guest,
+        "the name \(Words.printable(name)) has \(name.bytes.count) bytes; a file's name has at most \(longestName)")
+    }
+    guard !name.isEmpty, !name.contains("\0"), !name.contains("/"), name != ".", name != ".." else {
+      throw Failure(.guest, "\(name.quoted) is not a name that a file can have")
+    }
   }
 
   package borrowing func makeDirectory(
     _ name: ByteString, in parent: InodeNumber, mode: UInt16
   ) throws(Failure) -> InodeNumber {
+    try Self.examine(name)
     var number: ext2_ino_t = 0
     try device.check(ext2fs_new_inode(fs, parent, 0o040755, nil, &number), "find a free inode")
     try add(name, to: parent, "make the directory \(name)") { ext2fs_mkdir(fs, parent, number, $0) }
@@ -120,8 +110,11 @@ extension Filesystem {
   package borrowing func makeLink(
     to target: ByteString, as name: ByteString, in parent: InodeNumber
   ) throws(Failure) -> InodeNumber {
-    guard !target.isEmpty, !target.contains("\0") else {
-      throw Failure(.guest, "the link \(name) leads to \(target.quoted), which no link can")
+    try Self.examine(name)
+    let longest = min(Self.longestTarget, blockSize - 1)
+    guard !target.isEmpty, !target.contains("\0"), target.bytes.count <= longest else {
+      throw Failure(
+        .guest, "the link \(name) leads to \(Words.printable(target)); that is not a path of 1 to \(longest) bytes")
     }
     var number: ext2_ino_t = 0
     try device.check(ext2fs_new_inode(fs, parent, 0o120777, nil, &number), "find a free inode")
@@ -139,6 +132,7 @@ extension Filesystem {
       case .socket: (0o140000, EXT2_FT_SOCK)
       default: (0o010000, EXT2_FT_FIFO)
       }
+    try Self.examine(name)
     let number = try makeInode(in: parent, mode: mode)
     if kind == .characterDevice || kind == .blockDevice {
       var inode = try inode(number)

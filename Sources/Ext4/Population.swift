@@ -28,22 +28,6 @@ extension Filesystem {
     }
   }
 
-  /// Extended attributes by their full names, such as `security.capability` or `system.posix_acl_access` (whose value is
-  /// in the form of the kernel's system calls).
-  package borrowing func setAttributes(
-    _ number: InodeNumber, _ attributes: [ExtendedAttribute]
-  ) throws(Failure) {
-    guard !attributes.isEmpty else { return }
-    var handle: OpaquePointer?
-    try device.check(ext2fs_xattrs_open(fs, number, &handle), "open the attributes of inode \(number)")
-    defer { ext2fs_xattrs_close(&handle) }
-    for attribute in attributes {
-      try device.check(
-        ext2fs_xattr_set(handle, attribute.name.cString, attribute.value, attribute.value.count),
-        "set the attribute \(attribute.name)")
-    }
-  }
-
   /// Another name for a file that has one.
   package borrowing func addName(_ name: ByteString, to number: InodeNumber, in parent: InodeNumber) throws(Failure) {
     let type: Int32 =
@@ -56,16 +40,23 @@ extension Filesystem {
       case .socket: EXT2_FT_SOCK
       case .directory: throw Failure(.guest, "\(name) names a directory a second time")
       }
-    try link(number, as: name, in: parent, type: type)
     var inode = try inode(number)
+    guard inode.i_links_count < Self.mostLinkedNames else {
+      throw Failure(.guest, "\(name) is one name too many: a file has at most \(Self.mostLinkedNames)")
+    }
+    try link(number, as: name, in: parent, type: type)
     inode.i_links_count += 1
     try device.check(ext2fs_write_inode(fs, number, &inode), "count the name \(name)")
   }
+
+  /// EXT4_LINK_MAX of the kernel.
+  private static var mostLinkedNames: UInt16 { 65000 }
 
   /// A new regular file whose content `fill` writes.
   package borrowing func makeFile(
     _ name: ByteString, in parent: InodeNumber, fill: (borrowing FileContent) throws(Failure) -> Void
   ) throws(Failure) -> InodeNumber {
+    try Self.examine(name)
     let number = try makeInode(in: parent, mode: 0o100600)
     var file: ext2_file_t?
     try device.check(ext2fs_file_open(fs, number, EXT2_FILE_WRITE, &file), "open \(name)")

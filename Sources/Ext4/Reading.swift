@@ -31,17 +31,6 @@ package struct DirectoryEntry: Equatable, Sendable {
   package var inode: InodeNumber
 }
 
-/// An extended attribute by its full name.
-package struct ExtendedAttribute: Equatable, Sendable {
-  package var name: ByteString
-  package var value: [UInt8]
-
-  package init(name: ByteString, value: [UInt8]) {
-    self.name = name
-    self.value = value
-  }
-}
-
 /// Reading whole trees. The names are the guest's: who makes files of them must not trust them.
 extension Filesystem {
   package borrowing func attributes(of number: InodeNumber) throws(Failure) -> FileAttributes {
@@ -56,8 +45,8 @@ extension Filesystem {
     let isDevice = kind == .characterDevice || kind == .blockDevice
     let (uid, gid) = try owner(of: number)
     let (major, minor) = isDevice ? Self.device(large.i_block.0, large.i_block.1) : (0, 0)
-    // Without the extra word of a time, as in inodes of 128 bytes, it is 0: seconds of 32 bits.
-    let extra = large.i_mtime_extra
+    // Where there is no extra word of a time, seconds have 32 bits: it ends at byte 140, i_extra_isize counts from 128.
+    let extra = large.i_extra_isize >= 12 ? large.i_mtime_extra : 0
     return FileAttributes(
       kind: kind, permissions: large.i_mode & 0o7777, links: large.i_links_count, uid: uid, gid: gid,
       size: isDevice ? 0 : UInt64(large.i_size) | (kind == .file ? UInt64(large.i_size_high) << 32 : 0),
@@ -78,6 +67,7 @@ extension Filesystem {
 
   /// The names in a directory, in the order of their bytes, without `.` and `..`.
   package borrowing func entries(of directory: InodeNumber) throws(Failure) -> [DirectoryEntry] {
+    _ = try examine(directory)
     final class Found { var entries: [DirectoryEntry] = [] }
     let found = Found()
     let result = ext2fs_dir_iterate(
@@ -92,13 +82,13 @@ extension Filesystem {
         return 0
       }, Unmanaged.passUnretained(found).toOpaque())
     try device.check(result, "list directory \(directory)")
+    for entry in found.entries { _ = try known(entry.inode, "\(entry.name)") }
     return found.entries.sorted { $0.name < $1.name }
   }
 
   /// Where a symbolic link leads.
   package borrowing func linkTarget(of number: InodeNumber) throws(Failure) -> ByteString {
-    var inode = try inode(number)
-    guard inode.i_size <= 4096 else { throw Failure(.guest, "the link in inode \(number) has \(inode.i_size) bytes") }
+    var inode = try examine(number)
     if ext2fs_is_fast_symlink(&inode) != 0 {
       return withUnsafeBytes(of: &inode.i_block) { ByteString($0.prefix(Int(inode.i_size))) }
     }
@@ -124,9 +114,11 @@ extension Filesystem {
 
   /// A reader of a file's content, which must not outlive the filesystem.
   package borrowing func contentReader(of number: InodeNumber) throws(Failure) -> ContentReader {
+    let inode = try examine(number)
     var file: ext2_file_t?
     try device.check(ext2fs_file_open(fs, number, 0, &file), "open inode \(number)")
-    return ContentReader(file: file, inode: number, device: device)
+    return ContentReader(
+      file: file, inode: number, size: UInt64(inode.i_size) | UInt64(inode.i_size_high) << 32, device: device)
   }
 
   /// Where on the disk a file's content begins, in blocks; 0 where it has none. Who reads many files does it in this
@@ -135,36 +127,6 @@ extension Filesystem {
     var block: blk64_t = 0
     return ext2fs_bmap2(fs, number, nil, nil, 0, 0, nil, &block) == 0 ? block : 0
   }
-
-  /// The extended attributes of a file, ACLs and capabilities among them, in the order of their names; the values as
-  /// getxattr(2) has them.
-  package borrowing func extendedAttributes(of number: InodeNumber) throws(Failure) -> [ExtendedAttribute] {
-    final class Found { var names: [ByteString] = [] }
-    let found = Found()
-    var handle: OpaquePointer?
-    try device.check(ext2fs_xattrs_open(fs, number, &handle), "open the attributes of inode \(number)")
-    defer { ext2fs_xattrs_close(&handle) }
-    try device.check(ext2fs_xattrs_read(handle), "read the attributes of inode \(number)")
-    let result = ext2fs_xattrs_iterate(
-      handle,
-      { name, _, _, data in
-        Unmanaged<Found>.fromOpaque(data!).takeUnretainedValue().names.append(ByteString(cString: name!))
-        return 0
-      }, Unmanaged.passUnretained(found).toOpaque())
-    try device.check(result, "read the attributes of inode \(number)")
-    var attributes: [ExtendedAttribute] = []
-    for name in found.names.sorted() {
-      var value: UnsafeMutableRawPointer?
-      var length = 0
-      // Not what the iteration shows: ACLs have another form on the disk.
-      try device.check(
-        ext2fs_xattr_get(handle, name.cString, &value, &length), "read the attribute \(name) of inode \(number)")
-      defer { ext2fs_free_mem(&value) }
-      attributes.append(
-        ExtendedAttribute(name: name, value: Array(UnsafeRawBufferPointer(start: value, count: length))))
-    }
-    return attributes
-  }
 }
 
 /// The content of one file while it is read, from its beginning.
@@ -172,9 +134,12 @@ package final class ContentReader {
   private let file: ext2_file_t?
   private let inode: InodeNumber
   private let device: FilesystemDevice
+  /// In bytes: what is in an inode itself may be more than the file.
+  private var rest: UInt64
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
 
-  fileprivate init(file: ext2_file_t?, inode: InodeNumber, device: FilesystemDevice) {
+  fileprivate init(file: ext2_file_t?, inode: InodeNumber, size: UInt64, device: FilesystemDevice) {
+    rest = size
     self.file = file
     self.inode = inode
     self.device = device
@@ -189,6 +154,8 @@ package final class ContentReader {
   package func next() throws(Failure) -> UnsafeRawBufferPointer {
     var count: UInt32 = 0
     try device.check(ext2fs_file_read(file, buffer.baseAddress, UInt32(buffer.count), &count), "read inode \(inode)")
-    return UnsafeRawBufferPointer(rebasing: buffer[..<Int(count)])
+    let length = Int(min(UInt64(count), rest))
+    rest -= UInt64(length)
+    return UnsafeRawBufferPointer(rebasing: buffer[..<length])
   }
 }

@@ -145,7 +145,11 @@ package final class StoredDump {
         remedy: "restore it to a disk and mount that")
     }
     let index = index
-    let device = FilesystemDevice(name: path, base: place.offset) { offset, buffer throws(Failure) in
+    guard place.offset < index.manifest.diskSize else {
+      throw Failure(.dump, "\(path) says that a filesystem begins at byte \(place.offset), behind the end of its disk")
+    }
+    let size = index.manifest.diskSize - place.offset
+    let device = FilesystemDevice(name: path, base: place.offset, size: size) { offset, buffer throws(Failure) in
       try index.read(at: offset, into: buffer)
     }
     let filesystem = try Filesystem(opening: device, writable: false)

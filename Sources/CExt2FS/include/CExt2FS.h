@@ -11,6 +11,12 @@ struct gs_device {
   int fd;
   /// Where the filesystem begins on the disk, in bytes.
   uint64_t base;
+  /// Where the device ends, in bytes from `base`: nothing is read or written beyond.
+  uint64_t size;
+  /// How many bytes may be read yet. What maps itself in a circle has no other end.
+  uint64_t allowance;
+  /// More than that was asked for.
+  bool exhausted;
   bool deferred;
   /// Bytes that were written, for the test of a failing disk and for messages.
   uint64_t written;
@@ -27,6 +33,8 @@ struct gs_device {
 io_manager gs_device_manager(void);
 /// Writes the name that stands for `device` into `name` (at least 32 bytes).
 void gs_device_name(const struct gs_device *device, char *name);
+/// Reads bytes as libext2fs would: 0, an errno or EXT2_ET_SHORT_READ.
+errcode_t gs_device_read(struct gs_device *device, uint64_t offset, size_t size, void *data);
 /// Writes the deferred superblock to the disk; everything before it is flushed first, and it is flushed too.
 /// 0 or an errno.
 int gs_device_commit(struct gs_device *device);
