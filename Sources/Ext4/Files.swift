@@ -76,6 +76,13 @@ extension Filesystem {
     try link(made, as: name, in: parent, type: EXT2_FT_REG_FILE)
   }
 
+  /// Gives a regular file this content; all else of it stays.
+  package borrowing func rewrite(_ number: InodeNumber, _ content: [UInt8], named path: ByteString) throws(Failure) {
+    try needBitmaps()
+    try refuseProtected(number, path)
+    try setContent(of: number, content, path)
+  }
+
   /// Removes a file, a link or a special file; nothing there is fine, a directory is not.
   package borrowing func remove(_ path: ByteString) throws(Failure) {
     guard let (parent, name) = try existingDirectory(above: path) else { return }
@@ -143,6 +150,11 @@ extension Filesystem {
     gs_inode_set_owner(&inode, uid, gid)
     inode.i_mode = inode.i_mode & 0o170000 | mode
     try device.check(ext2fs_write_inode(fs, number, &inode), "set the owner of \(path)")
+  }
+
+  /// The content of the file is not to be read without its key.
+  package borrowing func isEncrypted(_ number: InodeNumber) throws(Failure) -> Bool {
+    try inode(number).i_flags & UInt32(EXT4_ENCRYPT_FL) != 0
   }
 
   /// Files that libext2fs would write past the guest's own protection: encrypted and verity files.

@@ -114,6 +114,9 @@ extension Filesystem {
     FilesystemUUID(bytes: withUnsafeBytes(of: fs.pointee.super.pointee.s_uuid) { Array($0) })
   }
 
+  /// What is in the filesystem depends on its UUID, as the keys of some encrypted files do.
+  package var dependsOnUUID: Bool { ext2fs_has_feature_stable_inodes(fs.pointee.super) != 0 }
+
   package var label: String {
     withUnsafeBytes(of: fs.pointee.super.pointee.s_volume_name) {
       String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)

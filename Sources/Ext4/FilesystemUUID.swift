@@ -8,6 +8,14 @@ package struct FilesystemUUID: Equatable, Sendable, CustomStringConvertible {
     self.bytes = bytes
   }
 
+  /// One that is written as `description` has it, in either case; nil where it is not, and for zeros, which name nothing.
+  package init?(_ text: String) {
+    let digits = text.utf8.filter { $0 != UInt8(ascii: "-") }.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
+    guard digits.count == 32 else { return nil }
+    bytes = stride(from: 0, to: 32, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+    guard description == text.lowercased(), bytes.contains(where: { $0 != 0 }) else { return nil }
+  }
+
   /// A random one: version 4, RFC 9562.
   package static func random() -> FilesystemUUID {
     var generator = SystemRandomNumberGenerator()

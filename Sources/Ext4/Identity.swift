@@ -8,8 +8,10 @@ extension Filesystem {
   @discardableResult
   package borrowing func renewUUID() -> FilesystemUUID {
     let superblock = fs.pointee.super
+    // Attributes in inodes of their own have checksums even where other metadata have none.
     let isSeededByUUID =
-      ext2fs_has_feature_metadata_csum(superblock) != 0 && ext2fs_has_feature_csum_seed(superblock) == 0
+      (ext2fs_has_feature_metadata_csum(superblock) != 0 || ext2fs_has_feature_ea_inode(superblock) != 0)
+      && ext2fs_has_feature_csum_seed(superblock) == 0
     let uuid = isSeededByUUID ? FilesystemUUID.random(seeding: fs.pointee.csum_seed) : .random()
     withUnsafeMutableBytes(of: &superblock!.pointee.s_uuid) { $0.copyBytes(from: uuid.bytes) }
     // Without checksums of all metadata those of the groups' descriptors are seeded by the UUID (uninit_bg).

@@ -20,42 +20,60 @@ enum Fstab {
   /// An ext4 filesystem follows a disk that the host has grown, at the next boot.
   private static func growth(of type: String) -> String { type == "ext4" ? ",x-systemd.growfs" : "" }
 
-  /// What changes under a guest that was restored to other disks.
+  /// The disks that a restored guest has here.
   struct Restored {
-    /// Of the root filesystem in the dump, and here.
-    var oldRoot: String
     var root: String
-    /// The type of the root filesystem, where it is another one now.
-    var rootType: String?
-    /// Of the swap that the guest had, where that is known, and of the one it has here.
-    var oldSwap: String?
+    /// The type of the root filesystem, where it was made here: then nothing but its UUID names it.
+    var newRootType: String?
+    /// Of the swap that was made here.
     var swap: String?
   }
 
-  /// The file with the new UUIDs in place of the old ones; lines by label or device, and all else, stay.
+  /// The file with the disks that the guest has; all other lines stay.
   ///
-  /// The swap of the restored guest takes the place of the old one, where that is known, or else of the first swap
-  /// by UUID; a line is added where no line of the file is of a swap.
+  /// The swap takes the place of the first one by UUID, unless it is in the file already; a line is added where no line
+  /// is of a swap.
   static func restoring(_ bytes: [UInt8], _ restored: Restored) -> [UInt8] {
     var text = TextLines(bytes)
     let entries = text.lines.enumerated().compactMap { index, line in Entry(index, line) }
     // A wrong UUID of the root would stop the boot: whatever it was, it is the one of this disk now.
-    for entry in entries where entry.uuid == restored.oldRoot.lowercased() || entry.mountPoint == "/" {
-      text.lines[entry.line] = entry.replacing(
-        with: restored.root, type: entry.mountPoint == "/" ? restored.rootType : nil, in: text.lines[entry.line])
+    let roots = entries.filter { $0.mountPoint == "/" }
+    for entry in roots {
+      text.lines[entry.line] =
+        if let type = restored.newRootType {
+          entry.replacing(newRoot: restored.root, type: type, in: text.lines[entry.line])
+        } else {
+          entry.replacing(with: restored.root, in: text.lines[entry.line])
+        }
+    }
+    if roots.isEmpty, let type = restored.newRootType {
+      text.append("UUID=\(restored.root)\t/\t\(type)\terrors=remount-ro\t0\t1")
     }
     guard let swap = restored.swap else { return text.bytes }
     let swaps = entries.filter { $0.type == "swap" }
-    if let known = restored.oldSwap?.lowercased(), swaps.contains(where: { $0.uuid == known }) {
-      for entry in swaps where entry.uuid == known {
-        text.lines[entry.line] = entry.replacing(with: swap, in: text.lines[entry.line])
-      }
-    } else if let first = swaps.first(where: { $0.uuid != nil }) {
-      text.lines[first.line] = first.replacing(with: swap, in: text.lines[first.line])
-    } else if swaps.isEmpty {
+    if swaps.isEmpty {
       text.append(swapLine(swap))
+    } else if !swaps.contains(where: { $0.uuid == swap.lowercased() }),
+      let first = swaps.first(where: { $0.uuid != nil })
+    {
+      text.lines[first.line] = first.replacing(with: swap, in: text.lines[first.line])
     }
     return text.bytes
+  }
+
+  /// What a table mounts.
+  struct Mounts {
+    /// The UUIDs of the root and of the swaps, in lower case, as far as they are named by UUID.
+    let root: String?
+    let swaps: [String]
+    let mountPoints: [String]
+
+    init(_ bytes: [UInt8]) {
+      let entries = TextLines(bytes).lines.enumerated().compactMap { index, line in Entry(index, line) }
+      root = entries.first { $0.mountPoint == "/" }?.uuid
+      swaps = entries.filter { $0.type == "swap" }.compactMap(\.uuid)
+      mountPoints = entries.map(\.mountPoint)
+    }
   }
 
   private static func swapLine(_ uuid: String) -> String {
@@ -65,12 +83,14 @@ enum Fstab {
   /// A line that mounts something.
   private struct Entry {
     let line: Int
-    /// In lower case; nothing where the line is not by UUID.
+    /// In lower case; nil where the line is not by UUID.
     let uuid: String?
     let mountPoint: String
     let type: String
+    private let source: Range<Int>
     private let uuidRange: Range<Int>
     private let typeRange: Range<Int>
+    private let options: Range<Int>?
 
     init?(_ line: Int, _ bytes: [UInt8]) {
       let fields = TextLines.fields(of: bytes)
@@ -79,6 +99,8 @@ enum Fstab {
       mountPoint = fields[1].text
       type = fields[2].text
       typeRange = fields[2].range
+      options = fields.count > 3 ? fields[3].range : nil
+      self.source = fields[0].range
       let source = Array(bytes[fields[0].range])
       var range = fields[0].range
       if let prefix = Self.prefixes.first(where: { source.starts(with: $0.utf8) }) {
@@ -92,14 +114,29 @@ enum Fstab {
       uuidRange = range
     }
 
-    func replacing(with uuid: String, type: String? = nil, in bytes: [UInt8]) -> [UInt8] {
+    /// The line with another UUID where it is by UUID.
+    func replacing(with uuid: String, in bytes: [UInt8]) -> [UInt8] {
       var bytes = bytes
-      // From the end of the line to its beginning: the places of what is before stay.
-      if let type, self.type != "auto" { bytes.replaceSubrange(typeRange, with: type.utf8) }
       if self.uuid != nil { bytes.replaceSubrange(uuidRange, with: uuid.utf8) }
       return bytes
     }
 
+    /// The line of a root filesystem in whose place another one was made.
+    func replacing(newRoot uuid: String, type: String, in bytes: [UInt8]) -> [UInt8] {
+      var bytes = bytes
+      // From the end of the line to its beginning: the places of what is before stay.
+      // Options of another kind of filesystem would stop the mount.
+      if !Self.likeExt.contains(self.type), let options { bytes.replaceSubrange(options, with: "defaults".utf8) }
+      if self.type != "auto" { bytes.replaceSubrange(typeRange, with: type.utf8) }
+      if self.uuid != nil {
+        bytes.replaceSubrange(uuidRange, with: uuid.utf8)
+      } else {
+        bytes.replaceSubrange(source, with: "UUID=\(uuid)".utf8)
+      }
+      return bytes
+    }
+
+    private static let likeExt: Set = ["ext2", "ext3", "ext4", "auto"]
     private static let prefixes = ["UUID=", "/dev/disk/by-uuid/"]
   }
 }

@@ -35,7 +35,7 @@ struct NameChange {
       add(path, found, found.replacingName(old.full, with: new.full).replacingName(old.short, with: new.short))
     }
     self.release?.instance = new.full
-    if let found = try guest.read(Hostname.path) {
+    if new != old, let found = try guest.read(Hostname.path) {
       add(Hostname.path, found, Hostname.renaming(found, to: new))
     }
   }

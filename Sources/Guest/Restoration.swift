@@ -3,33 +3,37 @@ package import Report
 
 /// Makes a guest that came out of a dump agree with its name and its disks here: applied by import.
 ///
-/// A guest that comes back under its own name stays the machine that it was, with its machine-id and ssh host keys.
-/// Under another name it is a copy, and gets its own.
+/// A guest that comes back under its own name stays the machine that it was, whatever its administrator calls it. Under
+/// another name it is a copy, and gets machine-id and ssh host keys of its own.
 package struct Restoration: Sendable {
   package var name: GuestName
-  /// UUID of the root filesystem as the dump had it, and as it is here.
-  package var oldRootUUID: String
+  package var origin: Origin
+  package var isCopy: Bool
+  /// Of the root filesystem here.
   package var rootUUID: String
-  /// The type of the root filesystem, where it is not the one that the guest had.
+  /// The type of the root filesystem, where that was made here.
   package var rootType: String?
+  /// Of the swap that was made here; nil where none was.
   package var swapUUID: String?
   /// The network of the name, where that is static; else the guest keeps its own.
   package var network: Network?
+  /// Of the network interfaces that the guest has here, as far as the host tells.
+  package var macs: [String] = []
 
   package struct Outcome: Sendable, Equatable {
-    /// What the guest called itself before; nothing where it did not.
-    package var oldName: GuestName?
-    package var isRenamed: Bool
     /// Whether a copy kept the ssh host keys of its original, since it has nothing that would make new ones.
-    package var keptSSHHostKeys: Bool
+    package var keptSSHHostKeys = false
+    /// What a copy has that belongs to the hardware of its original.
+    package var hardware = HardwareTraces()
   }
 
   package init(
-    name: GuestName, oldRootUUID: String, rootUUID: String, rootType: String? = nil, swapUUID: String?,
+    name: GuestName, origin: Origin, isCopy: Bool, rootUUID: String, rootType: String? = nil, swapUUID: String?,
     network: Network? = nil
   ) {
     self.name = name
-    self.oldRootUUID = oldRootUUID
+    self.origin = origin
+    self.isCopy = isCopy
     self.rootUUID = rootUUID
     self.rootType = rootType
     self.swapUUID = swapUUID
@@ -39,35 +43,26 @@ package struct Restoration: Sendable {
   @discardableResult
   package func apply(to guest: some GuestFiles) throws(Failure) -> Outcome {
     let release = try ReleaseFile.read(from: guest)
-    let oldName = try nameOf(guest, release)
-    let isRenamed = oldName != name
-    var change = try NameChange(from: oldName ?? name, to: name, network: network, release: release, in: guest)
+    let oldName = isCopy ? origin.name ?? name : name
+    var change = try NameChange(from: oldName, to: name, network: network, release: release, in: guest)
     change.release?.rootUUID = rootUUID
     // Where another call restores the swap, it is the one that it was.
     if let swapUUID { change.release?.swapUUID = swapUUID }
 
-    if let found = try guest.read(Fstab.path) {
-      let restored = Fstab.Restored(
-        oldRoot: oldRootUUID, root: rootUUID, rootType: rootType, oldSwap: release?.swapUUID, swap: swapUUID)
-      try write(Fstab.path, Fstab.restoring(found, restored), to: guest, insteadOf: found)
+    let table = try guest.read(Fstab.path)
+    if table != nil || rootType != nil {
+      let restored = Fstab.Restored(root: rootUUID, newRootType: rootType, swap: swapUUID)
+      try write(Fstab.path, Fstab.restoring(table ?? [], restored), to: guest, insteadOf: table)
     }
-    var keptSSHHostKeys = false
-    if isRenamed {
+    var outcome = Outcome()
+    if isCopy {
       if try guest.kind("/etc/machine-id") != nil { try FirstBoot.resetMachineID(of: guest) }
-      keptSSHHostKeys = try !FirstBoot.resetSSHHostKeys(of: guest)
+      outcome.keptSSHHostKeys = try !FirstBoot.resetSSHHostKeys(of: guest)
+      outcome.hardware = try HardwareTraces(removedFrom: guest, having: macs)
     }
     try change.apply(to: guest)
-    try ensureName(of: guest)
-    return Outcome(oldName: oldName, isRenamed: isRenamed, keptSSHHostKeys: keptSSHHostKeys)
-  }
-
-  /// The name that the guest has, in full where anything in it tells: the release file, `/etc/hosts`.
-  private func nameOf(_ guest: some GuestFiles, _ release: ReleaseFile?) throws(Failure) -> GuestName? {
-    guard let hostname = try Hostname.read(from: guest) else { return nil }
-    if hostname.withoutRoot.contains(".") { return GuestName(hostname) }
-    if let release, GuestName(release.instance).matches(hostname) { return GuestName(release.instance) }
-    let hosts = try guest.read(Hosts.path) ?? []
-    return GuestName(Hosts.fullName(of: hostname, in: hosts) ?? hostname)
+    if isCopy || origin.name == nil { try ensureName(of: guest) }
+    return outcome
   }
 
   /// What a guest without a name of its own, or without a line for it, lacks.

@@ -27,6 +27,11 @@ final class GuestTree: GuestFiles {
     try filesystem.write(path, bytes, mode: mode)
   }
 
+  func rewrite(_ number: InodeNumber, _ bytes: [UInt8], named path: ByteString) throws(Failure) {
+    try change()
+    try filesystem.rewrite(number, bytes, named: path)
+  }
+
   func remove(_ path: ByteString) throws(Failure) {
     try change()
     try filesystem.remove(path)

@@ -6,11 +6,10 @@ internal import Images
 internal import LinuxIO
 internal import Report
 
-/// Archives of files: they are written straight into a new filesystem on the disk, which nobody mounts and which has no
-/// superblock until all is in it. No name in an archive ever is a name on this machine.
+/// Archives of files: they are written straight into a new filesystem on the disk, which has no superblock until all is
+/// in it. No name in an archive ever is a name on this machine.
 extension Provider {
-  func restoreArchive(_ stream: IncomingStream, _ kind: StreamKind, to target: ImportTarget) throws {
-    let disk = target.root
+  func restoreArchive(_ stream: IncomingStream, _ kind: StreamKind, to disk: Disk) throws {
     var options = configuration.filesystemOptions
     // Which release it is, and so what its boot loader reads, is known only when it is unpacked.
     options.omitted = [.checksumSeed]
@@ -34,12 +33,7 @@ extension Provider {
     }
     guest.filesystem.releaseDescriptorRoom(options)
     try guest.filesystem.grow(to: disk.size, options: options, zeroed: wiped != .none)
-    try makeSwap(target)
-    try steps.step("make the guest agree with \(target.name)") { _ in
-      let uuid = guest.filesystem.uuid
-      try agree(guest, with: target, oldUUID: uuid, uuid: uuid, newType: options.kind.rawValue)
-      try guest.commit()
-    }
+    try guest.commit()
   }
 
   private func make(_ options: FilesystemOptions, on disk: Disk, zeroed: Bool) throws -> Filesystem {

@@ -22,7 +22,7 @@ extension Provider {
         try copy(spool, to: disk)
       }
     }
-    if filesystem != nil { return .filesystem }
+    if filesystem != nil { return .filesystem(of: manifest.instance) }
     let types = manifest.filesystems.map(\.type)
     return .other(types.isEmpty ? "no filesystem" : types.joined(separator: " and "))
   }

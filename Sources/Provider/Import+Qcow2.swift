@@ -32,7 +32,7 @@ extension Provider {
       guard let type = content?.type, type.hasPrefix("ext") else {
         return .other(content?.type ?? "a disk without a filesystem of its own")
       }
-      return .filesystem
+      return .filesystem(of: nil)
     }
   }
 

@@ -20,7 +20,7 @@ extension Provider {
       let wiped = try wipe(disk)
       try fill(DiskFilling(disk, isZeroed: wiped != .none), of: disk, with: stream, atLeast: length)
     }
-    return isExt ? .filesystem : .other("a disk without an ext filesystem of its own")
+    return isExt ? .filesystem(of: nil) : .other("a disk without an ext filesystem of its own")
   }
 
   private func fill(

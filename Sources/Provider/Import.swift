@@ -14,8 +14,8 @@ struct ImportTarget {
   let name: InstanceName
   /// The network of the name, where that is static.
   let network: Network?
-  /// Of the swap that is made; nil where there is none.
-  let swapUUID: FilesystemUUID?
+  /// Of the network interfaces, as far as the host tells.
+  let macs: [String]
 }
 
 extension Provider {
@@ -25,7 +25,7 @@ extension Provider {
     let disks = try GuestDisks(request, configuration)
     let target = ImportTarget(
       root: disks.root, swap: disks.swap, name: request.instance, network: try staticNetwork(of: request),
-      swapUUID: disks.swap == nil ? nil : .random())
+      macs: request.nics.compactMap(\.mac))
     // A host may go on after an import that failed: nothing on the disk, not even what was there before, may be taken
     // for the guest.
     let view = disks.root.descriptor.view
@@ -38,7 +38,8 @@ extension Provider {
       }
       let (stream, kind) = try IncomingStream.standardInput().unpacked()
       if kind == .tar || kind == .dump8 {
-        try restoreArchive(stream, kind, to: target)
+        try restoreArchive(stream, kind, to: disks.root)
+        try makeAgree(target, .archive)
       } else {
         try adapt(receive(stream, kind, to: disks.root), target)
       }
@@ -50,8 +51,8 @@ extension Provider {
 
   /// What was written to a disk.
   enum Received {
-    /// An ext filesystem from the disk's first byte on.
-    case filesystem
+    /// An ext filesystem from the disk's first byte on, of the instance that the dump names.
+    case filesystem(of: String?)
     /// Anything else; the word says what.
     case other(String)
   }
@@ -81,21 +82,13 @@ extension Provider {
 
   /// Makes a guest that was received as a disk agree with its name and disks.
   private func adapt(_ received: Received, _ target: ImportTarget) throws {
-    try makeSwap(target)
     switch received {
-    case .filesystem:
+    case .filesystem(let instance):
       try grow(target.root)
-      try steps.step("make the guest agree with \(target.name)") { _ in try reidentify(target) }
+      try makeAgree(target, .disk(of: instance))
     case .other(let what):
+      try makeSwap(target, uuid: .random())
       steps.note("what was restored is \(what), whose guest stays as it was, under its old name")
-    }
-  }
-
-  func makeSwap(_ target: ImportTarget) throws {
-    guard let swap = target.swap, let uuid = target.swapUUID else { return }
-    try steps.step("make swap on \(swap.path)") { progress in
-      _ = try swap.wipe(configuration.diskWipe, progress: progress)
-      try SwapArea.make(on: swap, uuid: uuid)
     }
   }
 
@@ -120,31 +113,5 @@ extension Provider {
     guard status == .exited(0) || status == .exited(1) else {
       throw Failure(.guest, "the restored filesystem has errors; e2fsck says: \(Self.lastLines(output))")
     }
-  }
-
-  private func reidentify(_ target: ImportTarget) throws(Failure) {
-    let device = FilesystemDevice(descriptor: target.root.descriptor.raw, name: target.root.path)
-    let filesystem = try Filesystem(opening: device, writable: true)
-    let oldUUID = filesystem.uuid
-    try filesystem.beginChanging()
-    let uuid = filesystem.renewUUID()
-    // What follows is written whether or not a file changes: the UUID has.
-    let guest = GuestTree(filesystem, isInPlace: false)
-    try agree(guest, with: target, oldUUID: oldUUID, uuid: uuid)
-    try guest.commit()
-  }
-
-  /// Makes the guest's files agree with its name and disks.
-  ///
-  /// - Parameter newType: of the root filesystem, where it was made anew.
-  func agree(
-    _ guest: GuestTree, with target: ImportTarget, oldUUID: FilesystemUUID, uuid: FilesystemUUID,
-    newType: String? = nil
-  ) throws(Failure) {
-    let outcome = try Restoration(
-      name: GuestName(target.name.text), oldRootUUID: oldUUID.description, rootUUID: uuid.description,
-      rootType: newType, swapUUID: target.swapUUID?.description, network: target.network
-    ).apply(to: guest)
-    if outcome.keptSSHHostKeys { steps.note("the guest has nothing that makes ssh host keys: it keeps those it had") }
   }
 }

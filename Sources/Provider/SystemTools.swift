@@ -7,6 +7,8 @@ extension Command {
 
   static func resize2fs(_ arguments: String...) -> Command { ofSystem("resize2fs", arguments) }
 
+  static func tune2fs(_ arguments: String...) -> Command { ofSystem("tune2fs", arguments) }
+
   static func blkid(_ arguments: String...) -> Command { ofSystem("blkid", arguments) }
 
   static func mke2fs(_ arguments: String...) -> Command { ofSystem("mke2fs", arguments) }

@@ -45,7 +45,7 @@ extension IncomingStream {
     throw Failure(.dump, "\(name) is packed more than \(Self.deepest) times")
   }
 
-  private func unpacked(_ packing: Packing) throws(Failure) -> IncomingStream {
+  func unpacked(_ packing: Packing) throws(Failure) -> IncomingStream {
     let unpacking = try Unpacking(packing, of: self)
     return IncomingStream(name: name) { buffer throws(Failure) in try unpacking.read(into: buffer) }
   }

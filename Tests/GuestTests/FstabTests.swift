@@ -3,8 +3,8 @@ import Testing
 
 @testable import Guest
 
-private func restored(_ text: String, oldSwap: String? = nil, swap: String? = "NEW-SWAP") -> String {
-  let change = Fstab.Restored(oldRoot: "OLD-ROOT", root: "NEW-ROOT", oldSwap: oldSwap, swap: swap)
+private func restored(_ text: String, newRootType: String? = nil, swap: String? = "NEW-SWAP") -> String {
+  let change = Fstab.Restored(root: "NEW-ROOT", newRootType: newRootType, swap: swap)
   return String(decoding: Fstab.restoring(Array(text.utf8), change), as: UTF8.self)
 }
 
@@ -29,24 +29,33 @@ struct FstabTests {
     #expect(Fstab.render(root: "R", type: "ext2", swap: nil).hasSuffix("UUID=R\t/\text2\terrors=remount-ro\t0\t1\n"))
   }
 
-  @Test("a guest whose root is a new filesystem names its type, unless it left that open")
+  @Test("a guest whose root is a new filesystem has it by its UUID and type, unless the type was left open")
   func type() {
-    func restored(_ line: String) -> String {
-      let change = Fstab.Restored(oldRoot: "OLD-ROOT", root: "NEW-ROOT", rootType: "ext4", oldSwap: nil, swap: nil)
-      return String(decoding: Fstab.restoring(Array(line.utf8), change), as: UTF8.self)
-    }
+    func restored(_ line: String) -> String { GuestTests.restored(line, newRootType: "ext4", swap: nil) }
     #expect(restored("UUID=any  /\text3 defaults 0 1 # ext3") == "UUID=NEW-ROOT  /\text4 defaults 0 1 # ext3")
-    #expect(restored("/dev/sda / ext3 defaults") == "/dev/sda / ext4 defaults")
+    #expect(restored("/dev/sda / ext3 defaults") == "UUID=NEW-ROOT / ext4 defaults")
+    #expect(restored("LABEL=root\t/ ext4 noatime 0 1") == "UUID=NEW-ROOT\t/ ext4 noatime 0 1")
     #expect(restored("UUID=any / auto defaults") == "UUID=NEW-ROOT / auto defaults")
-    #expect(restored("UUID=any /srv ext3 defaults") == "UUID=any /srv ext3 defaults")
+    #expect(restored("PARTUUID=1-2 / btrfs subvol=@ 0 0") == "UUID=NEW-ROOT / ext4 defaults 0 0")
+    #expect(restored("overlay / overlay rw") == "UUID=NEW-ROOT / ext4 defaults")
   }
 
-  @Test("a restored guest has its new UUIDs, and its other lines as they were")
+  @Test(
+    "where no line mounts the root, one is added for a new filesystem",
+    arguments: [
+      "", "# UNCONFIGURED FSTAB FOR BASE SYSTEM\n", "UUID=any /srv ext3 defaults\n", "# UUID=x / ext4 x 0 1\n",
+    ])
+  func addedRoot(text: String) {
+    #expect(
+      restored(text, newRootType: "ext3", swap: nil) == text + "UUID=NEW-ROOT\t/\text3\terrors=remount-ro\t0\t1\n")
+    #expect(restored(text, swap: nil) == text)
+  }
+
+  @Test("a restored guest has the root and the swap of its disks, and its other lines as they were")
   func restoring() {
     let text = """
       # UUID=OLD-ROOT / ext4
       UUID=old-root  /  ext4\tdefaults 0 1
-      /dev/disk/by-uuid/OLD-ROOT /again ext4 bind 0 0
       UUID="OLD-SWAP" none swap sw 0 0
       LABEL=data /srv ext4 defaults 0 2
       UUID=DATA /data xfs noauto 0 0
@@ -57,7 +66,6 @@ struct FstabTests {
       restored(text) == """
         # UUID=OLD-ROOT / ext4
         UUID=NEW-ROOT  /  ext4\tdefaults 0 1
-        /dev/disk/by-uuid/NEW-ROOT /again ext4 bind 0 0
         UUID="NEW-SWAP" none swap sw 0 0
         LABEL=data /srv ext4 defaults 0 2
         UUID=DATA /data xfs noauto 0 0
@@ -66,11 +74,11 @@ struct FstabTests {
         """)
   }
 
-  @Test("of several swaps the known one changes, else the first by UUID")
+  @Test("of several swaps the first by UUID changes, unless the swap is one of them already")
   func swaps() {
     let text = "UUID=A none swap sw 0 0\nUUID=B none swap sw 0 0\n"
-    #expect(restored(text, oldSwap: "b") == "UUID=A none swap sw 0 0\nUUID=NEW-SWAP none swap sw 0 0\n")
-    #expect(restored(text, oldSwap: "gone") == "UUID=NEW-SWAP none swap sw 0 0\nUUID=B none swap sw 0 0\n")
+    #expect(restored(text) == "UUID=NEW-SWAP none swap sw 0 0\nUUID=B none swap sw 0 0\n")
+    #expect(restored(text, swap: "b") == text)
     #expect(restored(text, swap: nil) == text)
   }
 

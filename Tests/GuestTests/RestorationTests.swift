@@ -4,9 +4,17 @@ import Testing
 
 @testable import Guest
 
-private func restoration(_ name: String, network: Network? = nil) -> Restoration {
-  Restoration(
-    name: GuestName(name), oldRootUUID: "1111", rootUUID: "3333", swapUUID: "4444", network: network)
+/// Restores `guest` as import does, without what names a UUID in other files.
+@discardableResult
+private func restore(
+  _ guest: MemoryGuest, as name: String, recorded: String? = nil, network: Network? = nil, macs: [String] = []
+) throws -> (origin: Origin, isCopy: Bool, outcome: Restoration.Outcome) {
+  let origin = try Origin(of: guest)
+  let isCopy = !origin.isSame(as: GuestName(name), recorded: recorded)
+  var restoration = Restoration(
+    name: GuestName(name), origin: origin, isCopy: isCopy, rootUUID: "3333", swapUUID: "4444", network: network)
+  restoration.macs = macs
+  return (origin, isCopy, try restoration.apply(to: guest))
 }
 
 /// A guest of ours that has been running: with its own machine-id and ssh host keys.
@@ -23,9 +31,9 @@ struct RestorationTests {
   @Test("under another name it is a copy: new name, new UUIDs, an identity of its own")
   func copy() throws {
     let guest = try livedIn()
-    let outcome = try restoration("vm2.example.com").apply(to: guest)
-    #expect(outcome.oldName?.full == "vm1.example.com")
-    #expect(outcome.isRenamed && !outcome.keptSSHHostKeys)
+    let (origin, isCopy, outcome) = try restore(guest, as: "vm2.example.com")
+    #expect(origin.name?.full == "vm1.example.com")
+    #expect(isCopy && !outcome.keptSSHHostKeys)
     #expect(guest.text("/etc/hostname") == "vm2\n")
     #expect(guest.text("/etc/hosts")?.contains("127.0.1.1\tvm2.example.com vm2\n") == true)
     #expect(guest.text("/etc/fstab")?.contains("UUID=3333\t/") == true)
@@ -41,7 +49,7 @@ struct RestorationTests {
   @Test("a copy is what create would have made of the same image")
   func sameAsCreated() throws {
     let guest = try livedIn()
-    try restoration("vm2.example.com").apply(to: guest)
+    try restore(guest, as: "vm2.example.com")
     let created = MemoryGuest.debian()
     var identity = exampleIdentity("vm2.example.com")
     identity.rootUUID = "3333"
@@ -53,20 +61,52 @@ struct RestorationTests {
   @Test("under its own name it stays the machine that it was")
   func same() throws {
     let guest = try livedIn()
-    let outcome = try restoration("vm1.example.com").apply(to: guest)
-    #expect(!outcome.isRenamed)
-    #expect(guest.text("/etc/machine-id") == "abc\n")
-    #expect(guest.text("/etc/ssh/ssh_host_rsa_key") == "key")
+    guest.put("/etc/udev/rules.d/70-persistent-net.rules", Array("# automatically generated\n".utf8))
+    let before = guest.entries
+    let (_, isCopy, outcome) = try restore(guest, as: "vm1.example.com")
+    #expect(!isCopy && outcome == Restoration.Outcome())
+    var files = Set(guest.entries.keys.filter { guest.entries[$0] != before[$0] })
+    #expect(files.remove(Fstab.path) != nil && files.remove(ReleaseFile.path) != nil)
+    #expect(files.isEmpty)
     #expect(guest.text("/etc/fstab")?.contains("UUID=3333\t/") == true)
     #expect(guest.text(ReleaseFile.path)?.contains("\nROOT_UUID=3333\n") == true)
+  }
+
+  @Test("under its own name it keeps the name that its administrator gave it")
+  func ownHostname() throws {
+    let guest = MemoryGuest([
+      "/etc/hostname": "web\n", "/etc/hosts": "127.0.1.1 web.internal web\n", "/etc/machine-id": "abc\n",
+    ])
+    let (_, isCopy, _) = try restore(guest, as: "vm1.example.com", recorded: "VM1.example.com")
+    #expect(!isCopy)
+    #expect(guest.text("/etc/hostname") == "web\n")
+    #expect(guest.text("/etc/hosts") == "127.0.1.1 web.internal web\n")
+    #expect(guest.text("/etc/machine-id") == "abc\n")
+  }
+
+  @Test("what calls itself as the new instance and was another one is a copy")
+  func recordedOther() throws {
+    let guest = try livedIn()
+    let (_, isCopy, _) = try restore(guest, as: "vm1.example.com", recorded: "vm7.example.com")
+    #expect(isCopy)
+    #expect(guest.text("/etc/hostname") == "vm1\n")
+    #expect(guest.text("/etc/machine-id") == "")
   }
 
   @Test("the same first label in another domain is another name")
   func domain() throws {
     let guest = try livedIn()
-    #expect(try restoration("vm1.example.org").apply(to: guest).isRenamed)
+    #expect(try restore(guest, as: "vm1.example.org").isCopy)
     #expect(guest.text("/etc/mailname") == "vm1.example.org\n")
     #expect(guest.text("/etc/machine-id") == "")
+  }
+
+  @Test("a guest that knows no domain is the same in whichever it is restored to")
+  func withoutDomain() throws {
+    let guest = MemoryGuest(["/etc/hostname": "vm1\n", "/etc/hosts": "127.0.0.1 localhost\n"])
+    #expect(try !restore(guest, as: "vm1.example.org").isCopy)
+    #expect(guest.text("/etc/hosts") == "127.0.0.1 localhost\n")
+    #expect(try restore(guest, as: "vm10.example.org").isCopy)
   }
 
   @Test("a guest of somebody else keeps its keys where nothing would make new ones")
@@ -75,8 +115,8 @@ struct RestorationTests {
       "/etc/hostname": "old.example.net\n", "/etc/hosts": "127.0.1.1 old.example.net old\n", "/etc/mailname": "a.b\n",
       "/etc/fstab": "/dev/sda / ext3 x 0 1\n", "/etc/ssh/ssh_host_rsa_key": "key",
     ])
-    let outcome = try restoration("vm2.example.com").apply(to: guest)
-    #expect(outcome.oldName?.full == "old.example.net")
+    let (origin, _, outcome) = try restore(guest, as: "vm2.example.com")
+    #expect(origin.name?.full == "old.example.net")
     #expect(outcome.keptSSHHostKeys)
     #expect(guest.text("/etc/ssh/ssh_host_rsa_key") == "key")
     #expect(guest.text("/etc/hostname") == "vm2.example.com\n")
@@ -89,8 +129,8 @@ struct RestorationTests {
   @Test("a guest without any name gets one", arguments: [nil, "", "# none\n"])
   func nameless(hostname: String?) throws {
     let guest = MemoryGuest(hostname.map { ["/etc/hostname": $0] } ?? [:])
-    let outcome = try restoration("vm2.example.com").apply(to: guest)
-    #expect(outcome.oldName == nil && outcome.isRenamed)
+    let (origin, isCopy, _) = try restore(guest, as: "vm2.example.com")
+    #expect(origin.name == nil && isCopy)
     #expect(guest.text("/etc/hostname")?.hasSuffix("vm2\n") == true)
     #expect(guest.text("/etc/hosts") == "127.0.1.1\tvm2.example.com vm2\n")
   }
@@ -98,7 +138,7 @@ struct RestorationTests {
   @Test("a host name behind a link that leads nowhere becomes a file of the guest")
   func danglingLink() throws {
     let guest = MemoryGuest(links: ["/etc/hostname": "/somewhere/else"])
-    try restoration("vm2.example.com").apply(to: guest)
+    try restore(guest, as: "vm2.example.com")
     #expect(try guest.kind("/etc/hostname") == .file)
     #expect(guest.entries["/somewhere/else"] == nil)
   }
@@ -107,7 +147,7 @@ struct RestorationTests {
   func network() throws {
     let guest = try livedIn()
     let network = Network(.fixed(.init("192.0.2.8", prefix: 24)))
-    try restoration("vm2.example.com", network: network).apply(to: guest)
+    try restore(guest, as: "vm2.example.com", network: network)
     #expect(guest.text(Network.path) == network.render())
     #expect(guest.text("/etc/hosts")?.contains("\n192.0.2.8\tvm2.example.com vm2\n") == true)
   }

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Report
+
+/// What a guest that comes out of a dump was, as its own files tell.
+package struct Origin: Sendable, Equatable {
+  /// In full where the release file or `/etc/hosts` tells; nil where the guest does not name itself.
+  package var name: GuestName?
+  /// Of the root filesystem, by fstab or else by the release file.
+  package var rootUUID: String?
+  /// Of the swap: the one that the release file names, or else the first of fstab.
+  package var swapUUID: String?
+  /// Where the guest mounts other filesystems that boot it: `/boot`, `/boot/efi`.
+  package var bootMounts: [String] = []
+
+  package init(of guest: some GuestFiles) throws(Failure) {
+    let release = try ReleaseFile.read(from: guest)
+    name = try Self.name(of: guest, release)
+    let table = try guest.read(Fstab.path).map(Fstab.Mounts.init)
+    rootUUID = table?.root ?? release.map(\.rootUUID).flatMap { $0.isEmpty ? nil : $0.lowercased() }
+    let known = release?.swapUUID?.lowercased()
+    swapUUID = table?.swaps.first { $0 == known } ?? table?.swaps.first
+    bootMounts = table?.mountPoints.filter { $0 == "/boot" || $0.hasPrefix("/boot/") || $0 == "/efi" } ?? []
+  }
+
+  /// Whether a guest that is restored as `name` is the machine that was dumped, or else a copy of it.
+  ///
+  /// - Parameter recorded: the instance of which the dump says that it is. It counts for more than what the guest
+  ///   calls itself, which is its administrator's choice.
+  package func isSame(as name: GuestName, recorded: String?) -> Bool {
+    if let recorded { return GuestName(recorded) == name }
+    guard let own = self.name else { return false }
+    // One that does not know its domain is in whichever it is restored to.
+    return own == name || own.full == name.short || name.full == own.short
+  }
+
+  private static func name(of guest: some GuestFiles, _ release: ReleaseFile?) throws(Failure) -> GuestName? {
+    guard let hostname = try Hostname.read(from: guest) else { return nil }
+    if hostname.withoutRoot.contains(".") { return GuestName(hostname) }
+    if let release, GuestName(release.instance).matches(hostname) { return GuestName(release.instance) }
+    let hosts = try guest.read(Hosts.path) ?? []
+    return GuestName(Hosts.fullName(of: hostname, in: hosts) ?? hostname)
+  }
+}
