@@ -24,15 +24,28 @@ extension Disk {
     var whole = clinux_content()
     whole.size = size
     if let content = try probe(whole) { return [content] }
+    var contents: [DiskContent] = []
+    for partition in try partitions() where partition.offset < size {
+      if let content = try probe(partition) { contents.append(content) }
+    }
+    return contents
+  }
+
+  /// What is on the disk, in the words of a message.
+  package func describedContents() throws(Failure) -> String {
+    let contents = try contents()
+    if let whole = contents.first, whole.offset == 0 { return whole.type }
+    let count = try partitions().count
+    let types = contents.isEmpty ? "nothing that is known" : contents.map(\.type).joined(separator: ", ")
+    return count == 0 ? types : "\(count) \(count == 1 ? "partition" : "partitions") with \(types)"
+  }
+
+  private func partitions() throws(Failure) -> ArraySlice<clinux_content> {
     var partitions = [clinux_content](repeating: clinux_content(), count: Int(Self.mostPartitions))
     var count: Int32 = 0
     let error = clinux_find_partitions(descriptor.raw, &partitions, Self.mostPartitions, &count)
     if error != 0 { throw .system("look for partitions on", path, errno: error) }
-    var contents: [DiskContent] = []
-    for partition in partitions.prefix(Int(count)) where partition.offset < size {
-      if let content = try probe(partition) { contents.append(content) }
-    }
-    return contents
+    return partitions.prefix(Int(count))
   }
 
   private func probe(_ range: clinux_content) throws(Failure) -> DiskContent? {

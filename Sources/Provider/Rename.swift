@@ -12,6 +12,11 @@ extension Provider {
     let name = try guestName(request.instance)
     let root = try GuestDisks.openRoot(of: request)
     let network = try staticNetwork(of: request)
+    guard try Self.isExt(root) else {
+      // The host has renamed the instance, or imported it, and can't take that back.
+      let content = try root.describedContents()
+      return steps.note("on \(root.path) is \(content): the guest in it is not renamed, and stays as it is")
+    }
     try steps.step("check \(root.path)") { _ in try prepareForEditing(root) }
     let outcome = try steps.step("rename \(oldName) to \(request.instance)") { _ in
       try edit(root) { guest throws(Failure) in
@@ -63,6 +68,13 @@ extension Provider {
         .guest, "the filesystem on \(path) has errors; e2fsck \(option) says:\n  \(Self.lastLines(output))",
         remedy: "repair it with e2fsck \(path), then try again")
     }
+  }
+
+  /// Whether an ext filesystem begins with the disk, be it damaged or not.
+  private static func isExt(_ disk: Disk) throws(Failure) -> Bool {
+    // s_magic (kernel, fs/ext4/ext4.h).
+    let place = UInt64(FilesystemDevice.superblockRange.lowerBound) + 56
+    return try disk.descriptor.bytes(at: place, count: 2) == [0x53, 0xEF]
   }
 
   private static func needsRecovery(_ disk: Disk) throws(Failure) -> Bool {
