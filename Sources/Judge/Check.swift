@@ -31,6 +31,7 @@ package enum Check: String, CaseIterable, Sendable {
   case `import` = "import.succeeds"
   case sameTree = "import.same-contents"
   case importFilesystem = "import.filesystem"
+  case bootFiles = "import.boot-files"
   case rename = "rename.succeeds"
   case renamedTo = "rename.name"
   case renamedOnly = "rename.nothing-else"
@@ -95,6 +96,8 @@ package enum Check: String, CaseIterable, Sendable {
     case .import: "A backup that cannot be restored is none."
     case .sameTree: "A restored guest has the files that it had, with their owners, modes, links and attributes."
     case .importFilesystem: "A restored guest must not start from a damaged filesystem."
+    case .bootFiles:
+      "A guest whose filesystem has another UUID does not boot where a boot loader or a kernel command line names the old one."
     case .rename: "Ganeti calls it at each rename, and after each import under a new name."
     case .renamedTo: "Else the guest keeps answering to the name of another."
     case .renamedOnly: "A rename is no reason to change anything else in a guest."

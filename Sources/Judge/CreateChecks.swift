@@ -44,7 +44,10 @@ extension Trial {
     guard let content else {
       let reason = isBlank ? "create writes nothing to the disk" : "there is no filesystem on the disk that is known"
       return skip(
-        [.filesystem, .importFilesystem, .renamedTo, .renamedOnly, .hostileCreate, .hostileImport, .hostileRename],
+        [
+          .filesystem, .importFilesystem, .bootFiles, .renamedTo, .renamedOnly, .hostileCreate, .hostileImport,
+          .hostileRename,
+        ],
         reason)
     }
     judge(.filesystem) {
@@ -53,7 +56,7 @@ extension Trial {
     }
     guard content.isExt else {
       return skip(
-        [.renamedTo, .renamedOnly, .hostileCreate, .hostileImport, .hostileRename],
+        [.bootFiles, .renamedTo, .renamedOnly, .hostileCreate, .hostileImport, .hostileRename],
         "a filesystem of type \(content.type) is not read: only the kernel could, and the definition made it")
     }
     do {

@@ -24,7 +24,8 @@ extension Trial {
     guard dump != nil else {
       return skip(
         [
-          .exportReadsOnly, .exportData, .exportFull, .import, .sameTree, .importFilesystem, .halfDump, .shortDump,
+          .exportReadsOnly, .exportData, .exportFull, .import, .sameTree, .importFilesystem, .bootFiles, .halfDump,
+          .shortDump,
           .hostileImport,
         ], "export failed")
     }

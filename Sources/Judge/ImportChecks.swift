@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
 internal import Host
+internal import Interface
 internal import LinuxIO
 internal import Report
 
@@ -31,9 +32,11 @@ extension Trial {
   }
 
   /// Imports a dump.
-  func restore(_ dump: String, _ disk: ScratchDisk, _ swap: ScratchDisk) throws(Failure) -> Ending {
+  func restore(
+    _ dump: String, _ disk: ScratchDisk, _ swap: ScratchDisk, named name: InstanceName? = nil
+  ) throws(Failure) -> Ending {
     let file = try Descriptor(dump, O_RDONLY)
-    let ending = try call(.import(disk: 0, from: file.raw), instance([disk, swap]))
+    let ending = try call(.import(disk: 0, from: file.raw), instance([disk, swap], named: name))
     try disk.flush()
     return ending
   }

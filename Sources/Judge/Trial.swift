@@ -68,6 +68,7 @@ final class Trial {
     judgeCreate()
     judgeExport()
     judgeImport()
+    judgeBootFiles()
     judgeHostility()
     judgeRename()
     judgeRefusals()

@@ -23,6 +23,7 @@ struct BrokenTests {
         ]
       ),
       ("broken-writes-other-disk", ["host.other-disks"]),
+      ("broken-import-changes-uuid", ["import.boot-files"]),
       ("broken-rename-changes-uuid", ["rename.nothing-else"]),
       ("broken-rename-follows-links", ["hostile.rename"]),
       ("broken-needs-home", ["create.succeeds", "create.environment"]),
