@@ -9,7 +9,7 @@ import Testing
 @Suite("Files that were made to hurt", .serialized) struct FormatFuzzTests {
   private func fuzz(
     _ kind: String, cases: Int, size: UInt64 = 32 << 20, prepare: (Scratch) throws -> [UInt8],
-    _ make: (inout Noise, [UInt8]) throws -> [UInt8]
+    make: (inout Noise, [UInt8]) throws -> [UInt8]
   ) throws {
     try withScratch { scratch in
       let attack = try Attack(in: scratch)
@@ -46,9 +46,9 @@ import Testing
   }
 
   @Test("A tar does not, whatever is in it") func tar() throws {
-    try fuzz("tar", cases: 40, size: 128 << 20, prepare: { _ in Tar.small.bytes }) { noise, _ in
-      Tar.hostile(&noise).bytes
-    }
+    try fuzz(
+      "tar", cases: 40, size: 128 << 20, prepare: { _ in Tar.small.bytes },
+      make: { noise, _ in Tar.hostile(&noise).bytes })
   }
 
   @Test("An image of qemu does not, whatever its tables say") func qcow2() throws {
@@ -59,7 +59,8 @@ import Testing
         try shell(
           "qemu-img convert -f raw -O qcow2 -o cluster_size=4096 '\(scratch("base"))' '\(scratch("base.qcow2"))'")
         return try readFile(scratch("base.qcow2"))
-      }, { noise, base in damaged(base, within: noise.one(of: [104, 8192, 32768]), &noise, bigEndian: true) })
+      },
+      make: { noise, base in damaged(base, within: noise.one(of: [104, 8192, 32768]), &noise, bigEndian: true) })
   }
 
   @Test("A packed stream does not, whatever its headers say", arguments: ["gzip", "xz", "bzip2", "lz4", "zstd"])
@@ -70,7 +71,8 @@ import Testing
         _ = try ExtFuzzTests.make(ExtFuzzTests.forms[2], in: scratch)
         try shell("\(tool) -c <'\(scratch("base"))' >'\(scratch("packed"))'")
         return try readFile(scratch("packed"))
-      }, { noise, base in damaged(base, within: noise.one(of: [32, 512, base.count]), &noise) })
+      },
+      make: { noise, base in damaged(base, within: noise.one(of: [32, 512, base.count]), &noise) })
   }
 
   /// A table of partitions without one.
@@ -81,29 +83,31 @@ import Testing
   }
 
   @Test("The beginning of a disk does not, whatever table or filesystem it claims to have") func stubs() throws {
-    try fuzz("stub", cases: 30, prepare: { _ in Self.emptyTable }) { noise, _ in
-      var disk = [UInt8](repeating: 0, count: noise.one(of: [512, 2048, 4096, 69632, 1 << 20]))
-      for _ in 0..<noise.number(1...2) {
-        switch noise.number(0...4) {
-        case 0:
-          disk.put(0xAA55, at: 510, 2)
-          for entry in 0..<4 { for field in 0..<4 { disk.put(noise.value(), at: 446 + 16 * entry + 4 * field, 4) } }
-        case 1:
-          let start = noise.one(of: [512, 4096])
-          for (index, byte) in "EFI PART".utf8.enumerated() { disk.put(UInt64(byte), at: start + index, 1) }
-          for field in 1..<12 { disk.put(noise.value(), at: start + 8 * field, 8) }
-        case 2:
-          for (index, byte) in "XFSB".utf8.enumerated() { disk.put(UInt64(byte), at: index, 1) }
-          for field in 1..<32 { disk.put(noise.value(), at: 8 * field - 4, 8, bigEndian: true) }
-        case 3:
-          for (index, byte) in "_BHRfS_M".utf8.enumerated() { disk.put(UInt64(byte), at: 65600 + index, 1) }
-          for field in 9..<32 { disk.put(noise.value(), at: 65536 + 8 * field, 8) }
-        default:
-          disk.put(0xEF53, at: 1024 + 56, 2)
-          for field in 0..<40 where field != 14 { disk.put(noise.value(), at: 1024 + 4 * field, 4) }
-        }
+    try fuzz("stub", cases: 30, prepare: { _ in Self.emptyTable }, make: Self.stub)
+  }
+
+  private static func stub(_ noise: inout Noise, _ base: [UInt8]) -> [UInt8] {
+    var disk = [UInt8](repeating: 0, count: noise.one(of: [512, 2048, 4096, 69632, 1 << 20]))
+    for _ in 0..<noise.number(1...2) {
+      switch noise.number(0...4) {
+      case 0:
+        disk.put(0xAA55, at: 510, 2)
+        for entry in 0..<4 { for field in 0..<4 { disk.put(noise.value(), at: 446 + 16 * entry + 4 * field, 4) } }
+      case 1:
+        let start = noise.one(of: [512, 4096])
+        for (index, byte) in "EFI PART".utf8.enumerated() { disk.put(UInt64(byte), at: start + index, 1) }
+        for field in 1..<12 { disk.put(noise.value(), at: start + 8 * field, 8) }
+      case 2:
+        for (index, byte) in "XFSB".utf8.enumerated() { disk.put(UInt64(byte), at: index, 1) }
+        for field in 1..<32 { disk.put(noise.value(), at: 8 * field - 4, 8, bigEndian: true) }
+      case 3:
+        for (index, byte) in "_BHRfS_M".utf8.enumerated() { disk.put(UInt64(byte), at: 65600 + index, 1) }
+        for field in 9..<32 { disk.put(noise.value(), at: 65536 + 8 * field, 8) }
+      default:
+        disk.put(0xEF53, at: 1024 + 56, 2)
+        for field in 0..<40 where field != 14 { disk.put(noise.value(), at: 1024 + 4 * field, 4) }
       }
-      return disk
     }
+    return disk
   }
 }
