@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CExt2FS
+internal import Glibc
 package import Report
 
 /// A run of bytes on a disk.
@@ -52,7 +53,9 @@ extension Filesystem {
     var next = first
     while next <= last {
       var begin: blk64_t = 0
-      if ext2fs_find_first_set_block_bitmap2(fs.pointee.block_map, next, last, &begin) != 0 { break }
+      let found = ext2fs_find_first_set_block_bitmap2(fs.pointee.block_map, next, last, &begin)
+      if found == errcode_t(ENOENT) { break }
+      try device.check(found, "read the bitmaps")
       var end: blk64_t = 0
       if ext2fs_find_first_zero_block_bitmap2(fs.pointee.block_map, begin, last, &end) != 0 { end = last + 1 }
       if pending.end == begin * blockSize {
@@ -70,7 +73,8 @@ extension Filesystem {
   /// does not say what is in them. Empty where the filesystem has no checksums of its groups.
   private borrowing func unwrittenInodeTables() -> [ByteRange] {
     guard ext2fs_has_group_desc_csum(fs) != 0 else { return [] }
-    let inodeSize = UInt64(fs.pointee.super.pointee.s_inode_size)
+    let superblock = fs.pointee.super!
+    let inodeSize = superblock.pointee.s_rev_level == 0 ? 128 : UInt64(superblock.pointee.s_inode_size)
     let perGroup = UInt64(fs.pointee.super.pointee.s_inodes_per_group)
     let tails = (0..<fs.pointee.group_desc_count).compactMap { group -> ByteRange? in
       let used = perGroup - min(perGroup, UInt64(ext2fs_bg_itable_unused(fs, group)))

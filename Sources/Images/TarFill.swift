@@ -17,16 +17,14 @@ extension Filesystem {
 
   /// Writes every entry of the archive into this new filesystem; returns how many there were.
   borrowing func fill(from archive: borrowing TarArchive, progress: StepProgress) throws(Failure) -> Int {
-    // Inodes by path: directories in libext2fs are searched from end to end, and hard links name paths.
-    var inodes: [ByteString: InodeNumber] = [
-      "": Filesystem.root, "lost+found": try find("/lost+found") ?? Filesystem.root,
-    ]
+    var made = MadeFiles()
+    if let number = try find("/lost+found") { made.names[.init(folder: Filesystem.root, name: "lost+found")] = number }
     // Lists name accounts of the guest, which are known when all is read.
     var listed: [(InodeNumber, TarEntry)] = []
     var entries = 0
     while let entry = try archive.next() {
       entries += 1
-      let number = try make(entry, from: archive, among: &inodes, progress: progress)
+      let number = try make(entry, from: archive, among: &made, progress: progress)
       guard let number else { continue }
       try setAttributes(number, entry.attributes)
       try setMetadata(number, entry)
@@ -51,19 +49,31 @@ extension Filesystem {
 
   /// Makes the inode of an entry; nil for one that is only another name.
   private borrowing func make(
-    _ entry: TarEntry, from archive: borrowing TarArchive, among inodes: inout [ByteString: InodeNumber],
-    progress: StepProgress
+    _ entry: TarEntry, from archive: borrowing TarArchive, among made: inout MadeFiles, progress: StepProgress
   ) throws(Failure) -> InodeNumber? {
-    if entry.kind == .directory, let known = inodes[entry.path] { return known }
-    let (parent, name) = try place(of: entry.path, among: &inodes)
-    // A later entry of the same name replaces the earlier one, as in tar(1).
-    if inodes[entry.path] != nil { try remove("/\(entry.path)") }
-    if let target = entry.hardLink {
-      guard let number = inodes[target] else {
-        throw Failure(.guest, "the archive names /\(entry.path) a link to /\(target), which it does not hold")
+    guard !entry.path.isEmpty else { return Filesystem.root }
+    let place = try place(of: entry.path, among: &made)
+    let (parent, name) = (place.folder, place.name)
+    let target = try entry.hardLink.map { path throws(Failure) in
+      guard let number = try find(hardLink: path, among: made), try kind(number) != .directory else {
+        throw Failure(.guest, "the archive names /\(entry.path) a link to /\(path), which is not a file that it holds")
       }
-      try addName(name, to: number, in: parent)
-      inodes[entry.path] = number
+      return number
+    }
+    if let there = made.names[place] {
+      let isFolder = try kind(there) == .directory
+      if isFolder, entry.kind == .directory { return there }
+      // Another name for a file that has this one.
+      if there == target { return nil }
+      guard !isFolder else {
+        throw Failure(.guest, "the archive has a folder at /\(entry.path), and something else behind it")
+      }
+      // A later entry of the same name replaces the earlier one, as in tar(1).
+      try remove("/\(entry.path)")
+    }
+    if let target {
+      try addName(name, to: target, in: parent)
+      made.names[place] = target
       return nil
     }
     let number: InodeNumber
@@ -82,26 +92,63 @@ extension Filesystem {
       }
     default: number = try makeSpecial(entry.kind, major: entry.major, minor: entry.minor, as: name, in: parent)
     }
-    inodes[entry.path] = number
+    made.names[place] = number
+    if entry.kind == .directory { made.folders[entry.path] = number }
     return number
   }
 
-  /// The directory that an entry goes into, made where the archive has not named it before.
-  private borrowing func place(
-    of path: ByteString, among inodes: inout [ByteString: InodeNumber]
-  ) throws(Failure) -> (InodeNumber, ByteString) {
-    guard let slash = path.bytes.lastIndex(of: UInt8(ascii: "/")) else { return (Filesystem.root, path) }
-    let parent = ByteString(path.bytes[..<slash])
-    let name = ByteString(path.bytes[(slash + 1)...])
-    if let known = inodes[parent] { return (known, name) }
+  /// The directory that an entry goes into, made where the archive has not named it before, and its name there.
+  private borrowing func place(of path: ByteString, among made: inout MadeFiles) throws(Failure) -> MadeFiles.Place {
+    guard path.bytes.count <= Self.longestPath else {
+      throw Failure(
+        .guest,
+        "the archive has a path of \(path.bytes.count) bytes, \(Words.printable(path, limit: 60)); a file's has at "
+          + "most \(Self.longestPath)")
+    }
+    let (parent, name) = path.parent
+    guard let parent else { return .init(folder: Filesystem.root, name: name) }
+    if let known = made.folders[parent] { return .init(folder: known, name: name) }
     // Through a link perhaps, which leads nowhere but into the guest.
     if let found = try find("/\(parent)"), try kind(found) == .directory {
-      inodes[parent] = found
-      return (found, name)
+      made.folders[parent] = found
+      return .init(folder: found, name: name)
     }
-    let (above, last) = try place(of: parent, among: &inodes)
-    let made = try makeDirectory(last, in: above, mode: 0o755)
-    inodes[parent] = made
-    return (made, name)
+    let above = try place(of: parent, among: &made)
+    let folder = try makeDirectory(above.name, in: above.folder, mode: 0o755)
+    made.names[above] = folder
+    made.folders[parent] = folder
+    return .init(folder: folder, name: name)
+  }
+
+  /// In bytes (PATH_MAX).
+  private static var longestPath: Int { 4095 }
+
+  private borrowing func find(hardLink path: ByteString, among made: MadeFiles) throws(Failure) -> InodeNumber? {
+    let (parent, name) = path.parent
+    guard let parent else { return made.names[.init(folder: Filesystem.root, name: name)] }
+    var folder = made.folders[parent]
+    if folder == nil { folder = try find("/\(parent)") }
+    guard let folder else { return nil }
+    return made.names[.init(folder: folder, name: name)]
+  }
+}
+
+/// What an archive has made: directories in libext2fs are searched from end to end.
+private struct MadeFiles {
+  /// A name in a folder: two paths lead to one where a link is on the way.
+  struct Place: Hashable {
+    let folder: InodeNumber
+    let name: ByteString
+  }
+
+  var names: [Place: InodeNumber] = [:]
+  var folders: [ByteString: InodeNumber] = [:]
+}
+
+extension ByteString {
+  /// What is before its last slash, nil where it has none, and what is behind it.
+  fileprivate var parent: (ByteString?, ByteString) {
+    guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return (nil, self) }
+    return (ByteString(bytes[..<slash]), ByteString(bytes[(slash + 1)...]))
   }
 }

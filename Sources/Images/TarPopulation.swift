@@ -50,6 +50,9 @@ private func measure(
   let archive = try TarArchive(tar)
   while let entry = try archive.next() {
     entries += 1
+    guard entry.size <= options.largestSize else {
+      throw Failure(.guest, "/\(entry.path) in the archive has \(entry.size) bytes, more than any disk that is made")
+    }
     content += entry.size
     blocks += (entry.size + block - 1) / block
     // A directory has a block of its own; a long link and large attributes have one too.

@@ -57,7 +57,7 @@ struct DiskMark: Equatable {
     let status = try file.status()
     guard status.isBlockDevice else {
       let (content, inode) = (status.st_mtim, status.st_ctim)
-      numbers = [Int64(status.st_size), Int64(status.st_ino)]
+      numbers = [Int64(status.st_size), Int64(bitPattern: UInt64(status.st_ino))]
       numbers += [content.tv_sec, content.tv_nsec, inode.tv_sec, inode.tv_nsec].map { Int64($0) }
       return
     }
