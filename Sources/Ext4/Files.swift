@@ -157,9 +157,13 @@ extension Filesystem {
     try inode(number).i_flags & UInt32(EXT4_ENCRYPT_FL) != 0
   }
 
-  /// Files that libext2fs would write past the guest's own protection: encrypted and verity files.
+  /// libext2fs would write past the guest's own protection of the file: it is encrypted, or sealed by fs-verity.
+  package borrowing func isProtected(_ number: InodeNumber) throws(Failure) -> Bool {
+    try inode(number).i_flags & UInt32(EXT4_ENCRYPT_FL | EXT4_VERITY_FL) != 0
+  }
+
   private borrowing func refuseProtected(_ number: InodeNumber, _ path: ByteString) throws(Failure) {
-    if try inode(number).i_flags & UInt32(EXT4_ENCRYPT_FL | EXT4_VERITY_FL) != 0 {
+    if try isProtected(number) {
       throw Failure(.guest, "\(path) in the guest is encrypted or sealed and can't be edited")
     }
   }

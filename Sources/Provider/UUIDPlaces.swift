@@ -106,11 +106,10 @@ struct UUIDPlaces {
     guard !search.found.isEmpty else { return }
     // GRUB's core image is made of this file, and holds the same, packed.
     let isInGRUB = isBoot && path.hasSuffix("/load.cfg")
-    if search.isText, size <= Self.longestText, !isInGRUB {
+    if search.isText, size <= Self.longestText, !isInGRUB, try !filesystem.isProtected(number) {
       texts.append(Text(path: path, inode: number))
     } else {
       obstruct(search.found, "\(path) names it and can't be edited")
     }
   }
-
 }

@@ -91,6 +91,14 @@ struct CopyTests {
       { try SmallGuest(in: $0, files: ["/boot/grub/i386-pc/load.cfg": "search.fs_uuid @ROOT@ root \n"]) }
     ),
     ("/etc/long", { try SmallGuest(in: $0, files: ["/etc/long": "@ROOT@" + String(repeating: " ", count: 1 << 20)]) }),
+    (
+      "/etc/sealed",
+      { scratch in
+        let guest = try SmallGuest(in: scratch, files: ["/etc/sealed": "@ROOT@"], features: "verity")
+        try shell("debugfs -w -R 'sif /etc/sealed flags 0x180000' '\(guest.disk)'")
+        return guest
+      }
+    ),
     ("/etc/disk", { try SmallGuest(in: $0, links: ["/etc/disk": "/dev/disk/by-uuid/@ROOT@"]) }),
     (
       "/boot/efi",
