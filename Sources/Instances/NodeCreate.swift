@@ -66,7 +66,8 @@ extension Node {
     guard let os = request.os else {
       throw Failure(.usage, "no OS is given", remedy: "give one that guestsmith os list shows: -o NAME")
     }
-    let (definition, variant) = try find(os, isChosen: isOSChosen)
+    // No script is called where nothing is installed: then nothing depends on the variant yet.
+    let (definition, variant) = try find(os, isChosen: isOSChosen && request.installs)
     var instance = Instance(
       name: request.name, os: definition.name, variant: variant, uuid: randomUUID(), created: time(nil))
     instance.parameters = request.parameters

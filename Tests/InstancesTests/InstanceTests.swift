@@ -146,6 +146,10 @@ import Testing
       try host.node().importBackup(InstanceRequest(name: InstanceName("vm3")), from: .instance(old.name))
       #expect(try host.log("import-one+small-vm3-disk0") == "small")
       try host.create("vm2", os: "one+large")
+      // Nothing is installed here.
+      var request = try host.request("vm4")
+      request.installs = false
+      try host.node().createInstance(request)
     }
   }
 
