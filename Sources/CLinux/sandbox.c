@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,10 +20,16 @@ int clinux_mount_overlay(const char *lower, const char *upper, const char *work,
   return mount("overlay", target, "overlay", 0, options) == 0 ? 0 : errno;
 }
 
-int clinux_mount_bind(const char *source, const char *target, bool read_only) {
-  if (mount(source, target, NULL, MS_BIND, NULL) != 0) return errno;
+int clinux_mount_bind(const char *source, const char *target, bool read_only, bool recursive) {
+  if (mount(source, target, NULL, MS_BIND | (recursive ? MS_REC : 0), NULL) != 0) return errno;
   if (!read_only) return 0;
-  return mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) == 0 ? 0 : errno;
+  // What is not said again is taken back.
+  struct statvfs status;
+  unsigned long kept = statvfs(target, &status) == 0 && (status.f_flag & ST_NOEXEC) ? MS_NOEXEC : 0;
+  if (mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | kept, NULL) == 0) return 0;
+  int error = errno;
+  umount2(target, MNT_DETACH);
+  return error;
 }
 
 int clinux_mount_new(const char *type, const char *target, bool read_only, const char *options) {
@@ -33,6 +40,10 @@ int clinux_unmount(const char *target) {
   return umount2(target, MNT_DETACH) == 0 ? 0 : errno;
 }
 
+int clinux_open_place(const char *path) {
+  return open(path, O_PATH | O_CLOEXEC);
+}
+
 int clinux_enter_root(const char *folder) {
   // The manual of pivot_root(2): the old root is put onto the new one, and taken off.
   if (chdir(folder) != 0 || syscall(SYS_pivot_root, ".", ".") != 0) return errno;
@@ -40,7 +51,7 @@ int clinux_enter_root(const char *folder) {
   return 0;
 }
 
-int clinux_attach_loop(int file, const char *name, bool read_only, int *number, int *device) {
+int clinux_attach_loop(int file, const char *name, bool read_only, unsigned sector, int *number, int *device) {
   int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
   if (control < 0) return errno;
   int error = EBUSY;
@@ -61,6 +72,7 @@ int clinux_attach_loop(int file, const char *name, bool read_only, int *number, 
     struct loop_config config;
     memset(&config, 0, sizeof config);
     config.fd = (unsigned)file;
+    config.block_size = sector;
     config.info.lo_flags = LO_FLAGS_AUTOCLEAR | (read_only ? LO_FLAGS_READ_ONLY : 0);
     snprintf((char *)config.info.lo_file_name, LO_NAME_SIZE, "%s", name);
     error = ioctl(*device, LOOP_CONFIGURE, &config) == 0 ? 0 : errno;

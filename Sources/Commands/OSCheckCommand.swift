@@ -12,8 +12,8 @@ struct OSCheckCommand: ParsableCommand {
     discussion: """
       Looks at the files of the definition and says for each release of Ganeti whether it would accept them. Then calls \
       the scripts, in each version of the interface that the definition declares, on scratch disks: with mounts and \
-      processes of their own, and so that what they change of the machine's files is seen and dropped. That needs root; \
-      without it the files alone are judged. The network and the kernel are the machine's own: it guards against \
+      processes of their own, and so that what they change of the machine's files is seen and dropped. What cannot be \
+      under an overlay, such as a vfat, they can only read; the report lists it. That needs root; without it the files alone are judged. The network and the kernel are the machine's own: it guards against \
       faults, not against a definition that was made to attack.
 
       The exit status is 0 for a definition that is accepted, and 10 when a check failed.

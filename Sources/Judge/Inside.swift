@@ -23,6 +23,7 @@ extension Judge {
     judge.trial = options
     do throws(Failure) {
       let root = try SandboxRoot(scratch: scratch)
+      records.tell(root.covered)
       // As for a daemon: nobody's home.
       for name in ["HOME", "USER", "LOGNAME", "MAIL", "TERM", "TMPDIR", "XDG_RUNTIME_DIR"] { unsetenv(name) }
       limitFiles(to: 4 * options.diskSize + (4 << 30))

@@ -28,7 +28,7 @@ package struct Judge: Sendable {
       return Verdict(definition, series: checks.series, findings: found + skipped)
     }
     let run = try Sandbox(steps: steps).run(command, request: trial.json, versions: versions)
-    return Verdict(definition, series: checks.series, findings: found + run)
+    return Verdict(definition, series: checks.series, findings: found + run.findings, mounts: run.mounts)
   }
 
   /// The versions in which its scripts are called, the highest first.

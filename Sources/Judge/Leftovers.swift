@@ -3,38 +3,18 @@ internal import Glibc
 internal import LinuxIO
 internal import Report
 
-/// A loop device with a file.
-struct AttachedLoop: Hashable {
-  let path: String
-  let file: String
-}
-
-/// The loop devices whose file lies below a folder.
-func loopDevices(below folder: String) -> [AttachedLoop] {
-  allEntries(of: "/sys/block").names.filter { $0.hasPrefix("loop") }.compactMap { name in
-    guard let file = fileText("/sys/block/\(name)/loop/backing_file")?.trimmed, file.hasPrefix("\(folder)/") else {
-      return nil
-    }
-    return AttachedLoop(path: "/dev/\(name)", file: file)
-  }
-}
-
 /// What a call can leave of the kernel's things, seen at one moment.
 struct Leftovers {
   private var processes: [Int32: String] = [:]
-  private var mounts: [String: String] = [:]
-  private var loops: Set<AttachedLoop> = []
+  private var mounts: [Int: String] = [:]
+  private var loops: Set<LoopDevice.Attached> = []
   private var mappings: [String: String] = [:]
 
   /// - Parameter folder: whose files' loop devices count: others of the machine make theirs.
   init(below folder: String) {
     processes = Self.runningProcesses()
-    for line in (fileText("/proc/self/mountinfo") ?? "").split(separator: "\n") {
-      let fields = line.split(separator: " ")
-      guard fields.count > 4 else { continue }
-      mounts[String(fields[0])] = String(fields[4])
-    }
-    loops = Set(loopDevices(below: folder))
+    for mount in Mount.all() { mounts[mount.id] = mount.place }
+    loops = Set(LoopDevice.all(below: folder))
     let devices = Set(loops.map { String($0.path.dropFirst("/dev/".count)) })
     for name in allEntries(of: "/sys/block").names where name.hasPrefix("dm-") {
       guard !devices.isDisjoint(with: allEntries(of: "/sys/block/\(name)/slaves").names) else { continue }

@@ -9,8 +9,14 @@ struct Sandbox {
 
   /// Runs `command` as the first process of namespaces of its own, with the scratch folder as its last word and `request`
   /// in the file that it writes its records to.
-  func run(_ command: [String], request: JSON, versions: [Int]) throws -> [Finding] {
-    let scratch = try ScratchFolder()
+  func run(_ command: [String], request: JSON, versions: [Int]) throws -> Records.Told {
+    let (parent, prefix) = (getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp", "guestsmith-check.")
+    // A judge that was killed could not.
+    for folder in ScratchFolder.left(in: parent, prefix: prefix) {
+      steps.note("removed \(folder.path.escaped), which a judge that was killed had left")
+      folder.remove()
+    }
+    let scratch = try ScratchFolder(in: parent, prefix: prefix)
     defer { scratch.remove() }
     let interrupt = Interrupts.onInterrupt { [scratch] in scratch.remove() }
     defer { interrupt.cancel() }
@@ -30,11 +36,11 @@ struct Sandbox {
     child.extra = (Records.number, records.raw)
     child.output = .null
     let status = try child.start().wait()
-    let told = try Records.read(records)
+    var told = try Records.read(records)
     if let failure = told.failure {
       throw Failure(failure.code, "cannot judge without a sandbox: \(failure.message)", remedy: failure.remedy)
     }
-    guard !told.isWhole || !status.isSuccess else { return told.findings }
+    guard !told.isWhole || !status.isSuccess else { return told }
     // What it was about when it died is what killed it, as far as anyone can tell.
     let words = "the host was killed, or ended, while it was at this"
     let missing = versions.flatMap { version in
@@ -42,29 +48,10 @@ struct Sandbox {
         !check.isStatic && !told.findings.contains { $0.check == check && $0.version == version }
       }.map { Finding($0, version: version, .notApplicable("the host was killed before")) }
     }
-    guard let at = told.current ?? missing.first.map({ ($0.check, $0.version) }) else { return told.findings }
-    return told.findings + missing.filter { ($0.check, $0.version) != at }
-      + [Finding(at.0, version: at.1, .fail(words), evidence: told.note.map { [$0] } ?? [])]
-  }
-}
-
-/// A folder on disk for one trial, which goes with all that is in it.
-struct ScratchFolder: Sendable {
-  let path: String
-
-  init() throws(Failure) {
-    let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
-    var template = Array("\(parent)/guestsmith-check.XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw .system("make a folder in", parent) }
-    let made = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    path = realPath(made) ?? made
-  }
-
-  /// Detaches the loop devices of its files, and removes it.
-  func remove() {
-    for device in loopDevices(below: path) { try? LoopDevice.detach(device.path) }
-    let (parent, name) = splitPath(path)
-    try? Folder(parent).remove(name)
+    guard let at = told.current ?? missing.first.map({ ($0.check, $0.version) }) else { return told }
+    told.findings += missing.filter { ($0.check, $0.version) != at }
+    told.findings.append(Finding(at.0, version: at.1, .fail(words), evidence: told.note.map { [$0] } ?? []))
+    return told
   }
 }
 
@@ -92,6 +79,8 @@ final class Records {
 
   func tell(_ finding: Finding) { write(["finding": finding.json]) }
 
+  func tell(_ mounts: [CoveredMount]) { write(["mounts": .array(mounts.map(\.json))]) }
+
   /// What the judge is at from here on.
   func tell(_ check: Check, _ version: Int, _ note: String) {
     write(["at": .string(check.rawValue), "version": .integer(version), "note": .string(note)])
@@ -110,6 +99,7 @@ final class Records {
 
   struct Told {
     var findings: [Finding] = []
+    var mounts: [CoveredMount] = []
     var failure: Failure?
     var current: (Check, Int?)?
     var note: String?
@@ -123,6 +113,8 @@ final class Records {
       if let finding = value["finding"] {
         Finding(finding).map { told.findings.append($0) }
         told.current = nil
+      } else if let mounts = value["mounts"]?.array {
+        told.mounts = mounts.compactMap { CoveredMount($0) }
       } else if let check = value["at"]?.string.flatMap({ Check(rawValue: $0) }) {
         told.current = (check, value["version"]?.integer)
         told.note = value["note"]?.string

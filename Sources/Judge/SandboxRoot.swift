@@ -5,33 +5,29 @@ internal import Report
 
 /// The inside of the sandbox: a root made of overlays, so that whatever a script changes lands in folders of the judge.
 ///
-/// The kernel's filesystems are new ones, /sys for reading only. In /dev the disks of the machine are covered.
+/// The kernel's filesystems are new ones, /sys for reading only. In /dev the disks of the machine are covered. What cannot
+/// be under an overlay can be read only.
 struct SandboxRoot {
   /// What is under the sandbox's own files, by where it is mounted.
   private(set) var layers: [HostLayer] = []
+  /// What is not under an overlay.
+  private(set) var covered: [CoveredMount] = []
+
+  private let scratch: String
+  private var root: String { "\(scratch)/root" }
+  /// Of the folders of overlays, those that could not be made among them.
+  private var made = 0
 
   /// Makes it, and has this process live in it; `scratch` stays what it is.
   init(scratch: String) throws(Failure) {
     guard getppid() == 1 else {
       throw Failure(.usage, "this is not the inside of a sandbox", remedy: "leave the option --inside-of out")
     }
-    let root = "\(scratch)/root"
+    self.scratch = scratch
+    let mounts = Mount.all()
     try makeFolder(root)
-    try overlay("/", at: root, scratch)
-    for mount in Self.otherMounts(except: scratch) {
-      let target = root + mount
-      guard examine(mount).status.isFolder else {
-        try Mounting.bind(mount, at: target, readOnly: true)
-        continue
-      }
-      do {
-        try overlay(mount, at: target, scratch)
-      } catch {
-        // Not every filesystem can be under an overlay: then nothing there can be changed at all.
-        try Mounting.bind(mount, at: target, readOnly: true)
-      }
-    }
-    try overlay("/dev", at: "\(root)/dev", scratch)
+    try overlay("/", at: root, of: "/")
+    try overlay("/dev", at: "\(root)/dev", of: "/dev")
     if examine("\(root)/dev/pts").status.isFolder {
       try Mounting.new("devpts", at: "\(root)/dev/pts", options: "newinstance,ptmxmode=0666,mode=0620")
     }
@@ -39,17 +35,19 @@ struct SandboxRoot {
     for device in Self.disksOfTheMachine { try Mounting.bind("/dev/null", at: "\(root)\(device)") }
     try Mounting.new("proc", at: "\(root)/proc")
     try Mounting.new("sysfs", at: "\(root)/sys", readOnly: true)
+    addOthers(mounts)
     // The scratch disks lie outside of the overlay: an overlay copies a file when it is first written.
     try Mounting.bind(scratch, at: root + scratch)
     try Mounting.enterRoot(root)
   }
 
-  private mutating func overlay(_ folder: String, at target: String, _ scratch: String) throws(Failure) {
-    let place = "\(scratch)/layer\(layers.count)"
-    for name in ["", "/changed", "/work"] { try makeFolder(place + name) }
-    let layer = try HostLayer(folder, changed: "\(place)/changed")
-    try Mounting.overlay(folder, upper: "\(place)/changed", work: "\(place)/work", at: target)
-    layers.append(layer)
+  private mutating func overlay(_ folder: String, at target: String, of place: String) throws(Failure) {
+    made += 1
+    let layer = "\(scratch)/layer\(made)"
+    for name in ["", "/changed", "/work"] { try makeFolder(layer + name) }
+    let found = try HostLayer(folder, place: place, changed: "\(layer)/changed")
+    try Mounting.overlay(folder, upper: "\(layer)/changed", work: "\(layer)/work", at: target)
+    layers.append(found)
   }
 
   private func makeFolder(_ path: String) throws(Failure) {
@@ -57,20 +55,41 @@ struct SandboxRoot {
     guard mkdir(path, 0o755) == 0, chmod(path, 0o755) == 0 else { throw .system("make the folder", path) }
   }
 
-  /// Where other filesystems are mounted that hold files, parents first.
-  private static func otherMounts(except scratch: String) -> [String] {
-    let kernels = ["/proc", "/sys", "/dev"]
-    var found: [String] = []
-    for line in (fileText("/proc/self/mountinfo") ?? "").split(separator: "\n") {
-      let fields = line.split(separator: " ")
-      guard fields.count > 4 else { continue }
-      let place = String(fields[4])
-      // A path with such characters cannot be given to an overlay; nobody keeps what a definition needs there.
-      if place == "/" || place.contains(where: { ["\\", ",", ":"].contains($0) }) { continue }
-      if kernels.contains(where: { place == $0 || place.hasPrefix("\($0)/") }) { continue }
-      if !found.contains(place) { found.append(place) }
+  /// Adds what else is mounted on the machine, parents first.
+  private mutating func addOthers(_ mounts: [Mount]) {
+    var own = ["/proc", "/sys", "/dev"]
+    for mount in mounts.sorted(by: { ByteString(argument: $0.place) < ByteString(argument: $1.place) })
+    where mount.place != "/" && !own.contains(where: { mount.place == $0 || mount.place.hasPrefix("\($0)/") }) {
+      // Only what can be seen at its place: another mount may be over it. By its descriptor it has no characters that
+      // mean something to an overlay.
+      guard let file = mount.open() else { continue }
+      if let words = add(mount, "/proc/self/fd/\(file.raw)") {
+        covered.append(CoveredMount(place: mount.place, type: mount.type, words: words))
+      }
+      if Self.kernels[mount.type] != nil { own.append(mount.place) }
     }
-    return found.sorted()
+  }
+
+  /// The filesystems of which there is only one, by where the sandbox has its own: through that of the machine scripts
+  /// would reach its processes and disks.
+  private static let kernels = ["proc": "/proc", "sysfs": "/sys", "devtmpfs": "/dev"]
+
+  /// - Parameter source: a path of what is mounted.
+  /// - Returns: what the scripts see of it; nil where it is under an overlay.
+  private mutating func add(_ mount: Mount, _ source: String) -> String? {
+    let target = root + mount.place
+    do throws(Failure) {
+      if let own = Self.kernels[mount.type] {
+        let isDevices = own == "/dev"
+        try Mounting.bind(root + own, at: target, readOnly: !isDevices, isRecursive: isDevices)
+        return "\(own) of the sandbox\(isDevices ? "" : ", read-only")"
+      }
+      if examine(source).status.isFolder, (try? overlay(source, at: target, of: mount.place)) != nil { return nil }
+      try Mounting.bind(source, at: target, readOnly: true)
+      return "all of it, read-only"
+    } catch {
+      return "nothing: \(error.message)"
+    }
   }
 
   /// The block devices that are there now: no script has any business with them. Loop devices are shared: one that is
@@ -92,8 +111,13 @@ struct HostLayer {
   private let original: Int32
 
   /// The descriptors stay open for as long as the process lives.
-  init(_ folder: String, changed: String) throws(Failure) {
-    place = folder == "/" ? "" : folder
+  ///
+  /// - Parameters:
+  ///   - folder: a path of what is mounted.
+  ///   - place: where that is.
+  ///   - changed: the folder of the overlay.
+  init(_ folder: String, place: String, changed: String) throws(Failure) {
+    self.place = place == "/" ? "" : place
     self.changed = open(changed, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     original = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard self.changed >= 0, original >= 0 else { throw .system("open", folder) }

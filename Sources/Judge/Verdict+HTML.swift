@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Report
 
 extension Verdict {
   /// One page that needs nothing else: no script, no image, nothing from elsewhere.
@@ -28,6 +29,9 @@ extension Verdict {
     }
     page += "<section>\n<h2>Releases of Ganeti</h2>\n" + seriesTable + "</section>\n"
     page += "<section>\n<h2>All checks</h2>\n" + matrix + "</section>\n"
+    if !mounts.isEmpty {
+      page += "<section>\n<h2>Mounts that are not as on the machine</h2>\n\(mountTable)</section>\n"
+    }
     return page + "</main>\n</body>\n</html>\n"
   }
 
@@ -56,6 +60,16 @@ extension Verdict {
       text +=
         "<td><span class=\"badge \(isAccepted ? "pass" : "none")\">\(isAccepted ? "accepts" : "refuses")</span></td>"
       text += "<td class=\"words\">\((row.fault ?? "").forXML)</td></tr>\n"
+    }
+    return text + "</tbody>\n</table></div>\n"
+  }
+
+  private var mountTable: String {
+    var text = "<div class=\"wide\" tabindex=\"0\"><table>\n<thead><tr><th>mount</th><th>type</th>"
+    text += "<th>what the scripts see of it</th></tr></thead>\n<tbody>\n"
+    for mount in mounts {
+      text += "<tr><th scope=\"row\"><code>\(mount.place.escaped.forXML)</code></th>"
+      text += "<td>\(mount.type.escaped.forXML)</td><td>\(mount.words.escaped.forXML)</td></tr>\n"
     }
     return text + "</tbody>\n</table></div>\n"
   }

@@ -18,6 +18,12 @@ extension Verdict {
         + series.map {
           [$0.series, $0.version.map { String($0) } ?? "", $0.fault == nil ? "accepted" : "refused", $0.fault ?? ""]
         })
+    if !mounts.isEmpty {
+      lines += [""]
+      lines += table(
+        [["mount", "type", "what the scripts see of it"]]
+          + mounts.map { [$0.place.escaped, $0.type.escaped, $0.words.escaped] })
+    }
     for (finding, versions) in failuresOnce {
       let api = versions.isEmpty ? "" : " (api \(versions.map { String($0) }.joined(separator: ", ")))"
       lines += ["", "\(finding.check.rawValue)\(api): \(finding.reason ?? "")"]

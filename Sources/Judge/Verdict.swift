@@ -11,12 +11,17 @@ package struct Verdict: Sendable {
   package let series: [SeriesVerdict]
   /// In the order of the table of checks, and of versions in each.
   package private(set) var findings: [Finding]
+  /// What the scripts could not change, or did not see, although the machine has it.
+  package let mounts: [CoveredMount]
 
-  package init(_ definition: OSDefinition, series: [SeriesVerdict], findings: [Finding]) {
+  package init(
+    _ definition: OSDefinition, series: [SeriesVerdict], findings: [Finding], mounts: [CoveredMount] = []
+  ) {
     name = definition.name
     path = definition.path
     versions = definition.versions
     self.series = series
+    self.mounts = mounts
     let order = Dictionary(uniqueKeysWithValues: Check.allCases.enumerated().map { ($1, $0) })
     self.findings = findings.sorted {
       (order[$0.check] ?? 0, -($0.version ?? 0)) < (order[$1.check] ?? 0, -($1.version ?? 0))
@@ -62,7 +67,7 @@ package struct Verdict: Sendable {
             "accepts": .bool($0.fault == nil), "fault": .optional($0.fault),
           ]
         }),
-      "checks": .array(findings.map(\.json)),
+      "checks": .array(findings.map(\.json)), "mounts": .array(mounts.map(\.json)),
     ]
   }
 }

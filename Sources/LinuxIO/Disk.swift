@@ -53,7 +53,7 @@ package final class Disk {
     let claim = isBlockDevice && use == .writing ? try Self.claim(path) : nil
     if use == .writing {
       if !isBlockDevice { try Self.refuseUsedFile(descriptor, status) }
-    } else if let place = Mounts.writablePlace(of: status.st_rdev, isBlockDevice: isBlockDevice) {
+    } else if let place = Mount.writablePlace(of: status.st_rdev, isBlockDevice: isBlockDevice) {
       throw Failure(
         .busy, "disk \(path) is mounted for writing at \(place)", remedy: "unmount it, or export a snapshot of it")
     }

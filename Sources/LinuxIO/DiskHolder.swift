@@ -36,7 +36,7 @@ struct DiskHolder: CustomStringConvertible {
   static func kernelUse(of path: String) -> String {
     let (status, error) = examine(path)
     guard error == 0, let name = realPath(path) else { return "" }
-    if let place = Mounts.place(of: status.st_rdev) { return ": mounted at \(place)" }
+    if let place = Mount.place(of: status.st_rdev) { return ": mounted at \(place)" }
     if kernelText("/proc/swaps").split(separator: "\n").contains(where: { $0.hasPrefix(name + " ") }) {
       return " as swap"
     }
@@ -59,27 +59,6 @@ struct DiskHolder: CustomStringConvertible {
   private static func isFile(_ path: String, _ status: stat) -> Bool {
     let (found, error) = examine(path)
     return error == 0 && found.st_dev == status.st_dev && found.st_ino == status.st_ino
-  }
-}
-
-/// Where block devices are mounted, by /proc/self/mountinfo (proc(5)): the third field is MAJOR:MINOR, the fifth the
-/// place, the sixth the options.
-enum Mounts {
-  static func place(of device: dev_t) -> String? {
-    mounts(of: device).first.map { String($0[4]) }
-  }
-
-  static func writablePlace(of device: dev_t, isBlockDevice: Bool) -> String? {
-    guard isBlockDevice else { return nil }
-    return mounts(of: device).first { $0[5].split(separator: ",").contains("rw") }.map { String($0[4]) }
-  }
-
-  private static func mounts(of device: dev_t) -> [[Substring]] {
-    let major = (device >> 8) & 0xFFF | (device >> 32) & ~0xFFF
-    let minor = device & 0xFF | (device >> 12) & ~0xFF
-    return kernelText("/proc/self/mountinfo").split(separator: "\n")
-      .map { $0.split(separator: " ") }
-      .filter { $0.count > 5 && $0[2] == "\(major):\(minor)" }
   }
 }
 

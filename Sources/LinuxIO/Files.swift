@@ -3,12 +3,14 @@ internal import CLinux
 package import Glibc
 package import Report
 
-// Questions about files by their paths, where what is there may be anything.
+// Questions about files by their paths, where what is there may be anything. A path, and a name that is found, is a text
+// as `String(argument:)` has it.
 
 /// What is at `path`, or the error number; a symbolic link is followed unless `itself`.
 package func examine(_ path: String, itself: Bool = false) -> (status: stat, error: Int32) {
   var status = stat()
-  let result = itself ? lstat(path, &status) : stat(path, &status)
+  let name = ByteString(argument: path).cString
+  let result = itself ? lstat(name, &status) : stat(name, &status)
   return (status, result == 0 ? 0 : errno)
 }
 
@@ -33,7 +35,7 @@ package func visibleEntries(of folder: String) -> (names: [String], error: Int32
 
 /// All names in a folder, sorted, without `.` and `..`; or the error number, with those that came before it.
 package func allEntries(of folder: String) -> (names: [String], error: Int32) {
-  guard let stream = opendir(folder) else { return ([], errno) }
+  guard let stream = opendir(ByteString(argument: folder).cString) else { return ([], errno) }
   defer { closedir(stream) }
   var names: [String] = []
   while true {
@@ -43,7 +45,7 @@ package func allEntries(of folder: String) -> (names: [String], error: Int32) {
       return (names.sorted(), error)
     }
     let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      String(argument: bytes.prefix { $0 != 0 })
     }
     if name != "." && name != ".." { names.append(name) }
   }
@@ -93,15 +95,15 @@ extension Descriptor {
 /// Where a symbolic link leads; nil for what is none.
 package func linkTarget(_ path: String) -> String? {
   var target = [CChar](repeating: 0, count: Int(PATH_MAX))
-  let count = readlink(path, &target, target.count)
-  return count < 0 ? nil : String(decoding: target[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  let count = readlink(ByteString(argument: path).cString, &target, target.count)
+  return count < 0 ? nil : String(argument: target[..<count].map { UInt8(bitPattern: $0) })
 }
 
 /// A path without symbolic links in it; nil, and errno, for what is not there.
 package func realPath(_ path: String) -> String? {
-  guard let real = realpath(path, nil) else { return nil }
+  guard let real = realpath(ByteString(argument: path).cString, nil) else { return nil }
   defer { free(real) }
-  return String(cString: real)
+  return String(argument: ByteString(cString: real).bytes)
 }
 
 /// `path` from the root on, whatever the working directory becomes; symbolic links and `..` stay as they are.

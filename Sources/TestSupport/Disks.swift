@@ -18,10 +18,10 @@ package func makeSparseFile(_ path: String, size: UInt64) throws(Failure) -> Str
 package func withLoopDevice<R>(
   _ file: String, sectorSize: Int = 512, _ body: (String) throws -> R
 ) throws -> R {
-  let device = try shell("losetup --find --show --sector-size \(sectorSize) '\(file)'")
-  // A lazy detach: who still holds it (udev looks at new contents) lets go soon.
-  defer { _ = try? shell("losetup --detach \(device)") }
-  return try body(device)
+  // It goes with this process, in whatever way that ends; who else holds it (udev looks at new contents) lets go soon.
+  let device = try LoopDevice(on: file, sectorSize: UInt32(sectorSize))
+  defer { withExtendedLifetime(device) {} }
+  return try body(device.path)
 }
 
 /// Runs `body` with the folder where `disk`, a device or an image file, is mounted, by default for reading only.

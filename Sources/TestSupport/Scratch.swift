@@ -44,15 +44,25 @@ package struct Scratch: Sendable {
 
 /// Runs `body` with a folder of its own, below `TMPDIR` or `/tmp`, which is removed in any case.
 package func withScratch<R>(_ body: (Scratch) throws -> R) throws -> R {
-  let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-  var template = Array("\(parent)/guestsmith-test-XXXXXX".utf8CString)
-  guard mkdtemp(&template) != nil, let resolved = realpath(template, nil) else {
-    throw Failure.system("make a folder in", parent)
-  }
-  defer { free(resolved) }
-  let scratch = Scratch(path: String(cString: resolved))
-  defer { _ = try? shell("chmod -R u+rwX '\(scratch.path)'; rm -rf '\(scratch.path)'") }
-  return try body(scratch)
+  _ = leftIsRemoved
+  let folder = try ScratchFolder(in: scratchParent, prefix: scratchPrefix)
+  defer { clear(folder) }
+  return try body(Scratch(path: folder.path))
+}
+
+private let scratchParent = inherited["TMPDIR"] ?? "/tmp"
+private let scratchPrefix = "guestsmith-test-"
+
+/// What tests that were killed have left, loop devices and mounts among it, goes before the first test makes its own.
+private let leftIsRemoved: Void = {
+  for folder in ScratchFolder.left(in: scratchParent, prefix: scratchPrefix) { clear(folder) }
+}()
+
+private func clear(_ folder: ScratchFolder) {
+  folder.detach()
+  // Folders that may not be entered are a part of some tests.
+  _ = try? shell("chmod -R u+rwX '\(folder.path)'")
+  folder.remove()
 }
 
 /// All of a small file.

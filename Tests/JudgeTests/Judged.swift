@@ -8,9 +8,11 @@ struct Judged {
   let json: JSON
   let errors: String
 
-  /// - Parameter options: in the words of a shell.
-  init(_ folder: String, _ options: String = "") throws {
-    let outcome = try bash("'\(program)' os check '\(folder)' --json --quiet \(options) </dev/null")
+  /// - Parameters:
+  ///   - options: in the words of a shell.
+  ///   - program: what is called, in the same.
+  init(_ folder: String, _ options: String = "", program: String = "'\(TestSupport.program)'") throws {
+    let outcome = try bash("\(program) os check '\(folder)' --json --quiet \(options) </dev/null")
     status = outcome.status
     errors = outcome.errors
     json = try JSON(parsing: Array(outcome.output.utf8))

@@ -74,6 +74,52 @@ struct SandboxTests {
     }
   }
 
+  @Test("What a judge that was killed has left goes with the next one, and what another one uses stays")
+  func leftOver() throws {
+    try withScratch { scratch in
+      let tmp = try scratch.folder("tmp")
+      let killed = try scratch.example("tiny-10", as: "killed")
+      // A loop device that does not go by itself.
+      try shell("echo 'losetup --find \"$DISK_0_PATH\"; echo >&2; exec sleep 600' >>'\(killed)/create'")
+      func start(_ folder: String) throws -> Child {
+        var command = Command(program, ["os", "check", folder, "--quiet", "--disk-size", "64M"])
+        command.environment = inherited.merging(["TMPDIR": tmp]) { $1 }
+        command.output = .null
+        return try command.start()
+      }
+      func folders() throws -> [String] { try shell("ls '\(tmp)'").split(separator: "\n").map { String($0) } }
+      // By inode: in the sandbox the file has another path.
+      func loops() throws -> String {
+        try bash("find '\(tmp)' -name '*.img' -exec losetup --associated {} \\;").output
+      }
+      // Somebody else's may have its name a moment later.
+      let list = "losetup --list --noheadings --raw --output NAME,BACK-INO,AUTOCLEAR"
+      let first = try start(killed)
+      #expect(try eventually { try !loops().isEmpty })
+      first.signal(SIGKILL)
+      _ = try first.wait()
+      let left = try folders()
+      #expect(left.count == 1)
+      let device = try shell("\(list) $(printf '%s' '\(loops())' | cut -d: -f1)")
+      #expect(device.hasPrefix("/dev/loop"))
+
+      let endless = try scratch.example("broken-never-ends")
+      let second = try start(endless)
+      #expect(try eventually { try bash("ls '\(tmp)'/*/log/os/*.log").status == 0 && folders() != left })
+      let used = try folders()
+      #expect(used.count == 1 && used != left)
+      #expect(try !shell(list).contains(device))
+
+      let sound = try scratch.example("tiny-10")
+      let third = try bash("TMPDIR='\(tmp)' '\(program)' os check '\(sound)' --disk-size 64M")
+      #expect(third.status == 0, "\(third)")
+      #expect(try folders() == used)
+      kill(second.pid, SIGTERM)
+      #expect(try second.wait() == .exited(143))
+      #expect(try folders() == [])
+    }
+  }
+
   @Test("Where there can be no sandbox nothing is run, and that is an error")
   func noSandbox() throws {
     try withScratch { scratch in

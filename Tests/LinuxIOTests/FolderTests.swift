@@ -83,8 +83,9 @@ import Testing
 
   @Test func manyMayShare() throws {
     try withScratch { scratch in
-      let one = try Descriptor(scratch.path, O_RDONLY)
-      let other = try Descriptor(scratch.path, O_RDONLY)
+      let folder = try scratch.folder("shared")
+      let one = try Descriptor(folder, O_RDONLY)
+      let other = try Descriptor(folder, O_RDONLY)
       #expect(try one.lock(.shared, waits: false))
       #expect(try other.lock(.shared, waits: false))
       #expect(try !other.lock(.exclusive, waits: false))
