@@ -53,7 +53,7 @@ struct ScratchFolder: Sendable {
   let path: String
 
   init() throws(Failure) {
-    let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
+    let parent = temporaryFolder
     var template = Array("\(parent)/guestsmith-check.XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw .system("make a folder in", parent) }
     let made = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
