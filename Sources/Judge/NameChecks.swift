@@ -59,7 +59,7 @@ extension Trial {
       }
       let after = try GuestTree(of: guest, found)
       let keeping = Self.places.filter { place in
-        let path = ByteString("\(place.folder)/\(place.start)judged-text_key".bytes.dropFirst())
+        let path = Self.key("\(place.folder)/\(place.start)judged-text_key")
         return after.entries[path]?.content == before.entries[path]?.content
       }
       guard !keeping.isEmpty else {
@@ -67,13 +67,16 @@ extension Trial {
       }
       for place in keeping {
         let result = try lost(
-          before, of: ByteString("\(place.folder)/\(place.start)caf".bytes.dropFirst()), on: guest, found,
+          before, of: Self.key("\(place.folder)/\(place.start)caf"), on: guest, found,
           by: "a reinstallation that keeps others of \(place.folder)")
         if result.0 != .pass { return result }
       }
       return (.pass, ["kept in \(keeping.map { "\($0.folder)" }.joined(separator: ", "))"])
     }
   }
+
+  /// What a tree calls an absolute path.
+  private static func key(_ path: ByteString) -> ByteString { ByteString(path.bytes.dropFirst()) }
 
   /// Makes files in a guest; returns all that it has then.
   private func plant(
