@@ -168,6 +168,14 @@ extension Filesystem {
     }
   }
 
+  /// Whether a file can have these extended attributes, in its inode and the one block that it can have besides.
+  package borrowing func holds(_ attributes: [ExtendedAttribute]) -> Bool {
+    // A header, and a word of zeros behind the last entry; names and values are padded to words.
+    func padded(_ count: Int) -> Int { (count + 3) / 4 * 4 }
+    let bytes = attributes.reduce(32 + 4) { $0 + 16 + padded($1.name.bytes.count) + padded($1.value.count) }
+    return bytes <= Int(blockSize) && attributes.allSatisfy { (try? Self.examine($0.name, $0.value)) != nil }
+  }
+
   /// libext2fs keeps the lowest byte of a name's length, and stores what it does not know under a name of its own.
   private static func examine(_ name: ByteString, _ value: [UInt8]) throws(Failure) {
     let isList = name == "system.posix_acl_access" || name == "system.posix_acl_default"

@@ -32,6 +32,22 @@ extension Filesystem {
     fs.pointee.flags |= EXT2_FLAG_DIRTY | EXT2_FLAG_CHANGED | EXT2_FLAG_BB_DIRTY | EXT2_FLAG_IB_DIRTY
   }
 
+  /// What a filesystem of `format` holds besides, at the least, when it was made to fill a disk of `size` bytes.
+  package borrowing func roomForMore(
+    whenGrownTo size: UInt64, _ options: FilesystemOptions
+  ) -> (blocks: UInt64, inodes: UInt64) {
+    let inodesPerGroup = UInt64(fs.pointee.super.pointee.s_inodes_per_group)
+    let tables = UInt64(fs.pointee.inode_blocks_per_group) + 2
+    let used =
+      blockCount - freeBlockCount - min(blockCount - freeBlockCount, UInt64(fs.pointee.group_desc_count) * tables)
+    let groups = max(UInt64(fs.pointee.group_desc_count), size / options.groupSize)
+    let journal = options.kind == .ext2 ? 0 : UInt64(max(0, ext2fs_default_journal_size(size / blockSize)))
+    let capacity = options.capacity(ofGroups: groups, tables: tables)
+    return (
+      capacity - min(capacity, used + journal + journal / 64), groups * inodesPerGroup - UInt64(usedInodeCount)
+    )
+  }
+
   /// The blocks of the grown filesystem: a last group too small for its own tables is left out, as mke2fs does.
   private borrowing func blocksThatFit(in size: UInt64, _ options: FilesystemOptions) throws(Failure) -> UInt64 {
     guard size <= options.largestSize else {

@@ -8,7 +8,7 @@ extension Filesystem {
   package static var root: InodeNumber { InodeNumber(EXT2_ROOT_INO) }
 
   /// The directory that holds `path`, made with those above it where it is missing, and the last name.
-  borrowing func directory(above path: ByteString) throws(Failure) -> (InodeNumber, ByteString) {
+  package borrowing func directory(above path: ByteString) throws(Failure) -> (InodeNumber, ByteString) {
     var parts = path.split(separator: "/")
     guard let name = parts.popLast() else { throw Failure(.guest, "there is no file name in \(path.quoted)") }
     var directory = Self.root

@@ -39,6 +39,15 @@ extension Filesystem {
     }
   }
 
+  /// The flags that an administrator sets; the others stay.
+  package borrowing func setFlags(_ number: InodeNumber, _ flags: FileFlags) throws(Failure) {
+    let flags = flags.intersection(.ofAdministrator)
+    guard !flags.isEmpty else { return }
+    var inode = try inode(number)
+    inode.i_flags |= flags.rawValue
+    try device.check(ext2fs_write_inode(fs, number, &inode), "set the flags of inode \(number)")
+  }
+
   /// Another name for a file that has one.
   package borrowing func addName(_ name: ByteString, to number: InodeNumber, in parent: InodeNumber) throws(Failure) {
     let type: Int32 =

@@ -23,6 +23,26 @@ package struct FileAttributes: Equatable, Sendable {
   /// Of a device; else 0.
   package var major: UInt32
   package var minor: UInt32
+  /// What chattr(1) sets, and what ext4 itself notes.
+  package var flags: FileFlags
+  /// Of a project quota; else 0.
+  package var project: UInt32
+}
+
+/// The flags of an inode, by their bits on the disk.
+package struct FileFlags: OptionSet, Sendable {
+  package let rawValue: UInt32
+
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+  package static let encrypted = FileFlags(rawValue: UInt32(EXT4_ENCRYPT_FL))
+  package static let caseInsensitive = FileFlags(rawValue: UInt32(EXT4_CASEFOLD_FL))
+  /// Those that chattr(1) sets on any ext filesystem, whatever its features: s, u, S, i, a, d, A, j, t, D, T.
+  package static let ofAdministrator = FileFlags(
+    rawValue: [
+      EXT2_SECRM_FL, EXT2_UNRM_FL, EXT2_SYNC_FL, EXT2_IMMUTABLE_FL, EXT2_APPEND_FL, EXT2_NODUMP_FL, EXT2_NOATIME_FL,
+      EXT3_JOURNAL_DATA_FL, EXT2_NOTAIL_FL, EXT2_DIRSYNC_FL, EXT2_TOPDIR_FL,
+    ].reduce(0) { $0 | UInt32($1) })
 }
 
 /// A name in a directory.
@@ -51,7 +71,9 @@ extension Filesystem {
       kind: kind, permissions: large.i_mode & 0o7777, links: large.i_links_count, uid: uid, gid: gid,
       size: isDevice ? 0 : UInt64(large.i_size) | (kind == .file ? UInt64(large.i_size_high) << 32 : 0),
       seconds: Int64(Int32(bitPattern: large.i_mtime)) + Int64(extra & 3) << 32,
-      nanoseconds: min(extra >> 2, 999_999_999), major: major, minor: minor)
+      nanoseconds: min(extra >> 2, 999_999_999), major: major, minor: minor,
+      flags: FileFlags(rawValue: large.i_flags),
+      project: ext2fs_has_feature_project(fs.pointee.super) != 0 ? large.i_projid : 0)
   }
 
   private borrowing func owner(of number: InodeNumber) throws(Failure) -> (uid: UInt32, gid: UInt32) {
@@ -135,11 +157,12 @@ package final class ContentReader {
   private let inode: InodeNumber
   private let device: FilesystemDevice
   /// In bytes: what is in an inode itself may be more than the file.
-  private var rest: UInt64
+  private let size: UInt64
+  private var offset: UInt64 = 0
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
 
   fileprivate init(file: ext2_file_t?, inode: InodeNumber, size: UInt64, device: FilesystemDevice) {
-    rest = size
+    self.size = size
     self.file = file
     self.inode = inode
     self.device = device
@@ -150,12 +173,18 @@ package final class ContentReader {
     buffer.deallocate()
   }
 
-  /// The next 1 MiB, or what is left; empty at the end. Good until the next call.
-  package func next() throws(Failure) -> UnsafeRawBufferPointer {
+  func move(to offset: UInt64) throws(Failure) {
+    try device.check(ext2fs_file_llseek(file, offset, EXT2_SEEK_SET, nil), "seek in inode \(inode)")
+    self.offset = offset
+  }
+
+  /// The next 1 MiB, or what is left, or what is wanted; empty at the end. Good until the next call.
+  package func next(limit: UInt64 = .max) throws(Failure) -> UnsafeRawBufferPointer {
     var count: UInt32 = 0
-    try device.check(ext2fs_file_read(file, buffer.baseAddress, UInt32(buffer.count), &count), "read inode \(inode)")
-    let length = Int(min(UInt64(count), rest))
-    rest -= UInt64(length)
+    let wanted = UInt32(min(UInt64(buffer.count), limit))
+    try device.check(ext2fs_file_read(file, buffer.baseAddress, wanted, &count), "read inode \(inode)")
+    let length = Int(min(UInt64(count), size - min(offset, size)))
+    offset += UInt64(length)
     return UnsafeRawBufferPointer(rebasing: buffer[..<length])
   }
 }

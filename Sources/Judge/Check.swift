@@ -20,6 +20,7 @@ package enum Check: String, CaseIterable, Sendable {
   // What it does.
   case create = "create.succeeds"
   case filesystem = "create.filesystem"
+  case reinstallNames = "create.reinstall-names"
   case environment = "create.environment"
   case path = "create.path"
   case together = "create.two-at-once"
@@ -32,6 +33,7 @@ package enum Check: String, CaseIterable, Sendable {
   case sameTree = "import.same-contents"
   case importFilesystem = "import.filesystem"
   case bootFiles = "import.boot-files"
+  case importNames = "import.names"
   case rename = "rename.succeeds"
   case renamedTo = "rename.name"
   case renamedOnly = "rename.nothing-else"
@@ -95,6 +97,8 @@ package enum Check: String, CaseIterable, Sendable {
     case .exportFull: "A dump that did not fit is no backup; only the exit status can say so."
     case .import: "A backup that cannot be restored is none."
     case .sameTree: "A restored guest has the files that it had, with their owners, modes, links and attributes."
+    case .importNames: "Names of files are bytes: two that are not UTF-8 must not become one, and none may be lost."
+    case .reinstallNames: "What keeps files over a reinstallation must not drop those whose names are not UTF-8."
     case .importFilesystem: "A restored guest must not start from a damaged filesystem."
     case .bootFiles:
       "A guest whose filesystem has another UUID does not boot where a boot loader or a kernel command line names the old one."

@@ -69,6 +69,7 @@ final class Trial {
     judgeExport()
     judgeImport()
     judgeBootFiles()
+    judgeNames()
     judgeHostility()
     judgeRename()
     judgeRefusals()

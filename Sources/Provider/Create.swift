@@ -28,7 +28,7 @@ extension Provider {
       let entry = try obtainImage(recipe, forgetting: request.isReinstall ? [] : replaced)
       try refuseSmall(disks.root, for: entry.manifest)
       // Only the first time: later the guest is gone.
-      if request.isReinstall, !isRebuilt { kept = try keptFiles(on: disks.root) }
+      if request.isReinstall, !isRebuilt { kept = try keptFiles(on: disks.root, for: entry) }
       do {
         for disk in replaced { try disk.removeSignatures() }
         let wiped = try steps.step("wipe \(disks.root.path)") {
@@ -58,7 +58,7 @@ extension Provider {
           let guest = GuestTree(filesystem, isInPlace: false)
           for mount in data { try guest.makeDirectory(ByteString(mount.mountPoint)) }
           try identity.apply(to: guest)
-          try kept?.write(to: guest)
+          try kept?.write(to: guest.filesystem)
           try guest.commit()
         }
         return

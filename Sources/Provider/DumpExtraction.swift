@@ -105,8 +105,9 @@ private struct Extraction {
     _ file: GuestFile, to made: borrowing Descriptor, from filesystem: borrowing Filesystem
   ) throws(Failure) {
     let (size, progress) = (file.attributes.size, progress)
-    try filesystem.eachPiece(of: file.inode) { bytes, offset throws(Failure) in
-      // What is zero stays a hole: a guest can claim more of them than a disk has room for.
+    try filesystem.eachPiece(of: file.inode, in: filesystem.dataRanges(of: file.inode)) {
+      bytes, offset throws(Failure) in
+      // What is zero becomes a hole.
       try NonZeroRuns(in: bytes, unit: 4096).each { run throws(Failure) in
         try made.writeAll(UnsafeRawBufferPointer(rebasing: bytes[run]), at: offset + UInt64(run.lowerBound))
       }

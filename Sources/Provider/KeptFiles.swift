@@ -1,121 +1,102 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Configuration
 internal import Ext4
-internal import Glibc
-internal import Guest
+internal import Images
 internal import LinuxIO
 internal import Report
 
-/// Files of a guest that outlive its reinstallation: read from the old filesystem, and written into the new one.
+/// A file, a folder, a link or the like that outlives a reinstallation.
+struct KeptFile {
+  /// Inside of the guest, as it is reached by what the configuration names.
+  let path: ByteString
+  let file: GuestFile
+  let extendedAttributes: [ExtendedAttribute]
+  /// The configuration names it itself, and not only a folder that it is in.
+  let isNamed: Bool
+  /// Where it is another name of a file that is kept: the index of that one.
+  var first: Int?
+  /// Its content, one after another in the spool.
+  var pieces: [ByteRange] = []
+
+  var bytes: UInt64 { pieces.reduce(0) { $0 + $1.length } }
+}
+
+/// Files of a guest that outlive its reinstallation: read from the old filesystem, and written into the new one as they
+/// were, with all their names, owners, modes, times, flags and attributes. The contents wait in a file without a name.
 ///
-/// What is in the old filesystem is whatever its administrator made of it: sizes and numbers are limited, and only
-/// files and directories are kept, with owners and modes.
-struct KeptFiles {
-  private enum Content {
-    case file([UInt8])
-    case directory
+/// What is in the old filesystem is whatever its administrator made of it. What cannot be kept as it is is a failure,
+/// while the old guest is still there.
+final class KeptFiles {
+  /// Each takes some hundred bytes of memory.
+  static let countLimit = 500_000
+
+  var files: [KeptFile] = []
+  let spool: Descriptor
+  /// Of all contents.
+  var bytes: UInt64 { files.reduce(0) { $0 + $1.bytes } }
+
+  init() throws(Failure) {
+    spool = try Descriptor(temporary: "the file for what is kept of the guest")
   }
-
-  private struct Entry {
-    var path: ByteString
-    var content: Content
-    var attributes: Filesystem.Attributes
-  }
-
-  private static let byteLimit: UInt64 = 128 << 20
-  private static let countLimit = 10_000
-  private static let depthLimit = 32
-
-  private var entries: [Entry] = []
-  private var bytes: UInt64 = 0
-
-  var isEmpty: Bool { entries.isEmpty }
 
   /// `4 files, 3.1 KiB`
   var summary: String {
-    let files = entries.count { if case .file = $0.content { true } else { false } }
-    return "\(files) \(files == 1 ? "file" : "files"), \(Words.bytes(bytes))"
+    "\(files.count) \(files.count == 1 ? "file" : "files"), \(Words.bytes(bytes))"
   }
 
-  /// - Parameter patterns: absolute paths, with `*` and `?` in their last part only.
-  init(matching patterns: [String], in filesystem: borrowing Filesystem) throws(Failure) {
-    for pattern in patterns.map({ ByteString(argument: $0) }) {
-      guard let slash = pattern.bytes.lastIndex(of: UInt8(ascii: "/")) else { continue }
-      let name = ByteString(pattern.bytes[(slash + 1)...])
-      guard name.contains("*") || name.contains("?") else {
-        try keep(pattern, in: filesystem, depth: 0)
-        continue
-      }
-      let folder = ByteString(pattern.bytes[..<slash])
-      // In the locale C, in which a character is a byte.
-      for found in try filesystem.list(folder.isEmpty ? "/" : folder)
-      where fnmatch(name.cString, found.cString, FNM_PERIOD) == 0 {
-        try keep("\(folder)/\(found)", in: filesystem, depth: 0)
-      }
-    }
-  }
-
-  private mutating func keep(_ path: ByteString, in filesystem: borrowing Filesystem, depth: Int) throws(Failure) {
-    // Inside of a kept directory a link is nobody's file: it may lead back to where it is.
-    guard let number = try filesystem.find(path, followingLast: depth == 0) else { return }
-    let kind = try filesystem.kind(number)
-    guard kind == .file || kind == .directory else { return }
-    let attributes = try filesystem.attributes(number)
-    var entry = Entry(path: path, content: .directory, attributes: attributes)
-    let size = kind == .file ? attributes.size : 0
-    guard depth < Self.depthLimit, entries.count < Self.countLimit, size <= Self.byteLimit - bytes else {
-      throw Failure(
-        .invalid,
-        "\(path.quoted) in the guest is more than can be kept: \(Words.bytes(UInt64(Self.byteLimit))) in "
-          + "\(Self.countLimit) files, \(Self.depthLimit) folders deep",
-        remedy: "take it out of reinstall_keep and save it in another way; the disk was not changed")
-    }
-    if kind == .file {
-      let content = try filesystem.read(path, limit: Int(Self.byteLimit)) ?? []
-      bytes += UInt64(content.count)
-      entry.content = .file(content)
-    }
-    entries.append(entry)
-    guard kind == .directory else { return }
-    for name in try filesystem.list(path) { try keep("\(path)/\(name)", in: filesystem, depth: depth + 1) }
-  }
-
-  /// Puts everything back, in the place of what the new system has there.
-  func write(to guest: GuestTree) throws(Failure) {
-    for entry in entries {
-      switch entry.content {
-      case .directory: try guest.makeDirectory(entry.path)
-      case .file(let bytes):
-        if try guest.kind(entry.path) == .link { try guest.remove(entry.path) }
-        try guest.write(entry.path, bytes, mode: entry.attributes.mode)
-      }
-      let attributes = entry.attributes
-      try guest.setOwnerAndMode(entry.path, uid: attributes.uid, gid: attributes.gid, mode: attributes.mode)
-    }
+  static func failure(_ path: ByteString, _ words: String) -> Failure {
+    Failure(
+      .invalid, "\(path.quoted) in the guest \(words)",
+      remedy: "take it out of reinstall_keep and save it in another way; nothing was changed")
   }
 }
 
 extension Provider {
-  /// What the configuration keeps of the guest that is on the disk. Where none can be read nothing is kept, which is said
-  /// and no reason not to install another.
+  /// What the configuration keeps of the guest that is on the disk; nil where there is none.
   ///
-  /// - Throws: `.invalid` for more than can be kept.
-  func keptFiles(on disk: Disk) throws -> KeptFiles? {
-    guard !configuration.reinstallKeep.isEmpty else { return nil }
-    do {
-      return try steps.step("read what is kept of the guest") { progress in
-        // The guest may not have been shut down. Whatever the outcome: the disk gets a new filesystem in a moment.
-        let path = disk.path
-        _ = try? disk.withoutClaim { () throws(Failure) in try Command.e2fsck("-fy", path).capture(limit: 16 << 10) }
-        let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: path)
-        let kept = try KeptFiles(
-          matching: configuration.reinstallKeep, in: Filesystem(opening: device, writable: false))
-        progress.detail(kept.summary)
-        return kept.isEmpty ? nil : kept
+  /// - Throws: for what can't be kept as it is.
+  func keptFiles(on disk: Disk, for image: borrowing ImageEntry) throws -> KeptFiles? {
+    guard !configuration.reinstallKeep.isEmpty, try holdsGuest(disk) else { return nil }
+    return try steps.step("read what is kept of the guest") { progress in
+      // The guest may not have been shut down.
+      do throws(Failure) {
+        try prepareForEditing(disk)
+      } catch {
+        throw Failure(
+          error.code, error.message, remedy: "repair it with e2fsck, or set reinstall_keep to an empty list")
       }
-    } catch let error as Failure where error.code != .invalid {
-      steps.note("nothing is kept of the guest that was on \(disk.path): \(error.message)")
-      return nil
+      let old = try Filesystem(
+        opening: FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path), writable: false)
+      let kept = try KeptFiles()
+      try kept.find(configuration.reinstallKeep.map { ByteString(argument: $0) }, in: old)
+      let file = try image.open()
+      let new = try Filesystem(
+        opening: FilesystemDevice(descriptor: file.raw, name: image.path), writable: false)
+      try kept.refuseWhatHasNoPlace(in: new, after: old, on: disk, configuration.filesystemOptions)
+      try kept.copy(from: old, progress)
+      progress.detail(kept.summary)
+      return kept
     }
+  }
+
+  /// Whether there is a filesystem whose files can be kept. A disk without anything is that of a guest whose installation
+  /// failed; of one with something else nothing can be kept.
+  private func holdsGuest(_ disk: Disk) throws(Failure) -> Bool {
+    // blkid passes over one that is damaged.
+    if try disk.descriptor.bytes(at: 1024 + 56, count: 2) == [0x53, 0xEF] { return true }
+    let what: String
+    switch try DataDisk.contents(of: disk) {
+    case .nothing: what = "nothing"
+    case .filesystem(let type, _): what = "a filesystem of type \(type)"
+    case .other(let found): what = found
+    }
+    let isAsked = configuration.reinstallKeep != Configuration().reinstallKeep
+    if isAsked, what != "nothing" {
+      throw Failure(
+        .guest, "\(disk.path) holds \(what), and only of ext2, ext3 and ext4 on the whole disk files are kept",
+        remedy: "save what is needed in another way, and set reinstall_keep to an empty list; nothing was changed")
+    }
+    steps.note("no files are kept of what was on \(disk.path): it holds \(what)")
+    return false
   }
 }

@@ -121,12 +121,7 @@ package final class StoredDump {
   }
 
   private static func unpack(_ path: String, _ progress: StepProgress) throws(Failure) -> DumpFile {
-    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
-    var template = Array("\(folder)/guestsmith-XXXXXX".utf8CString)
-    let raw = mkstemp(&template)
-    guard raw >= 0 else { throw .system("make a file in", folder) }
-    unlink(template)
-    let file = Descriptor(owning: raw, name: path)
+    let file = try Descriptor(temporary: path)
     let (stream, _) = try DumpFile(path).unpacked()
     try stream.eachPiece { bytes, _ throws(Failure) in
       try file.writeAll(bytes)

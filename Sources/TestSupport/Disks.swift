@@ -30,7 +30,11 @@ package func withMounted<R>(
 ) throws -> R {
   try withScratch { scratch in
     try shell("mount -o \(options) '\(disk)' '\(scratch.path)'")
-    defer { _ = try? shell("umount '\(scratch.path)' || umount --lazy '\(scratch.path)'") }
+    defer {
+      _ = try? shell("umount '\(scratch.path)' || umount --lazy '\(scratch.path)'")
+      // The kernel lets go of the loop device under a file a moment later.
+      _ = try? eventually { try shell("losetup --associated '\(disk)' 2>/dev/null || true").isEmpty }
+    }
     return try body(scratch.path)
   }
 }

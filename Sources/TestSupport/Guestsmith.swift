@@ -7,8 +7,16 @@ internal import Report
 package struct Outcome: Sendable {
   /// As a shell tells it: the exit status, or 128 + n when signal n ended it.
   package let status: Int32
-  package let output: String
+  package var output: String { String(decoding: bytes, as: UTF8.self) }
+  /// The output as it was written.
+  package let bytes: [UInt8]
   package let errors: String
+
+  package init(status: Int32, bytes: [UInt8], errors: String) {
+    self.status = status
+    self.bytes = bytes
+    self.errors = errors
+  }
 }
 
 extension Outcome: CustomStringConvertible {
@@ -35,7 +43,8 @@ package func bash(_ line: String, environment: [String: String] = [:]) throws ->
     case .signalled(let number): 128 + number
     case .stopped(let limit): throw Failure(.script, "\(line) was stopped, since \(limit)")
     }
-  return Outcome(status: status, output: try text(of: output), errors: try text(of: errors))
+  return Outcome(
+    status: status, bytes: try contents(of: output), errors: String(decoding: try contents(of: errors), as: UTF8.self))
 }
 
 /// The environment of the tests.
@@ -60,8 +69,8 @@ private func unnamedFile() throws -> Descriptor {
   return Descriptor(owning: raw, name: "the output")
 }
 
-private func text(of file: borrowing Descriptor) throws -> String {
+private func contents(of file: borrowing Descriptor) throws -> [UInt8] {
   var bytes = [UInt8](repeating: 0, count: Int(try file.status().st_size))
   let count = try bytes.withUnsafeMutableBytes { try file.readFull(into: $0, at: 0) }
-  return String(decoding: bytes[..<count], as: UTF8.self)
+  return Array(bytes[..<count])
 }

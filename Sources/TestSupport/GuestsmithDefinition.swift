@@ -51,6 +51,6 @@ package struct InstalledDefinition: Sendable {
   private func logged(_ line: String) throws -> Outcome {
     let outcome = try bash(line, environment: ["LC_ALL": "C"].merging(environment) { $1 })
     let written = try readFile(log)
-    return Outcome(status: outcome.status, output: String(decoding: written, as: UTF8.self), errors: outcome.errors)
+    return Outcome(status: outcome.status, bytes: written, errors: outcome.errors)
   }
 }

@@ -76,7 +76,7 @@ extension Dumps {
         }
         #expect(words(listed.output.split(separator: "\n")) == words(ls))
         let all = try #require(json("list --recursive --json '\(bench.dump)'").array)
-        let found = try withMounted(bench.guest) { try shell("find '\($0)' -mindepth 1 | wc -l") }
+        let found = try withMounted(bench.guest) { try shell("find '\($0)' -mindepth 1 -printf . | wc -c") }
         #expect("\(all.count)" == found)
         #expect(try guestsmith("list '\(bench.dump)' /dev/null").output.hasPrefix("crw-r--r-- 1 root root 1, 3 "))
         let missing = try guestsmith("list '\(bench.dump)' /none")
@@ -129,6 +129,51 @@ extension Dumps {
           #expect(outcome.status == code.rawValue && outcome.errors.contains(words), "\(outcome)")
           #expect(try shell("ls -A '\(outside)'; ls -A '\(bench.scratch("out"))/\(name)'") == name)
         }
+      }
+    }
+
+    @Test("Names that are no text are shown escaped, and extracted and compared as they are")
+    func oddNames() throws {
+      try withBench { bench in
+        try bench.export()
+        let listed = try guestsmith("list --recursive '\(bench.dump)' /odd")
+        let text = try #require(String(validating: listed.bytes, as: UTF8.self))
+        let lines = text.split(separator: "\n").map(String.init)
+        #expect(lines.allSatisfy { $0.escaped == $0 }, "\(listed)")
+        for name in [#"caf\xe9"#, #"caf\xe8"#, #"new\nline"#, #"\x1b[31mred"#, #"back\\slash"#, #"\xe2\x80\xaegpj"#] {
+          #expect(lines.contains { $0.hasSuffix(" /odd/" + name) }, "\(name) in \(listed)")
+        }
+        #expect(lines.contains { $0.hasSuffix(#" /odd/link\xe9 -> caf\xe8"#) }, "\(listed)")
+        let found = try withMounted(bench.guest) { try shell("find '\($0)/odd' -mindepth 1 -printf . | wc -c") }
+        #expect("\(Set(lines).count)" == found)
+        let told = try #require(json("list --recursive --json '\(bench.dump)' /odd").array)
+        #expect(Set(told.compactMap { $0["path"]?.string.map { Array($0.utf8) } }).count == told.count)
+        #expect(
+          told.contains { $0["pathBytes"]?.string == "2f6f64642f636166e9" && $0["path"]?.string == #"/odd/caf\xe9"# })
+        #expect(told.contains { $0["path"]?.string == "/odd/new\nline" && $0["pathBytes"] == .null })
+
+        let target = try bench.scratch.folder("out")
+        try EndToEnd.succeeded(
+          guestsmith(#"extract -q '\#(bench.dump)' $'/odd/caf\xe9' $'/odd/folder\xe8' /odd/-rf --to '\#(target)'"#))
+        #expect(
+          try shell("cd '\(target)'; find . -mindepth 1 | LC_ALL=C sort | LC_ALL=C sed -n l")
+            == #"./-rf$|./caf\351$|./folder\350$|./folder\350/folder\350$"#.replacing("|", with: "\n"))
+        let missing = try guestsmith(#"extract -q '\#(bench.dump)' $'/odd/caf\xea\e[2J' --to '\#(target)'"#)
+        #expect(missing.status == Failure.Code.guest.rawValue)
+        #expect(missing.errors.contains(#"'/odd/caf\xea\x1b[2J' is not in"#), "\(missing)")
+
+        let first = bench.scratch("first.dump")
+        try shell("mv '\(bench.dump)' '\(first)'")
+        _ = try withMounted(bench.guest, options: "rw") { root in
+          try EndToEnd.succeeded(
+            bash(#"cd '\#(root)/odd' && echo more >> $'caf\xe8' && rm $'folder\xe9/folder\xe9' K"#))
+        }
+        try bench.export()
+        let outcome = try guestsmith("diff --quiet '\(first)' '\(bench.dump)'")
+        for line in [#"~ /odd/caf\xe8  "#, #"~ /odd/hard\xe8  "#, #"- /odd/folder\xe9/folder\xe9"#, "- /odd/K"] {
+          #expect(outcome.output.contains(line), "\(line) in \(outcome)")
+        }
+        #expect(!outcome.output.contains(#"caf\xe9"#) && !outcome.output.contains(#"folder\xe8"#), "\(outcome)")
       }
     }
 

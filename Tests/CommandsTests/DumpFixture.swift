@@ -74,6 +74,7 @@ enum Dumps {
 
   /// Some of everything that a guest may hold.
   private static func fill(_ root: String) throws {
+    try plantOddNames(in: root + "/odd")
     try shell(
       """
       cd '\(root)'

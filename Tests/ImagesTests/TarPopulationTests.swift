@@ -12,6 +12,7 @@ struct TarPopulationTests {
   /// A tree with everything that a tar can hold of a guest, packed by GNU tar.
   private func packRichTree(_ scratch: Scratch) throws -> String {
     let tree = try scratch.folder("tree")
+    try plantOddNames(in: tree + "/odd")
     try shell(
       """
       cd '\(tree)'
@@ -149,6 +150,62 @@ struct TarPopulationTests {
         let found = features.split(separator: " ").filter { $0.contains("csum") || $0 == "uninit_bg" }
         #expect(found.sorted().joined(separator: " ") == checksums, "\(path)")
         #expect(features.contains("64bit") && features.contains("extent"))
+      }
+    }
+  }
+
+  @Test(
+    "Names stay bytes, whatever wrote the archive", .enabled(if: isRoot),
+    arguments: [
+      "tar -c --format=gnu .", "tar -c --format=pax .", "bsdtar -c --format=pax -f - .",
+      "bsdtar -c --format=gnutar -f - .",
+      "bsdtar -c --format=ustar -f - .", "LC_ALL=C.UTF-8 bsdtar -c --format=pax -f - .",
+      "python3 -c 'import sys, tarfile; tarfile.open(fileobj=sys.stdout.buffer, mode=\"w|\", format=tarfile.PAX_FORMAT).add(\".\")'",
+    ])
+  func names(command: String) throws {
+    try withScratch { scratch in
+      let tree = try scratch.folder("tree")
+      try plantOddNames(in: tree)
+      if command.contains("ustar") {
+        // It has no room for them.
+        try shell(
+          "cd '\(tree)'; find . -size 0 -o -size +0 | LC_ALL=C grep -aE '.{200}' | xargs -d '\\n' rm; rm long-link*")
+      }
+      try shell("cd '\(tree)'; \(command) > ../tree.tar")
+      _ = try populated(scratch, scratch("tree.tar"), FilesystemOptions())
+      let problem = try problems(of: scratch("disk.img"))
+      #expect(problem == nil)
+      let image = try withMounted(scratch("disk.img")) { try Tree(of: $0) }
+      // Times and extended attributes are the format's matter.
+      func named(_ tree: Tree) -> [ByteString: [ByteString]] {
+        tree.entries.filter { $0.key != "lost+found" }.mapValues {
+          ["\($0.type)", "\($0.mode)", $0.target, "\($0.digest)"] + $0.names
+        }
+      }
+      #expect(try named(image) == named(Tree(of: tree)))
+    }
+  }
+
+  @Test("A name that is too long for a file is refused, as is a link that leads nowhere")
+  func longNames() throws {
+    try withScratch { scratch in
+      for (name, code) in [("long", "tarfile.TarInfo('x' * 300)"), ("empty", "tarfile.TarInfo('link')")] {
+        try shell(
+          """
+          python3 -c "
+          import tarfile, io
+          t = tarfile.open('\(scratch(name))', 'w', format=tarfile.PAX_FORMAT)
+          i = \(code)
+          i.type = tarfile.SYMTYPE if '\(name)' == 'empty' else tarfile.REGTYPE
+          t.addfile(i, io.BytesIO(b''))
+          t.close()"
+          """)
+        #expect(throws: Failure.self) {
+          _ = try Steps(.quiet).step("fill") {
+            try populate(
+              image: scratch("\(name).img"), fromTar: scratch(name), options: FilesystemOptions(), progress: $0)
+          }
+        }
       }
     }
   }

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Ext4
+internal import Host
+internal import LinuxIO
+internal import Report
+
+// A guest with names that are not UTF-8.
+
+extension Trial {
+  /// Two names that become one where they are taken for text, with what would be lost then.
+  private static let strange = [ByteString(Array("caf".utf8) + [0xE8]), ByteString(Array("caf".utf8) + [0xE9])]
+
+  /// Folders of which a reinstallation may keep files, and how the names begin.
+  private static let places: [(folder: ByteString, start: ByteString)] = [
+    ("/etc/ssh", "ssh_host_"), ("/etc", ""), ("/home", ""), ("/opt", ""), ("/root", ""), ("/srv", ""),
+    ("/usr/local", ""), ("/var/lib", ""), ("/var/www", ""),
+  ]
+
+  func judgeNames() {
+    guard let disk, let content, content.isExt, tree != nil else { return }
+    judge(.importNames) {
+      guard told(.import) == .pass else {
+        return (.notApplicable("import fails for a guest without such names too"), [])
+      }
+      let (guest, swap) = (try disk.copy(to: "\(folder)/named.img"), try newSwap("named-swap"))
+      let before = try plant(on: guest, content) { filesystem throws(Failure) in
+        for name in Self.strange {
+          try filesystem.write("/judged/\(name)", name.bytes)
+          try filesystem.write("/judged/folder-\(name)/\(name)", name.bytes)
+          try filesystem.link("/judged/link-\(name)", to: name)
+        }
+      }
+      let (exported, dump) = try export(guest, swap, to: "named-dump")
+      guard exported.isSuccess else {
+        return (.fail("a guest with names that are not UTF-8 cannot be exported: \(exported.words)"), exported.evidence)
+      }
+      let target = try newDisk("named-target", size: disk.size)
+      let ending = try restore(dump, target, swap)
+      guard ending.isSuccess else {
+        return (.fail("a guest with names that are not UTF-8 cannot be imported: \(ending.words)"), ending.evidence)
+      }
+      return try lost(before, of: "judged/", on: target, content, by: "import")
+    }
+    judge(.reinstallNames) {
+      guard version >= 15 else { return (.notApplicable("hosts of this version do not tell a reinstallation"), []) }
+      let (guest, swap) = (try disk.copy(to: "\(folder)/named.img"), try newSwap("named-swap"))
+      let names: [ByteString] = Self.places.flatMap { place in
+        (["judged-text"] + Self.strange).map { "\(place.folder)/\(place.start)\($0)_key" }
+      }
+      let before = try plant(on: guest, content) { filesystem throws(Failure) in
+        for name in names { try filesystem.write(name, name.bytes) }
+      }
+      let ending = try call(.create(isReinstall: true), instance([guest, swap]))
+      guard ending.isSuccess else {
+        return (.notApplicable("a reinstallation is refused: \(ending.words)"), ending.evidence)
+      }
+      guard let found = try guest.filesystem(), found.isExt else {
+        return (.notApplicable("a reinstallation makes a filesystem that is not read"), [])
+      }
+      let after = try GuestTree(of: guest, found)
+      let keeping = Self.places.filter { place in
+        let path = Self.key("\(place.folder)/\(place.start)judged-text_key")
+        return after.entries[path]?.content == before.entries[path]?.content
+      }
+      guard !keeping.isEmpty else {
+        return (.notApplicable("a reinstallation keeps none of the files that the judge makes"), [ending.words])
+      }
+      for place in keeping {
+        let result = try lost(
+          before, of: Self.key("\(place.folder)/\(place.start)caf"), on: guest, found,
+          by: "a reinstallation that keeps others of \(place.folder)")
+        if result.0 != .pass { return result }
+      }
+      return (.pass, ["kept in \(keeping.map { "\($0.folder)" }.joined(separator: ", "))"])
+    }
+  }
+
+  /// What a tree calls an absolute path.
+  private static func key(_ path: ByteString) -> ByteString { ByteString(path.bytes.dropFirst()) }
+
+  /// Makes files in a guest; returns all that it has then.
+  private func plant(
+    on disk: ScratchDisk, _ content: DiskContent, _ body: (borrowing Filesystem) throws(Failure) -> Void
+  ) throws(Failure) -> GuestTree {
+    try disk.withFilesystem(content, writable: true, body)
+    try disk.flush()
+    if let problems = try disk.problems(of: content) {
+      throw Failure(.tool, "the judge cannot make files on this filesystem: \(problems.first ?? "")")
+    }
+    return try GuestTree(of: disk, content)
+  }
+
+  /// What became of the files whose paths begin so.
+  private func lost(
+    _ before: GuestTree, of start: ByteString, on disk: ScratchDisk, _ content: DiskContent, by what: String
+  ) throws(Failure) -> (Finding.Outcome, [String]) {
+    guard let found = try disk.filesystem(), found.type == content.type else {
+      return (.fail("there is no filesystem of type \(content.type) after \(what)"), [])
+    }
+    let bad = try GuestTree(of: disk, found).differences(from: before).filter { $0.path.hasPrefix(start) }
+    let lines = bad.map { "\($0.path): \($0.words)" }
+    let count = before.entries.keys.count { $0.hasPrefix(start) }
+    return (
+      lines.first.map { .fail("after \(what) \(bad.count) of \(count) files whose names are not UTF-8 differ: \($0)") }
+        ?? .pass, lines.isEmpty ? ["\(count) files compared"] : Array(lines.prefix(50))
+    )
+  }
+}
