@@ -137,7 +137,7 @@ import Testing
         Issue.record("there was room for 2^60 bytes")
       } catch let failure as Failure {
         #expect(failure.code == .space)
-        #expect(failure.message.contains("to build an image takes 1.0 EiB"), "\(failure.message)")
+        #expect(failure.message.contains("building the image takes 1.0 EiB"), "\(failure.message)")
       }
       #expect(fake.count == 0)
     }
