@@ -105,6 +105,9 @@ private struct BootstrapRemedy {
   let words: [String]
   let text: String
 
+  private static let signed =
+    "name the key of the mirror with Signed-By in apt's sources, or install its keyring package"
+
   static let all = [
     Self(
       words: ["Unable to locate package", "has no installation candidate"],
@@ -126,8 +129,8 @@ private struct BootstrapRemedy {
       words: ["does not have a Release file"],
       text: "correct suite or mirror in the configuration, or apt's sources: the release is not at MIRRORS"),
     Self(
-      words: ["NO_PUBKEY", "is not signed", "EXPKEYSIG", "The key(s) in the keyring"],
-      text: "name the key of the mirror with Signed-By in apt's sources, or install its keyring package"),
+      words: ["NO_PUBKEY", "EXPKEYSIG", "The key(s) in the keyring"],
+      text: signed),
     Self(words: ["There were unauthenticated packages"], text: "write Trusted: yes into the entry of apt's sources"),
     Self(
       words: ["unmet dependencies", "unable to correct problems"],
@@ -139,6 +142,7 @@ private struct BootstrapRemedy {
         "Failed to fetch", "Could not resolve", "Temporary failure resolving", "Could not connect", "Unable to connect",
         "Connection failed", "Connection timed out", "Some index files failed to download",
       ], text: "check that this machine reaches MIRRORS, and that apt-get update works"),
+    Self(words: ["is not signed"], text: signed),
     Self(
       words: ["dpkg: error processing"],
       text: "take the package that could not be configured out of packages in the configuration"),
