@@ -29,7 +29,7 @@ struct AptUpdate {
   /// - Throws: `.tool` with apt's last words.
   func run(_ sources: AptSources, mirrors: [String], settings: String, architecture: String) throws(Failure) {
     for name in ["var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "etc/apt"] {
-      try makeFolders("\(folder)/\(name)")
+      try makeFolder(name, below: folder).close()
     }
     let here = try Folder(folder)
     try here.write(Array(sources.text.utf8), to: "bootstrap.sources")

@@ -63,7 +63,7 @@ package struct Bootstrap: Sendable {
   /// Fetches the lists of the archives, asks them which of the sources are of the release, and has apt work out whether
   /// the packages can be installed and what room that takes.
   private func fetchLists(progress: StepProgress) throws(Failure) -> AptSources {
-    try makeFolders(update.folder)
+    try makeFolder("apt", below: scratch).close()
     let pins = recipe.isFromMachine ? AptPreferences.text(recipe.apt, hosts: nil) : ""
     try Folder(scratch).write(Array(pins.utf8), to: "preferences")
     progress.detail("the lists of packages")
@@ -142,9 +142,8 @@ package struct Bootstrap: Sendable {
     try folder.write(Array(sources.copying(into: scratch).text.utf8), to: "debian.sources", mode: 0o600)
     try folder.write(Array(settings.utf8), to: "apt.conf", mode: 0o600)
     for file in recipe.guest(with: sources).files {
-      let (below, name) = splitPath(file.path)
-      try makeFolders(guestFolder + below)
-      try Folder(guestFolder + below).write(file.bytes, to: name)
+      let (folder, name) = splitPath(file.path)
+      try makeFolder("guest" + folder, below: scratch).write(file.bytes, to: name)
     }
   }
 

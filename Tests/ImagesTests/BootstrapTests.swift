@@ -89,6 +89,20 @@ import Testing
     }
   }
 
+  @Test(.enabled(if: isRoot, "needs root")) func theUmaskIsNotTheGuests() async {
+    await #expect(processExitsWith: .success) {
+      umask(0o077)
+      try withScratch { scratch in
+        let script =
+          "cd \"$GUESTSMITH_GUEST\"; stat -c '%a %n' . etc/apt etc/apt/sources.list.d/debian.sources > \"$TMPDIR/modes\""
+        let bootstrap = try BootstrapTests().bootstrap(scratch, script)
+        _ = try bootstrap.run(into: scratch("root.tar"), progress: StepProgress())
+        #expect(
+          try scratch.read("work/modes") == "755 .\n755 etc/apt\n644 etc/apt/sources.list.d/debian.sources\n")
+      }
+    }
+  }
+
   @Test(.enabled(if: isRoot)) func aFailureShowsTheCauseAndNoCredentials() throws {
     try withScratch { scratch in
       let script = """
