@@ -34,32 +34,37 @@ extension AptSource {
   package static func parse(oneLine text: String, file: String) throws(Failure) -> [AptSource] {
     var sources: [AptSource] = []
     for (number, line) in lines(text) {
-      var words = words(of: line.prefix { $0 != "#" })
-      guard words.first == "deb" else {
-        if let type = words.first, type != "deb-src" {
-          throw Failure(.invalid, "\(file), line \(number): \(type) where deb or deb-src should be")
-        }
+      let place = "\(file), line \(number)"
+      var words = AptWords(line, place: place)
+      guard let type = try words.next() else { continue }
+      guard type == "deb" else {
+        guard type == "deb-src" else { throw Failure(.invalid, "\(place): \(type) where deb or deb-src should be") }
         continue
       }
-      words.removeFirst()
-      var options: [Field] = []
-      if words.first?.first == "[" {
-        guard let end = words.firstIndex(where: { $0.last == "]" }) else {
-          throw Failure(.invalid, "\(file), line \(number): the options have no ] at their end")
-        }
-        let list = words[...end].joined(separator: " ").dropFirst().dropLast()
-        options = try self.words(of: list).map { (word) throws(Failure) in
-          try option(word, file: file, line: number)
-        }
-        words.removeSubrange(...end)
+      let options = words.skip("[") ? try self.options(&words, place: place) : []
+      guard let uri = try words.next(), let suite = try words.next() else {
+        throw Failure(.invalid, "\(place): an entry needs a URI and a suite")
       }
-      guard words.count >= 2 else {
-        throw Failure(.invalid, "\(file), line \(number): an entry needs a URI and a suite")
-      }
-      sources.append(
-        AptSource(uris: [words[0]], suites: [words[1]], components: Array(words.dropFirst(2)), options: options))
+      var components: [String] = []
+      while let component = try words.next() { components.append(component) }
+      sources.append(AptSource(uris: [uri], suites: [suite], components: components, options: options))
     }
     return sources
+  }
+
+  /// The options of the one-line form, up to and with the `]` at their end.
+  private static func options(_ words: inout AptWords, place: String) throws(Failure) -> [Field] {
+    var options: [Field] = []
+    while !words.skip("]") {
+      guard var word = try words.next() else {
+        throw Failure(.invalid, "\(place): the options have no ] at their end")
+      }
+      let isLast = word.last == "]"
+      if isLast { word.removeLast() }
+      if let option = try option(word, place: place) { options.append(option) }
+      if isLast { break }
+    }
+    return options
   }
 
   private static func source(_ fields: [Field], file: String, line: Int) throws(Failure) -> AptSource? {
@@ -67,9 +72,7 @@ extension AptSource {
     func words(_ name: String) -> [String] {
       fields.filter { $0.name.lowercased() == name }.flatMap { self.words(of: $0.value) }
     }
-    if let enabled = words("enabled").first?.lowercased(), ["no", "false", "0", "off", "without"].contains(enabled) {
-      return nil
-    }
+    if let enabled = words("enabled").first, isNo(enabled) { return nil }
     guard words("types").contains("deb") else { return nil }
     guard !words("uris").isEmpty, !words("suites").isEmpty else {
       throw Failure(.invalid, "\(file): the entry that ends before line \(line) has no URIs or no Suites")
@@ -80,27 +83,25 @@ extension AptSource {
       options: fields.filter { !known.contains($0.name.lowercased()) })
   }
 
-  /// One `name=value` of the one-line form as the field that means the same.
-  private static func option(_ word: String, file: String, line: Int) throws(Failure) -> Field {
+  /// One `name=value` of the one-line form as the field that means the same; nil for one that apt does not know, and
+  /// passes over.
+  private static func option(_ word: String, place: String) throws(Failure) -> Field? {
     let names = [
       "arch": "Architectures", "lang": "Languages", "target": "Targets", "pdiffs": "PDiffs", "by-hash": "By-Hash",
       "allow-insecure": "Allow-Insecure", "allow-weak": "Allow-Weak",
       "allow-downgrade-to-insecure": "Allow-Downgrade-To-Insecure", "trusted": "Trusted", "signed-by": "Signed-By",
       "check-valid-until": "Check-Valid-Until", "valid-until-min": "Valid-Until-Min",
       "valid-until-max": "Valid-Until-Max", "check-date": "Check-Date", "date-max-future": "Date-Max-Future",
-      "inrelease-path": "InRelease-Path", "snapshot": "Snapshot",
+      "inrelease-path": "InRelease-Path", "snapshot": "Snapshot", "include": "Include", "exclude": "Exclude",
     ]
     guard let equals = word.firstIndex(of: "=") else {
-      throw Failure(.invalid, "\(file), line \(line): the option \(word) has no value")
+      throw Failure(.invalid, "\(place): the option \(word) has no value")
     }
     var name = String(word[..<equals])
     var change = ""
     if name.last == "+" || name.last == "-" { change = name.removeLast() == "+" ? "-Add" : "-Remove" }
-    guard let field = names[name.lowercased()] else {
-      throw Failure(.invalid, "\(file), line \(line): the option \(name) is unknown")
-    }
-    let value = word[word.index(after: equals)...].filter { $0 != "\"" }
-    return Field(field + change, value.split(separator: ",").joined(separator: " "))
+    guard let field = names[name.lowercased()] else { return nil }
+    return Field(field + change, word[word.index(after: equals)...].split(separator: ",").joined(separator: " "))
   }
 
   private static func lines(_ text: String) -> some Sequence<(Int, Substring)> {

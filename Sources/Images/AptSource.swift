@@ -32,14 +32,20 @@ package struct AptSource: Equatable, Sendable {
     options.first { $0.name.lowercased() == name.lowercased() }?.value
   }
 
+  /// The words of an option's value: apt separates them by blanks or commas.
+  func words(_ name: String) -> [String] {
+    (option(name) ?? "").split { $0.isWhitespace || $0 == "," }.map { String($0) }
+  }
+
   /// The stanza for a `.sources` file.
   package var text: String {
-    let fields =
-      [
-        Field("Types", "deb"), Field("URIs", uris.joined(separator: " ")),
-        Field("Suites", suites.joined(separator: " ")), Field("Components", components.joined(separator: " ")),
-      ] + options
-    return fields.map { "\($0.name): \($0.value)\n" }.joined()
+    var fields = [
+      Field("Types", "deb"), Field("URIs", uris.map { $0.replacing(" ", with: "%20") }.joined(separator: " ")),
+      Field("Suites", suites.joined(separator: " ")),
+    ]
+    // A repository without suites has none.
+    if !components.isEmpty { fields.append(Field("Components", components.joined(separator: " "))) }
+    return (fields + options).map { "\($0.name): \($0.value)\n" }.joined()
   }
 
   /// Without the names and passwords that a URI may carry.
@@ -50,6 +56,42 @@ package struct AptSource: Equatable, Sendable {
   }
 
   package var hasCredentials: Bool { withoutCredentials != self }
+
+  /// Whether it is for processors of `architecture`.
+  func serves(_ architecture: String) -> Bool {
+    let named = words("Architectures")
+    let all = Set((named.isEmpty ? [architecture] : named) + words("Architectures-Add"))
+    return all.subtracting(words("Architectures-Remove")).contains(architecture)
+  }
+}
+
+// MARK: Whom apt believes
+
+extension AptSource {
+  /// The key files that `Signed-By` names. There are none where it holds the keys themselves, or their fingerprints.
+  package var keyFiles: [String] {
+    hasKeysWithin ? [] : words("Signed-By").filter { $0.hasPrefix("/") }
+  }
+
+  /// The same with other key files.
+  func replacingKeyFiles(_ other: (String) -> String) -> AptSource {
+    guard !hasKeysWithin else { return self }
+    var source = self
+    for index in options.indices where options[index].name.lowercased() == "signed-by" {
+      source.options[index].value = words("Signed-By").map { $0.hasPrefix("/") ? other($0) : $0 }
+        .joined(separator: " ")
+    }
+    return source
+  }
+
+  /// Whether it is checked with the keys that apt trusts for every source: `Signed-By` gives none.
+  var needsTrustedKeys: Bool {
+    !hasKeysWithin && keyFiles.isEmpty && !isYes(option("Trusted") ?? "")
+  }
+
+  private var hasKeysWithin: Bool {
+    (option("Signed-By") ?? "").drop(while: \.isWhitespace).hasPrefix("-----BEGIN ")
+  }
 }
 
 /// `text` with `scheme://name:password@host` turned into `scheme://host`, wherever that is in it.

@@ -16,65 +16,26 @@ package struct AptSources: Equatable, Sendable {
 
   package var hasCredentials: Bool { entries.contains(where: \.hasCredentials) }
 
-  package var withoutCredentials: AptSources { AptSources(entries: entries.map(\.withoutCredentials)) }
-
-  /// The key files that `Signed-By` names: the guest needs them too.
-  package var keyFiles: [String] {
-    var files: [String] = []
-    for entry in entries {
-      for word in (entry.option("Signed-By") ?? "").split(whereSeparator: \.isWhitespace)
-      where word.first == "/" && !files.contains(String(word)) {
-        files.append(String(word))
-      }
-    }
-    return files
+  /// Its URIs, for a person: each once, and without logins.
+  var mirrors: [String] {
+    withoutCredentials.entries.flatMap(\.uris).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
   }
+
+  package var withoutCredentials: AptSources { AptSources(entries: entries.map(\.withoutCredentials)) }
 
   /// All that apt on this machine has configured, in the order it reads it: `sources.list`, then the files of
   /// `sources.list.d` by name.
-  ///
-  /// - Parameter root: the folder that stands for `/`.
-  package static func ofThisMachine(root: String = "") throws(Failure) -> AptSources {
+  package static func ofThisMachine(_ configuration: AptConfiguration) throws(Failure) -> AptSources {
+    var files = configuration.files(in: "Dir::Etc::sourceparts", endings: [".list", ".sources"])
+    if let main = configuration.path("Dir::Etc::sourcelist"), access(main, F_OK) == 0 { files.insert(main, at: 0) }
     var entries: [AptSource] = []
-    let main = "\(root)/etc/apt/sources.list"
-    if let text = try read(main) { entries += try AptSource.parse(oneLine: text, file: main) }
-    let parts = "\(root)/etc/apt/sources.list.d"
-    for name in (try? Folder(parts).names()) ?? [] where isRead(name) {
-      let file = "\(parts)/\(name)"
-      guard let text = try read(file) else { continue }
+    for file in files {
+      let text = String(decoding: try readFile(file, limit: 1 << 20), as: UTF8.self)
       entries +=
-        name.hasSuffix(".list")
-        ? try AptSource.parse(oneLine: text, file: file) : try AptSource.parse(deb822: text, file: file)
+        file.hasSuffix(".sources")
+        ? try AptSource.parse(deb822: text, file: file) : try AptSource.parse(oneLine: text, file: file)
     }
     return AptSources(entries: entries)
-  }
-
-  /// The entries for `suite` itself, its updates and its security fixes, for processors of `architecture`; backports,
-  /// other releases, disks (`cdrom:`) and repositories without suites are left out.
-  package func keeping(suite: String, architecture: String = Release.architecture) -> AptSources {
-    let wanted: Set = [suite, "\(suite)-updates", "\(suite)-security", "\(suite)/updates"]
-    var kept: [AptSource] = []
-    for var entry in entries {
-      entry.suites = entry.suites.filter(wanted.contains)
-      entry.uris = entry.uris.filter { !$0.hasPrefix("cdrom:") }
-      let architectures = (entry.option("Architectures") ?? architecture).split(whereSeparator: \.isWhitespace)
-      guard !entry.suites.isEmpty, !entry.uris.isEmpty, architectures.contains(Substring(architecture)),
-        !kept.contains(entry)
-      else { continue }
-      kept.append(entry)
-    }
-    return AptSources(entries: kept)
-  }
-
-  /// The same mirrors for another release, where apt here knows nothing of that release: `unstable` has neither updates
-  /// nor security fixes of its own.
-  func replacing(suite: String, by other: String) -> AptSources {
-    var entries = self.entries
-    for index in entries.indices {
-      let suites = entries[index].suites.filter { $0 == suite || !["sid", "unstable"].contains(other) }
-      entries[index].suites = suites.map { other + $0.dropFirst(suite.count) }
-    }
-    return AptSources(entries: entries.filter { !$0.suites.isEmpty })
   }
 
   /// What a guest is built from.
@@ -85,67 +46,73 @@ package struct AptSources: Equatable, Sendable {
   ///   - pockets: more suites of the mirror, by what their names have behind the release's and a hyphen.
   ///   - keyring: a file with the keys that sign the mirror, or nil for those that apt on this machine trusts.
   ///   - components: nil is what this machine uses; with a mirror, `main`.
-  ///   - root: the folder that stands for `/`.
+  ///   - root: the folder that stands for `/`, but for apt, whose configuration names its own.
   /// - Throws: `.invalid` when this machine has no source for the release, or not the keyring.
   package static func resolve(
     suite: String?, mirror: String?, pockets: [String] = [], keyring: String? = nil, components: [String]?,
-    root: String = ""
+    configuration: AptConfiguration, root: String = ""
   ) throws(Failure) -> (suite: String, sources: AptSources) {
     if let mirror {
-      guard mirror.contains(":/"), !mirror.contains(where: \.isWhitespace) else {
-        throw Failure(
-          .invalid, "the mirror \(removingCredentials(mirror)) is no URI",
-          remedy: "write it as http://deb.debian.org/debian")
-      }
       let suite = if let suite { suite } else { try Release.ofThisMachine(root: root).codename }
-      if let keyring, access("\(root)\(keyring)", R_OK) != 0 {
-        let isUbuntu = keyring.split(separator: "/").last?.hasPrefix("ubuntu-") == true
-        throw Failure(
-          .invalid, "the keyring \(keyring), whose keys sign \(removingCredentials(mirror)), is not on this machine",
-          remedy: "run apt-get install \(isUbuntu ? "ubuntu-keyring" : "debian-archive-keyring"), or copy the file here"
-        )
-      }
-      let source = AptSource(
-        uris: [mirror], suites: [suite] + pockets.map { "\(suite)-\($0)" }, components: components ?? ["main"],
-        options: keyring.map { [AptSource.Field("Signed-By", $0)] } ?? [])
+      let source = try source(
+        of: mirror, suites: [suite] + pockets.map { "\(suite)-\($0)" }, components: components ?? ["main"],
+        keyring: keyring, root: root)
       return (suite, AptSources(entries: [source]))
     }
-    let machine = try ofThisMachine(root: root)
+    let machine = try ofThisMachine(configuration)
+    let lists = AptLists(configuration)
     var sources: AptSources
     let wanted: String
     if let suite {
       wanted = suite
-      sources = machine.keeping(suite: suite)
-      if sources.entries.isEmpty, let own = try? Release.ofThisMachine(root: root).codename {
-        sources = machine.keeping(suite: own).replacing(suite: own, by: suite)
+      sources = machine.keeping(suite: suite, lists)
+      if sources.knownEntries(of: suite, lists).isEmpty, let own = try? Release.ofThisMachine(root: root).codename,
+        own != suite
+      {
+        let others = machine.keeping(suite: own, lists).replacing(suite: own, by: suite)
+        if !others.entries.isEmpty { sources = others }
       }
     } else {
-      wanted = try Release.ofThisMachine(root: root).codename
-      sources = machine.keeping(suite: wanted)
+      let release = try Release.ofThisMachine(root: root)
+      wanted = machine.followsUnstable(release) ? "sid" : release.codename
+      sources = machine.keeping(suite: wanted, lists)
     }
     guard !sources.entries.isEmpty else {
+      let files = [configuration.path("Dir::Etc::sourcelist"), configuration.path("Dir::Etc::sourceparts")]
       throw Failure(
-        .invalid, "apt on this machine has no source for \(wanted) in \(root)/etc/apt/sources.list and sources.list.d",
+        .invalid,
+        "apt on this machine has no source for \(wanted) in \(files.compactMap(\.self).joined(separator: " and "))",
         remedy: "add one, or name mirror and suite in the configuration")
     }
     if let components {
-      for index in sources.entries.indices { sources.entries[index].components = components }
+      for index in sources.entries.indices where !sources.entries[index].components.isEmpty {
+        sources.entries[index].components = components
+      }
     }
     return (wanted, sources)
   }
 
-  private static func read(_ path: String) throws(Failure) -> String? {
-    guard access(path, F_OK) == 0 else { return nil }
-    return try Descriptor(path, O_RDONLY).text(limit: 1 << 20)
-  }
-
-  /// apt takes no other names, so that copies which editors and package tools leave are not read.
-  private static func isRead(_ name: String) -> Bool {
-    guard name.hasSuffix(".list") || name.hasSuffix(".sources") else { return false }
-    return name.first != "." && name.utf8.allSatisfy { isAlphanumeric($0) || "-_.".utf8.contains($0) }
+  private static func source(
+    of mirror: String, suites: [String], components: [String], keyring: String?, root: String
+  ) throws(Failure) -> AptSource {
+    guard mirror.contains(":/"), !mirror.contains(where: \.isWhitespace) else {
+      throw Failure(
+        .invalid, "the mirror \(removingCredentials(mirror)) is not a URI",
+        remedy: "write it as http://deb.debian.org/debian")
+    }
+    if let keyring, access("\(root)\(keyring)", R_OK) != 0 {
+      let isUbuntu = keyring.split(separator: "/").last?.hasPrefix("ubuntu-") == true
+      throw Failure(
+        .invalid, "the keyring \(keyring), whose keys sign \(removingCredentials(mirror)), is not on this machine",
+        remedy: "run apt-get install \(isUbuntu ? "ubuntu-keyring" : "debian-archive-keyring"), or copy the file here")
+    }
+    return AptSource(
+      uris: [mirror], suites: suites, components: components,
+      options: keyring.map { [AptSource.Field("Signed-By", $0)] } ?? [])
   }
 }
 
+/// ASCII letters and digits, whatever the language.
 func isAlphanumeric(_ byte: UInt8) -> Bool {
   switch byte {
   case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),

@@ -14,19 +14,18 @@ package struct Bootstrap: Sendable {
     "zstd",  // packs the initrd several times as fast as gzip
   ]
 
-  /// The room in bytes that a build takes in the cache while it goes on: the tree, and its tar or image.
+  /// The room in bytes that the build of a small guest takes in the cache while it goes on: the tree, and its tar or image.
   package static let neededRoom: UInt64 = 2 << 30
+
+  /// Where programs are looked up, here and in the guest to be.
+  static let searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
   let recipe: ImageRecipe
   /// The folder for all that is temporary; what is left in it is the caller's to remove.
   let scratch: String
-  /// Where programs are looked up, here and in the guest to be.
   let searchPath: String
 
-  package init(
-    _ recipe: ImageRecipe, scratch: String,
-    searchPath: String = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-  ) {
+  package init(_ recipe: ImageRecipe, scratch: String, searchPath: String = Bootstrap.searchPath) {
     self.recipe = recipe
     self.scratch = scratch
     self.searchPath = searchPath
@@ -34,46 +33,71 @@ package struct Bootstrap: Sendable {
 
   /// Bootstraps the recipe into the tar file `tar`.
   ///
-  /// All of it lives in a process and a mount namespace of its own: when this process ends, even by SIGKILL, the kernel
-  /// ends every process in there and takes away every mount.
+  /// What would end it is found before packages are fetched. All of it lives in a process and a mount namespace of its own:
+  /// when this process ends, even by SIGKILL, the kernel ends every process in there and takes away every mount.
   ///
-  /// - Throws: `.tool` when a program is missing or mmdebstrap fails, with its last lines.
-  package func run(into tar: String, progress: StepProgress) throws(Failure) {
+  /// - Returns: the sources that were used: of those whose names do not tell their release, the archives said it.
+  /// - Throws: `.tool` when a program is missing or fails, with its last lines; `.invalid` when the packages cannot be
+  ///   installed; `.space` when the room does not do.
+  package func run(into tar: String, progress: StepProgress) throws(Failure) -> AptSources {
     try requirePrograms()
-    try writeInputs()
+    try requireGround(isRoot: geteuid() == 0)
+    let sources = try fetchLists(progress: progress)
+    try writeInputs(sources)
     let pipe = try Pipe()
     var command = self.command(tar: tar, isRoot: geteuid() == 0)
     command.output = .descriptor(pipe.writer.raw)
     command.error = .descriptor(pipe.writer.raw)
     let child = try command.start()
-    var log = BootstrapLog(progress: progress)
+    var log = BootstrapLog(program: "mmdebstrap", progress: progress)
     try log.follow(pipe.keepingReader(), copyTo: Descriptor(logFile, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600))
     let status = try child.wait()
     guard status.isSuccess else {
-      throw log.failure(status, mirrors: recipe.sources.withoutCredentials.entries.flatMap(\.uris))
+      throw log.failure(status, mirrors: sources.mirrors)
     }
+    return sources
   }
 
-  /// The whole call. Without root it runs as the root of a user namespace, with the ids that /etc/subuid gives the user.
+  // MARK: Before the packages
+
+  /// Fetches the lists of the archives, asks them which of the sources are of the release, and has apt work out whether
+  /// the packages can be installed and what room that takes.
+  private func fetchLists(progress: StepProgress) throws(Failure) -> AptSources {
+    try makeFolder("apt", below: scratch).close()
+    let pins = recipe.isFromMachine ? AptPreferences.text(recipe.apt, hosts: nil) : ""
+    try Folder(scratch).write(Array(pins.utf8), to: "preferences")
+    progress.detail("the lists of packages")
+    try update.run(
+      recipe.sources.copying(into: scratch), mirrors: recipe.sources.mirrors, settings: settings,
+      architecture: recipe.architecture)
+    let sources = try recipe.sources.narrowed(to: recipe.suite, lists: update.lists)
+    let (fetched, installed) = try update.plan(recipe.packages)
+    // The tree is there twice: as files, and in the tar or in the image.
+    try requireRoom(fetched + 2 * installed + installed / 4, in: scratch)
+    return sources
+  }
+
+  /// The namespaces that all of it lives in. Without root it runs as the root of a user namespace, with the ids that
+  /// /etc/subuid gives the user.
+  func namespaces(isRoot: Bool) -> [String] {
+    (isRoot ? [] : ["--user", "--map-root-user", "--map-auto"])
+      + ["--pid", "--fork", "--kill-child", "--mount", "--uts", "--ipc", "--"]
+  }
+
+  /// The whole call.
   func command(tar: String, isRoot: Bool) -> Command {
-    let namespaces = ["--pid", "--fork", "--kill-child", "--mount", "--uts", "--ipc"]
-    let user = isRoot ? [] : ["--user", "--map-root-user", "--map-auto"]
     let arguments =
       [
         "--verbose", "--variant=minbase", "--format=tar", "--mode=\(isRoot ? "root" : "unshare")",
         // It concerns mirrors given as a bare URI only, and calls gpg for each key to find out.
         "--skip=check/signed-by",
         "--include=\(recipe.packages.joined(separator: ","))",
-      ] + hooks.map { "--\($0.stage)-hook=\($0.script)" } + mirrorHooks + [recipe.suite, tar, sourcesFile]
-    var command = Command("unshare", user + namespaces + ["--", "mmdebstrap"] + arguments)
+      ] + hooks.map { "--\($0.stage)-hook=\($0.script)" } + [recipe.suite, tar, sourcesFile]
+    var command = Command("unshare", namespaces(isRoot: isRoot) + ["mmdebstrap"] + arguments)
     command.environment = [
-      "PATH": searchPath, "LC_ALL": "C.UTF-8", "TMPDIR": scratch,
-      "GUESTSMITH_SOURCES": "\(scratch)/guest.sources", "GUESTSMITH_APT_CONF": aptConfigurationFile,
-      "GUESTSMITH_KEYS": recipe.sources.keyFiles.joined(separator: " "),
-    ]
-    for name in ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy"] {
-      if let value = getenv(name) { command.environment?[name] = String(cString: value) }
-    }
+      "PATH": searchPath, "LC_ALL": "C.UTF-8", "TMPDIR": scratch, "GUESTSMITH_APT_CONF": aptConfigurationFile,
+      "GUESTSMITH_LISTS": update.listsFolder, "GUESTSMITH_GUEST": guestFolder,
+    ].merging(proxyVariables()) { $1 }
     command.input = .null
     return command
   }
@@ -82,24 +106,26 @@ package struct Bootstrap: Sendable {
   var hooks: [(stage: String, script: String)] {
     [
       // The tree is thrown away when it is torn: dpkg need not wait for the disk after each file. And apt has to reach
-      // the mirror in the way that it does on this machine: proxies above all.
+      // the mirror in the way that it does on this machine: proxies above all. The lists are there already.
       (
         "setup",
         """
         set -e; \
         echo force-unsafe-io > "$1/etc/dpkg/dpkg.cfg.d/00guestsmith"; \
-        cat "$GUESTSMITH_APT_CONF" > "$1/etc/apt/apt.conf.d/00guestsmith"
+        cat "$GUESTSMITH_APT_CONF" > "$1/etc/apt/apt.conf.d/00guestsmith"; \
+        cp -a "$GUESTSMITH_LISTS"/*_* "$1/var/lib/apt/lists/"
         """
       ),
-      // What belongs to this machine, or to one guest only, does not go into the image of all of them.
+      // What belongs to this machine, or to one guest only, does not go into the image of all of them. A key that the
+      // guest has from a package of its own stays that one.
       (
         "customize",
         """
         set -e; \
         rm "$1/etc/dpkg/dpkg.cfg.d/00guestsmith" "$1/etc/apt/apt.conf.d/00guestsmith"; \
         rm "$1/etc/apt/sources.list.d/0000debian.sources"; \
-        install -m 644 "$GUESTSMITH_SOURCES" "$1/etc/apt/sources.list.d/debian.sources"; \
-        for key in $GUESTSMITH_KEYS; do test -e "$1$key" || install -D -m 644 "$key" "$1$key"; done; \
+        cp -r --no-clobber --preserve=mode "$GUESTSMITH_GUEST"/. "$1/"; \
+        if test -e "$GUESTSMITH_GUEST\(GuestApt.certificates)"; then chroot "$1" update-ca-certificates; fi; \
         test -L "$1/etc/resolv.conf" || rm -f "$1/etc/resolv.conf"; \
         rm -f "$1/etc/hostname" "$1"/etc/ssh/ssh_host_*
         """
@@ -107,47 +133,26 @@ package struct Bootstrap: Sendable {
     ]
   }
 
-  /// Packages from a folder of this machine have to be seen from inside the tree.
-  private var mirrorHooks: [String] {
-    let isLocal = recipe.sources.entries.contains { entry in
-      entry.uris.contains { $0.hasPrefix("file:") || $0.hasPrefix("copy:") }
-    }
-    return isLocal ? ["--hook-dir=/usr/share/mmdebstrap/hooks/file-mirror-automount"] : []
-  }
-
-  private func requirePrograms() throws(Failure) {
-    for (program, package) in [("mmdebstrap", "mmdebstrap"), ("unshare", "util-linux")] {
-      let isFound = searchPath.split(separator: ":").contains { access("\($0)/\(program)", X_OK) == 0 }
-      guard isFound else {
-        throw Failure(
-          .tool, "\(program), which makes a system from packages, is not installed",
-          remedy: "run apt-get install \(package)")
-      }
-    }
-  }
+  // MARK: Files
 
   /// Writes the files that the call names.
-  private func writeInputs() throws(Failure) {
+  private func writeInputs(_ sources: AptSources) throws(Failure) {
     let folder = try Folder(scratch)
     // mmdebstrap goes by the name's end to tell which form it has.
-    try folder.write(Array(recipe.sources.text.utf8), to: "debian.sources", mode: 0o600)
-    try folder.write(Array(recipe.sources.withoutCredentials.text.utf8), to: "guest.sources", mode: 0o600)
-    try folder.write(Array(aptConfiguration().utf8), to: "apt.conf", mode: 0o600)
+    try folder.write(Array(sources.copying(into: scratch).text.utf8), to: "debian.sources", mode: 0o600)
+    try folder.write(Array(settings.utf8), to: "apt.conf", mode: 0o600)
+    for file in recipe.guest(with: sources).files {
+      let (folder, name) = splitPath(file.path)
+      try makeFolder("guest" + folder, below: scratch).write(file.bytes, to: name)
+    }
   }
 
+  /// How apt on this machine reaches and believes the archives; mmdebstrap itself heeds none of it.
+  private var settings: String { recipe.apt.forBootstrap(preferences: "\(scratch)/preferences") }
+  private var update: AptUpdate { AptUpdate(folder: "\(scratch)/apt", searchPath: searchPath) }
+  /// What the guest gets, in folders as in the guest.
+  private var guestFolder: String { "\(scratch)/guest" }
   private var sourcesFile: String { "\(scratch)/debian.sources" }
   private var aptConfigurationFile: String { "\(scratch)/apt.conf" }
   private var logFile: String { "\(scratch)/mmdebstrap.log" }
-
-  /// How apt on this machine reaches its mirrors, as lines of apt.conf(5); mmdebstrap itself heeds none of it.
-  private func aptConfiguration() throws(Failure) -> String {
-    let prefixes = ["http::", "https::", "ftp::", "Check-Valid-Until", "Check-Date", "Retries", "ForceIPv"]
-    var command = Command("apt-config", ["dump"])
-    command.environment = ["PATH": searchPath, "LC_ALL": "C.UTF-8"]
-    let (status, output) = try command.capture(limit: 1 << 20)
-    guard status.isSuccess else { return "" }
-    return String(decoding: output, as: UTF8.self).split(separator: "\n")
-      .filter { line in prefixes.contains { line.lowercased().hasPrefix("acquire::\($0.lowercased())") } }
-      .map { $0 + "\n" }.joined()
-  }
 }

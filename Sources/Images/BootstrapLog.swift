@@ -3,7 +3,7 @@ internal import Glibc
 internal import LinuxIO
 internal import Report
 
-/// What mmdebstrap, and apt and dpkg under it, say: how far they are, and in the end why they failed.
+/// What apt or mmdebstrap, and apt and dpkg under that, say: how far they are, and in the end why they failed.
 struct BootstrapLog {
   /// Ganeti shows a user the last 20 lines of all.
   private static let keptLines = 12
@@ -14,13 +14,15 @@ struct BootstrapLog {
     "Setting up ", "Processing ", "Fetched ", "Need to get ", "After this operation",
   ]
 
+  private let program: String
   private let progress: StepProgress
   /// Without credentials, as everything that is shown.
   private var last: [String] = []
   private var packages: UInt64 = 0
   private var announced: UInt64 = 0
 
-  init(progress: StepProgress) {
+  init(program: String, progress: StepProgress) {
+    self.program = program
     self.progress = progress
     progress.expect(0, .count(of: "packages"))
   }
@@ -49,6 +51,11 @@ struct BootstrapLog {
     }
     if !line.isEmpty { read(line) }
     progress.detail("\(packages) packages")
+  }
+
+  /// Takes lines that are there already.
+  mutating func read(_ text: String) {
+    for line in text.split(separator: "\n") { read(Array(line.utf8)) }
   }
 
   private mutating func read(_ bytes: [UInt8]) {
@@ -85,32 +92,61 @@ struct BootstrapLog {
       case .signalled, .stopped: "\(status)"
       }
     let lines = (last.isEmpty ? ["(it said nothing)"] : last).map { "\n    " + $0.escaped }.joined()
+    let words = last.joined(separator: "\n")
+    let remedy = BootstrapRemedy.all.first { remedy in remedy.words.contains { words.contains($0) } }
     return Failure(
-      .tool, "mmdebstrap \(how); its last words:\(lines)", remedy: remedy(for: last.joined(separator: "\n"), mirrors))
+      .tool, "\(program) \(how); its last words:\(lines)",
+      remedy: remedy?.text.replacing("MIRRORS", with: mirrors.joined(separator: ", ")))
   }
+}
 
-  private func remedy(for words: String, _ mirrors: [String]) -> String {
-    func says(_ some: String...) -> Bool { some.contains { words.contains($0) } }
-    if says("Unable to locate package", "has no installation candidate") {
-      return "correct packages or kernel in the configuration, or the components that they are looked up in"
-    }
-    if says("does not have a Release file") {
-      return "correct suite or mirror in the configuration: the release is not at the mirror"
-    }
-    if says("NO_PUBKEY", "is not signed", "EXPKEYSIG", "The key(s) in the keyring") {
-      return "name the key of the mirror with Signed-By in apt's sources, or install its keyring package"
-    }
-    if says("/etc/subuid", "/etc/subgid", "newuidmap", "newgidmap") {
-      let user = getenv("USER").map { String(cString: $0) } ?? "NAME"
-      return "install uidmap, and as root run"
-        + " usermod --add-subuids 100000-165535 --add-subgids 100000-165535 \(user)"
-    }
-    if says("unshare failed: Operation not permitted", "unshare failed: No space left") {
-      return "allow this user to make namespaces, or run as root"
-    }
-    if says("No space left on device") { return "make room, or name another folder with cache in the configuration" }
-    return "check that this machine reaches \(mirrors.joined(separator: ", ")), and that apt-get update works"
-  }
+/// What to do about a failure of a bootstrap, by the words of apt, dpkg and the system in it. The first that fits counts.
+private struct BootstrapRemedy {
+  let words: [String]
+  let text: String
+
+  private static let signed =
+    "name the key of the mirror with Signed-By in apt's sources, or install its keyring package"
+
+  static let all = [
+    Self(
+      words: ["Unable to locate package", "has no installation candidate"],
+      text:
+        "correct packages or kernel in the configuration, or the components and the sources that they are looked up in"),
+    Self(
+      words: ["401  Unauthorized", "401 Unauthorized"],
+      text: "put the login for it into a file in /etc/apt/auth.conf.d, as apt_auth.conf(5) says"),
+    Self(
+      words: ["Proxy Authentication Required"],
+      text:
+        "put the login for the proxy into Acquire::http::Proxy, in a file in /etc/apt/apt.conf.d that root alone may read"
+    ),
+    Self(
+      words: ["Certificate verification failed", "Could not load certificates", "certificate is NOT trusted"],
+      text: "copy the certificate of its authority to /usr/local/share/ca-certificates/NAME.crt and run"
+        + " update-ca-certificates, or name it with Acquire::https::CAInfo in apt's configuration"),
+    Self(
+      words: ["does not have a Release file"],
+      text: "correct suite or mirror in the configuration, or apt's sources: the release is not at MIRRORS"),
+    Self(
+      words: ["NO_PUBKEY", "EXPKEYSIG", "The key(s) in the keyring"],
+      text: signed),
+    Self(words: ["There were unauthenticated packages"], text: "write Trusted: yes into the entry of apt's sources"),
+    Self(
+      words: ["unmet dependencies", "unable to correct problems"],
+      text: "correct packages in the configuration, or apt's preferences on this machine"),
+    Self(
+      words: ["No space left on device"], text: "make room, or name another folder with cache in the configuration"),
+    Self(
+      words: [
+        "Failed to fetch", "Could not resolve", "Temporary failure resolving", "Could not connect", "Unable to connect",
+        "Connection failed", "Connection timed out", "Some index files failed to download",
+      ], text: "check that this machine reaches MIRRORS, and that apt-get update works"),
+    Self(words: ["is not signed"], text: signed),
+    Self(
+      words: ["dpkg: error processing"],
+      text: "take the package that could not be configured out of packages in the configuration"),
+  ]
 }
 
 extension Failure {

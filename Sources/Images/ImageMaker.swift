@@ -3,9 +3,9 @@ package import Report
 
 /// How an image is made: a system from packages as a tar file, then a filesystem with that system in it.
 package struct ImageMaker: Sendable {
-  /// Makes the tar file `tar`; everything temporary goes into `scratch`.
+  /// Makes the tar file `tar`; everything temporary goes into `scratch`. Returns the sources that it was made from.
   package typealias Bootstrapping =
-    @Sendable (_ recipe: ImageRecipe, _ tar: String, _ scratch: String, StepProgress) throws -> Void
+    @Sendable (_ recipe: ImageRecipe, _ tar: String, _ scratch: String, StepProgress) throws -> AptSources
   /// Makes the image file `image` from `tar`.
   package typealias Populating =
     @Sendable (_ recipe: ImageRecipe, _ image: String, _ tar: String, StepProgress) throws -> PopulatedImage

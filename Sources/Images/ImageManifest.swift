@@ -117,15 +117,15 @@ package struct ImageManifest: Equatable, Sendable {
   }
 
   init(
-    recipe: ImageRecipe, created: Timestamp, buildSeconds: Int, populated: PopulatedImage, usedBytes: UInt64,
-    digest: String
+    recipe: ImageRecipe, sources: AptSources, created: Timestamp, buildSeconds: Int, populated: PopulatedImage,
+    usedBytes: UInt64, digest: String
   ) {
     key = recipe.key
     self.created = created
     self.buildSeconds = buildSeconds
     suite = recipe.suite
     architecture = recipe.architecture
-    sources = recipe.sources.withoutCredentials.text
+    self.sources = sources.withoutCredentials.text
     requested = recipe.packages
     packages = InstalledPackage.parse(dpkgStatus: populated.dpkgStatus)
     filesystem = recipe.filesystem

@@ -8,47 +8,66 @@ package import Report
 package struct ImageRecipe: Equatable, Sendable {
   /// To be raised when what is made from the same recipe changes: how the filesystem is laid out, what is installed or
   /// removed besides the packages, or how the cache keeps it.
-  package static let format = 1
+  package static let format = 2
 
   package let suite: String
   package let architecture: String
   package let sources: AptSources
+  /// Whether the sources are this machine's own.
+  let isFromMachine: Bool
+  /// How apt on this machine reaches them.
+  let apt: AptConfiguration
+  /// What the guest gets of it, unless the archives say that some of the sources are of another release.
+  let guest: GuestApt
   /// Everything that is asked for by name, sorted; what these depend on comes with them.
   package let packages: [String]
   package let filesystem: FilesystemOptions
 
   /// Resolves what the request leaves to this machine.
   ///
-  /// - Parameter root: the folder that stands for `/` when apt's sources are read.
-  /// - Throws: `.invalid` when this machine has no source for the release, or a name is none.
-  package init(_ request: ImageRequest, root: String = "") throws(Failure) {
+  /// - Throws: `.invalid` when this machine has no source for the release, or a name is not valid.
+  package init(_ request: ImageRequest) throws(Failure) {
+    try self.init(request, .ofThisMachine())
+  }
+
+  init(_ request: ImageRequest, _ apt: AptConfiguration) throws(Failure) {
     let (suite, sources) = try AptSources.resolve(
       suite: request.suite, mirror: request.mirror, pockets: request.pockets, keyring: request.keyring,
-      components: request.components, root: root
-    )
+      components: request.components, configuration: apt)
     // What becomes an argument of mmdebstrap and of apt must not be taken for an option or a list.
     let kernel = request.kernel.map { [$0] } ?? []
     let names = [("suite", suite)] + kernel.map { ("kernel", $0) } + request.packages.map { ("package", $0) }
     for (what, name) in names {
       guard Self.isName(name) else {
         throw Failure(
-          .invalid, "\"\(name)\" is no name of a \(what)",
+          .invalid, "\"\(name)\" is not a name of a \(what)",
           remedy: "a name has letters, digits and + - . : only and begins with a letter or a digit")
       }
     }
     self.suite = suite
     self.sources = sources
+    self.apt = apt
+    isFromMachine = request.mirror == nil
     architecture = Release.architecture
     let base = Bootstrap.basePackages + GuestPackages.needed(suite: suite)
     packages = Set(base + kernel + request.packages).sorted()
     filesystem = request.filesystem.readable(bySuite: suite).ofImage
+    guest = GuestApt(sources, isMachines: isFromMachine, configuration: apt, packages: packages)
   }
+
+  /// The same from sources about which the archives have been asked.
+  func guest(with sources: AptSources) -> GuestApt {
+    GuestApt(sources, isMachines: isFromMachine, configuration: apt, packages: packages)
+  }
+
+  /// Whether what builds it knows a password.
+  var hasCredentials: Bool { sources.hasCredentials || apt.hasCredentials }
 
   /// The SHA-256 of the recipe's text: 64 hexadecimal digits, the name of the image in the cache.
   package var key: String { SHA256.hex(of: Array(text.utf8)) }
 
-  /// What the key is the digest of: a line for each thing. Credentials are left out: who may fetch a package does not
-  /// change it.
+  /// What the key is the digest of: a line for each thing. Credentials are left out: they do not change what is
+  /// fetched.
   var text: String {
     """
     format \(Self.format)
@@ -60,6 +79,8 @@ package struct ImageRecipe: Equatable, Sendable {
     inode-ratio \(filesystem.inodeRatio)
     sources
     \(sources.withoutCredentials.text)
+    guest
+    \(guest.files.map { "\($0.path) \(SHA256.hex(of: $0.bytes))" }.joined(separator: "\n"))
     """
   }
 

@@ -31,7 +31,12 @@ extension ImageStore {
     } else {
       lock = try waitForBuilder(key, steps: steps)
       // Whoever was waited for has made it, or has tried and could not: to try again at once would be no better.
-      if case .image(let entry) = try find(key) { return entry }
+      if case .image(let entry) = try find(key) {
+        if !isFresh(entry.manifest) {
+          steps.note("\(words(for: entry.manifest)), which could not be refreshed, is used")
+        }
+        return entry
+      }
       if case .failed(let failure, _) = record(key) { throw failure }
     }
     do {
@@ -42,7 +47,7 @@ extension ImageStore {
       let failure = Failure(wrapping: error)
       try? lock.note(BuildRecord.failed(failure, at: now()).text)
       guard case .image(let old) = try find(key) else { throw failure }
-      steps.note("the image could not be refreshed, so that of \(old.manifest.created.text) is used:")
+      steps.note("\(words(for: old.manifest)) is used, as it could not be refreshed:")
       for line in failure.message.split(separator: "\n") { steps.note("  \(line)") }
       return old
     }
@@ -79,11 +84,18 @@ extension ImageStore {
     case .image(let entry):
       if !isFresh(entry.manifest) {
         guard hasFailedLately(key) else { return nil }
-        steps.note("the image is \(ageDays(entry.manifest)) days old, and could not be refreshed lately")
+        steps.note("\(words(for: entry.manifest)) is used, as it could not be refreshed lately")
       }
       entry.markUsed()
       return entry
     }
+  }
+
+  /// Which image it is, for a person: what `image list` and a guest's own record of its image call it, and its age.
+  private func words(for manifest: ImageManifest) -> String {
+    let age = ageDays(manifest)
+    return "the image \(manifest.key.prefix(12)) of \(manifest.created.text), \(age) \(age == 1 ? "day" : "days") old,"
+      + " sha256:\(manifest.digest.prefix(12))"
   }
 
   private func waitForBuilder(_ key: String, steps: Steps) throws -> FileLock {
@@ -99,9 +111,10 @@ extension ImageStore {
   }
 
   private func build(_ recipe: ImageRecipe, steps: Steps, maker: ImageMaker) throws {
-    try requireRoom(maker.neededRoom)
+    try requireRoom(maker.neededRoom, in: folder)
     let start = now()
-    let scratch = try Scratch.make(in: scratchPath, mode: recipe.sources.hasCredentials ? 0o700 : 0o755)
+    let scratch = try Scratch.make(in: scratchPath, mode: recipe.hasCredentials ? 0o700 : 0o755)
+    for note in recipe.guest.notes { steps.note(note) }
     do {
       try make(recipe, in: scratch, since: start, steps: steps, maker: maker)
     } catch {
@@ -119,7 +132,7 @@ extension ImageStore {
     let folder = try Folder("image", in: scratch.folder)
     let image = "\(folder.path)/\(ImageEntry.imageFile)"
     let scratchPath = scratch.path
-    try steps.step("bootstrapping \(recipe.suite) for \(recipe.architecture)") { progress in
+    let sources = try steps.step("bootstrapping \(recipe.suite) for \(recipe.architecture)") { progress in
       try maker.bootstrap(recipe, tar, scratchPath, progress)
     }
     let populated = try steps.step("making the \(recipe.filesystem.kind.rawValue) image") { progress in
@@ -130,8 +143,8 @@ extension ImageStore {
     let table = ImagePiece.encode(pieces)
     try folder.write(table, to: ImageEntry.piecesFile)
     let manifest = ImageManifest(
-      recipe: recipe, created: start, buildSeconds: now().seconds - start.seconds, populated: populated,
-      usedBytes: pieces.reduce(0) { $0 + UInt64($1.length) }, digest: SHA256.hex(of: table))
+      recipe: recipe, sources: sources, created: start, buildSeconds: now().seconds - start.seconds,
+      populated: populated, usedBytes: pieces.reduce(0) { $0 + UInt64($1.length) }, digest: SHA256.hex(of: table))
     try folder.write(Array((manifest.json.serialized() + "\n").utf8), to: ImageEntry.manifestFile)
     try folder.flush()
     try publish(recipe.key, from: scratch)
@@ -165,17 +178,6 @@ extension ImageStore {
     }
     try scratch.folder.move("image", to: images, as: key)
     try images.flush()
-  }
-
-  private func requireRoom(_ needed: UInt64) throws(Failure) {
-    var status = statvfs()
-    guard statvfs(folder, &status) == 0 else { throw .system("examine", folder) }
-    let free = UInt64(status.f_bavail) * UInt64(status.f_frsize)
-    guard free >= needed else {
-      throw Failure(
-        .space, "the cache \(folder) has \(Words.bytes(free)) free, and to build an image takes \(Words.bytes(needed))",
-        remedy: "make room, run guestsmith image prune, or name another folder with cache in the configuration")
-    }
   }
 
   private func record(_ key: String) -> BuildRecord? { BuildRecord(FileLock.noted(in: lockPath(key))) }

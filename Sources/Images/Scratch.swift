@@ -80,3 +80,13 @@ struct Scratch: ~Copyable {
     }
   }
 }
+
+/// Opens a folder by its path below another, and makes what is missing of it, for everybody to read whatever the umask.
+func makeFolder(_ path: String, below parent: String) throws(Failure) -> Folder {
+  var folder = try Folder(parent)
+  for part in path.split(separator: "/") {
+    try folder.make(String(part))
+    folder = try Folder(String(part), in: folder)
+  }
+  return folder
+}

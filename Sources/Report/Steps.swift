@@ -21,9 +21,9 @@ package final class Steps: Sendable {
   }
 
   /// Writes to `write` by the clock `now`.
-  init(
+  package init(
     _ style: Style, write: @escaping @Sendable (String) -> Void,
-    now: @escaping @Sendable () -> ContinuousClock.Instant
+    now: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now }
   ) {
     self.style = style
     screen =

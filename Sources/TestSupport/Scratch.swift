@@ -11,6 +11,11 @@ package struct Scratch: Sendable {
   /// Absolute, without symbolic links in it.
   package let path: String
 
+  /// A folder that is there, and that the caller removes.
+  package init(path: String) {
+    self.path = path
+  }
+
   /// The path of something in the folder.
   package func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import Guest
 import LinuxIO
 import Report
 import TestSupport
@@ -7,20 +8,33 @@ import Testing
 
 @testable import Images
 
-/// mmdebstrap is stood in for by scripts here; the real one is driven by the tests of the whole program.
+/// mmdebstrap is stood in for by scripts here; the real one is driven by the tests of the whole program. apt is apt.
 @Suite struct BootstrapTests {
+  /// From an archive in the scratch folder that has all that guests need.
+  ///
+  /// - Parameter source: the line of sources.list, where the folder itself does not do.
   private func bootstrap(
-    _ scratch: TestSupport.Scratch, _ script: String, mirror: String = "http://m.example/debian"
+    _ scratch: TestSupport.Scratch, _ script: String, source: (TestArchive) throws -> String = Self.folder,
+    packages: [String] = ["vim"]
   ) throws -> Bootstrap {
     try scratch.folder("work")
     if !script.isEmpty { try scratch.write("#!/bin/sh\n" + script, to: "bin/mmdebstrap", mode: 0o755) }
-    let recipe = try ImageRecipe(ImageRequest(suite: "bookworm", mirror: mirror, packages: ["vim"], kernel: "linux-x"))
-    return Bootstrap(recipe, scratch: scratch("work"), searchPath: "\(scratch("bin")):/usr/sbin:/usr/bin:/sbin:/bin")
+    let archive = try TestArchive(in: scratch)
+    try archive.add("bookworm", packages: guestPackages + ["vim", "linux-x"])
+    try scratch.write(source(archive) + "\n", to: "machine/etc/apt/sources.list")
+    let request = ImageRequest(suite: "bookworm", packages: packages, kernel: "linux-x")
+    return Bootstrap(
+      try ImageRecipe(request, aptOfTest(scratch)), scratch: scratch("work"),
+      searchPath: "\(scratch("bin")):/usr/sbin:/usr/bin:/sbin:/bin")
+  }
+
+  private static func folder(_ archive: TestArchive) -> String {
+    "deb [trusted=yes] file:\(archive.folder) bookworm main"
   }
 
   @Test func theCallSaysEverything() throws {
     try withScratch { scratch in
-      let bootstrap = try bootstrap(scratch, "")
+      let bootstrap = try self.bootstrap(scratch, "")
       let root = bootstrap.command(tar: "/t.tar", isRoot: true)
       #expect(root.executable == "unshare")
       #expect(root.arguments.starts(with: ["--pid", "--fork", "--kill-child", "--mount", "--uts", "--ipc", "--"]))
@@ -43,23 +57,49 @@ import Testing
       let script = """
         { id -u; echo $$; env | cut -d= -f1 | grep -v -e PWD -e SHLVL -e _proxy -e '^_$' | sort; } > "$TMPDIR/seen"
         mkdir "$TMPDIR/mnt"; mount -t tmpfs none "$TMPDIR/mnt"; echo inside > "$TMPDIR/mnt/file"
-        cat "$TMPDIR/debian.sources" "$TMPDIR/guest.sources" > "$TMPDIR/sources"
+        cat "$TMPDIR/debian.sources" > "$TMPDIR/sources"
         echo "0 upgraded, 1 newly installed, 0 to remove and 0 not upgraded." >&2
         echo "Setting up apt (2.6.1) ..."
         """
-      let bootstrap = try bootstrap(scratch, script, mirror: "http://joe:secret@m.example/debian")
-      try bootstrap.run(into: scratch("root.tar"), progress: StepProgress())
+      var server: TestServer?
+      let bootstrap = try self.bootstrap(
+        scratch, script,
+        source: { archive in
+          let started = try archive.serve(login: "joe:secret")
+          server = started
+          return "deb [trusted=yes] http://joe:secret@127.0.0.1:\(started.port) bookworm main"
+        })
+      let used = try bootstrap.run(into: scratch("root.tar"), progress: StepProgress())
+      #expect(used == bootstrap.recipe.sources)
+      #expect(try #require(server).requests().contains("/dists/bookworm/Release"))
       let seen = try scratch.read("work/seen").split(separator: "\n")
       #expect(seen.prefix(1) == ["0"])
       #expect(Int(seen[1]) ?? 0 < 10, "the ids of processes begin anew")
       #expect(
         seen.dropFirst(2) == [
-          "GUESTSMITH_APT_CONF", "GUESTSMITH_KEYS", "GUESTSMITH_SOURCES", "LC_ALL", "PATH", "TMPDIR",
+          "GUESTSMITH_APT_CONF", "GUESTSMITH_GUEST", "GUESTSMITH_LISTS", "LC_ALL", "PATH", "TMPDIR",
         ])
       #expect(access(scratch("work/mnt/file"), F_OK) != 0, "its mounts are its own")
       let sources = try scratch.read("work/sources")
-      #expect(sources.contains("http://joe:secret@m.example/debian"), "apt has to know it")
-      #expect(try !scratch.read("work/guest.sources").contains("secret"), "the guest has not")
+      #expect(sources.contains("http://joe:secret@127.0.0.1:"), "apt has to know it")
+      let guests = try scratch.read("work/guest/etc/apt/sources.list.d/debian.sources")
+      #expect(guests.contains("URIs: http://127.0.0.1:"), "the guest has not: \(guests)")
+      #expect(
+        bootstrap.recipe.guest.notes == ["the guest's apt has no login for 127.0.0.1: logins stay on this machine"])
+    }
+  }
+
+  @Test(.enabled(if: isRoot, "needs root")) func theUmaskIsNotTheGuests() async {
+    await #expect(processExitsWith: .success) {
+      umask(0o077)
+      try withScratch { scratch in
+        let script =
+          "cd \"$GUESTSMITH_GUEST\"; stat -c '%a %n' . etc/apt etc/apt/sources.list.d/debian.sources > \"$TMPDIR/modes\""
+        let bootstrap = try BootstrapTests().bootstrap(scratch, script)
+        _ = try bootstrap.run(into: scratch("root.tar"), progress: StepProgress())
+        #expect(
+          try scratch.read("work/modes") == "755 .\n755 etc/apt\n644 etc/apt/sources.list.d/debian.sources\n")
+      }
     }
   }
 
@@ -73,9 +113,9 @@ import Testing
         printf 'E: \\033[31mred' >&2
         exit 25
         """
-      let bootstrap = try bootstrap(scratch, script)
+      let bootstrap = try self.bootstrap(scratch, script)
       let failure = #expect(throws: Failure.self) {
-        try bootstrap.run(into: scratch("root.tar"), progress: StepProgress())
+        _ = try bootstrap.run(into: scratch("root.tar"), progress: StepProgress())
       }
       #expect(
         failure?.message == """
@@ -89,12 +129,105 @@ import Testing
     }
   }
 
-  @Test func aMissingMmdebstrapNamesItsPackage() throws {
+  @Test func anUnknownPackageIsFoundBeforeAnythingIsInstalled() throws {
     try withScratch { scratch in
-      var bootstrap = try bootstrap(scratch, "")
-      bootstrap = Bootstrap(bootstrap.recipe, scratch: scratch("work"), searchPath: scratch("bin"))
+      let bootstrap = try self.bootstrap(scratch, "touch \"$TMPDIR/started\"", packages: ["vmi"])
       let failure = #expect(throws: Failure.self) {
         try bootstrap.run(into: scratch("root.tar"), progress: StepProgress())
+      }
+      #expect(failure?.code == .invalid)
+      #expect(failure?.message.hasSuffix("    E: Unable to locate package vmi") == true, "\(failure as Any)")
+      #expect(failure?.remedy?.hasPrefix("correct packages or kernel") == true)
+      #expect(access(scratch("work/started"), F_OK) != 0)
+    }
+  }
+
+  /// - Parameter trust: options of the entry.
+  private func remedy(
+    _ scratch: TestSupport.Scratch, trust: String = "", uri: (TestArchive) throws -> String
+  ) throws -> (words: String?, uri: String) {
+    var text = ""
+    let bootstrap = try bootstrap(
+      scratch, "",
+      source: { archive in
+        text = try uri(archive)
+        return "deb \(trust) \(text) bookworm main"
+      })
+    let failure = #expect(throws: Failure.self) {
+      try bootstrap.run(into: scratch("root.tar"), progress: StepProgress())
+    }
+    #expect(failure?.code == .tool)
+    return (failure?.remedy, text)
+  }
+
+  @Test(arguments: ["http://127.0.0.1:1", "file:/nowhere"])
+  func whatCannotBeReachedIsToBeReached(mirror: String) throws {
+    try withScratch { scratch in
+      let (words, uri) = try remedy(scratch, trust: "[trusted=yes]") { _ in mirror }
+      #expect(words == "check that this machine reaches \(uri), and that apt-get update works")
+    }
+  }
+
+  @Test func whatIsNotAtTheMirrorOrNotAllowedOrNotSignedHasARemedyOfItsOwn() throws {
+    var server: TestServer?
+    func serve(_ archive: TestArchive, login: String? = nil) throws -> String {
+      let started = try archive.serve(login: login)
+      server = started
+      return "http://127.0.0.1:\(started.port)"
+    }
+    try withScratch { scratch in
+      let (words, uri) = try remedy(scratch) { _ in try serve(TestArchive(in: scratch, "empty")) }
+      #expect(
+        words == "correct suite or mirror in the configuration, or apt's sources: the release is not at \(uri)")
+    }
+    try withScratch { scratch in
+      let (words, _) = try remedy(scratch) { try serve($0, login: "joe:secret") }
+      #expect(words?.contains("/etc/apt/auth.conf.d") == true, "\(words as Any)")
+    }
+    try withScratch { scratch in
+      let key = try TestKey(in: scratch, "unknown")
+      defer { key.remove() }
+      let (words, _) = try remedy(scratch) { archive in
+        try archive.add("bookworm", key: key)
+        return try serve(archive)
+      }
+      #expect(words?.contains("with Signed-By in apt's sources") == true, "\(words as Any)")
+    }
+    withExtendedLifetime(server) {}
+  }
+
+  @Test(.enabled(if: isRoot, "needs root")) func aCacheThatIsMountedNoexecIsFoundBeforehand() throws {
+    try withScratch { scratch in
+      let bootstrap = try self.bootstrap(scratch, "touch \"$TMPDIR/started\"")
+      try shell("mount -t tmpfs -o noexec,mode=755 none '\(scratch("work"))'")
+      defer { _ = try? shell("umount '\(scratch("work"))'") }
+      let failure = #expect(throws: Failure.self) {
+        try bootstrap.run(into: scratch("root.tar"), progress: StepProgress())
+      }
+      #expect(failure?.code == .invalid)
+      #expect(failure?.message.contains("mounted noexec") == true)
+      #expect(failure?.remedy?.contains("cache in the configuration") == true)
+      #expect(access(scratch("work/started"), F_OK) != 0)
+    }
+  }
+
+  @Test(
+    arguments: [
+      ("After this operation, 204 MB of additional disk space will be used.", "After this operation, ", 204_000_000),
+      ("Need to get 1,204 kB/78.6 MB of archives.", "Need to get ", 78_600_000),
+      ("Need to get 0 B of archives.", "Need to get ", 0),
+      ("nothing of the sort", "Need to get ", 0),
+    ] as [(String, String, UInt64)])
+  func aptsSizesAreRead(line: String, words: String, size: UInt64) {
+    #expect(AptUpdate.size(in: "Reading package lists...\n\(line)\n", after: words) == size)
+  }
+
+  @Test func aMissingMmdebstrapNamesItsPackage() throws {
+    try withScratch { scratch in
+      var bootstrap = try self.bootstrap(scratch, "")
+      bootstrap = Bootstrap(bootstrap.recipe, scratch: scratch("work"), searchPath: scratch("bin"))
+      let failure = #expect(throws: Failure.self) {
+        _ = try bootstrap.run(into: scratch("root.tar"), progress: StepProgress())
       }
       #expect(failure?.code == .tool)
       #expect(failure?.remedy == "run apt-get install mmdebstrap")
@@ -103,15 +236,20 @@ import Testing
 
   @Test func theHooksTakeOutWhatIsNotTheGuests() throws {
     try withScratch { scratch in
-      let bootstrap = try bootstrap(scratch, "")
+      let bootstrap = try self.bootstrap(scratch, "")
       for folder in ["etc/dpkg/dpkg.cfg.d", "etc/apt/apt.conf.d", "etc/apt/sources.list.d", "etc/ssh"] {
         try scratch.folder("tree/\(folder)")
       }
+      try scratch.write("guest\n", to: "guest/etc/apt/sources.list.d/debian.sources")
+      try scratch.write("the machine's\n", to: "guest/usr/share/keyrings/a.gpg")
+      try scratch.write("the machine's\n", to: "guest/etc/apt/keyrings/b.gpg")
       let environment = [
-        "GUESTSMITH_SOURCES": try scratch.write("guest\n", to: "guest.sources"),
         "GUESTSMITH_APT_CONF": try scratch.write("Acquire::http::Proxy \"http://p:1\";\n", to: "apt.conf"),
-        "GUESTSMITH_KEYS": try scratch.write("key", to: "keys/a.gpg"),
+        "GUESTSMITH_GUEST": scratch("guest"), "GUESTSMITH_LISTS": try scratch.folder("lists"),
       ]
+      try scratch.write("list\n", to: "lists/m.example_Packages")
+      try scratch.folder("lists/partial")
+      try scratch.folder("tree/var/lib/apt/lists")
       func run(_ stage: String) throws {
         let script = try #require(bootstrap.hooks.first { $0.stage == stage }?.script)
         #expect(!script.contains("\n"))
@@ -121,16 +259,20 @@ import Testing
       try run("setup")
       #expect(try scratch.read("tree/etc/dpkg/dpkg.cfg.d/00guestsmith") == "force-unsafe-io\n")
       #expect(try scratch.read("tree/etc/apt/apt.conf.d/00guestsmith").contains("http://p:1"))
+      try scratch.write("the guest's\n", to: "tree/usr/share/keyrings/a.gpg")
       for file in [
         "apt/sources.list.d/0000debian.sources", "hostname", "resolv.conf", "ssh/ssh_host_rsa_key", "ssh/sshd_config",
       ] {
         try scratch.write("host\n", to: "tree/etc/\(file)")
       }
       try run("customize")
-      let files = try shell("cd '\(scratch("tree"))'; find . -type f | sort")
+      let files = try shell("cd '\(scratch("tree"))'; find . -type f | LC_ALL=C sort")
       #expect(
-        files.split(separator: "\n")
-          == [".\(scratch("keys/a.gpg"))", "./etc/apt/sources.list.d/debian.sources", "./etc/ssh/sshd_config"].sorted())
+        files.split(separator: "\n") == [
+          "./etc/apt/keyrings/b.gpg", "./etc/apt/sources.list.d/debian.sources", "./etc/ssh/sshd_config",
+          "./usr/share/keyrings/a.gpg", "./var/lib/apt/lists/m.example_Packages",
+        ])
+      #expect(try scratch.read("tree/usr/share/keyrings/a.gpg") == "the guest's\n")
       #expect(try scratch.read("tree/etc/apt/sources.list.d/debian.sources") == "guest\n")
     }
   }
@@ -146,6 +288,11 @@ import Testing
       touch "$TMPDIR/started"; sleep \(time)
       """
     try shell("mkdir '\(path)/bin' '\(path)/work'")
+    let scratch = TestSupport.Scratch(path: path)
+    let archive = try TestArchive(in: scratch)
+    try archive.add("bookworm", packages: guestPackages)
+    try scratch.write(Self.folder(archive), to: "machine/etc/apt/sources.list")
+    _ = try aptOfTest(scratch)
     let file = try Descriptor("\(path)/bin/mmdebstrap", O_WRONLY | O_CREAT, mode: 0o755)
     try file.writeAll(Array("#!/bin/sh\n\(script)\n".utf8))
     try file.close()
@@ -156,10 +303,11 @@ import Testing
         while access("\(path)/work/started", F_OK) != 0 { usleep(10000) }
         kill(getpid(), SIGKILL)
       }
-      let recipe = try ImageRecipe(ImageRequest(suite: "bookworm", mirror: "http://m.example/debian"))
+      let request = ImageRequest(suite: "bookworm", packages: [], kernel: nil)
+      let recipe = try ImageRecipe(request, .ofThisMachine(["APT_CONFIG": "\(path)/machine/apt.conf"]))
       let bootstrap = Bootstrap(
         recipe, scratch: "\(path)/work", searchPath: "\(path)/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-      try bootstrap.run(into: "\(path)/root.tar", progress: StepProgress())
+      _ = try bootstrap.run(into: "\(path)/root.tar", progress: StepProgress())
       try killer.join()
     }
     #expect(access("\(path)/work/started", F_OK) == 0)
@@ -167,3 +315,6 @@ import Testing
     #expect(try bash("grep -F '\(path)' /proc/[0-9]*/mounts").output == "", "no mount namespace is left")
   }
 }
+
+/// What every guest of bookworm has, and the one package that is essential in a test's archive.
+private let guestPackages = Bootstrap.basePackages + GuestPackages.needed(suite: "bookworm") + ["base"]

@@ -33,11 +33,12 @@ final class FakeMaker: Sendable {
   var maker: ImageMaker {
     ImageMaker(
       neededRoom: 1 << 20,
-      bootstrap: { _, tar, scratch, _ in
+      bootstrap: { recipe, tar, scratch, _ in
         self.builds.withLock { $0 += 1 }
         sleepMicroseconds(self.delay)
         if let failure = self.failure.withLock({ $0 }) { throw failure }
         try shell("echo content > '\(tar)'; mkdir '\(scratch)/tree'; ln -s /etc '\(scratch)/tree/etc'")
+        return recipe.sources
       },
       populate: { _, image, _, _ in
         try makeSparseFile(image, size: Self.size)

@@ -54,10 +54,21 @@ import Testing
       let first = try store.obtain(anyRecipe, steps: quiet, maker: fake.maker).manifest.created
       fake.fail(with: Failure(.tool, "the network is away"))
       clock.advance(days: 20)
+      let shown = Mutex("")
+      let steps = Steps(.plain, write: { words in shown.withLock { $0 += words } })
       for _ in 1...3 {
-        #expect(try store.obtain(anyRecipe, steps: quiet, maker: fake.maker).manifest.created == first)
+        #expect(try store.obtain(anyRecipe, steps: steps, maker: fake.maker).manifest.created == first)
       }
       #expect(fake.count == 2, "tried once, then not again for a while")
+      let key = anyRecipe.key
+      let digest = try store.entry(key)?.manifest.digest ?? "none"
+      let words = "the image \(key.prefix(12)) of \(first.text), 20 days old, sha256:\(digest.prefix(12)) is used"
+      let notes = shown.withLock { $0 }.split(separator: "\n").filter { $0.contains("is used") }
+      #expect(
+        notes == [
+          "\(words), as it could not be refreshed:", "\(words), as it could not be refreshed lately",
+          "\(words), as it could not be refreshed lately",
+        ])
       clock.advance(days: 1)
       fake.fail(with: nil)
       #expect(try store.obtain(anyRecipe, steps: quiet, maker: fake.maker).manifest.created > first)
@@ -137,7 +148,7 @@ import Testing
         Issue.record("there was room for 2^60 bytes")
       } catch let failure as Failure {
         #expect(failure.code == .space)
-        #expect(failure.message.contains("to build an image takes 1.0 EiB"), "\(failure.message)")
+        #expect(failure.message.contains("building the image takes 1.0 EiB"), "\(failure.message)")
       }
       #expect(fake.count == 0)
     }
