@@ -14,8 +14,21 @@ void gs_inode_set_owner(struct ext2_inode *inode, uint32_t uid, uint32_t gid) {
 
 // The extra word of a time: its low two bits carry the seconds past 2038, the rest are nanoseconds
 // (kernel, Documentation/filesystems/ext4/inodes.rst).
+static uint32_t extra_time(int64_t seconds, uint32_t nanoseconds) {
+  return (uint32_t)(((seconds - (int32_t)seconds) >> 32) & 3) | (nanoseconds << 2);
+}
+
+void gs_inode_set_changed(struct ext2_inode_large *inode, int64_t seconds) {
+  inode->i_ctime = inode->i_mtime = (uint32_t)seconds;
+  // The words are where attributes are in an inode with fewer fields; i_extra_isize counts from byte 128.
+  if (inode->i_extra_isize >= 8)
+    inode->i_ctime_extra = extra_time(seconds, 0);
+  if (inode->i_extra_isize >= 12)
+    inode->i_mtime_extra = extra_time(seconds, 0);
+}
+
 void gs_inode_set_times(struct ext2_inode_large *inode, int64_t seconds, uint32_t nanoseconds) {
-  uint32_t extra = (uint32_t)(((seconds - (int32_t)seconds) >> 32) & 3) | (nanoseconds << 2);
+  uint32_t extra = extra_time(seconds, nanoseconds);
   inode->i_atime = inode->i_ctime = inode->i_mtime = (uint32_t)seconds;
   inode->i_atime_extra = inode->i_ctime_extra = inode->i_mtime_extra = extra;
   inode->i_crtime = (uint32_t)seconds;

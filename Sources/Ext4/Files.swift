@@ -41,6 +41,7 @@ extension Filesystem {
   package borrowing func read(_ path: ByteString, limit: Int = 1 << 20) throws(Failure) -> [UInt8]? {
     guard let number = try find(path) else { return nil }
     guard try kind(number) == .file else { throw Failure(.guest, "\(path) in the guest is not a regular file") }
+    try refuseEncrypted(number, path)
     let size = try attributes(of: number).size
     guard size <= UInt64(limit) else {
       throw Failure(.guest, "\(path) in the guest has \(size) bytes; at most \(limit) are read")
@@ -65,7 +66,7 @@ extension Filesystem {
       }
     }
     if let number {
-      try refuseProtected(number, path)
+      try refuseEncrypted(number, path)
       try setContent(of: number, content, path)
       return
     }
@@ -79,17 +80,18 @@ extension Filesystem {
   /// Gives a regular file this content; all else of it stays.
   package borrowing func rewrite(_ number: InodeNumber, _ content: [UInt8], named path: ByteString) throws(Failure) {
     try needBitmaps()
-    try refuseProtected(number, path)
+    try refuseEncrypted(number, path)
     try setContent(of: number, content, path)
   }
 
   /// Removes a file, a link or a special file; nothing there is fine, a directory is not.
   package borrowing func remove(_ path: ByteString) throws(Failure) {
     guard let (parent, name) = try existingDirectory(above: path) else { return }
-    guard let number = try lookUp(name, in: parent) else { return }
+    guard let entry = try entry(name, in: parent) else { return }
+    let number = entry.inode
     guard try kind(number) != .directory else { throw Failure(.guest, "\(path) in the guest is a directory") }
     try needBitmaps()
-    try device.check(ext2fs_unlink(fs, parent, name.cString, number, 0), "remove \(path)")
+    try device.check(ext2fs_unlink(fs, parent, entry.name.cString, number, 0), "remove \(path)")
     var inode = try inode(number)
     if inode.i_links_count > 1 {
       inode.i_links_count -= 1
@@ -97,7 +99,7 @@ extension Filesystem {
       if ext2fs_inode_has_valid_blocks2(fs, &inode) != 0 {
         try device.check(ext2fs_punch(fs, number, &inode, nil, 0, blk64_t.max), "free \(path)")
       }
-      try device.check(ext2fs_free_ext_attr(fs, number, nil), "free the attributes of \(path)")
+      try removeAttributes(of: number)
       inode = try self.inode(number)
       inode.i_links_count = 0
       inode.i_dtime = UInt32(time(nil))
@@ -157,30 +159,53 @@ extension Filesystem {
     try inode(number).i_flags & UInt32(EXT4_ENCRYPT_FL) != 0
   }
 
-  /// libext2fs would write past the guest's own protection of the file: it is encrypted, or sealed by fs-verity.
+  /// Nothing but the guest should change the file: it is encrypted, or sealed by fs-verity.
   package borrowing func isProtected(_ number: InodeNumber) throws(Failure) -> Bool {
     try inode(number).i_flags & UInt32(EXT4_ENCRYPT_FL | EXT4_VERITY_FL) != 0
   }
 
-  private borrowing func refuseProtected(_ number: InodeNumber, _ path: ByteString) throws(Failure) {
-    if try isProtected(number) {
-      throw Failure(.guest, "\(path) in the guest is encrypted or sealed and can't be edited")
-    }
+  /// Files of which there are only the encrypted bytes here: nobody should take these for the content, or write others
+  /// among them.
+  private borrowing func refuseEncrypted(_ number: InodeNumber, _ path: ByteString) throws(Failure) {
+    guard try isEncrypted(number) else { return }
+    throw Failure(.guest, "\(path) in the guest is encrypted, and can be neither read nor written here")
   }
 
   borrowing func setContent(of number: InodeNumber, _ content: [UInt8], _ path: ByteString) throws(Failure) {
+    try empty(number, path)
     var file: ext2_file_t?
     try device.check(ext2fs_file_open(fs, number, EXT2_FILE_WRITE, &file), "open \(path)")
-    var result = ext2fs_file_set_size2(file, 0)
-    if result == 0, !content.isEmpty {
-      var written: UInt32 = 0
-      result = ext2fs_file_write(file, content, UInt32(content.count), &written)
-    }
+    var written: UInt32 = 0
+    let result = content.isEmpty ? 0 : ext2fs_file_write(file, content, UInt32(content.count), &written)
     let closed = ext2fs_file_close(file)
     try device.check(result != 0 ? result : closed, "write \(path)")
-    var inode = try inode(number)
-    inode.i_mtime = UInt32(time(nil))
-    inode.i_ctime = inode.i_mtime
-    try device.check(ext2fs_write_inode(fs, number, &inode), "write \(path)")
+    try withLargeInode(number) { gs_inode_set_changed($0, Int64(time(nil))) }
+  }
+
+  /// Takes all content from a regular file, wherever that is: in blocks, also behind its end as the seal of a sealed file
+  /// is (`verity`), or in the inode (`inline_data`), which becomes one with blocks.
+  private borrowing func empty(_ number: InodeNumber, _ path: ByteString) throws(Failure) {
+    var inode = try examine(number)
+    let isInline = inode.i_flags & UInt32(EXT4_INLINE_DATA_FL) != 0
+    if isInline || ext2fs_inode_has_valid_blocks2(fs, &inode) != 0 {
+      try device.check(ext2fs_punch(fs, number, &inode, nil, 0, blk64_t.max), "empty \(path)")
+      // Content in the inode was an attribute in part: the inode on the disk is another one now.
+      inode = try self.inode(number)
+    }
+    inode.i_flags &= ~UInt32(EXT4_INLINE_DATA_FL | EXT4_VERITY_FL)
+    if isInline {
+      _ = withUnsafeMutableBytes(of: &inode.i_block) { $0.initializeMemory(as: UInt8.self, repeating: 0) }
+      try beginExtents(of: number, &inode)
+    }
+    try device.check(ext2fs_inode_size_set(fs, &inode, 0), "empty \(path)")
+    try device.check(ext2fs_write_inode(fs, number, &inode), "empty \(path)")
+  }
+
+  /// Gives an inode without content the header of an extent tree, where the filesystem has those.
+  borrowing func beginExtents(of number: InodeNumber, _ inode: UnsafeMutablePointer<ext2_inode>) throws(Failure) {
+    guard ext2fs_has_feature_extents(fs.pointee.super) != 0 else { return }
+    var handle: ext2_extent_handle_t?
+    try device.check(ext2fs_extent_open2(fs, number, inode, &handle), "begin the extents of inode \(number)")
+    ext2fs_extent_free(handle)
   }
 }

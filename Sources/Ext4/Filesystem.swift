@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CExt2FS
+internal import Glibc
 package import Report
 
 /// An ext2, ext3 or ext4 filesystem, opened by libext2fs without being mounted.
@@ -9,20 +10,21 @@ package import Report
 package struct Filesystem: ~Copyable {
   let fs: ext2_filsys
   package let device: FilesystemDevice
+  /// Another machine may have it mounted: to change it begins with asking, by its multiple mount protection.
+  private let isShared: Bool
 
-  init(owning fs: ext2_filsys, on device: FilesystemDevice) {
+  init(owning fs: ext2_filsys, on device: FilesystemDevice, isShared: Bool = false) {
     self.fs = fs
     self.device = device
+    self.isShared = isShared
   }
 
   /// Opens the filesystem on `device`.
-  package init(opening device: FilesystemDevice, writable: Bool) throws(Failure) {
-    _ = try Geometry(examining: device.superblock(), room: device.device.pointee.size, of: device.name)
-    device.limitReading()
+  ///
+  /// - Parameter isShared: other machines reach the disk, and not just this process knows what is on it.
+  package init(opening device: FilesystemDevice, writable: Bool, isShared: Bool = false) throws(Failure) {
     var opened: ext2_filsys?
-    let flags = EXT2_FLAG_64BITS | (writable ? EXT2_FLAG_RW : 0)
-    try device.check(
-      ext2fs_open2(device.managerName, nil, flags, 0, 0, gs_device_manager(), &opened), "open the filesystem")
+    try device.check(try Self.open(device, writable: writable, &opened), "open the filesystem")
     guard let opened else { throw Failure(.guest, "cannot open the filesystem on \(device.name)") }
     do throws(Failure) {
       try Self.examineGroups(of: opened, on: device)
@@ -30,7 +32,10 @@ package struct Filesystem: ~Copyable {
       ext2fs_free(opened)
       throw error
     }
-    self.init(owning: opened, on: device)
+    self.init(owning: opened, on: device, isShared: isShared)
+    // What libext2fs says of the device, as in the block of multiple mount protection.
+    ext2fs_free_mem(&fs.pointee.device_name)
+    fs.pointee.device_name = strdup(device.name)
     // Bitmaps as trees of runs: as arrays they would take 640 MiB for a disk of 16 TiB.
     fs.pointee.default_bitmap_type = UInt16(EXT2FS_BMAP64_RBTREE)
     // Backup superblocks and descriptors are to follow every change: a rescue by one of them must find this guest.
@@ -38,19 +43,48 @@ package struct Filesystem: ~Copyable {
   }
 
   deinit {
+    Self.release(fs)
     ext2fs_free(fs)
   }
 
+  /// Why this machine can't change a filesystem that may well be in order; nil where it can, or where it is damaged.
+  package static func obstacle(on device: FilesystemDevice) -> Failure? {
+    var opened: ext2_filsys?
+    guard let result = try? open(device, writable: true, &opened) else { return nil }
+    if FilesystemDevice.unknownFeatures.contains(result) { return device.failure(result, "change the filesystem") }
+    guard let opened else { return nil }
+    let filesystem = Filesystem(owning: opened, on: device)
+    guard ext2fs_has_feature_shared_blocks(filesystem.fs.pointee.super) != 0 else { return nil }
+    return Failure(.guest, "the filesystem on \(device.name) is for reading only: its files share blocks")
+  }
+
+  private static func open(
+    _ device: FilesystemDevice, writable: Bool, _ filesystem: inout ext2_filsys?
+  ) throws(Failure) -> errcode_t {
+    _ = try Geometry(examining: device.superblock(), room: device.device.pointee.size, of: device.name)
+    device.limitReading()
+    let flags = EXT2_FLAG_64BITS | EXT2_FLAG_SKIP_MMP | (writable ? EXT2_FLAG_RW : 0)
+    return ext2fs_open2(device.managerName, nil, flags, 0, 0, gs_device_manager(), &filesystem)
+  }
+
   /// Writes everything that was changed, the primary superblock last, and waits until it is on the disk.
+  ///
+  /// What each user takes is not counted here (`quota`): such a filesystem is left in need of e2fsck, which does.
   package borrowing func commit() throws(Failure) {
+    if ext2fs_has_feature_quota(fs.pointee.super) != 0 {
+      fs.pointee.super.pointee.s_state &= ~UInt16(EXT2_VALID_FS)
+      fs.pointee.flags |= EXT2_FLAG_DIRTY | EXT2_FLAG_CHANGED
+    }
     try device.check(ext2fs_flush(fs), "write the filesystem")
     let error = gs_device_commit(device.device)
     if error != 0 { throw device.failure(errcode_t(error), "write the superblock") }
+    try device.check(Self.release(fs), "release the filesystem to other machines")
   }
 
   /// Says on the disk that the filesystem is being changed, until `commit`: should the work be cut short, e2fsck checks
   /// it before the guest boots from it.
   package borrowing func beginChanging() throws(Failure) {
+    if isShared { try claim() }
     fs.pointee.super.pointee.s_state &= ~UInt16(EXT2_VALID_FS)
     fs.pointee.flags |= EXT2_FLAG_SUPER_ONLY | EXT2_FLAG_DIRTY | EXT2_FLAG_CHANGED
     try device.check(ext2fs_flush(fs), "begin to change the filesystem")
@@ -79,17 +113,6 @@ extension Filesystem {
     fs.pointee.super.pointee.s_inodes_count - fs.pointee.super.pointee.s_free_inodes_count
   }
 
-  /// The same by the 1024 bytes of a superblock alone; nil where they are none.
-  package static func size(superblock bytes: [UInt8]) -> UInt64? {
-    guard bytes.count == 1024, bytes[56] == 0x53, bytes[57] == 0xEF else { return nil }
-    func number(_ offset: Int) -> UInt64 { bytes[offset..<offset + 4].reversed().reduce(0) { $0 << 8 | UInt64($1) } }
-    let has64Bits = number(96) & UInt64(EXT4_FEATURE_INCOMPAT_64BIT) != 0
-    let blocks = number(4) | (has64Bits ? number(336) << 32 : 0)
-    guard number(24) <= 6 else { return nil }
-    let (size, overflow) = blocks.multipliedReportingOverflow(by: 1024 << number(24))
-    return overflow ? nil : size
-  }
-
   /// The journal holds changes that are not in the filesystem yet: it was not unmounted, or is a snapshot.
   package var needsRecovery: Bool { ext2fs_has_feature_journal_needs_recovery(fs.pointee.super) != 0 }
 
@@ -116,6 +139,11 @@ extension Filesystem {
 
   /// What is in the filesystem depends on its UUID, as the keys of some encrypted files do.
   package var dependsOnUUID: Bool { ext2fs_has_feature_stable_inodes(fs.pointee.super) != 0 }
+
+  /// The UUID of the journal, where that is on another disk.
+  package var externalJournal: FilesystemUUID? {
+    withUnsafeBytes(of: fs.pointee.super.pointee) { Superblock(Array($0))?.journal }
+  }
 
   package var label: String {
     withUnsafeBytes(of: fs.pointee.super.pointee.s_volume_name) {

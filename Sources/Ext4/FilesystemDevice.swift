@@ -88,12 +88,20 @@ package final class FilesystemDevice {
     throw failure(result, operation())
   }
 
+  /// What libext2fs returns for a filesystem of a time after its own.
+  static let unknownFeatures = [EXT2_ET_UNSUPP_FEATURE, EXT2_ET_RO_UNSUPP_FEATURE]
+
   func failure(_ result: errcode_t, _ operation: String) -> Failure {
     if let failure = reader?.failure { return failure }
     if device.pointee.exhausted {
       return Failure(
         .guest, "cannot \(operation) on \(name): the filesystem is damaged: it leads to more than it can hold",
         remedy: "see what e2fsck can save, where it is a guest of yours")
+    }
+    if Self.unknownFeatures.contains(result) {
+      return Failure(
+        .guest, "cannot \(operation) on \(name): it has features that the e2fsprogs of this machine don't know",
+        remedy: "install a newer e2fsprogs")
     }
     // Errors of the system are small numbers, those of the library have its base in the upper bits.
     let system = device.pointee.error != 0 ? device.pointee.error : (result < 4096 ? Int32(result) : 0)

@@ -3,8 +3,9 @@ internal import CExt2FS
 internal import Report
 
 extension Filesystem {
-  /// Gives the filesystem a new random UUID and returns it. All else stays as it is, its features too: where the
-  /// checksums of its metadata are seeded by the UUID, one is found that seeds them as the old one did.
+  /// Gives the filesystem a new random UUID and returns it. All else stays as it is, its features too: where the UUID
+  /// seeds checksums, as those of metadata or of values in inodes of their own (`ea_inode`), one is found that seeds them
+  /// as the old one did.
   @discardableResult
   package borrowing func renewUUID() -> FilesystemUUID {
     let superblock = fs.pointee.super

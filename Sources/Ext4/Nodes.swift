@@ -50,12 +50,7 @@ extension Filesystem {
     ext2fs_inode_alloc_stats2(fs, number, +1, mode & 0o170000 == 0o040000 ? 1 : 0)
     try withUnsafeMutablePointer(to: &inode) { large throws(Failure) in
       try large.withMemoryRebound(to: ext2_inode.self, capacity: 1) { inode throws(Failure) in
-        if mode & 0o170000 == 0o100000, ext2fs_has_feature_extents(fs.pointee.super) != 0 {
-          // Opening an empty inode gives it the header of an extent tree.
-          var handle: ext2_extent_handle_t?
-          try device.check(ext2fs_extent_open2(fs, number, inode, &handle), "begin the extents of inode \(number)")
-          ext2fs_extent_free(handle)
-        }
+        if mode & 0o170000 == 0o100000 { try beginExtents(of: number, inode) }
         try device.check(ext2fs_write_new_inode(fs, number, inode), "write inode \(number)")
       }
     }
@@ -74,8 +69,14 @@ extension Filesystem {
     _ name: ByteString, to parent: InodeNumber, _ operation: String, _ body: ([CChar]) -> errcode_t
   ) throws(Failure) {
     try Self.examine(name)
+    let flags = try inode(parent).i_flags
+    guard flags & UInt32(EXT4_ENCRYPT_FL) == 0 else {
+      throw Failure(
+        .guest, "\(name) would be in an encrypted directory of the guest, whose names only the guest can write")
+    }
     var result = body(name.cString)
-    if result == EXT2_ET_DIR_NO_SPACE {
+    // An index gets its own blocks, until it is full too.
+    if result == EXT2_ET_DIR_NO_SPACE, flags & UInt32(EXT2_INDEX_FL) == 0 {
       try device.check(ext2fs_expand_dir(fs, parent), "enlarge the directory of \(name)")
       result = body(name.cString)
     }

@@ -35,13 +35,21 @@ extension Filesystem {
 
   /// The file of that name in a directory; nil where there is none.
   package borrowing func lookUp(_ name: ByteString, in directory: InodeNumber) throws(Failure) -> InodeNumber? {
+    try entry(name, in: directory)?.inode
+  }
+
+  /// The same with the name as it stands there: a directory that ignores case (`casefold`) takes others for the same.
+  borrowing func entry(_ name: ByteString, in directory: InodeNumber) throws(Failure) -> DirectoryEntry? {
     guard name.bytes.count <= Self.longestName, !name.contains("\0") else { return nil }
-    _ = try examine(directory)
+    let flags = try examine(directory).i_flags
     var number: ext2_ino_t = 0
     let result = ext2fs_lookup(fs, directory, name.cString, Int32(name.bytes.count), nil, &number)
-    if result == EXT2_ET_FILE_NOT_FOUND { return nil }
-    try device.check(result, "look up \(name)")
-    return try known(number, "\(name)")
+    if result == 0 { return DirectoryEntry(name: name, inode: try known(number, "\(name)")) }
+    guard result == EXT2_ET_FILE_NOT_FOUND else { throw device.failure(result, "look up \(name)") }
+    guard let encoding = fs.pointee.encoding, flags & UInt32(EXT4_CASEFOLD_FL) != 0 else { return nil }
+    return try entries(of: directory).first { entry in
+      ext2fs_casefold_cmp(encoding, name.bytes, name.bytes.count, entry.name.bytes, entry.name.bytes.count) == 0
+    }
   }
 
   /// An inode number that a directory gives, which must be that of a file: those below the first are the filesystem's own.

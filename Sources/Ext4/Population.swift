@@ -13,15 +13,26 @@ extension Filesystem {
   package borrowing func setMetadata(
     _ number: InodeNumber, uid: UInt32, gid: UInt32, permissions: UInt16, seconds: Int64, nanoseconds: UInt32
   ) throws(Failure) {
+    try withLargeInode(number) { large in
+      large.withMemoryRebound(to: ext2_inode.self, capacity: 1) { inode in
+        inode.pointee.i_mode = inode.pointee.i_mode & 0o170000 | permissions & 0o7777
+        gs_inode_set_owner(inode, uid, gid)
+      }
+      gs_inode_set_times(large, seconds, nanoseconds)
+    }
+  }
+
+  /// Changes an inode with the fields that one of 128 bytes has not.
+  borrowing func withLargeInode(
+    _ number: InodeNumber, _ body: (UnsafeMutablePointer<ext2_inode_large>) -> Void
+  ) throws(Failure) {
     var inode = ext2_inode_large()
     try withUnsafeMutablePointer(to: &inode) { large throws(Failure) in
       let size = Int32(MemoryLayout<ext2_inode_large>.size)
       try large.withMemoryRebound(to: ext2_inode.self, capacity: 1) { inode throws(Failure) in
         try device.check(ext2fs_read_inode_full(fs, number, inode, size), "read inode \(number)")
-        inode.pointee.i_mode = inode.pointee.i_mode & 0o170000 | permissions & 0o7777
-        gs_inode_set_owner(inode, uid, gid)
       }
-      gs_inode_set_times(large, seconds, nanoseconds)
+      body(large)
       try large.withMemoryRebound(to: ext2_inode.self, capacity: 1) { inode throws(Failure) in
         try device.check(ext2fs_write_inode_full(fs, number, inode, size), "write inode \(number)")
       }

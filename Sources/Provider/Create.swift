@@ -16,7 +16,7 @@ extension Provider {
     let network = try network(of: request)
     let recipe = try ImageRecipe(configuration.imageRequest)
     let options = configuration.filesystemOptions.readable(bySuite: recipe.suite)
-    for disk in [disks.root] + disks.data.map(\.disk) { try refuseSectors(of: disk, options) }
+    for disk in [disks.root] + disks.data.map(\.disk) { try disk.refuseSectors(of: options) }
     noteUnconfigured(disks.unassigned, request.nics)
     // A guest that is installed anew keeps what is on its other disks, and itself for as long as there is no other.
     let replaced = request.isReinstall ? [disks.root] : disks.all
@@ -132,14 +132,5 @@ extension Provider {
       "disk \(disk.path) has \(Words.bytes(disk.size)) (\(disk.size) bytes), too small: the guest needs "
         + "\(Words.bytes(image.size)) (\(image.size) bytes)",
       remedy: "give the instance a larger disk")
-  }
-
-  private func refuseSectors(of disk: Disk, _ options: FilesystemOptions) throws(Failure) {
-    guard options.blockSize < disk.sectorSize else { return }
-    throw Failure(
-      .device,
-      "disk \(disk.path) has sectors of \(disk.sectorSize) bytes; a filesystem with blocks of "
-        + "\(options.blockSize) bytes can't be mounted from it",
-      remedy: "set block_size = \(disk.sectorSize)")
   }
 }

@@ -93,3 +93,10 @@ extension Provider {
     return mounts
   }
 }
+
+extension Disk {
+  /// Refuses a disk that a filesystem made with these options could not be mounted from.
+  func refuseSectors(of options: FilesystemOptions) throws(Failure) {
+    try refuseSectors(largerThan: UInt64(options.blockSize), remedy: "set block_size = \(sectorSize)")
+  }
+}

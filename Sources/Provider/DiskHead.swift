@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Ext4
 internal import LinuxIO
 internal import Report
 
@@ -6,25 +7,42 @@ internal import Report
 /// begins, are held back until all else is there.
 struct DiskFilling {
   private let disk: DescriptorView
-  private let descriptorOwner: Disk
+  private let owner: Disk
   private var held: [(offset: UInt64, bytes: [UInt8])] = []
   /// The disk reads as zeros where nothing was written.
   let isZeroed: Bool
 
   init(_ disk: Disk, isZeroed: Bool) {
-    descriptorOwner = disk
+    owner = disk
     self.disk = disk.descriptor.view
     self.isZeroed = isZeroed
   }
 
   /// Writes content at `offset`, which must be on the disk.
+  ///
+  /// - Throws: before the disk can be mounted, where its filesystem can't be used from it.
   mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
+    try refuseUnfit(bytes, at: offset)
     guard offset < UInt64(DiskHead.size) else { return try disk.writeAll(bytes, at: offset) }
     let inside = min(bytes.count, DiskHead.size - Int(offset))
     held.append((offset, Array(bytes[..<inside])))
     if inside < bytes.count {
       try disk.writeAll(UnsafeRawBufferPointer(rebasing: bytes[inside...]), at: UInt64(DiskHead.size))
     }
+  }
+
+  private func refuseUnfit(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
+    let range = FilesystemDevice.superblockRange
+    guard offset <= UInt64(range.lowerBound), offset + UInt64(bytes.count) >= UInt64(range.upperBound),
+      let superblock = Superblock(Array(bytes[(range.lowerBound - Int(offset))..<(range.upperBound - Int(offset))]))
+    else { return }
+    if let journal = superblock.journal {
+      throw Failure(
+        .guest, "the guest's filesystem has its journal on another disk, \(journal), which is not in what is imported",
+        remedy:
+          "give the original a journal of its own, by tune2fs -O ^has_journal and tune2fs -j; then export it again")
+    }
+    try owner.refuseSectors(largerThan: superblock.blockSize)
   }
 
   /// The same, but zeros are not written where the disk reads as such.
@@ -37,14 +55,25 @@ struct DiskFilling {
 
   /// Writes what was held back, once all else is on the disk, and waits until that is there too.
   func finish() throws(Failure) {
-    try descriptorOwner.descriptor.flush()
+    try owner.descriptor.flush()
     for part in held {
       let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: part.bytes.count, alignment: 1)
       defer { copy.deallocate() }
       copy.copyBytes(from: part.bytes)
       try disk.writeAll(UnsafeRawBufferPointer(copy), at: part.offset)
     }
-    try descriptorOwner.descriptor.flush()
+    try owner.descriptor.flush()
+  }
+}
+
+extension Disk {
+  /// The kernel mounts no filesystem whose blocks are smaller than the sectors of its disk.
+  func refuseSectors(largerThan blockSize: UInt64, remedy: String? = nil) throws(Failure) {
+    guard blockSize < sectorSize else { return }
+    throw Failure(
+      .device,
+      "disk \(path) has sectors of \(sectorSize) bytes; a filesystem with blocks of \(blockSize) bytes can't be mounted "
+        + "from it", remedy: remedy ?? "give the instance a disk with sectors of at most \(blockSize) bytes")
   }
 }
 

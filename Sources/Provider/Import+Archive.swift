@@ -13,6 +13,7 @@ extension Provider {
     var options = configuration.filesystemOptions
     // Which release it is, and so what its boot loader reads, is known only when it is unpacked.
     options.omitted = [.checksumSeed]
+    try disk.refuseSectors(of: options)
     guard disk.size >= options.groupSize else { throw Self.tooSmall(disk, "a filesystem takes", options.groupSize) }
     let wiped = try wipe(disk)
     let guest = GuestTree(try make(options, on: disk, zeroed: wiped != .none), isInPlace: false)

@@ -9,7 +9,8 @@ extension Provider {
   func receiveRaw(_ stream: IncomingStream, to disk: Disk) throws -> Received {
     let beginning = try stream.prefix(StreamKind.prefixLength)
     let length = RawDisk.length(beginning: beginning)
-    let isExt = StreamKind(prefix: beginning) == .ext
+    let superblock = Superblock(Array(beginning.dropFirst(1024).prefix(1024)))
+    let isExt = StreamKind(prefix: beginning) == .ext && superblock?.isJournal != true
     if let length, length > disk.size {
       guard isExt else { throw Self.tooSmall(disk, "the raw disk has", length) }
       try withSpool(size: length, content: 0) { spool in
@@ -70,7 +71,7 @@ enum RawDisk {
       return (bigEndian ? field : field.reversed()).reduce(0) { $0 << 8 | UInt64($1) }
     }
     func has(_ signature: String, _ offset: Int) -> Bool { bytes.dropFirst(offset).starts(with: signature.utf8) }
-    if let size = Filesystem.size(superblock: Array(bytes.dropFirst(1024).prefix(1024))) { return size }
+    if let size = Superblock(Array(bytes.dropFirst(1024).prefix(1024)))?.size { return size }
     if has("XFSB", 0) { return product(number(4, 4, bigEndian: true), number(8, 8, bigEndian: true)) }
     if has("_BHRfS_M", (64 << 10) + 64) { return number((64 << 10) + 112, 8) }
     for sector in [512, 4096] where has("EFI PART", sector) {

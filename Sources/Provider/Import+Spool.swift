@@ -101,7 +101,7 @@ extension Provider {
       try recover(spool)
       guard size > disk.size else { return }
       let (status, words) = try Command.resize2fs(spool.path, "\(disk.size / 1024)K").capture(limit: 16 << 10)
-      if status.isSuccess { return }
+      if status.isSuccess { return try repair(spool) }
       let (_, estimate) = try Command.resize2fs("-P", spool.path).capture(limit: 16 << 10)
       let blocks = String(decoding: estimate, as: UTF8.self).split(whereSeparator: \.isWhitespace).last
         .flatMap { UInt64($0) }

@@ -84,34 +84,17 @@ extension Provider {
   private func adapt(_ received: Received, _ target: ImportTarget) throws {
     switch received {
     case .filesystem(let instance):
+      let device = FilesystemDevice(descriptor: target.root.descriptor.raw, name: target.root.path)
+      if let obstacle = Filesystem.obstacle(on: device) {
+        try makeSwap(target, uuid: .random())
+        return steps.note("the guest stays as it was, under its old name: \(obstacle.message)")
+      }
       try grow(target.root)
       try makeAgree(target, .disk(of: instance))
+      try settle(target.root)
     case .other(let what):
       try makeSwap(target, uuid: .random())
       steps.note("what was restored is \(what), whose guest stays as it was, under its old name")
-    }
-  }
-
-  /// Recovers, checks and enlarges the restored filesystem.
-  private func grow(_ disk: Disk) throws {
-    try steps.step("check and grow the filesystem") { _ in
-      try recover(disk)
-      let (status, words) = try disk.withoutClaim { () throws(Failure) in
-        try Command.resize2fs(disk.path).capture(limit: 16 << 10)
-      }
-      guard status.isSuccess else {
-        throw Failure(.guest, "the restored filesystem can't be grown; resize2fs says: \(Self.lastLines(words))")
-      }
-    }
-  }
-
-  /// Recovers the journal of a restored filesystem and checks all of it.
-  func recover(_ disk: Disk) throws(Failure) {
-    let (status, output) = try disk.withoutClaim { () throws(Failure) in
-      try Command.e2fsck("-fp", disk.path).capture(limit: 16 << 10)
-    }
-    guard status == .exited(0) || status == .exited(1) else {
-      throw Failure(.guest, "the restored filesystem has errors; e2fsck says: \(Self.lastLines(output))")
     }
   }
 }

@@ -40,7 +40,15 @@ extension Provider {
   /// Edits a guest in place.
   func edit<T>(_ disk: Disk, _ body: (GuestTree) throws(Failure) -> T) throws(Failure) -> T {
     let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
-    let guest = GuestTree(try Filesystem(opening: device, writable: true), isInPlace: true)
+    let result = try edit(try Filesystem(opening: device, writable: true, isShared: true), body)
+    try settle(disk)
+    return result
+  }
+
+  private func edit<T>(
+    _ filesystem: consuming Filesystem, _ body: (GuestTree) throws(Failure) -> T
+  ) throws(Failure) -> T {
+    let guest = GuestTree(filesystem, isInPlace: true)
     let result = try body(guest)
     try guest.commit()
     return result
@@ -50,6 +58,8 @@ extension Provider {
   /// edit it would make it worse.
   func prepareForEditing(_ disk: Disk) throws(Failure) {
     let path = disk.path
+    let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: path)
+    if let obstacle = Filesystem.obstacle(on: device) { throw obstacle }
     if try Self.needsRecovery(disk) {
       steps.note("the filesystem on \(path) was not unmounted: its journal is recovered")
       // 1: errors were corrected (e2fsck(8)); whether any are left the check tells.
@@ -64,6 +74,10 @@ extension Provider {
       try Command.e2fsck(option, path).capture(limit: 16 << 10)
     }
     guard case .exited(let code) = status, passes.contains(code) else {
+      if status == .exited(8) {
+        // It came to no check: the filesystem is in use on another machine, its journal is elsewhere, or the like.
+        throw Failure(.guest, "e2fsck can't check the filesystem on \(path):\n  \(Self.lastLines(output))")
+      }
       throw Failure(
         .guest, "the filesystem on \(path) has errors; e2fsck \(option) says:\n  \(Self.lastLines(output))",
         remedy: "repair it with e2fsck \(path), then try again")
@@ -72,12 +86,13 @@ extension Provider {
 
   /// Whether an ext filesystem begins with the disk, be it damaged or not.
   private static func isExt(_ disk: Disk) throws(Failure) -> Bool {
+    let range = FilesystemDevice.superblockRange
+    let bytes = try disk.descriptor.bytes(at: UInt64(range.lowerBound), count: range.count)
     // s_magic (kernel, fs/ext4/ext4.h).
-    let place = UInt64(FilesystemDevice.superblockRange.lowerBound) + 56
-    return try disk.descriptor.bytes(at: place, count: 2) == [0x53, 0xEF]
+    return bytes.dropFirst(56).starts(with: [0x53, 0xEF]) && Superblock(bytes)?.isJournal != true
   }
 
-  private static func needsRecovery(_ disk: Disk) throws(Failure) -> Bool {
+  static func needsRecovery(_ disk: Disk) throws(Failure) -> Bool {
     let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
     let filesystem = try Filesystem(opening: device, writable: false)
     return !filesystem.isClean || filesystem.needsRecovery

@@ -22,6 +22,7 @@ struct UsedBlocks {
     let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
     if let filesystem = try? Filesystem(opening: device, writable: false) {
       try Self.refuseCutOff(filesystem, on: disk)
+      try Self.refuseJournalElsewhere(filesystem, on: disk)
       filesystems = [
         Manifest.Filesystem(
           offset: 0, type: filesystem.type, uuid: filesystem.uuid.description,
@@ -57,6 +58,17 @@ struct UsedBlocks {
       "disk \(disk.path) has \(disk.size) bytes, and the \(filesystem.type) filesystem on it \(filesystem.size): "
         + "its end is missing",
       remedy: "find the whole disk, or see what e2fsck \(disk.path) can save")
+  }
+
+  private static func refuseJournalElsewhere(
+    _ filesystem: borrowing Filesystem, on disk: Disk
+  ) throws(Failure) {
+    guard let journal = filesystem.externalJournal else { return }
+    throw Failure(
+      .guest,
+      "the filesystem on \(disk.path) has its journal on another disk, \(journal), without which no guest could be made "
+        + "of the dump",
+      remedy: "give it a journal of its own, by tune2fs -O ^has_journal \(disk.path) and tune2fs -j \(disk.path)")
   }
 
   private mutating func takeUsed(of filesystem: borrowing Filesystem) throws(Failure) {

@@ -69,6 +69,28 @@ struct FilesTests {
     }
   }
 
+  @Test("What is encrypted is neither read nor written, and gets no plain names")
+  func encrypted() throws {
+    try withScratch { scratch in
+      let image = try makeSparseFile(scratch("image"), size: 32 << 20)
+      try shell(
+        """
+        cd '\(scratch.path)' && mkdir -p tree/etc tree/secret && echo a > tree/etc/hosts
+        mke2fs -q -t ext4 -b 4096 -O encrypt -d tree image
+        printf 'sif /etc/hosts flags 0x80800\\nsif /secret flags 0x80800\\n' | debugfs -w -f - image
+        """)
+      let file = try Descriptor(image, O_RDWR)
+      let filesystem = try Filesystem(opening: FilesystemDevice(descriptor: file.raw, name: image), writable: true)
+      for work in [
+        { _ = try filesystem.read("/etc/hosts") }, { try filesystem.write("/etc/hosts", [1]) },
+        { try filesystem.write("/secret/new", [1]) }, { try filesystem.link("/secret/new", to: "x") },
+      ] as [() throws -> Void] {
+        let failure = #expect(throws: Failure.self) { try work() }
+        #expect(failure?.message.contains("encrypted") == true)
+      }
+    }
+  }
+
   @Test("Links, absolute or with dots, lead nowhere but into the guest")
   func links() throws {
     try withScratch { host in

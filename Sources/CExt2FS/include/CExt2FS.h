@@ -18,6 +18,8 @@ struct gs_device {
   /// More than that was asked for.
   bool exhausted;
   bool deferred;
+  /// What is written is on the disk when libext2fs says that it is to be.
+  bool flushes;
   /// Bytes that were written, for the test of a failing disk and for messages.
   uint64_t written;
   /// Where it is not NULL, what reads instead of the descriptor, with `context`; nothing can be written then. 0, an
@@ -35,6 +37,9 @@ io_manager gs_device_manager(void);
 void gs_device_name(const struct gs_device *device, char *name);
 /// Reads bytes as libext2fs would: 0, an errno or EXT2_ET_SHORT_READ.
 errcode_t gs_device_read(struct gs_device *device, uint64_t offset, size_t size, void *data);
+/// Opens the device of `device` once more, to read what is on the disk now and not what this machine remembers of it.
+/// A descriptor, or -1 with errno.
+int gs_device_open_uncached(const struct gs_device *device);
 /// Writes the deferred superblock to the disk; everything before it is flushed first, and it is flushed too.
 /// 0 or an errno.
 int gs_device_commit(struct gs_device *device);
@@ -45,5 +50,7 @@ uint32_t gs_inode_gid(const struct ext2_inode *inode);
 void gs_inode_set_owner(struct ext2_inode *inode, uint32_t uid, uint32_t gid);
 /// Sets all four times; `nanoseconds` below 10^9. Needs an inode of 256 bytes; of a smaller one only the seconds stay.
 void gs_inode_set_times(struct ext2_inode_large *inode, int64_t seconds, uint32_t nanoseconds);
+/// Sets the times of the last change of content and inode.
+void gs_inode_set_changed(struct ext2_inode_large *inode, int64_t seconds);
 /// Makes the inode name a device, as the kernel encodes it.
 void gs_inode_set_device(struct ext2_inode *inode, uint32_t major, uint32_t minor);

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CExt2FS
+internal import Glibc
+package import Report
+
+/// Multiple mount protection (`mmp`, ext4(5)): a block in which whoever has the filesystem mounted writes a number, and
+/// another one every few seconds.
+extension Filesystem {
+  package var hasMultipleMountProtection: Bool { ext2fs_has_feature_mmp(fs.pointee.super) != 0 }
+
+  /// Makes sure that no other machine uses the filesystem, which takes some seconds, and tells them that it is in use,
+  /// until `release`.
+  ///
+  /// - Throws: `.busy` where another one does.
+  borrowing func claim() throws(Failure) {
+    guard hasMultipleMountProtection, fs.pointee.mmp_fd <= 0 else { return }
+    let uncached = gs_device_open_uncached(device.device)
+    guard uncached >= 0 else { throw device.failure(errcode_t(errno), "open the filesystem once more") }
+    fs.pointee.mmp_fd = uncached
+    device.device.pointee.flushes = true
+    var result = ext2fs_mmp_start(fs)
+    if result == 0 {
+      // It left the mark of e2fsck, which keeps everybody out for ever should this process be ended; that of a mount is
+      // passed over when it does not change.
+      fs.pointee.mmp_buf.assumingMemoryBound(to: mmp_struct.self).pointee.mmp_seq = ext2fs_mmp_new_seq()
+      result = ext2fs_mmp_write(fs, blk64_t(fs.pointee.super.pointee.s_mmp_block), fs.pointee.mmp_buf)
+    }
+    if result == 0 {
+      fs.pointee.flags &= ~EXT2_FLAG_SKIP_MMP
+      return
+    }
+    close(fs.pointee.mmp_fd)
+    fs.pointee.mmp_fd = -1
+    let failure = device.failure(result, "claim the filesystem")
+    throw Failure(
+      failure.code == .guest ? .busy : failure.code, failure.message,
+      remedy: "stop the instance wherever it runs; where it runs nowhere, run tune2fs -f -E clear_mmp \(device.name)")
+  }
+
+  /// Ends a claim, where there is one.
+  @discardableResult
+  static func release(_ fs: ext2_filsys) -> errcode_t {
+    guard fs.pointee.flags & EXT2_FLAG_SKIP_MMP == 0 else { return 0 }
+    defer { fs.pointee.flags |= EXT2_FLAG_SKIP_MMP }
+    return ext2fs_mmp_stop(fs)
+  }
+
+  /// Says that nobody uses this copy of a filesystem, whoever used the original when it was copied.
+  package borrowing func clearMultipleMountProtection() throws(Failure) {
+    guard hasMultipleMountProtection else { return }
+    try device.check(ext2fs_mmp_clear(fs), "clear the multiple mount protection")
+    let error = gs_device_commit(device.device)
+    if error != 0 { throw device.failure(errcode_t(error), "clear the multiple mount protection") }
+  }
+}
