@@ -55,13 +55,13 @@ import Testing
       fake.fail(with: Failure(.tool, "the network is away"))
       clock.advance(days: 20)
       let shown = Mutex("")
-      let steps = Steps(.plain) { words in shown.withLock { $0 += words } }
+      let steps = Steps(.plain, write: { words in shown.withLock { $0 += words } })
       for _ in 1...3 {
         #expect(try store.obtain(anyRecipe, steps: steps, maker: fake.maker).manifest.created == first)
       }
       #expect(fake.count == 2, "tried once, then not again for a while")
       let key = anyRecipe.key
-      let digest = try store.entry(key)?.manifest.digest ?? ""
+      let digest = try store.entry(key)?.manifest.digest ?? "none"
       let words = "the image \(key.prefix(12)) of \(first.text), 20 days old, sha256:\(digest.prefix(12)) is used"
       let notes = shown.withLock { $0 }.split(separator: "\n").filter { $0.contains("is used") }
       #expect(
