@@ -159,6 +159,12 @@ package final class Dump8Reader {
       let inode = content[position..<position + 4].reversed().reduce(0) { $0 << 8 | UInt32($1) }
       let length = Int(content[position + 4]) | Int(content[position + 5]) << 8
       let nameLength = Int(content[position + 7])
+      // dump(8) counts the length up to a multiple of four in one byte (0.4b47).
+      guard length >= 8 + nameLength || nameLength <= 252 else {
+        throw Failure(
+          .dump, "\(self.name) lacks the name of a file, which has \(nameLength) bytes: dump(8) keeps up to 252",
+          remedy: "give the file a shorter name, or import a tar of the guest or a dump of guestsmith")
+      }
       guard length >= 8 + nameLength, position + length <= content.count else {
         throw damaged("a folder whose names run over its end")
       }

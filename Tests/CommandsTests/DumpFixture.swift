@@ -29,6 +29,14 @@ enum Dumps {
       try bash("(\(command)) | '\(definition.folder)/import' -i vm2.example.com -b '\(disk)' -s '\(swap)'")
     }
 
+    /// Takes away what dump(8) itself loses.
+    func removeLongestName() throws {
+      try withMounted(guest, options: "rw") { root in
+        try EndToEnd.succeeded(
+          bash(#"rm "\#(root)/odd/$(printf '\xe9%.0s' {1..255})" && touch -d '2024-05-06 07:08:09' '\#(root)/odd'"#))
+      }
+    }
+
     func disk(_ name: String, size: UInt64) throws -> String { try makeSparseFile(scratch(name), size: size) }
 
     /// Expects the restored disk to hold the guest's files, but for those that import configures.

@@ -31,6 +31,7 @@ extension Dumps {
       try withBench { bench in
         try bench.export()
         let parts = pipeline.split(separator: "|", maxSplits: 1).map(String.init)
+        if parts[0] == "dump8" { try bench.removeLongestName() }
         let disk = try bench.disk("restored.img", size: 150 << 20)
         let outcome = try bench.import("{ \(command(parts[0], bench)); } | \(parts[1])", onto: disk)
         try EndToEnd.succeeded(outcome)
@@ -38,9 +39,20 @@ extension Dumps {
       }
     }
 
+    @Test("A name that dump(8) loses is told, and nothing is restored")
+    func lostName() throws {
+      try withBench { bench in
+        let disk = try bench.disk("restored.img", size: 150 << 20)
+        let outcome = try bench.import(command("dump8", bench), onto: disk)
+        bench.expectRefusal(outcome, .dump, of: disk)
+        #expect(outcome.errors.contains("lacks the name of a file, which has 255 bytes"), "\(outcome)")
+      }
+    }
+
     @Test("On ext2, ext3 and a disk that is not wiped", arguments: ["tar", "dump8"], ["ext2", "ext3"])
     func otherFilesystems(form: String, type: String) throws {
       try withBench(configuration: "wipe = \"none\"\nfilesystem = \"\(type)\"\n") { bench in
+        if form == "dump8" { try bench.removeLongestName() }
         let disk = bench.scratch("restored.img")
         try shell("tr '\\0' '\\377' < /dev/zero | head -c 150M > '\(disk)'")
         try EndToEnd.succeeded(bench.import(command(form, bench), onto: disk))
