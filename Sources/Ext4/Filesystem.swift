@@ -35,7 +35,8 @@ package struct Filesystem: ~Copyable {
     self.init(owning: opened, on: device, isShared: isShared)
     // What libext2fs says of the device, as in the block of multiple mount protection.
     ext2fs_free_mem(&fs.pointee.device_name)
-    fs.pointee.device_name = strdup(device.name)
+    // Not the disk's own path: libext2fs would open that, and find the disk in use, by us.
+    fs.pointee.device_name = strdup("a disk of guestsmith")
     // Bitmaps as trees of runs: as arrays they would take 640 MiB for a disk of 16 TiB.
     fs.pointee.default_bitmap_type = UInt16(EXT2FS_BMAP64_RBTREE)
     // Backup superblocks and descriptors are to follow every change: a rescue by one of them must find this guest.
