@@ -22,6 +22,9 @@ extension Trial {
       guard told(.import) == .pass else {
         return (.notApplicable("import fails for a guest without such names too"), [])
       }
+      guard told(.exportData) == .pass else {
+        return (.notApplicable("a dump holds more than the guest, as export.only-data says"), [])
+      }
       let (guest, swap) = (try disk.copy(to: "\(folder)/named.img"), try newSwap("named-swap"))
       let before = try plant(on: guest, content) { filesystem throws(Failure) in
         for name in Self.strange {

@@ -22,7 +22,7 @@ struct BrokenTests {
           "refuses.small-disk-at-import",
         ]
       ),
-      ("broken-loses-names", ["import.names", "create.reinstall-names"]),
+      ("broken-loses-names", ["import.names", "create.reinstall-names", "import.boot-files"]),
       ("broken-writes-other-disk", ["host.other-disks"]),
       ("broken-import-changes-uuid", ["import.boot-files"]),
       ("broken-rename-changes-uuid", ["rename.nothing-else"]),
