@@ -51,9 +51,10 @@ package func withLockedByAnother<R>(_ path: String, _ body: () throws -> R) thro
   return try result.get()
 }
 
-/// Whether the kernel finds a filesystem on `disk` that it mounts.
+/// Whether the kernel finds a filesystem on `disk` that it mounts; without root, whether blkid finds one.
 package func isMountable(_ disk: String) -> Bool {
-  (try? withMounted(disk) { _ in true }) ?? false
+  guard isRoot else { return ![nil, "swap"].contains(try? tag("TYPE", of: disk)) }
+  return (try? withMounted(disk) { _ in true }) ?? false
 }
 
 /// What e2fsck has against the filesystem on `disk`; nil when it is clean.

@@ -6,6 +6,9 @@ internal import Report
 /// Whether the tests that need root can run.
 package let isRoot = geteuid() == 0
 
+/// Whether guests can be bootstrapped: others than root need more ids than their own.
+package let canBootstrap = isRoot || (try? shell("grep -qE \"^($(id -un)|$(id -u)):\" /etc/subuid")) != nil
+
 /// A folder of one test, which goes with all that is in it when the test ends.
 package struct Scratch: Sendable {
   /// Absolute, without symbolic links in it.
@@ -56,7 +59,7 @@ package func withScratch<R>(_ body: (Scratch) throws -> R) throws -> R {
 }
 
 private let scratchParent = inherited["TMPDIR"] ?? "/tmp"
-private let scratchPrefix = "guestsmith-test-"
+private let scratchPrefix = "guestsmith-test."
 
 /// What tests that were killed have left, loop devices and mounts among it, goes before the first test makes its own.
 private let leftIsRemoved: Void = {

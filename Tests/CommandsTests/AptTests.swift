@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-  @Suite("The machine's apt")
+  @Suite("The machine's apt", .enabled(if: isRoot, "needs root"))
   struct Apt {
     /// The archive of Debian that this machine uses: its URI, and the name of its suite such as `oldstable`.
     private func archive() throws -> (uri: String, suite: String) {

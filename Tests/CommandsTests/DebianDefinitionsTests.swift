@@ -5,7 +5,7 @@ import Testing
 
 extension EndToEnd {
   /// By the definitions of ganeti-os-noop and ganeti-instance-debootstrap, as Debian packages them.
-  @Suite("Debian's own definitions, on this host")
+  @Suite("Debian's own definitions, on this host", .enabled(if: isRoot, "needs root"))
   struct DebianDefinitions {
     /// Runs lines of bash in a scratch folder with the two definitions in `os`, and in mounts of their own: debootstrap
     /// has a configuration and a cache of the tests', which outlives them.

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Tests that drive the built program on real disks. One after the other: each needs the whole machine.
-@Suite("End to end", .serialized, .enabled(if: isRoot, "needs root"))
+@Suite("End to end", .serialized, .enabled(if: canBootstrap, "needs root, or ids of the user in /etc/subuid"))
 enum EndToEnd {
   /// The size of a disk that has room for a guest.
   static let roomy: UInt64 = 3 << 29

@@ -21,7 +21,9 @@ extension EndToEnd {
       ["\(way)_INDEX": "\(index)", "\(way)_DEVICE": path, "\(way)_DISK_PATH": path, "EXP_SIZE_FD": "11"]
     }
 
-    @Test("Root, swap and data: created, exported and imported disk by disk at the same time, renamed")
+    @Test(
+      "Root, swap and data: created, exported and imported disk by disk at the same time, renamed",
+      .enabled(if: isRoot, "needs root"))
     func roundTrip() throws {
       try withScratch { scratch in
         let definition = try EnvironmentDefinition(in: scratch)
@@ -121,7 +123,8 @@ extension EndToEnd {
       }
     }
 
-    @Test("A reinstallation keeps the ssh host keys and the filesystem of a data disk")
+    @Test(
+      "A reinstallation keeps the ssh host keys and the filesystem of a data disk", .enabled(if: isRoot, "needs root"))
     func reinstall() throws {
       try withScratch { scratch in
         let definition = try EnvironmentDefinition(in: scratch)
@@ -166,7 +169,7 @@ extension EndToEnd {
       }
     }
 
-    @Test("A disk without a role stays as it is, which is said")
+    @Test("A disk without a role stays as it is, which is said", .enabled(if: isRoot, "needs root"))
     func untouched() throws {
       try withScratch { scratch in
         let definition = try EnvironmentDefinition(in: scratch)

@@ -37,7 +37,9 @@ extension EndToEnd {
       try disks.map { try tag("TYPE", of: $0) ?? "nothing" }
     }
 
-    @Test("When the bootstrap fails nothing of the other tenant can be mounted, and of a guest installed anew all")
+    @Test(
+      "When the bootstrap fails nothing of the other tenant can be mounted, and of a guest installed anew all",
+      .enabled(if: isRoot, "needs root"))
     func bootstrap() throws {
       try withScratch { scratch in
         let definition = try EnvironmentDefinition(in: scratch, cache: scratch.folder("cold"))
@@ -55,7 +57,7 @@ extension EndToEnd {
       }
     }
 
-    @Test("The same where there is no room, or no cache can be made")
+    @Test("The same where there is no room, or no cache can be made", .enabled(if: isRoot, "needs root"))
     func cache() throws {
       try withScratch { scratch in
         let file = try scratch.write("", to: "file")
@@ -72,7 +74,8 @@ extension EndToEnd {
       }
     }
 
-    @Test("Killed while the image is built, nothing of the other tenant can be mounted")
+    @Test(
+      "Killed while the image is built, nothing of the other tenant can be mounted", .enabled(if: isRoot, "needs root"))
     func killed() throws {
       try withScratch { scratch in
         let definition = try EnvironmentDefinition(in: scratch, cache: scratch.folder("cold"))

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-  @Suite("The network that a host gives a guest")
+  @Suite("The network that a host gives a guest", .enabled(if: isRoot, "needs root"))
   struct Networks {
     private static let hosts = """
       127.0.0.1 localhost

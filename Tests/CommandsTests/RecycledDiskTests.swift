@@ -21,7 +21,9 @@ extension EndToEnd {
       Int(try shell("LC_ALL=C grep -aoF '\(Self.mark)' '\(disk)' | wc -l")) ?? -1
     }
 
-    @Test("Of what was on it nothing is left to read", arguments: ["discard", "zero"], ["file", "device"])
+    @Test(
+      "Of what was on it nothing is left to read", .enabled(if: isRoot, "needs root"), arguments: ["discard", "zero"],
+      ["file", "device"])
     func nothingLeft(wipe: String, kind: String) throws {
       try withScratch { scratch in
         let definition = try InstalledDefinition(in: scratch, configuration: "wipe = \"\(wipe)\"\n")
@@ -75,7 +77,7 @@ extension EndToEnd {
 
   @Suite("Disks of every kind")
   struct DiskKinds {
-    @Test("A device with sectors of 4096 bytes")
+    @Test("A device with sectors of 4096 bytes", .enabled(if: isRoot, "needs root"))
     func largeSectors() throws {
       try withScratch { scratch in
         let definition = try InstalledDefinition(in: scratch)
@@ -102,7 +104,7 @@ extension EndToEnd {
       }
     }
 
-    @Test("A sparse disk of 16 TiB")
+    @Test("A sparse disk of 16 TiB", .enabled(if: isRoot, "needs root"))
     func huge() throws {
       try withScratch { scratch in
         // A file may be so large there.
@@ -133,7 +135,9 @@ extension EndToEnd {
       }
     }
 
-    @Test("Beside its image on a filesystem that can share blocks it takes next to no room")
+    @Test(
+      "Beside its image on a filesystem that can share blocks it takes next to no room",
+      .enabled(if: isRoot, "needs root"))
     func reflink() throws {
       try withScratch { scratch in
         try makeSparseFile(scratch("btrfs"), size: 4 << 30)

@@ -55,7 +55,9 @@ extension EndToEnd {
       }
     }
 
-    @Test("One disk under two names: the same path, a symbolic link, a hard link, a loop device's link")
+    @Test(
+      "One disk under two names: the same path, a symbolic link, a hard link, a loop device's link",
+      .enabled(if: isRoot, "needs root"))
     func twice() throws {
       try withDisks { scratch, disk, _ in
         try shell("ln -s disk '\(scratch("symbolic"))' && ln '\(disk)' '\(scratch("hard"))'")
@@ -69,7 +71,7 @@ extension EndToEnd {
       }
     }
 
-    @Test("A mounted disk")
+    @Test("A mounted disk", .enabled(if: isRoot, "needs root"))
     func mounted() throws {
       try withScratch { scratch in
         let guest = try guest(in: scratch)
@@ -81,7 +83,7 @@ extension EndToEnd {
       }
     }
 
-    @Test("A swap disk that is in use")
+    @Test("A swap disk that is in use", .enabled(if: isRoot, "needs root"))
     func swapping() throws {
       try withDisks { scratch, disk, swap in
         try shell("mkswap -q '\(swap)'")
@@ -104,7 +106,7 @@ extension EndToEnd {
       }
     }
 
-    @Test("A cache without room")
+    @Test("A cache without room", .enabled(if: isRoot, "needs root"))
     func noRoom() throws {
       try withDisks { scratch, disk, swap in
         let cache = try scratch.folder("cold")
@@ -118,7 +120,9 @@ extension EndToEnd {
       }
     }
 
-    @Test("A bootstrap that fails, with its last words, and a mmdebstrap that is not there", arguments: [0o755, 0o644])
+    @Test(
+      "A bootstrap that fails, with its last words, and a mmdebstrap that is not there",
+      .enabled(if: isRoot, "needs root"), arguments: [0o755, 0o644])
     func bootstrap(mode: UInt32) throws {
       try withDisks { scratch, disk, swap in
         let definition = try InstalledDefinition(in: scratch, cache: try scratch.folder("cold"))

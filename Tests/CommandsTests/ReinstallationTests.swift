@@ -58,6 +58,7 @@ extension EndToEnd {
 
     @Test(
       "It keeps files of every kind as they were, whatever their names, and the rest goes",
+      .enabled(if: isRoot, "needs root"),
       arguments: ["-t ext4", "-t ext4 -b 1024 -O inline_data", "-t ext3", "-t ext2 -I 128"])
     func everything(options: String) throws {
       // Only extents are allocated without being written, and reach 1 TiB; inodes of 128 bytes have whole seconds of 32 bits.
@@ -91,7 +92,9 @@ extension EndToEnd {
       try shell("cd '\(root)'; lsattr -d srv/www/deep srv/www/random srv/www/empty | tr -d 'eN-'")
     }
 
-    @Test("A pattern is bytes too, names files in whatever order, and each is kept once")
+    @Test(
+      "A pattern is bytes too, names files in whatever order, and each is kept once", .enabled(if: isRoot, "needs root")
+    )
     func patterns() throws {
       try withGuest(
         fill: "mkdir -p srv/www/.hidden; echo x > srv/www/.hidden/x; echo y > srv/www/y; ln -s www srv/other"
@@ -138,7 +141,9 @@ extension EndToEnd {
       ("-t ext4", "ln -s odd srv/link", "/srv/link/K /srv/odd /srv/link", .invalid, "reached by the link '/srv/link'"),
     ]
 
-    @Test("What cannot be kept as it is, is refused before the disk is touched", arguments: 0..<refused.count)
+    @Test(
+      "What cannot be kept as it is, is refused before the disk is touched", .enabled(if: isRoot, "needs root"),
+      arguments: 0..<refused.count)
     func refusals(index: Int) throws {
       let (options, fill, keep, code, words) = Self.refused[index]
       try withGuest(options, fill: fill) { bench in
@@ -158,7 +163,7 @@ extension EndToEnd {
       EOF
       """#
 
-    @Test("An encrypted folder is refused")
+    @Test("An encrypted folder is refused", .enabled(if: isRoot, "needs root"))
     func encrypted() throws {
       try withGuest("-t ext4 -O encrypt,stable_inodes", fill: Self.encrypting) { bench in
         #expect(try problems(of: bench.disk) == nil)
@@ -183,7 +188,9 @@ extension EndToEnd {
       }
     }
 
-    @Test("A damaged filesystem is refused, whatever is to be kept", arguments: ["", "superblock"])
+    @Test(
+      "A damaged filesystem is refused, whatever is to be kept", .enabled(if: isRoot, "needs root"),
+      arguments: ["", "superblock"])
     func damaged(place: String) throws {
       try withGuest(fill: "echo x > srv/x") { bench in
         if place.isEmpty {

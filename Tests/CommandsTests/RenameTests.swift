@@ -6,7 +6,7 @@ import Testing
 extension EndToEnd {
   @Suite("Rename")
   struct Rename {
-    @Test("Repeated, it is a success that changes nothing")
+    @Test("Repeated, it is a success that changes nothing", .enabled(if: isRoot, "needs root"))
     func repeated() throws {
       try withScratch { scratch in
         let guest = try guest(in: scratch)
@@ -57,7 +57,9 @@ extension EndToEnd {
       }
     }
 
-    @Test("Of a guest whose folder of configuration is a link to the host's, it changes no file of the host")
+    @Test(
+      "Of a guest whose folder of configuration is a link to the host's, it changes no file of the host",
+      .enabled(if: isRoot, "needs root"))
     func hostileFolder() throws {
       try withScratch { scratch in
         for name in ["hostname", "hosts", "mailname", "fstab"] { try scratch.write("vm1\n", to: "host/\(name)") }
@@ -87,7 +89,8 @@ extension EndToEnd {
       }
     }
 
-    @Test("Of a guest that was cut off while it ran, the journal is recovered first")
+    @Test(
+      "Of a guest that was cut off while it ran, the journal is recovered first", .enabled(if: isRoot, "needs root"))
     func dirtyJournal() throws {
       try withScratch { scratch in
         let guest = try guest(in: scratch)
