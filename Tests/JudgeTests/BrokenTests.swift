@@ -25,6 +25,7 @@ struct BrokenTests {
       ("broken-loses-names", ["import.names", "create.reinstall-names"]),
       ("broken-writes-other-disk", ["host.other-disks"]),
       ("broken-import-changes-uuid", ["import.boot-files"]),
+      ("broken-import-adds-feature", ["import.features"]),
       ("broken-rename-changes-uuid", ["rename.nothing-else"]),
       ("broken-rename-follows-links", ["hostile.rename"]),
       ("broken-needs-home", ["create.succeeds", "create.environment"]),
