@@ -94,8 +94,12 @@ restore_disk() {
   fi
   dd if="$scratch/head" of="$1" bs=1M conv=notrunc,nocreat,fsync status=none
   if [ "$IMPORT_INDEX" = 0 ]; then
+    # The new filesystem is as the dumped one but for those files.
+    uuid=$(blkid -p -o value -s UUID "$1")
+    features=$(dumpe2fs -h "$1" | sed -n 's/^Filesystem features: *//p' | tr -s ' ' ,)
     copy_files "$1" /
-    make_filesystem "$1" ext4
+    clear_disk "$1"
+    mke2fs -q -F -t ext4 -O "none,$features" -U "$uuid" -d "$scratch/tree" "$1"
   fi
 }
 

@@ -34,6 +34,7 @@ package enum Check: String, CaseIterable, Sendable {
   case importFilesystem = "import.filesystem"
   case bootFiles = "import.boot-files"
   case importNames = "import.names"
+  case features = "import.features"
   case rename = "rename.succeeds"
   case renamedTo = "rename.name"
   case renamedOnly = "rename.nothing-else"
@@ -102,6 +103,8 @@ package enum Check: String, CaseIterable, Sendable {
     case .importFilesystem: "A restored guest must not start from a damaged filesystem."
     case .bootFiles:
       "A guest whose filesystem has another UUID does not boot where a boot loader or a kernel command line names the old one."
+    case .features:
+      "A guest boots from the filesystem that it was made with: its boot loader may not read a feature that is added."
     case .rename: "Ganeti calls it at each rename, and after each import under a new name."
     case .renamedTo: "Else the guest keeps answering to the name of another."
     case .renamedOnly: "A rename is no reason to change anything else in a guest."

@@ -45,7 +45,8 @@ extension Trial {
       let reason = isBlank ? "create writes nothing to the disk" : "there is no filesystem on the disk that is known"
       return skip(
         [
-          .filesystem, .importFilesystem, .bootFiles, .renamedTo, .renamedOnly, .hostileCreate, .hostileImport,
+          .filesystem, .importFilesystem, .bootFiles, .features, .renamedTo, .renamedOnly, .hostileCreate,
+          .hostileImport,
           .hostileRename,
         ],
         reason)
@@ -56,7 +57,7 @@ extension Trial {
     }
     guard content.isExt else {
       return skip(
-        [.bootFiles, .renamedTo, .renamedOnly, .hostileCreate, .hostileImport, .hostileRename],
+        [.bootFiles, .features, .renamedTo, .renamedOnly, .hostileCreate, .hostileImport, .hostileRename],
         "a filesystem of type \(content.type) is not read: only the kernel could, and the definition made it")
     }
     do {

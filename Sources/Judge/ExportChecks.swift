@@ -24,7 +24,8 @@ extension Trial {
     guard dump != nil else {
       return skip(
         [
-          .exportReadsOnly, .exportData, .exportFull, .import, .sameTree, .importFilesystem, .bootFiles, .halfDump,
+          .exportReadsOnly, .exportData, .exportFull, .import, .sameTree, .importFilesystem, .bootFiles, .features,
+          .halfDump,
           .shortDump,
           .hostileImport,
         ], "export failed")

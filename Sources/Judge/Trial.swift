@@ -70,6 +70,7 @@ final class Trial {
     judgeImport()
     judgeBootFiles()
     judgeNames()
+    judgeFeatures()
     judgeHostility()
     judgeRename()
     judgeRefusals()

@@ -22,9 +22,10 @@ struct BrokenTests {
           "refuses.small-disk-at-import",
         ]
       ),
-      ("broken-loses-names", ["import.names", "create.reinstall-names", "import.boot-files"]),
+      ("broken-loses-names", ["import.names", "create.reinstall-names"]),
       ("broken-writes-other-disk", ["host.other-disks"]),
       ("broken-import-changes-uuid", ["import.boot-files"]),
+      ("broken-import-adds-feature", ["import.features"]),
       ("broken-rename-changes-uuid", ["rename.nothing-else"]),
       ("broken-rename-follows-links", ["hostile.rename"]),
       ("broken-needs-home", ["create.succeeds", "create.environment"]),
