@@ -58,6 +58,14 @@ package func withScratch<R>(_ body: (Scratch) throws -> R) throws -> R {
   return try body(Scratch(path: folder.path))
 }
 
+/// The same for a test that awaits.
+package func withScratch<R>(_ body: (Scratch) async throws -> R) async throws -> R {
+  _ = leftIsRemoved
+  let folder = try ScratchFolder(in: scratchParent, prefix: scratchPrefix)
+  defer { clear(folder) }
+  return try await body(Scratch(path: folder.path))
+}
+
 private let scratchParent = inherited["TMPDIR"] ?? "/tmp"
 private let scratchPrefix = "guestsmith-test."
 

@@ -278,41 +278,39 @@ import Testing
   }
 
   @Test(.enabled(if: canBootstrap)) func aKilledProcessLeavesNoProcessAndNoMount() async throws {
-    let path = try shell("mktemp -d /tmp/guestsmith-test-XXXXXX")
-    defer { _ = try? shell("rm -rf '\(path)'") }
-    // No other process sleeps for as long as this.
-    let time = "86\(getpid()).\(UInt32.random(in: 1...999_999))"
-    let script = """
-      mkdir "$TMPDIR/mnt"; mount -t tmpfs none "$TMPDIR/mnt"
-      setsid sleep \(time) & (trap "" TERM HUP INT; sleep \(time)) &
-      touch "$TMPDIR/started"; sleep \(time)
-      """
-    try shell("mkdir '\(path)/bin' '\(path)/work'")
-    let scratch = TestSupport.Scratch(path: path)
-    let archive = try TestArchive(in: scratch)
-    try archive.add("bookworm", packages: guestPackages)
-    try scratch.write(Self.folder(archive), to: "machine/etc/apt/sources.list")
-    _ = try aptOfTest(scratch)
-    let file = try Descriptor("\(path)/bin/mmdebstrap", O_WRONLY | O_CREAT, mode: 0o755)
-    try file.writeAll(Array("#!/bin/sh\n\(script)\n".utf8))
-    try file.close()
-    setenv("GUESTSMITH_TEST_FOLDER", path, 1)
-    await #expect(processExitsWith: .signal(SIGKILL)) {
-      let path = String(cString: getenv("GUESTSMITH_TEST_FOLDER"))
-      let killer = try Background {
-        while access("\(path)/work/started", F_OK) != 0 { usleep(10000) }
-        kill(getpid(), SIGKILL)
+    try await withScratch { scratch in
+      // No other process sleeps for as long as this.
+      let time = "86\(getpid()).\(UInt32.random(in: 1...999_999))"
+      let script = """
+        #!/bin/sh
+        mkdir "$TMPDIR/mnt"; mount -t tmpfs none "$TMPDIR/mnt"
+        setsid sleep \(time) & (trap "" TERM HUP INT; sleep \(time)) &
+        touch "$TMPDIR/started"; sleep \(time)
+
+        """
+      try scratch.write(script, to: "bin/mmdebstrap", mode: 0o755)
+      try scratch.folder("work")
+      let archive = try TestArchive(in: scratch)
+      try archive.add("bookworm", packages: guestPackages)
+      try scratch.write(Self.folder(archive), to: "machine/etc/apt/sources.list")
+      _ = try aptOfTest(scratch)
+      await #expect(processExitsWith: .signal(SIGKILL)) { [path = scratch.path as String] in
+        let killer = try Background {
+          while access("\(path)/work/started", F_OK) != 0 { usleep(10000) }
+          kill(getpid(), SIGKILL)
+        }
+        let request = ImageRequest(suite: "bookworm", packages: [], kernel: nil)
+        let recipe = try ImageRecipe(request, .ofThisMachine(["APT_CONFIG": "\(path)/machine/apt.conf"]))
+        let bootstrap = Bootstrap(
+          recipe, scratch: "\(path)/work", searchPath: "\(path)/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        _ = try bootstrap.run(into: "\(path)/root.tar", progress: StepProgress())
+        try killer.join()
       }
-      let request = ImageRequest(suite: "bookworm", packages: [], kernel: nil)
-      let recipe = try ImageRecipe(request, .ofThisMachine(["APT_CONFIG": "\(path)/machine/apt.conf"]))
-      let bootstrap = Bootstrap(
-        recipe, scratch: "\(path)/work", searchPath: "\(path)/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-      _ = try bootstrap.run(into: "\(path)/root.tar", progress: StepProgress())
-      try killer.join()
+      #expect(access(scratch("work/started"), F_OK) == 0)
+      #expect(try eventually { try bash("pgrep --full --exact 'sleep \(time)'").output.isEmpty }, "all processes end")
+      #expect(
+        try bash("grep -F '\(scratch.path)' /proc/[0-9]*/mounts").output == "", "no mount namespace is left")
     }
-    #expect(access("\(path)/work/started", F_OK) == 0)
-    #expect(try eventually { try bash("pgrep --full --exact 'sleep \(time)'").output.isEmpty }, "all processes end")
-    #expect(try bash("grep -F '\(path)' /proc/[0-9]*/mounts").output == "", "no mount namespace is left")
   }
 }
 
