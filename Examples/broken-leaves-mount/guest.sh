@@ -64,7 +64,7 @@ dump_disk() {
   zstd -q -1 --check <"$1"
 }
 
-# Restores the disk $1. Its first MiB, without which it is no filesystem, is written when the dump was read to its end
+# Restores the disk $1. Its first MiB, without which it is not a filesystem, is written when the dump was read to its end
 # and was right.
 restore_disk() {
   before=$(size_of "$1")

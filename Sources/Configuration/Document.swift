@@ -14,7 +14,7 @@ struct Document {
   init(_ bytes: [UInt8], path: String) throws(Failure) {
     self.path = path
     guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw Failure(.invalid, "\(path) is no text in UTF-8")
+      throw Failure(.invalid, "\(path) is not text in UTF-8")
     }
     do {
       entries = try TOMLReader(text).entries

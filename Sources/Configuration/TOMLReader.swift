@@ -98,7 +98,7 @@ struct TOMLReader {
     case UInt8(ascii: "{"): return try inlineTable(depth: depth)
     default:
       guard let value = TOMLScalar.parse(input.scalar()) else {
-        throw input.fault("what stands here is no value; a text is in double quotes")
+        throw input.fault("what stands here is not a value; a text is in double quotes")
       }
       return value
     }

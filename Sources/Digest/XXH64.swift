@@ -2,7 +2,7 @@
 
 /// XXH64 with seed 0 as it goes (https://github.com/Cyan4973/xxHash, "XXH64 algorithm description").
 ///
-/// It finds every damage that chance does, at memory speed; it is no protection against intent.
+/// It finds every damage that chance does, at memory speed; it is not protection against intent.
 package struct XXH64: Sendable {
   private static let prime1: UInt64 = 0x9E37_79B1_85EB_CA87
   private static let prime2: UInt64 = 0xC2B2_AE3D_27D4_EB4F

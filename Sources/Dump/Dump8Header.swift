@@ -25,7 +25,7 @@ struct Dump8Header {
   private let bytes: [UInt8]
   let kind: Kind
 
-  /// Nil where the bytes are no such header.
+  /// Nil where the bytes are not such header.
   init?(_ bytes: [UInt8]) {
     self.bytes = bytes
     guard bytes.count == Self.length else { return nil }

@@ -32,7 +32,7 @@ package final class DumpIndex {
       frames = stored
     } else {
       guard let length = Layout.manifestLength(firstBlock: first) else {
-        throw Failure(.dump, "the file is no dump: it starts neither with a zstd frame nor with manifest.json")
+        throw Failure(.dump, "the file is not a dump: it starts neither with a zstd frame nor with manifest.json")
       }
       let padded = length + Int(TarHeader.padding(after: UInt64(length)))
       guard size >= UInt64(first.count + padded) else { throw Self.wrongSize(size, UInt64(first.count + padded)) }

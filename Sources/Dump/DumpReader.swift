@@ -139,7 +139,7 @@ package struct DumpReader: Sendable {
     let part = Layout.manifestName
     let block = first + (try stream.read(TarHeader.blockSize - first.count, part: part))
     guard let length = Layout.manifestLength(firstBlock: block) else {
-      throw Failure(.dump, "the stream is no dump: it starts neither with a zstd frame nor with manifest.json")
+      throw Failure(.dump, "the stream is not a dump: it starts neither with a zstd frame nor with manifest.json")
     }
     return block + (try stream.read(length + Int(TarHeader.padding(after: UInt64(length))), part: part))
   }

@@ -151,7 +151,7 @@ extension Manifest {
     mapLength = try disk.number("map", in: 4...(extents + 2) * 40)
     frameSize = try disk.number("frame", in: Self.smallestFrame...Self.largestFrame)
     guard frameSize.nonzeroBitCount == 1 else {
-      throw Failure(.dump, "manifest.json has a frame size of \(frameSize) bytes, which is no power of two")
+      throw Failure(.dump, "manifest.json has a frame size of \(frameSize) bytes, which is not a power of two")
     }
     let selection = try disk.string("selection")
     guard let known = Selection(rawValue: selection) else {

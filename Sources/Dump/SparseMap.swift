@@ -54,14 +54,14 @@ struct SparseMapParser {
       switch byte {
       case UInt8(ascii: "0")...UInt8(ascii: "9"):
         let digit = UInt64(byte - UInt8(ascii: "0"))
-        guard number != 0, (number ?? 0) < ExtentMap.largestDisk else { throw Self.flaw("a number that is no size") }
+        guard number != 0, (number ?? 0) < ExtentMap.largestDisk else { throw Self.flaw("a number that is not a size") }
         number = (number ?? 0) * 10 + digit
       case UInt8(ascii: "\n"):
         guard let number else { throw Self.flaw("an empty line") }
         self.number = nil
         try take(number)
       default:
-        throw Self.flaw("the byte \(byte), which is no digit")
+        throw Self.flaw("the byte \(byte), which is not a digit")
       }
     }
   }

@@ -52,7 +52,7 @@ package struct ReleaseFile: Sendable, Equatable {
     return lines.flatMap { $0.bytes + [UInt8(ascii: "\n")] }
   }
 
-  /// Reads a file that may hold anything: lines that are no pair are passed over, the last of a key counts.
+  /// Reads a file that may hold anything: lines that are not a pair are passed over, the last of a key counts.
   package init(parsing bytes: [UInt8]) {
     self.init(version: "", installed: "", image: "", suite: "", wipe: "")
     for line in TextLines(bytes).lines {
@@ -88,7 +88,7 @@ package struct ReleaseFile: Sendable, Equatable {
   }
 
   /// The files that a rename looks at, apart from those that every guest has. What no provider wrote is refused: a
-  /// list that is too long, paths that are no plain absolute ones.
+  /// list that is too long, paths that are not plain absolute ones.
   func otherNameFiles() throws(Failure) -> [ByteString] {
     let known: Set = [Hostname.path, Hosts.path, Mailname.path, Self.path]
     let isPlain = nameFiles.allSatisfy { path in

@@ -23,7 +23,7 @@ package struct UUIDText: Hashable, Sendable {
   package var text: String { String(decoding: letters, as: UTF8.self) }
 
   package func isNamed(in bytes: UnsafeRawBufferPointer) -> Bool {
-    // The first separator is looked for: in what is no text there are few of it.
+    // The first separator is looked for: in what is not text there are few of it.
     for separator in [hyphen, backslash] {
       var start = 0
       while start < bytes.count, let base = bytes.baseAddress,

@@ -97,7 +97,7 @@ package struct Adaptation: Sendable {
     let (status, error) = examine(path, itself: true)
     if error == ENOENT { return nil }
     guard error == 0 else { throw .system("examine", path, errno: error) }
-    guard status.isFolder else { throw notOurs("it is no folder") }
+    guard status.isFolder else { throw notOurs("it is not a folder") }
     let (names, readError) = allEntries(of: path)
     guard readError == 0 else { throw .system("read the folder", path, errno: readError) }
     let tops = Set(draft.entries.keys.map { String($0.prefix { $0 != "/" }) })

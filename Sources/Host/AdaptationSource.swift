@@ -21,7 +21,7 @@ struct AdaptationSource: Sendable {
   let variants: [String]
   let parameters: [OSDefinition.Parameter]
 
-  /// - Throws: `.script` for what is no valid definition, `.invalid` for one that cannot be adapted.
+  /// - Throws: `.script` for what is not a valid definition, `.invalid` for one that cannot be adapted.
   init(_ folder: String) throws(Failure) {
     var path = absolute(folder)
     while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
@@ -69,7 +69,7 @@ struct AdaptationSource: Sendable {
     guard error == 0, status.isRegular, status.st_mode & S_IXUSR != 0 else {
       throw Failure(
         .script,
-        "the OS definition is not valid: \(path) is \(error == 0 ? "no executable file" : "missing")")
+        "the OS definition is not valid: \(path) is \(error == 0 ? "not an executable file" : "missing")")
     }
   }
 
@@ -102,7 +102,7 @@ struct AdaptationSource: Sendable {
       }
       guard status.isRegular, status.st_size <= Self.limit else {
         throw Failure(
-          .invalid, "\(file.quoted) is not copied: it is \(status.isRegular ? "larger than 64 MiB" : "no file")",
+          .invalid, "\(file.quoted) is not copied: it is \(status.isRegular ? "larger than 64 MiB" : "not a file")",
           remedy: "leave --copy out, to have the definition called where it is")
       }
       // What only root may read stays so, and what others may write does not.

@@ -75,7 +75,7 @@ package struct OSInstallation: Sendable {
     let (status, error) = examine(path, itself: true)
     if error == ENOENT { return nil }
     guard error == 0 else { throw .system("examine", path, errno: error) }
-    guard status.isFolder else { throw notOurs("it is no folder") }
+    guard status.isFolder else { throw notOurs("it is not a folder") }
     let (found, readError) = allEntries(of: path)
     guard readError == 0 else { throw .system("read the folder", path, errno: readError) }
     var missing = Set(scripts + texts.keys)
@@ -92,7 +92,7 @@ package struct OSInstallation: Sendable {
         let target = linkTarget("\(path)/\(file)")
         guard let target, splitPath(target).1 == splitPath(program).1 else {
           throw notOurs(
-            target.map { "its \(file) is a symbolic link to \($0.escaped)" } ?? "its \(file) is no symbolic link")
+            target.map { "its \(file) is a symbolic link to \($0.escaped)" } ?? "its \(file) is not a symbolic link")
         }
         // The links of a Debian package are relative.
         if target == program || realPath("\(path)/\(file)") == program { missing.remove(file) }

@@ -44,7 +44,7 @@ extension SearchPath {
         inventory.unreadable.append("cannot read the folder \(folder): \(String(cString: strerror(error)))")
       }
       for name in names {
-        // ext filesystems have it at their root; it is no definition.
+        // ext filesystems have it at their root; it is not a definition.
         if name == "lost+found" { continue }
         inventory.definitions.append(OSDefinition(judging: name, in: folder))
       }

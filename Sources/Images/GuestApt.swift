@@ -164,7 +164,7 @@ package struct GuestApt: Equatable, Sendable {
   /// In bytes; no keyring and no list of mirrors comes near.
   private static let largest = 64 << 20
 
-  /// Adds a file of this machine under its own path, or, where that is no place for a file of the system, in a folder of
+  /// Adds a file of this machine under its own path, or, where that is not a place for a file of the system, in a folder of
   /// `/etc/apt`; returns the path.
   private mutating func add(_ bytes: [UInt8], of path: String, orIn folder: String) -> String {
     let parts = path.split(separator: "/").filter { $0 != "." && $0 != ".." }

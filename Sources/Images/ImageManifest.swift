@@ -76,21 +76,21 @@ package struct ImageManifest: Equatable, Sendable {
       return value
     }
     func text(_ name: String, of json: JSON) throws(Failure) -> String {
-      guard let value = try member(name, of: json).string else { throw Failure(.io, "\(name) is no text") }
+      guard let value = try member(name, of: json).string else { throw Failure(.io, "\(name) is not text") }
       return value
     }
     func number(_ name: String, of json: JSON) throws(Failure) -> Int {
-      guard let value = try member(name, of: json).integer else { throw Failure(.io, "\(name) is no number") }
+      guard let value = try member(name, of: json).integer else { throw Failure(.io, "\(name) is not a number") }
       return value
     }
     func list(_ name: String) throws(Failure) -> [JSON] {
-      guard let value = try member(name, of: json).array else { throw Failure(.io, "\(name) is no list") }
+      guard let value = try member(name, of: json).array else { throw Failure(.io, "\(name) is not a list") }
       return value
     }
     let format = try number("format", of: json)
     guard format == Self.format else { throw Failure(.io, "format is \(format) and should be \(Self.format)") }
     key = try text("key", of: json)
-    guard let created = Timestamp(try text("created", of: json)) else { throw Failure(.io, "created is no time") }
+    guard let created = Timestamp(try text("created", of: json)) else { throw Failure(.io, "created is not a time") }
     self.created = created
     buildSeconds = try number("build_seconds", of: json)
     suite = try text("suite", of: json)

@@ -71,7 +71,7 @@ struct DiskMark: Equatable {
   }
 }
 
-/// Whether there is anything but zeros. In a file all that is no hole is read; of a device, where that could take
+/// Whether there is anything but zeros. In a file all that is not a hole is read; of a device, where that could take
 /// hours, the first and the last MiB: every partition table, filesystem and volume manager has its marks there.
 private func holdsData(_ file: borrowing Descriptor, length: UInt64, isDevice: Bool) throws(Failure) -> Bool {
   let piece: UInt64 = 1 << 20

@@ -135,7 +135,7 @@ extension ExportConfiguration {
     return nic
   }
 
-  /// Python's `None`, and nothing, are no values.
+  /// Python's `None`, and nothing, are not values.
   private static func known(_ value: String?) -> String? {
     guard let value, !value.isEmpty, value.lowercased() != "none" else { return nil }
     return value

@@ -80,7 +80,8 @@ extension Node {
 
   private func missing(_ name: InstanceName) -> Failure {
     Failure(
-      .dump, "there is no export of \(name) in \(state.exports)", remedy: "see guestsmith backup list for what there is"
+      .dump, "there is no export of \(name) in \(state.exports)",
+      remedy: "see guestsmith backup list for what there is"
     )
   }
 }

@@ -71,7 +71,8 @@ package struct State: Sendable {
   package func instance(_ name: InstanceName) throws(Failure) -> Instance {
     guard has(name) else {
       throw Failure(
-        .invalid, "there is no instance \(name) in \(folder)", remedy: "see guestsmith instance list for what there is")
+        .invalid, "there is no instance \(name) in \(folder)",
+        remedy: "see guestsmith instance list for what there is")
     }
     let instance = try Instance(describedIn: instanceFolder(name))
     guard instance.name == name else { throw misnamed(Self.key(name), instance) }

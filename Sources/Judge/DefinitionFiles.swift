@@ -24,7 +24,7 @@ struct DefinitionFiles: Sendable {
 
   var versionLines: [String] { lines(of: String(decoding: version, as: UTF8.self)) }
 
-  /// The versions that it declares; what is no number is left out.
+  /// The versions that it declares; what is not a number is left out.
   var declared: [Int] { versionLines.compactMap(integer) }
 
   var highest: Int { declared.max() ?? 0 }

@@ -53,7 +53,7 @@ extension Trial {
     return (ending, path)
   }
 
-  /// A line of text at the start or the end of a dump, in front of or behind what is no text: most likely a message.
+  /// A line of text at the start or the end of a dump, in front of or behind what is not text: most likely a message.
   ///
   /// Returns the text, and the range of the file that is left without it.
   func suspectedMessages(in dump: String) throws(Failure) -> [(text: String, rest: Range<UInt64>)] {

@@ -94,7 +94,7 @@ extension Trial {
       }
       self.dump = part
       return (
-        .fail("the dump has a line that is no part of it: \(Words.printable(suspect.text, limit: 80).quoted)"),
+        .fail("the dump has a line that is not part of it: \(Words.printable(suspect.text, limit: 80).quoted)"),
         ["the dump is restored without this line:", suspect.text.escaped]
       )
     }

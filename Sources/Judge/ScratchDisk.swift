@@ -55,7 +55,7 @@ final class ScratchDisk {
     return digest.hex()
   }
 
-  /// Writes something that is no filesystem, here and there.
+  /// Writes something that is not a filesystem, here and there.
   func scribble() throws(Failure) {
     let file = try Descriptor(path, O_RDWR)
     for place in [UInt64(0), size / 2, size - (1 << 20)] {
@@ -86,7 +86,7 @@ final class ScratchDisk {
 
   // MARK: Its filesystem
 
-  /// The filesystem of the guest: the largest of those on the disk that are no swap.
+  /// The filesystem of the guest: the largest of those on the disk that are not swap.
   func filesystem() throws(Failure) -> DiskContent? {
     try flush()
     return try Disk(path, for: .reading).contents().filter { $0.type != "swap" }.max { $0.room < $1.room }

@@ -106,7 +106,7 @@ struct StaticChecks {
       else { return nil }
       if start.starts(with: [0x7F, 0x45, 0x4C, 0x46]) { return nil }
       guard start.starts(with: [0x23, 0x21]) else {
-        return "\(script) is no program, and its first line names no interpreter (#!)"
+        return "\(script) is not a program, and its first line names no interpreter (#!)"
       }
       let line = String(decoding: start.dropFirst(2).prefix { $0 != 0x0A }, as: UTF8.self)
       let words = line.split(whereSeparator: \.isWhitespace).map { String($0) }
@@ -173,7 +173,7 @@ struct StaticChecks {
       if line.isEmpty || line.hasPrefix("#") {
         faults.append("\(start) is \(line.isEmpty ? "blank" : "a comment"): Ganeti before 2.7 takes it for a variant")
       } else if !line.unicodeScalars.allSatisfy({ isPluginName(String($0)) || $0 == "." }) {
-        faults.append("\(start) is \(line.quoted), which is no name")
+        faults.append("\(start) is \(line.quoted), which is not a name")
       } else if !seen.insert(line).inserted {
         faults.append("\(start) is \(line.quoted) again")
       }
@@ -197,7 +197,7 @@ struct StaticChecks {
       let name = String(words[0])
       if name.hasPrefix("#") { faults.append("\(start) is a comment, which is taken for a parameter") }
       if !isPluginName(name) && !name.hasPrefix("#") {
-        faults.append("\(start) names \(name.quoted), which is no name")
+        faults.append("\(start) names \(name.quoted), which is not a name")
       }
       // In the environment there are no lower case letters and no hyphens.
       let variable = name.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
@@ -212,7 +212,7 @@ struct StaticChecks {
     let rows = series.map { row in
       "Ganeti \(row.series): \(row.fault ?? "accepted, called in version \(row.version.map { String($0) } ?? "?")")"
     }
-    // With 5 and later ones in one file it is made for 2.x; that 1.2.6 takes one number only is no fault of it.
+    // With 5 and later ones in one file it is made for 2.x; that 1.2.6 takes one number only is not a fault of it.
     let isFor2 = files.declared.contains { $0 >= 10 }
     let wanted = zip(Series.all, series).filter { entry in
       !Set(entry.0.versions).isDisjoint(with: files.declared) && !(isFor2 && entry.0.wantsOneVersion)

@@ -123,7 +123,7 @@ final class Trial {
     } catch {
       let failure = error as? Failure
       let words = failure?.message ?? "\(error)"
-      // A checker that is not installed is no fault of the definition.
+      // A checker that is not installed is not a fault of the definition.
       found(check, failure?.code == .tool ? .notApplicable(words) : .fail(words))
     }
   }

@@ -5,7 +5,7 @@ internal import Interface
 internal import LinuxIO
 internal import Report
 
-// How the scripts answer to words that are no request, and verify to parameters.
+// How the scripts answer to words that are not a request, and verify to parameters.
 
 extension Trial {
   func judgeUsage() {

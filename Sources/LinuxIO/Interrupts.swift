@@ -50,7 +50,7 @@ package enum Interrupts {
   }
 
   /// Does not return when an interrupt is ending the process. To be called before an outcome is told or the process
-  /// exits: what failed because its children were ended is no failure of its own.
+  /// exits: what failed because its children were ended is not a failure of its own.
   package static func holdIfInterrupted() {
     while state.withLock({ $0.isInterrupted }) { pause() }
   }

@@ -77,7 +77,7 @@ extension Provider {
   }
 
   /// The image to copy. To build it may take minutes and may fail, and a host may start an instance whose create failed:
-  /// what an earlier tenant left on the disks is no guest from before that on.
+  /// what an earlier tenant left on the disks is not a guest from before that on.
   private func obtainImage(_ recipe: ImageRecipe, forgetting disks: [Disk]) throws -> ImageEntry {
     do {
       return try configuration.imageStore().obtain(recipe, steps: steps) { () throws(Failure) in

@@ -91,7 +91,7 @@ extension Filesystem {
         as: first.name, in: first.folder)
     case 0o010000: number = try makeSpecial(.pipe, major: 0, minor: 0, as: first.name, in: first.folder)
     case 0o140000: number = try makeSpecial(.socket, major: 0, minor: 0, as: first.name, in: first.folder)
-    default: throw Failure(.dump, "the dump(8) is damaged: \(first.name.quoted) is no kind of file")
+    default: throw Failure(.dump, "the dump(8) is damaged: \(first.name.quoted) is not a kind of file")
     }
     for place in places.dropFirst() { try addName(place.name, to: number, in: place.folder) }
     try setAttributes(number, try Self.attributes(from: reader))

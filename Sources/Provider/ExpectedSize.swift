@@ -11,7 +11,7 @@ extension Provider {
   /// Without compression the size is known to the byte. With it, pieces from all over the disk are compressed first, and
   /// the whole is taken to shrink as they do: it is an estimate, on usual disks within a few per cent.
   ///
-  /// A host that cannot be told loses nothing but the percentage, so that is no failure.
+  /// A host that cannot be told loses nothing but the percentage, so that is not a failure.
   func announceSize(
     of writer: DumpWriter, _ manifest: Manifest, _ extents: ExtentMap, of disk: Disk, to descriptor: Int32
   ) {

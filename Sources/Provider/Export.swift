@@ -15,7 +15,7 @@ extension Provider {
     let output = try StandardStream.output.open()
     guard isatty(output.raw) == 0 else {
       throw Failure(
-        .usage, "standard output is a terminal, and a dump is no text", remedy: "send it to a file or a pipe")
+        .usage, "standard output is a terminal, and a dump is not text", remedy: "send it to a file or a pipe")
     }
     let disk = try Disk(path, for: .reading)
     let source = try steps.step("find the used blocks of \(path)") { try UsedBlocks(of: disk, progress: $0) }

@@ -21,7 +21,7 @@ extension Provider {
         try file.close()
       }
       try steps.step("unpack the qcow2 image") { _ in
-        // 3: clusters that nobody uses, which is no damage (qemu-img(1)).
+        // 3: clusters that nobody uses, which is not damage (qemu-img(1)).
         try run(["check", "-q", "-f", "qcow2", image], passes: [0, 3])
         try run(["convert", "-f", "qcow2", "-O", "raw", image, raw], passes: [0])
         guard unlink(image) == 0 else { throw Failure.system("remove", image) }

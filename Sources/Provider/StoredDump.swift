@@ -84,7 +84,7 @@ struct DumpFile {
     let (inner, kind) = try stream.unpacked()
     guard kind == .dump else {
       throw Failure(
-        .dump, "\(descriptor.name) is no dump of guestsmith",
+        .dump, "\(descriptor.name) is not a dump of guestsmith",
         remedy: kind == .unknown || kind == .empty ? nil : "import takes it all the same, where it is a guest's disk")
     }
     return (inner, packing?.rawValue)
@@ -110,7 +110,8 @@ package final class StoredDump {
       file = try steps.step("unpack \(path)") { progress in try Self.unpack(path, progress) }
     }
     guard let size = file.size else {
-      throw Failure(.invalid, "\(path) is no file", remedy: "name a file that export wrote; a pipe can't be searched")
+      throw Failure(
+        .invalid, "\(path) is not a file", remedy: "name a file that export wrote; a pipe can't be searched")
     }
     let descriptor = file.descriptor
     index = try DumpIndex(size: size) { offset, buffer throws(Failure) in

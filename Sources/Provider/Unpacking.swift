@@ -90,7 +90,7 @@ private final class Unpacking: @unchecked Sendable {
     if let failure = feed.failure { throw failure }
     guard !status.isSuccess else { return }
     throw Failure(
-      .dump, "\(name) is no whole stream of \(packing): \(packing) \(status): \(try said())",
+      .dump, "\(name) is not a whole stream of \(packing): \(packing) \(status): \(try said())",
       remedy: "take a whole copy of the dump, or export again")
   }
 

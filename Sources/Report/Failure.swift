@@ -13,7 +13,7 @@ package struct Failure: Error, Equatable, Sendable {
     case usage = 2
     /// A name, a key of the configuration or a parameter is not valid.
     case invalid = 3
-    /// A disk is missing, is no disk, is too small or cannot be written.
+    /// A disk is missing, is not a disk, is too small or cannot be written.
     case device = 4
     /// A disk or an instance is in use by somebody else.
     case busy = 5

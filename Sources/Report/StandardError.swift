@@ -3,7 +3,7 @@ import Glibc
 
 /// Standard error, as far as progress needs it.
 enum StandardError {
-  /// Writes all of `text`; a reader that has gone away is no failure of the work.
+  /// Writes all of `text`; a reader that has gone away is not a failure of the work.
   static func write(_ text: String) {
     var text = text
     text.withUTF8 { buffer in

@@ -59,7 +59,7 @@ package func withScratch<R>(_ body: (Scratch) throws -> R) throws -> R {
 }
 
 /// The same for a test that awaits.
-package func withScratch<R>(_ body: (Scratch) async throws -> R) async throws -> R {
+package func awaitingWithScratch<R>(_ body: (Scratch) async throws -> R) async throws -> R {
   _ = leftIsRemoved
   let folder = try ScratchFolder(in: scratchParent, prefix: scratchPrefix)
   defer { clear(folder) }

@@ -33,7 +33,7 @@ extension EndToEnd {
           + #"{ substr($_, $at, 1) ^= "\x01" } $n += length; print }'"#)
     }
 
-    @Test("Something that is no dump")
+    @Test("Something that is not a dump")
     func foreign() throws {
       try expectRefusal("cat >/dev/null; head -c 100000 /dev/urandom")
     }

@@ -132,7 +132,7 @@ extension Dumps {
       }
     }
 
-    @Test("Names that are no text are shown escaped, and extracted and compared as they are")
+    @Test("Names that are not text are shown escaped, and extracted and compared as they are")
     func oddNames() throws {
       try withBench { bench in
         try bench.export()

@@ -21,7 +21,7 @@ extension Dumps {
     }
 
     @Test(
-      "A disk that is no ext filesystem, bit for bit, on a larger disk",
+      "A disk that is not an ext filesystem, bit for bit, on a larger disk",
       arguments: [
         "truncate -s 400M D; mkfs.xfs -q D",
         "truncate -s 150M D; mkfs.btrfs -q D; printf x | dd of=D bs=1 seek=140M conv=notrunc",

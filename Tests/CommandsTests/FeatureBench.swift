@@ -13,7 +13,8 @@ struct FeatureBench {
   let layout: FeatureLayout
   let definition: InstalledDefinition
   let guest: String
-  private let isReadByKernel: Bool
+  /// Whether the kernel tells what is in it, and not debugfs(8).
+  let isReadByKernel: Bool
 
   init(_ layout: FeatureLayout, in scratch: Scratch, size: UInt64 = Self.size) throws {
     self.scratch = scratch

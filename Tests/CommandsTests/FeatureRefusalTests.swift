@@ -26,7 +26,7 @@ struct FeatureRefusalTests {
       let disk = try bench.disk("other.img", size: FeatureBench.size)
       try bench.export()
       let journal = try bench.disk("journal.img", size: 16 << 20)
-      // What tune2fs -J device= writes, which takes block devices only: s_journal_uuid and a journal that is no inode.
+      // What tune2fs -J device= writes, which takes block devices only: s_journal_uuid and a journal that is not an inode.
       try shell("mke2fs -q -F -O journal_dev '\(journal)'")
       try turnOn("has_journal", on: bench.guest)
       let uuid = try #require(try tag("UUID", of: journal))

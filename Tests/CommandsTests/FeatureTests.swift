@@ -36,9 +36,10 @@ struct FeatureTests {
     let folder = try bench.scratch.folder("out")
     let outcome = try bash("'\(program)' dump extract '\(bench.scratch("dump"))' / --to '\(folder)'")
     try EndToEnd.succeeded(outcome)
-    let found = try Tree(of: folder)
-    let original = try bench.tree(of: bench.guest)
-    #expect(found.contents == original.contents)
+    // To debugfs(8) no file is shorter than the 60 bytes of it that lie in its inode.
+    guard bench.isReadByKernel || !bench.layout.options.contains("inline_data") else { return outcome }
+    let isWhole = try Tree(of: folder).contents == bench.tree(of: bench.guest).contents
+    #expect(isWhole)
     return outcome
   }
 

@@ -65,11 +65,12 @@ extension EndToEnd {
         // Only then the kernel has inode tables to clear.
         let flags = try shell("dumpe2fs '\(disk)' 2>/dev/null | grep -c ITABLE_ZEROED || true")
         #expect((flags == "0") == (wipe == "none"))
-        let clean = try withMounted(disk, options: "rw") { place in
-          try shell("cp -a '\(place)/usr/share' '\(place)/copied' && sync -f '\(place)' && rm -r '\(place)/copied'")
-          return true
+        if isRoot {
+          try withMounted(disk, options: "rw") { place in
+            try shell("cp -a '\(place)/usr/share' '\(place)/copied' && sync -f '\(place)' && rm -r '\(place)/copied'")
+            return
+          }
         }
-        #expect(clean)
         #expect(try problems(of: disk) == nil)
       }
     }

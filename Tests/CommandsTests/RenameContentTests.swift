@@ -3,7 +3,7 @@ import Report
 import TestSupport
 import Testing
 
-@Suite("Rename of what is no ext filesystem")
+@Suite("Rename of what is not an ext filesystem")
 struct RenameContentTests {
   @Test(
     "It says what is on the disk, changes nothing and succeeds",

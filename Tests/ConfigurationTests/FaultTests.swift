@@ -125,7 +125,7 @@ struct FaultTests {
     #expect(!found.contains("hunter2") && !found.contains("\n"))
   }
 
-  @Test("bytes that are no text, a NUL and a huge file are refused")
+  @Test("bytes that are not text, a NUL and a huge file are refused")
   func hostile() throws {
     func failure(_ bytes: [UInt8]) throws -> String {
       try withScratch { scratch in
@@ -138,7 +138,7 @@ struct FaultTests {
         }
       }
     }
-    #expect(try failure([0xFF, 0xFE]).hasSuffix("is no text in UTF-8"))
+    #expect(try failure([0xFF, 0xFE]).hasSuffix("is not text in UTF-8"))
     #expect(try failure(Array("threads = 1\n\0sute".utf8)).contains(":2: no TOML"))
     #expect(try failure(Array(#"label = "a\u0000b""#.utf8)).contains(":1: label = \"a\\u0000b\", must be"))
     #expect(try failure([UInt8](repeating: 0x0A, count: 1 << 20 + 1)).contains("larger than 1.0 MiB"))

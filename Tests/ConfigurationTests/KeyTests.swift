@@ -35,7 +35,7 @@ struct KeyTests {
     #expect(rows.contains("| `suite` | unset | the release of the guests; unset: the one of this machine |"))
   }
 
-  @Test("the machine's own keys are no parameters, and the help of the others is one line that says what to write")
+  @Test("the machine's own keys are not parameters, and the help of the others is one line that says what to write")
   func parameters() {
     let machine = Key.all.filter { !$0.isParameter }.map(\.name)
     #expect(machine == ["cache", "image_max_age_days", "cache_max_size"])

@@ -98,7 +98,7 @@ struct DamageTests {
     let cut = #expect(throws: Failure.self) { try restore(Array(dump[..<middle])) }
     #expect(cut?.message.hasPrefix("the dump is cut off at byte \(middle), in disk.raw") == true)
     let foreign = #expect(throws: Failure.self) { try restore([UInt8](repeating: 65, count: 5000)) }
-    #expect(foreign?.message.hasPrefix("the stream is no dump") == true)
+    #expect(foreign?.message.hasPrefix("the stream is not a dump") == true)
   }
 
   /// How long the fuzzing goes on, for each form: `GUESTSMITH_FUZZ_SECONDS`, or else a moment.

@@ -25,7 +25,7 @@ struct ExtentMapTests {
   }
 
   @Test(
-    "are refused where they are no run of sectors behind the last one",
+    "are refused where they are not a run of sectors behind the last one",
     arguments: [
       Extent(offset: 100, length: 512), Extent(offset: 8192, length: 100), Extent(offset: 8192, length: 0),
       Extent(offset: 512, length: 512), Extent(offset: 1 << 20, length: 512), Extent(offset: 8192, length: .max - 511),

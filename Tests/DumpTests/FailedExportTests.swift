@@ -76,7 +76,7 @@ struct FailedExportTests {
     #expect(failure?.code == .space)
   }
 
-  @Test("A source of the import that fails is no damage of the dump")
+  @Test("A source of the import that fails is not damage of the dump")
   func importSource() throws {
     let stream = Stream(Array(try Self.disk.dump().prefix(1 << 20)))
     let failure = #expect(throws: Failure.self) {

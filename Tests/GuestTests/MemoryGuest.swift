@@ -48,7 +48,7 @@ final class MemoryGuest: GuestFiles {
   func read(_ path: ByteString) throws(Failure) -> [UInt8]? {
     guard let path = try resolve(path) else { return nil }
     guard let entry = entries[path] else { return nil }
-    guard case .file(let bytes) = entry.node else { throw Failure(.guest, "\(path) is no file") }
+    guard case .file(let bytes) = entry.node else { throw Failure(.guest, "\(path) is not a file") }
     return bytes
   }
 
@@ -56,7 +56,7 @@ final class MemoryGuest: GuestFiles {
     guard let resolved = try resolve(path) else { throw Failure(.guest, "\(path) leads nowhere") }
     changes.append(path)
     if let entry = entries[resolved] {
-      guard case .file = entry.node else { throw Failure(.guest, "\(path) is no file") }
+      guard case .file = entry.node else { throw Failure(.guest, "\(path) is not a file") }
       entries[resolved]?.node = .file(bytes)
     } else {
       put(resolved, bytes, mode: mode)

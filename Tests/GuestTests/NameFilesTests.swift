@@ -13,7 +13,7 @@ private func renamedHosts(_ text: String, from old: String = "vm1.example.com", 
 @Suite("The name of a guest in its files")
 struct NameFilesTests {
   @Test(
-    "the host name is the first word that is no comment",
+    "the host name is the first word that is not a comment",
     arguments: [
       ("vm1\n", "vm1"), ("vm1", "vm1"), ("  vm1 \t\n", "vm1"), ("vm1\r\n", "vm1"), ("# by hand\n\nvm1\nvm2\n", "vm1"),
       ("\u{FEFF}", "\u{FEFF}"), ("", nil), ("\n#vm1\n", nil), ("\0\0", nil), ("vm1.example.com.\n", "vm1.example.com."),

@@ -81,7 +81,7 @@ import Testing
   @Test(arguments: [
     ("touch tiny-5/mine", "it has 'mine'"), ("rm tiny-5/adapted.sh", "its adapted.sh is of somebody else, or missing"),
     ("echo 20 > tiny-5/ganeti_api_version", "it is for hosts of another version"),
-    ("rm -r tiny-5; touch tiny-5", "it is no folder"), ("mv tiny-5 x; ln -s x tiny-5", "it is no folder"),
+    ("rm -r tiny-5; touch tiny-5", "it is not a folder"), ("mv tiny-5 x; ln -s x tiny-5", "it is not a folder"),
   ])
   func `what is not ours is refused and left as it is`(_ change: String, _ found: String) throws {
     try withScratch { folder in
@@ -116,8 +116,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("mkfifo pipe", "is not copied: it is no file"), ("ln -s /etc folder", "is not copied: it is no file"),
-    ("ln -s . round", "is not copied: it is no file"),
+    ("mkfifo pipe", "is not copied: it is not a file"), ("ln -s /etc folder", "is not copied: it is not a file"),
+    ("ln -s . round", "is not copied: it is not a file"),
   ])
   func `what cannot be copied is refused`(_ change: String, _ words: String) throws {
     try withScratch { folder in

@@ -122,7 +122,7 @@ import Testing
       }
       try shell("cd '\(folder.path)'; head -c 2000000 dump2 > short; truncate -s 1M small")
       #expect(throws: Failure.self) { try adapted.import(other, disk: 2, from: "short") }
-      // What is no dump of swap is not dropped.
+      // What is not a dump of swap is not dropped.
       let wrong = #expect(throws: Failure.self) { try adapted.import(other, disk: 1, from: "dump2") }
       #expect(wrong?.message.contains("not that of swap") == true)
       let small = try adapted.instance("vm2", ["disk2", "swap2", "small"])
@@ -133,7 +133,7 @@ import Testing
   }
 
   @Test(.enabled(if: isRoot, "needs root"))
-  func `a second disk that is no swap is neither exported as swap nor overwritten by a reinstallation`() throws {
+  func `a second disk that is not a swap is neither exported as swap nor overwritten by a reinstallation`() throws {
     try withScratch { folder in
       let adapted = try AdaptedDefinition("\(examples)/tiny-5", to: 20, in: folder)
       let instance = try adapted.instance("vm1", ["disk", "swap"])

@@ -164,9 +164,9 @@ import Testing
     ("ln -s x guestsmith/.hidden", "it has '.hidden'"),
     ("echo 20 > guestsmith/ganeti_api_version", #"its ganeti_api_version holds '20\n'"#),
     ("ln -sf /bin/true guestsmith/create", "its create is a symbolic link to /bin/true"),
-    ("cp --remove-destination /bin/true guestsmith/create", "its create is no symbolic link"),
-    ("rm -r guestsmith; touch guestsmith", "it is no folder"),
-    ("mv guestsmith x; ln -s x guestsmith", "it is no folder"),
+    ("cp --remove-destination /bin/true guestsmith/create", "its create is not a symbolic link"),
+    ("rm -r guestsmith; touch guestsmith", "it is not a folder"),
+    ("mv guestsmith x; ln -s x guestsmith", "it is not a folder"),
   ])
   func `what is not ours is refused and left as it is`(_ change: String, _ found: String) throws {
     try withScratch { folder in

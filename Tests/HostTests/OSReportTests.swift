@@ -63,7 +63,7 @@ import Testing
     }
   }
 
-  @Test func `a bad copy behind a good one is no fault`() throws {
+  @Test func `a bad copy behind a good one is not a fault`() throws {
     try withScratch { folder in
       try folder.define("one")
       try folder.define("one", in: "more", version: "x\n")

@@ -22,7 +22,7 @@ struct PythonTests {
     #expect(Python.two.integer(Array("1_0".utf8)) == nil)
   }
 
-  @Test func `what is no number is shown by repr(), as much of it as the message has room for`() {
+  @Test func `what is not a number is shown by repr(), as much of it as the message has room for`() {
     let start = "invalid literal for int() with base 10: "
     #expect(Python.two.refusal(ofInteger: Array("five".utf8)) == start + "'five'")
     #expect(Python.two.refusal(ofInteger: Array("5\u{0}".utf8)) == "null byte in argument for int()")

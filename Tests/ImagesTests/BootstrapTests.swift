@@ -278,7 +278,7 @@ import Testing
   }
 
   @Test(.enabled(if: canBootstrap)) func aKilledProcessLeavesNoProcessAndNoMount() async throws {
-    try await withScratch { scratch in
+    try await awaitingWithScratch { scratch in
       // No other process sleeps for as long as this.
       let time = "86\(getpid()).\(UInt32.random(in: 1...999_999))"
       let script = """

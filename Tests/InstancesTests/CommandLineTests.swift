@@ -128,7 +128,7 @@ import Testing
     }
   }
 
-  @Test func `below nohup a hangup is no interrupt`() throws {
+  @Test func `below nohup a hangup is not an interrupt`() throws {
     try withScratch { folder in
       let script = "touch ../../grandchild; for i in $(seq 1000); do [ -e ../../go ] && exit; sleep 0.01; done; exit 1"
       try folder.define("one", scripts: ["create": script])

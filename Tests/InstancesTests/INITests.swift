@@ -77,7 +77,7 @@ import Testing
     #expect(failure { _ = try parse(text) }?.message == message)
   }
 
-  @Test func `bytes that are no text, a file that is too long and one that is none are refused`() throws {
+  @Test func `bytes that are not text, a file that is too long and one that is none are refused`() throws {
     try withScratch { folder in
       #expect(
         failure { _ = try INI(parsing: [0x5b, 0xff, 0x5d], file: "x") }?.message == "x, line 1: it is not text in UTF-8"

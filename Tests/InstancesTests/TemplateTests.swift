@@ -23,7 +23,7 @@ import Testing
     "x:size=1G", "0:sise=1G", "0:size=1G,size=2G", "0:size=1G,adopt=/x", "0:adopt=", "0:size=1G,access=no",
     "0:size", "99999999999999999999:size=1G",
   ])
-  func `what is no disk is refused`(_ text: String) throws {
+  func `what is not a disk is refused`(_ text: String) throws {
     #expect([.usage, .invalid].contains(failure { _ = try DiskTemplate(parsing: text) }?.code))
   }
 
@@ -54,7 +54,7 @@ import Testing
     "0:mac=01:00:00:00:00:00", "0:mode=magic", "8:ip=192.0.2.1", "0:speed=1",
     "0:link=", "0:name=a\nb", "0:name= a",
   ])
-  func `what is no interface is refused`(_ text: String) {
+  func `what is not an interface is refused`(_ text: String) {
     #expect([.usage, .invalid].contains(failure { _ = try NICTemplate(parsing: text) }?.code))
   }
 

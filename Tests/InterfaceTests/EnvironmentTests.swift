@@ -200,7 +200,7 @@ struct EnvironmentTests {
     }
   }
 
-  @Test("a name that is no host name is told with its variable")
+  @Test("a name that is not a host name is told with its variable")
   func names() {
     #expect {
       try request(.create, Hosts.ganeti30.merging(["INSTANCE_NAME": "a b"]) { $1 })

@@ -19,7 +19,7 @@ import Testing
     "vm1\u{0}", "vm1;id",
     "$(id)", "vm1%sda", "a+b", "bücher.example", "vm1\u{301}", String(repeating: "a", count: 256),
   ])
-  func `what is no name to Ganeti, or would lead to another folder, is refused as invalid`(_ text: String) {
+  func `what is not a name to Ganeti, or would lead to another folder, is refused as invalid`(_ text: String) {
     let failure = #expect(throws: Failure.self) { try InstanceName(text) }
     #expect(failure?.code == .invalid)
   }

@@ -140,7 +140,7 @@ struct StaticTests {
     }
   }
 
-  @Test("What is no definition at all is an error, not a verdict")
+  @Test("What is not a definition at all is an error, not a verdict")
   func nothing() throws {
     let outcome = try bash("'\(program)' os check ./no-such-folder")
     #expect(outcome.status == 10)
