@@ -74,7 +74,8 @@ struct FeatureTests {
   }
 
   private func reinstall(_ bench: FeatureBench) throws -> Outcome {
-    let definition = try EnvironmentDefinition(in: bench.scratch)
+    let place = Scratch(path: try bench.scratch.folder("later"))
+    let definition = try EnvironmentDefinition(in: place)
     let original = try bench.tree(of: bench.guest)
     let instance = EnvironmentDefinition.instance(FeatureBench.name, disks: [bench.guest])
       .merging(["INSTANCE_REINSTALL": "1", "OSP_REINSTALL_KEEP": "/srv/small /srv/numbers /etc/ssh/ssh_host_*"]) { $1 }
