@@ -69,14 +69,17 @@ struct Attack {
   }
 
   /// Runs a program and gives it a file as its standard input, and one for its standard output.
-  func run(_ program: String, _ arguments: [String], input: String? = nil, output: String? = nil) throws -> Result {
+  func run(
+    _ program: String, _ arguments: [String], input: String? = nil, output: String? = nil,
+    environment: [String: String] = [:]
+  ) throws -> Result {
     let source = try Descriptor(input ?? "/dev/null", O_RDONLY)
     let target = try Descriptor(output ?? "/dev/null", O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
     let errors = try Descriptor(scratch("errors"), O_RDWR | O_CREAT | O_TRUNC, mode: 0o600)
     var command = Command(program, arguments)
     command.environment = [
       "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": scratch.path, "SWIFT_BACKTRACE": "enable=no",
-    ]
+    ].merging(environment) { $1 }
     command.input = .descriptor(source.raw)
     command.output = .descriptor(target.raw)
     command.error = .descriptor(errors.raw)

@@ -60,7 +60,7 @@ import Testing
     let disk = scratch("disk")
     let dump = scratch("stranger.dump")
     try write(bytes, to: disk)
-    try writeDump(of: bytes, to: dump)
+    try Self.writeDump(of: bytes, to: dump)
     try shell("rm -rf '\(scratch("out"))'; mkdir '\(scratch("out"))'")
     var faults = [
       try attack.script("export", ["-i", "old.example.com", "-b", disk], output: scratch("its.dump")).fault,
@@ -85,7 +85,9 @@ import Testing
   }
 
   /// As a stranger would: it says that there is a filesystem, and is right in itself.
-  private func writeDump(of bytes: [UInt8], to path: String) throws {
+  static func writeDump(
+    of bytes: [UInt8], to path: String, _ compression: DumpWriter.Compression = .none
+  ) throws {
     let map = try ExtentMap(
       diskSize: UInt64(bytes.count), [Dump.Extent(offset: 0, length: UInt64(bytes.count))])
     let manifest = Manifest(
@@ -93,7 +95,7 @@ import Testing
       selection: .allBlocks,
       filesystems: [.init(offset: 0, type: "ext4", uuid: "6f3a2a2e-2f25-4d5c-9c3a-000000000001", label: nil)],
       extents: map)
-    let writer = try DumpWriter(manifest, map, compression: .none, workers: 1)
+    let writer = try DumpWriter(manifest, map, compression: compression, workers: 1)
     let file = try Descriptor(path, O_WRONLY | O_CREAT | O_TRUNC)
     _ = try writer.write(
       read: { offset, buffer in buffer.copyBytes(from: bytes[Int(offset)..<Int(offset) + buffer.count]) },
