@@ -80,10 +80,11 @@ struct FeatureLayout: Sendable, CustomTestStringConvertible {
     FeatureLayout(
       "ea_inode", "-t ext4 -b 4096 -O ea_inode",
       edits: ["ea_set -f large /etc/hostname user.large", "ea_set -f large /etc/ssh/ssh_host_rsa_key user.large"],
-      isCommon: true),
+      refused: [.reinstall], isCommon: true),
     FeatureLayout(
       "ea_inode without metadata_csum", "-t ext4 -b 4096 -O ea_inode,^metadata_csum",
-      edits: ["ea_set -f large /etc/hostname user.large", "ea_set -f large /etc/ssh/ssh_host_rsa_key user.large"]),
+      edits: ["ea_set -f large /etc/hostname user.large", "ea_set -f large /etc/ssh/ssh_host_rsa_key user.large"],
+      refused: [.reinstall]),
     FeatureLayout("large_dir", "-t ext4 -O large_dir"),
     FeatureLayout("mmp", "-t ext4 -O mmp -E mmp_update_interval=1"),
     FeatureLayout("bigalloc", "-t ext4 -b 4096 -N 8000 -O bigalloc -C 16384", refused: [.smaller], isCommon: true),

@@ -89,8 +89,8 @@ import Testing
     try withScratch { scratch in
       let attack = try Attack(in: scratch)
       let place = ["--state", scratch("state"), "--search-path", examples, "--log-dir", scratch("log")]
-      let made = try attack.run(
-        program, ["instance", "create", "vm1", "-o", "noop+default", "--disk", "0:size=8M", "--disk", "1:size=4M"] + place)
+      let asked = ["instance", "create", "vm1", "-o", "noop+default", "--disk", "0:size=8M", "--disk", "1:size=4M"]
+      let made = try attack.run(program, asked + place)
       try #require(made.isSuccess, "\(made.text)")
       let exported = try attack.run(program, ["backup", "export", "vm1"] + place)
       try #require(exported.isSuccess, "\(exported.text)")
