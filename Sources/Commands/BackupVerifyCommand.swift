@@ -37,7 +37,12 @@ struct BackupVerifyCommand: ParsableCommand {
       var verdict = "good"
       do {
         try node.steps.step("verify \(dump.path)") { progress in
-          if try !verify(dump.path, isGzipped: configuration.isGzipped, progress) { verdict = "unknown" }
+          if try !verify(
+            dump.path, isGzipped: configuration.isGzipped,
+            .unpacking(to: max(dump.size, configuration.disks.first { $0.index == dump.disk }?.size ?? 0)), progress)
+          {
+            verdict = "unknown"
+          }
         }
       } catch let failure as Failure {
         Interrupts.holdIfInterrupted()
@@ -57,7 +62,9 @@ struct BackupVerifyCommand: ParsableCommand {
   }
 
   /// Returns whether the dump could be judged.
-  private func verify(_ path: String, isGzipped: Bool, _ progress: StepProgress) throws(Failure) -> Bool {
+  private func verify(
+    _ path: String, isGzipped: Bool, _ limits: ChildLimits, _ progress: StepProgress
+  ) throws(Failure) -> Bool {
     let file = try Descriptor(path, O_RDONLY | O_NOFOLLOW)
     var prefix = [UInt8](repeating: 0, count: StreamKind.prefixLength)
     do {
@@ -73,9 +80,11 @@ struct BackupVerifyCommand: ParsableCommand {
     case .gzip where isGzipped:
       var command = Command("gzip", ["-t"])
       command.input = .descriptor(file.raw)
+      command.limits = limits
       let (status, words) = try command.capture(limit: 500)
       guard status.isSuccess else {
-        throw Failure(.dump, "\(path) is damaged: \(Words.printable(String(decoding: words, as: UTF8.self)))")
+        throw Failure(
+          .dump, "\(path) is damaged: gzip \(status): \(Words.printable(String(decoding: words, as: UTF8.self)))")
       }
       return true
     default: return false

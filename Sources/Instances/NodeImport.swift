@@ -112,7 +112,7 @@ extension Node {
           guard case .import(let disk, _) = call.purpose, let dump = dumps.first(where: { $0.index == disk }) else {
             return
           }
-          try dump.feed(call, logFolder: logFolder)
+          try dump.feed(call, to: instance.disks[disk].size, logFolder: logFolder)
         }
       }
     }
@@ -162,13 +162,16 @@ private final class DiskImport: Sendable {
   }
 
   /// Runs an import script with the dump as its input: by a pipe, as hosts have it.
-  func feed(_ call: ScriptCall, logFolder: String) throws(Failure) {
+  ///
+  /// - Parameter size: of the disk, in bytes.
+  func feed(_ call: ScriptCall, to size: UInt64, logFolder: String) throws(Failure) {
     let pipe = try Pipe()
     let words = try Descriptor(inMemory: "what gzip says")
     var command = isCompressed ? Command("gzip", ["-dc"]) : Command("cat", [])
     command.input = .descriptor(dump.raw)
     command.output = .descriptor(pipe.writer.raw)
     command.error = .descriptor(words.raw)
+    command.limits = .unpacking(to: max(size, length))
     let feeder = try command.start()
     let reader = pipe.keepingReader()
     var call = call

@@ -58,14 +58,4 @@ extension ScratchDisk {
   fileprivate func turnOff(_ features: [String], of content: DiskContent) throws(Failure) {
     _ = try run("debugfs", ["-w", "-R", "feature " + features.map { "-" + $0 }.joined(separator: " ")], content)
   }
-
-  private func run(_ tool: String, _ arguments: [String], _ content: DiskContent) throws(Failure) -> [UInt8] {
-    try flush()
-    let place = content.offset == 0 ? path : "\(path)?offset=\(content.offset)"
-    let (status, output) = try Command(tool, arguments + [place]).capture(limit: 65536)
-    guard status.isSuccess else {
-      throw Failure(.tool, "\(tool) \(status): \(lines(of: output, 3).joined(separator: " "))")
-    }
-    return output
-  }
 }

@@ -117,17 +117,34 @@ final class ScratchDisk {
     }
   }
 
+  /// Runs a tool of ext filesystems on one; returns what it said.
+  func run(_ tool: String, _ arguments: [String], _ content: DiskContent) throws(Failure) -> [UInt8] {
+    try flush()
+    let place = content.offset == 0 ? path : "\(path)?offset=\(content.offset)"
+    var command = Command(tool, arguments + [place])
+    command.limits = .disk(of: size)
+    let (status, output) = try command.capture(limit: 65536)
+    guard status.isSuccess else {
+      throw Failure(.tool, "\(tool) \(status): \(lines(of: output, 3).joined(separator: " "))")
+    }
+    return output
+  }
+
   /// What the checker of its filesystem says: nil for nothing, else its last lines.
   func problems(of content: DiskContent) throws(Failure) -> [String]? {
     try flush()
-    let command: Command
+    var command: Command
+    var limits = ChildLimits.disk(of: size)
     switch content.type {
     case "ext2", "ext3", "ext4":
       command = Command("e2fsck", ["-fn", content.offset == 0 ? path : "\(path)?offset=\(content.offset)"])
-    case "xfs" where content.offset == 0: command = Command("xfs_repair", ["-n", "-f", image])
+    case "xfs" where content.offset == 0:
+      command = Command("xfs_repair", ["-n", "-f", image])
+      limits = limits.threaded
     case "btrfs" where content.offset == 0: command = Command("btrfs", ["check", "--readonly", image])
     default: return ["no checker is known for \(content.type) at \(content.offset) bytes"]
     }
+    command.limits = limits
     let (status, output) = try command.capture(limit: 16384)
     if status.isSuccess { return nil }
     return ["\(command.executable) \(status)"] + lines(of: output)

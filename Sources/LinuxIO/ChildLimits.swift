@@ -3,8 +3,9 @@ internal import CLinux
 internal import Glibc
 internal import Report
 
-/// What a child may use of the machine. A child that reads what a guest wrote has them: what a guest's administrator
-/// writes on a disk must not keep a node busy, fill its memory or its disks.
+/// What a child may use of the machine. Every child that reads what a guest or a stranger wrote has them: that must not keep
+/// a node busy, fill its memory or its disks. They grow with the disk that it is for, by the rule of `disk` for a tool that
+/// works on a disk, and by that of `unpacking` for one that unpacks a stream.
 package struct ChildLimits: Sendable, Equatable {
   /// Of the processors together, in seconds (RLIMIT_CPU).
   package var processor: UInt64
@@ -28,6 +29,21 @@ package struct ChildLimits: Sendable, Equatable {
     let gibibytes = size >> 30
     return ChildLimits(
       processor: 10 + 2 * gibibytes, duration: 60 + 20 * gibibytes, memory: 512 << 20 + size / 512, fileSize: size)
+  }
+
+  /// For a child that unpacks what is to be written to a disk of `size` bytes: a minute of the processor, and 2 minutes more
+  /// for each GiB (bzip2 takes one); an hour, and a second more for each MiB, since it waits for both ends; 512 MiB of
+  /// addresses, and 1 MiB for its words.
+  package static func unpacking(to size: UInt64) -> ChildLimits {
+    ChildLimits(
+      processor: 60 + 120 * (size >> 30), duration: 3600 + size >> 20, memory: 512 << 20, fileSize: 1 << 20)
+  }
+
+  /// The same with 4 GiB more of addresses: a tool of many threads asks for their stacks, and uses little of them.
+  package var threaded: ChildLimits {
+    var limits = self
+    limits.memory += 4 << 30
+    return limits
   }
 
   var request: clinux_limits {

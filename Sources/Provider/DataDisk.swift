@@ -19,7 +19,7 @@ enum DataDisk {
 
   /// What blkid(8) finds on a disk.
   static func contents(of disk: Disk) throws(Failure) -> Contents {
-    let (status, output) = try Command.blkid("-p", "-o", "export", disk.path).capture(limit: 16 << 10)
+    let (status, output) = try Command.blkid("-p", "-o", "export", disk.path).capture(on: disk)
     // 2: nothing was found; 8: several things were.
     if status == .exited(2) { return .nothing }
     guard status.isSuccess || status == .exited(8) else {
@@ -52,7 +52,7 @@ enum DataDisk {
         "-q", "-F", "-t", options.kind.rawValue, "-O", "none,\(features(options))", "-b",
         "\(options.blockSize)", "-i", "\(options.inodeRatio)", "-I", "256", "-m", "\(options.reservedPercent)", "-U",
         uuid.description, "-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1", path
-      ).capture(limit: 16 << 10)
+      ).capture(on: disk)
     }
     guard status.isSuccess else {
       throw Failure(.tool, "mke2fs can't make a filesystem on \(path): \(Provider.lastLines(output))")

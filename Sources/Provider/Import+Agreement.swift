@@ -107,7 +107,7 @@ extension Provider {
     guard uuid != survey.current else { return uuid }
     // It writes all checksums anew.
     let (status, words) = try disk.withoutClaim { () throws(Failure) in
-      try Command.tune2fs("-U", uuid.description, disk.path).capture(limit: 16 << 10)
+      try Command.tune2fs("-U", uuid.description, disk.path).capture(on: disk)
     }
     guard status.isSuccess else {
       throw Failure(

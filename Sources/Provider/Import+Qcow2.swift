@@ -22,8 +22,8 @@ extension Provider {
       }
       try steps.step("unpack the qcow2 image") { _ in
         // 3: clusters that nobody uses, which is not damage (qemu-img(1)).
-        try run(["check", "-q", "-f", "qcow2", image], passes: [0, 3])
-        try run(["convert", "-f", "qcow2", "-O", "raw", image, raw], passes: [0])
+        try run(["check", "-q", "-f", "qcow2", image], for: disk, passes: [0, 3])
+        try run(["convert", "-f", "qcow2", "-O", "raw", image, raw], for: disk, passes: [0])
         guard unlink(image) == 0 else { throw Failure.system("remove", image) }
       }
       let spool = try Disk(raw, for: .writing)
@@ -36,9 +36,11 @@ extension Provider {
     }
   }
 
-  private func run(_ arguments: [String], passes: [Int32]) throws(Failure) {
+  private func run(_ arguments: [String], for disk: Disk, passes: [Int32]) throws(Failure) {
     let (status, output) = try Command.needing("qemu-utils") { () throws(Failure) in
-      let (status, output) = try Command.ofSystem("qemu-img", arguments).capture(limit: 16 << 10)
+      var command = Command.ofSystem("qemu-img", arguments)
+      command.limits = ChildLimits.disk(of: disk.size).threaded
+      let (status, output) = try command.capture(on: disk)
       return Said(status: status, output: output)
     }.values
     guard case .exited(let code) = status, passes.contains(code) else {

@@ -100,9 +100,9 @@ extension Provider {
     try steps.step(size > disk.size ? "check the filesystem and make it smaller" : "check the filesystem") { _ in
       try recover(spool)
       guard size > disk.size else { return }
-      let (status, words) = try Command.resize2fs(spool.path, "\(disk.size / 1024)K").capture(limit: 16 << 10)
+      let (status, words) = try Command.resize2fs(spool.path, "\(disk.size / 1024)K").capture(on: spool)
       if status.isSuccess { return try repair(spool) }
-      let (_, estimate) = try Command.resize2fs("-P", spool.path).capture(limit: 16 << 10)
+      let (_, estimate) = try Command.resize2fs("-P", spool.path).capture(on: spool)
       let blocks = String(decoding: estimate, as: UTF8.self).split(whereSeparator: \.isWhitespace).last
         .flatMap { UInt64($0) }
       let blockSize = try Filesystem(opening: device, writable: false).blockSize

@@ -36,7 +36,7 @@ extension Provider {
       if let fault = GuestName(request.instance.text).fault {
         steps.note("the guest is restored, but cannot call itself \(request.instance) when it runs: \(fault)")
       }
-      let (stream, kind) = try IncomingStream.standardInput().unpacked()
+      let (stream, kind) = try IncomingStream.standardInput().unpacked(to: disks.root.size)
       if kind == .tar || kind == .dump8 {
         try restoreArchive(stream, kind, to: disks.root)
         try makeAgree(target, .archive)

@@ -30,7 +30,7 @@ enum Initrd {
     guard let packing = packing(of: beginning) else {
       throw Failure(.guest, "it is packed in a way that is not known")
     }
-    stream = try stream.unpacked(packing)
+    stream = try stream.unpacked(packing, to: limit)
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
     defer { buffer.deallocate() }
     while true {

@@ -16,7 +16,7 @@ extension Provider {
     defer { token.cancel() }
     do {
       try disk.removeSignatures()
-      let (stream, kind) = try IncomingStream.standardInput().unpacked()
+      let (stream, kind) = try IncomingStream.standardInput().unpacked(to: disk.size)
       _ = try receive(stream, kind, to: disk)
       // A swap area knows its size: it grows with its disk, and stays the one that the guest's fstab names.
       try SwapArea.grow(on: disk)

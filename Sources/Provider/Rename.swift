@@ -71,7 +71,7 @@ extension Provider {
   private func check(_ disk: Disk, _ option: String, passes: [Int32]) throws(Failure) {
     let path = disk.path
     let (status, output) = try disk.withoutClaim { () throws(Failure) in
-      try Command.e2fsck(option, path).capture(limit: 16 << 10)
+      try Command.e2fsck(option, path).capture(on: disk)
     }
     guard case .exited(let code) = status, passes.contains(code) else {
       if status == .exited(8) {

@@ -13,7 +13,7 @@ extension Provider {
       try recover(disk)
       let size = try Self.filesystemSize(on: disk)
       let (status, words) = try disk.withoutClaim { () throws(Failure) in
-        try Command.resize2fs(disk.path).capture(limit: 16 << 10)
+        try Command.resize2fs(disk.path).capture(on: disk)
       }
       if !status.isSuccess {
         steps.note(
@@ -66,7 +66,7 @@ extension Provider {
       let words: String
     }
     let result = try disk.withoutClaim { () throws(Failure) in
-      let (status, output) = try Command.e2fsck(option, disk.path).capture(limit: 16 << 10)
+      let (status, output) = try Command.e2fsck(option, disk.path).capture(on: disk)
       // 1: errors were corrected (e2fsck(8)).
       return Result(passes: status == .exited(0) || status == .exited(1), words: Self.lastLines(output))
     }

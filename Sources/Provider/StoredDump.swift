@@ -81,7 +81,8 @@ struct DumpFile {
   func unpacked() throws(Failure) -> (stream: IncomingStream, packing: String?) {
     let stream = IncomingStream(reading: descriptor)
     let packing = Packing(StreamKind(prefix: try stream.prefix(StreamKind.prefixLength)))
-    let (inner, kind) = try stream.unpacked()
+    // A dump is compressed already: it has not been made much smaller. Of one in a pipe the size is not known.
+    let (inner, kind) = try stream.unpacked(to: size ?? 16 << 40)
     guard kind == .dump else {
       throw Failure(
         .dump, "\(descriptor.name) is not a dump of guestsmith",

@@ -22,9 +22,25 @@ enum Packing: String, CaseIterable {
     }
   }
 
+  /// Unpacks its standard input, in memory that no usual stream needs: zstd -19 has windows of 8 MiB, --ultra -22 and
+  /// --long of 128; xz -9 has 64.
   var command: Command {
-    // The largest window of zstd has 2 GiB; a stream that has one says so, and gets it.
-    .ofSystem(rawValue, self == .zstd ? ["-dcq", "--long=31"] : ["-dc"])
+    switch self {
+    case .zstd: .ofSystem(rawValue, ["-dcq", "--memory=128MiB"])
+    // A thread for each processor would take as much each.
+    case .xz: .ofSystem(rawValue, ["-dcq", "--threads=1", "--memlimit-decompress=256MiB"])
+    default: .ofSystem(rawValue, ["-dc"])
+    }
+  }
+
+  /// What to do about a stream that can't be unpacked.
+  var remedy: String {
+    let whole = "take a whole copy of the dump, or export again"
+    switch self {
+    case .zstd: return "\(whole); where it asks for more memory than 128 MiB, recompress it without --long"
+    case .xz: return "\(whole); where it asks for more memory than 256 MiB, recompress it with xz -9 or less"
+    default: return whole
+    }
   }
 
   var package: String { self == .xz ? "xz-utils" : rawValue }
@@ -35,18 +51,20 @@ extension IncomingStream {
   private static let deepest = 4
 
   /// The stream without what other hands packed it in, and what it is.
-  func unpacked() throws(Failure) -> (stream: IncomingStream, kind: StreamKind) {
+  ///
+  /// - Parameter size: of the disk that the content is for, in bytes.
+  func unpacked(to size: UInt64) throws(Failure) -> (stream: IncomingStream, kind: StreamKind) {
     var stream = self
     for _ in 0...Self.deepest {
       let kind = StreamKind(prefix: try stream.prefix(StreamKind.prefixLength))
       guard let packing = Packing(kind) else { return (stream, kind) }
-      stream = try stream.unpacked(packing)
+      stream = try stream.unpacked(packing, to: size)
     }
     throw Failure(.dump, "\(name) is packed more than \(Self.deepest) times")
   }
 
-  func unpacked(_ packing: Packing) throws(Failure) -> IncomingStream {
-    let unpacking = try Unpacking(packing, of: self)
+  func unpacked(_ packing: Packing, to size: UInt64) throws(Failure) -> IncomingStream {
+    let unpacking = try Unpacking(packing, of: self, .unpacking(to: size))
     return IncomingStream(name: name) { buffer throws(Failure) in try unpacking.read(into: buffer) }
   }
 }
@@ -61,7 +79,7 @@ private final class Unpacking: @unchecked Sendable {
   /// Nil when it has ended, and well.
   private var child: Child?
 
-  init(_ packing: Packing, of stream: IncomingStream) throws(Failure) {
+  init(_ packing: Packing, of stream: IncomingStream, _ limits: ChildLimits) throws(Failure) {
     self.packing = packing
     name = stream.name
     words = try Descriptor(inMemory: "the words of \(packing)")
@@ -71,6 +89,7 @@ private final class Unpacking: @unchecked Sendable {
     command.input = .descriptor(input.reader.raw)
     command.output = .descriptor(output.writer.raw)
     command.error = .descriptor(words.raw)
+    command.limits = limits
     child = try Command.needing(packing.package) { () throws(Failure) in try command.start() }
     self.output = output.keepingReader()
     feed = Feed(stream, into: input.keepingWriter())
@@ -91,7 +110,7 @@ private final class Unpacking: @unchecked Sendable {
     guard !status.isSuccess else { return }
     throw Failure(
       .dump, "\(name) is not a whole stream of \(packing): \(packing) \(status): \(try said())",
-      remedy: "take a whole copy of the dump, or export again")
+      remedy: packing.remedy)
   }
 
   private func said() throws(Failure) -> String {

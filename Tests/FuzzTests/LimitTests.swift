@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+import LinuxIO
+import TestSupport
+import Testing
+
+/// What would keep the node busy or fill it, each by itself; the fuzzers find others.
+@Suite struct LimitTests {
+  @Test func `a filesystem that e2fsck never comes to the end of is refused, and its disk is free again`() throws {
+    try withScratch { scratch in
+      let attack = try Attack(in: scratch)
+      let disk = scratch("guest.img")
+      try scratch.write(try endlessFilesystem(in: scratch), to: "guest.img")
+      let rename = try attack.script(
+        "rename", ["-o", "old.example.com", "-n", "new.example.com", "-b", disk, "-s", scratch("swap")])
+      #expect(rename.fault == nil)
+      #expect(rename.text.contains("e2fsck was stopped, since it used the processor for 10 s"), "\(rename.text)")
+      #expect(rename.text.contains("\(disk), which has 8.0 MiB"), "\(rename.text)")
+      _ = try Disk(disk, for: .writing)
+    }
+  }
+
+  @Test func `a packing that asks for more memory than any real one is refused, with the limit`() throws {
+    try withScratch { scratch in
+      let attack = try Attack(in: scratch)
+      // An empty frame with a window of 2 GiB (RFC 8878, 3.1.1.1.2).
+      try scratch.write([0x28, 0xB5, 0x2F, 0xFD, 0, 0xA8, 1, 0, 0], to: "zstd")
+      let zstd = try attack.restore(scratch("zstd"))
+      #expect(zstd.fault == nil)
+      #expect(zstd.result.text.contains("128 MiB, recompress it without --long"), "\(zstd.result.text)")
+
+      try shell("head -c 100000 /dev/urandom | xz -T1 -0 >'\(scratch("xz"))'")
+      var bytes = try readFile(scratch("xz"))
+      // The dictionary in the header of the first block, of 1 GiB now (The .xz File Format, 3.1 and 5.3.1).
+      try #require(bytes[12...15].elementsEqual([2, 0, 0x21, 1]))
+      bytes[16] = 36
+      bytes.put(UInt64(crc32(bytes[12..<20])), at: 20, 4)
+      try scratch.write(bytes, to: "xz")
+      let xz = try attack.restore(scratch("xz"))
+      #expect(xz.fault == nil)
+      #expect(xz.result.text.contains("The limit is 256 MiB"), "\(xz.result.text)")
+    }
+  }
+
+  private func crc32(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+    ~bytes.reduce(UInt32.max) { sum, byte in
+      (0..<8).reduce(sum ^ UInt32(byte)) { sum, _ in sum & 1 != 0 ? sum >> 1 ^ 0xEDB8_8320 : sum >> 1 }
+    }
+  }
+
+  /// A folder that maps 16 million times one block, by its triple indirect ones; e2fsck reads it as often.
+  private func endlessFilesystem(in scratch: Scratch) throws -> [UInt8] {
+    let path = scratch("ext3.img")
+    try shell(
+      "mkdir -p '\(scratch("tree"))/d'; cd '\(scratch("tree"))/d'; touch $(seq -f 'a name of a file %g' 300 | tr ' ' _)"
+    )
+    try makeSparseFile(path, size: 8 << 20)
+    try shell(
+      "mke2fs -q -F -t ext3 -b 1024 -I 128 -N 512 -d '\(scratch("tree"))' '\(path)'; e2fsck -fyD '\(path)' || true")
+    var image = ExtImage(try readFile(path))
+    let folder = try #require(
+      image.usedInodes.last { image.mode($0) & 0o170000 == 0o040000 && image.number(image.inode($0) + 4, 4) > 10000 })
+    let data = UInt64(image.blocks(folder)[1])
+    let end = image.bytes.count / image.blockSize
+    let tables = [end - 10, end - 11, end - 12]
+    for (table, target) in zip(tables, [UInt64(tables[1]), UInt64(tables[2]), data]) {
+      for index in 0..<256 { image.put(target, at: table * image.blockSize + 4 * index, 4) }
+    }
+    let inode = image.inode(folder)
+    // Neither an index nor extents.
+    image.put(UInt64(image.number(inode + 32, 4) & ~0x81000), at: inode + 32, 4)
+    for index in 0..<12 { image.put(data, at: inode + 40 + 4 * index, 4) }
+    for (index, table) in tables.reversed().enumerated() { image.put(UInt64(table), at: inode + 88 + 4 * index, 4) }
+    image.put(0xFFFF_FC00, at: inode + 4, 4)
+    return image.bytes
+  }
+}
