@@ -15,6 +15,8 @@ enum Dump8Attributes {
     var position = magic == blockMagic ? 32 : 4
     let base = magic == blockMagic ? 0 : 4
     var attributes: [(name: ByteString, value: [UInt8])] = []
+    // Values that overlap would be more than there are bytes.
+    var room = bytes.count
     while let start = number(bytes, position), start != 0 {
       guard let inode = number(bytes, position + 4), let size = number(bytes, position + 8), inode == 0,
         position + 16 <= bytes.count
@@ -24,6 +26,8 @@ enum Dump8Attributes {
       guard position + 16 + nameLength <= bytes.count, offset + Int(size) <= bytes.count,
         let prefix = prefixes[bytes[position + 1]]
       else { return nil }
+      room -= Int(size)
+      guard room >= 0 else { return nil }
       let name = prefix + ByteString(bytes[position + 16..<position + 16 + nameLength])
       let value = Array(bytes[offset..<offset + Int(size)])
       guard let known = name.hasPrefix("system.posix_acl") ? accessControlList(value) : value else { return nil }

@@ -66,13 +66,16 @@ package final class Dump8Reader {
         .dump, "\(name) is a dump(8) that dump itself has compressed",
         remedy: "dump again without -j and -z, and compress the stream with gzip or the like")
     }
-    while true {
+    // A map of those that were free, and one of those that are here.
+    for kind in [Dump8Header.Kind.free, .map] {
       let header = try nextHeader()
-      guard header.kind == .free || header.kind == .map else {
+      guard header.kind == kind else {
         ahead = header
-        break
+        continue
       }
-      guard header.count <= 1 << 19 else { throw damaged("a map of \(header.count) records") }
+      guard header.count <= Self.longestMap else {
+        throw damaged("a map of \(header.count) records, more than the \(Self.longestMap) for a billion files")
+      }
       for _ in 0..<header.count {
         let record = try nextRecord()
         if header.kind == .map { missing += record }
@@ -84,6 +87,7 @@ package final class Dump8Reader {
   /// The next folder or file; nil at the end, and only when all were there that the stream says it has.
   package func next() throws(Failure) -> Node? {
     if current != nil { try eachBlock { _, _ in } }
+    var unwanted = 0
     while true {
       let header = try nextHeader()
       switch header.kind {
@@ -95,6 +99,8 @@ package final class Dump8Reader {
         return nil
       case .inode where header.isAttributes, .more:
         // Of an inode that nobody wanted.
+        unwanted += 1
+        guard unwanted <= Self.longestAttributes / 1024 else { throw damaged("attributes without an end") }
         for run in try runs(of: header) where run.isData { for _ in 0..<run.records { _ = try nextRecord() } }
       case .inode:
         let (byte, bit) = (Int(header.inode &- 1) / 8, UInt8(1) << UInt8((header.inode &- 1) % 8))
@@ -195,7 +201,7 @@ package final class Dump8Reader {
   package func attributes() throws(Failure) -> [(name: ByteString, value: [UInt8])] {
     if current != nil { try eachBlock { _, _ in } }
     var attributes: [(name: ByteString, value: [UInt8])] = []
-    while true {
+    for _ in 0...Self.mostAttributes {
       let header = try nextHeader()
       guard header.kind == .inode, header.isAttributes else {
         ahead = header
@@ -203,13 +209,20 @@ package final class Dump8Reader {
       }
       let isKnown = header.attributesKind == 3
       current = header
-      let content = try content(limit: 1 << 20)
+      let content = try content(limit: Self.longestAttributes)
       guard isKnown, let found = Dump8Attributes.parse(content) else {
         throw damaged("extended attributes of a kind that is not known")
       }
       attributes += found
     }
+    throw damaged("attributes without an end")
   }
+
+  /// In records, with a bit for each file.
+  private static let longestMap = 1 << 17
+  /// What a file can have: the attributes in its inode and those in a block, and some to spare.
+  private static let mostAttributes = 8
+  private static let longestAttributes = 1 << 20
 
   private static let remedy = "take a whole copy of the dump, or dump again"
 

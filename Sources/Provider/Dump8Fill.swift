@@ -8,13 +8,25 @@ extension Filesystem {
   borrowing func fill(from reader: Dump8Reader, progress: StepProgress) throws(Failure) -> Int {
     var folders: [UInt32: Dump8Folder] = [:]
     var first: Dump8Reader.Node?
+    // They wait in memory until all are there. A guest of this size has no more than that.
+    let most = (256 << 20) + 256 * Int(inodeCount)
+    var memory = 0
     while let node = try reader.next() {
       guard node.isFolder else {
         first = node
         break
       }
-      let names = try reader.names()
-      folders[node.inode] = Dump8Folder(node: node, names: names, attributes: try Self.attributes(from: reader))
+      let folder = Dump8Folder(
+        node: node, names: try reader.names(), attributes: try Self.attributes(from: reader))
+      folders[node.inode] = folder
+      memory += folder.memory
+      guard memory <= most else {
+        throw Failure(
+          .dump,
+          "the folders of the dump(8) take more than \(Words.bytes(UInt64(most))) of memory, which is for "
+            + "\(inodeCount) files on this disk",
+          remedy: "give the instance a larger disk, or import a tar of the guest")
+      }
     }
     let (made, names) = try makeFolders(folders)
     var count = folders.count
@@ -120,6 +132,11 @@ private struct Dump8Folder {
   let node: Dump8Reader.Node
   let names: [Dump8Reader.Name]
   let attributes: [ExtendedAttribute]
+
+  /// About what it takes, in bytes.
+  var memory: Int {
+    names.reduce(256) { $0 + 100 + $1.name.bytes.count } + attributes.reduce(0) { $0 + 200 + $1.value.count }
+  }
 }
 
 /// Where a file is to be.
