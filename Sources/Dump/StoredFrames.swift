@@ -4,7 +4,10 @@ import Report
 /// The frames of a stored dump by their number, found through its seek table; the last used ones are kept.
 final class StoredFrames {
   private let source: DumpIndex.Source
-  /// Where each frame starts, and the seek table behind them all.
+  /// How many the seek table has, and where it begins.
+  private let count: Int
+  private let table: UInt64
+  /// Where each frame starts, and the seek table behind them all: the first one only, until `check`.
   private var starts: [UInt64] = [0]
   private var contentLengths: [UInt32] = []
   private let decompressor: Decompressor
@@ -21,22 +24,18 @@ final class StoredFrames {
     let footerLength = UInt64(SeekTable.footerLength)
     guard size > footerLength else { throw Self.missing(size) }
     let footer = try DumpIndex.bytes(at: size - footerLength, SeekTable.footerLength, source)
-    let count = footer[..<4].reversed().reduce(0) { $0 << 8 | Int($1) }
+    count = footer[..<4].reversed().reduce(0) { $0 << 8 | Int($1) }
     let length = UInt64(SeekTable.length(count: count))
     guard footer == SeekTable.footer(count: count), (3...SeekTable.largestCount).contains(count), length <= size else {
       throw Self.missing(size)
     }
-    let table = size - length
+    table = size - length
     let header = try DumpIndex.bytes(at: table, SkippableFrame.headerLength, source)
     guard
       header
         == SkippableFrame.header(SkippableFrame.seekTableMagic, length: Int(length) - SkippableFrame.headerLength)
     else { throw Failure.damaged(at: table, in: Self.part, "no skippable frame starts here") }
-    try readEntries(count, at: table + UInt64(SkippableFrame.headerLength))
-    guard starts[count] == table else {
-      throw Failure.damaged(
-        at: table, in: Self.part, "its frames take \(starts[count]) bytes, not the \(table) before it")
-    }
+    try readEntries(through: 1)
   }
 
   private static func missing(_ size: UInt64) -> Failure {
@@ -45,10 +44,11 @@ final class StoredFrames {
       remedy: "take a whole copy of the dump, or export again: an export that fails leaves one like this")
   }
 
-  private func readEntries(_ count: Int, at offset: UInt64) throws(Failure) {
+  private func readEntries(through count: Int) throws(Failure) {
     starts.reserveCapacity(count + 1)
     contentLengths.reserveCapacity(count)
-    var done = 0
+    let offset = table + UInt64(SkippableFrame.headerLength)
+    var done = contentLengths.count
     while done < count {
       let some = min(count - done, 8192)
       let entries = try DumpIndex.bytes(
@@ -77,19 +77,25 @@ final class StoredFrames {
     return try load(0, length: length, part: Layout.manifestName)
   }
 
-  /// Throws unless there are exactly the frames that the layout asks for.
+  /// Reads the whole table, which is as long as the layout asks for; throws unless it has exactly those frames.
   func check(against layout: Layout) throws(Failure) {
-    let right = contentLengths.count == layout.frames + 1
+    // A frame has at least 12 bytes: a header of 5, a block's of 3 and a checksum of 4 (RFC 8878).
+    let right = count == layout.frames + 1 && table / 12 >= UInt64(layout.frames)
+    if right { try readEntries(through: count) }
     let wrong =
       right
       ? contentLengths.indices.first { frame in
         frame < layout.frames
           ? Int(contentLengths[frame]) != layout.contentLength(ofFrame: frame)
           : contentLengths[frame] != 0 || length(frame) != SkippableFrame.checksumLength
-      } : contentLengths.count
+      } : count
     if let wrong {
       throw Failure.damaged(
-        at: starts[starts.count - 1], in: Self.part, "its entry \(wrong) does not follow from the manifest")
+        at: table, in: Self.part, "its entry \(wrong) does not follow from the manifest")
+    }
+    guard starts[count] == table else {
+      throw Failure.damaged(
+        at: table, in: Self.part, "its frames take \(starts[count]) bytes, not the \(table) before it")
     }
   }
 

@@ -58,6 +58,43 @@ struct IndexTests {
     #expect(asked < dump.count / 2, "\(asked) of \(dump.count) bytes")
   }
 
+  @Test("A table of more frames than the manifest has is refused before it is read")
+  func longTable() throws {
+    let dump = try Disk.random("small", size: 4 << 20, extents: 3).dump(.zstd(level: 1))
+    // As many entries as zstd takes: a GiB of them, of which the first is right.
+    let count = 0x7FF_FFFF
+    let length = UInt64(8 + 8 * count + 9)
+    let size = UInt64(dump.count) + length
+    let footer = withUnsafeBytes(of: UInt32(count).littleEndian) { Array($0) } + dump.suffix(5)
+    let header = [0x5E, 0x2A, 0x4D, 0x18] + withUnsafeBytes(of: UInt32(length - 8).littleEndian) { Array($0) }
+    let entry = firstEntry(of: dump)
+    var asked = 0
+    let failure = #expect(throws: Failure.self) {
+      try DumpIndex(size: size) { offset, buffer in
+        asked += buffer.count
+        for index in 0..<min(buffer.count, 1 << 20) {
+          let place = Int(offset) + index
+          buffer[index] =
+            place < dump.count
+            ? dump[place]
+            : place < dump.count + 8
+              ? header[place - dump.count]
+              : place < dump.count + 16
+                ? entry[place - dump.count - 8]
+                : UInt64(place) >= size - 9 ? footer[place - Int(size - 9)] : 0
+        }
+      }
+    }
+    #expect(failure?.message.contains("does not follow from the manifest") == true)
+    #expect(asked < 1 << 20, "\(asked) bytes")
+  }
+
+  /// Of the seek table that the dump ends with.
+  private func firstEntry(of dump: [UInt8]) -> [UInt8] {
+    let count = dump.suffix(9).prefix(4).reversed().reduce(0) { $0 << 8 | Int($1) }
+    return Array(dump.suffix(9 + 8 * count).prefix(8))
+  }
+
   @Test("A cut or longer one has no index", arguments: DamageTests.forms)
   func cut(_ form: DumpWriter.Compression) throws {
     let dump = try DamageTests.small.dump(form)
