@@ -5,12 +5,16 @@ package import Report
 /// A file's content without its holes, of which a guest can have more than a disk has room for.
 extension Filesystem {
   /// Where a regular file has blocks, in bytes: ascending, and inside of its size.
+  ///
+  /// - Throws: where it maps more blocks than the filesystem has, some of them often then.
   package borrowing func dataRanges(of number: InodeNumber) throws(Failure) -> [ByteRange] {
     final class Found {
       var ranges: [ByteRange] = []
       var isAscending = true
+      var left: UInt64 = 0
     }
     let found = Found()
+    found.left = blockCount
     let inode = try examine(number)
     let size = UInt64(inode.i_size) | UInt64(inode.i_size_high) << 32
     let result = ext2fs_block_iterate3(
@@ -19,10 +23,11 @@ extension Filesystem {
         let found = Unmanaged<Found>.fromOpaque(data!).takeUnretainedValue()
         let length = UInt64(fs!.pointee.blocksize)
         let (offset, end) = (UInt64(max(0, count)) * length, found.ranges.last?.end ?? 0)
-        guard offset >= end else {
+        guard offset >= end, found.left > 0 else {
           found.isAscending = false
           return BLOCK_ABORT
         }
+        found.left -= 1
         if offset == end, !found.ranges.isEmpty {
           found.ranges[found.ranges.count - 1].length += length
         } else {
@@ -35,7 +40,9 @@ extension Filesystem {
     try device.check(result, "find the blocks of inode \(number)")
     guard found.isAscending else {
       throw Failure(
-        .guest, "the filesystem on \(device.name) is damaged: the blocks of inode \(number) are in disorder")
+        .guest,
+        "the filesystem on \(device.name) is damaged: the blocks of inode \(number) are in disorder, or more "
+          + "than it has")
     }
     return found.ranges.filter { $0.offset < size }.map {
       ByteRange(offset: $0.offset, length: min($0.length, size - $0.offset))

@@ -173,7 +173,7 @@ package final class ContentReader {
     buffer.deallocate()
   }
 
-  func move(to offset: UInt64) throws(Failure) {
+  package func move(to offset: UInt64) throws(Failure) {
     try device.check(ext2fs_file_llseek(file, offset, EXT2_SEEK_SET, nil), "seek in inode \(inode)")
     self.offset = offset
   }

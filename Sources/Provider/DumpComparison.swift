@@ -141,13 +141,31 @@ private final class DumpComparison {
 
   private func isSame(_ one: InodeNumber, _ other: InodeNumber) throws(Failure) -> Bool {
     let reader = try new.contentReader(of: other)
+    // Where both have a hole, of which there may be more than any disk holds, both are zero.
+    let ranges = Self.union(try old.dataRanges(of: one), try new.dataRanges(of: other))
     var isSame = true
-    try old.eachPiece(of: one) { bytes, _ throws(Failure) in
-      guard isSame else { return }
-      let others = try reader.next()
-      isSame = bytes.count == others.count && memcmp(bytes.baseAddress!, others.baseAddress!, bytes.count) == 0
+    for range in ranges where isSame {
+      try old.eachPiece(of: one, in: [range]) { bytes, offset throws(Failure) in
+        guard isSame else { return }
+        try reader.move(to: offset)
+        let others = try reader.next(limit: UInt64(bytes.count))
+        isSame = bytes.count == others.count && memcmp(bytes.baseAddress!, others.baseAddress!, bytes.count) == 0
+      }
     }
     return isSame
+  }
+
+  /// Ascending, and joined where they touch or overlap.
+  private static func union(_ one: [ByteRange], _ other: [ByteRange]) -> [ByteRange] {
+    var joined: [ByteRange] = []
+    for range in (one + other).sorted(by: { $0.offset < $1.offset }) {
+      if let last = joined.last, range.offset <= last.end {
+        joined[joined.count - 1].length = max(last.end, range.end) - last.offset
+      } else {
+        joined.append(range)
+      }
+    }
+    return joined
   }
 }
 
