@@ -57,6 +57,11 @@ package struct DumpReader: Sendable {
     }
   }
 
+  /// The most bytes that a dump with this manifest is stored in (ZSTD_COMPRESSBOUND, and the seek table).
+  package var longestStored: UInt64 {
+    isCompressed ? layout.length + layout.length / 256 + UInt64(layout.frames + 2) * 100 : layout.length
+  }
+
   /// Reads everything else; returns only when the dump was right to its last byte. Until then the extents that were
   /// handed out may be damaged.
   ///

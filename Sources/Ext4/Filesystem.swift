@@ -37,8 +37,10 @@ package struct Filesystem: ~Copyable {
     ext2fs_free_mem(&fs.pointee.device_name)
     // Not the disk's own path: libext2fs would open that, and find the disk in use, by us.
     fs.pointee.device_name = strdup("a disk of guestsmith")
-    // Bitmaps as trees of runs: as arrays they would take 640 MiB for a disk of 16 TiB.
-    fs.pointee.default_bitmap_type = UInt16(EXT2FS_BMAP64_RBTREE)
+    // A bitmap as a tree takes 24 bytes for each run, of which a stranger can make one of every other block; as an array
+    // it would take 512 MiB for a disk of 16 TiB.
+    let isLarge = max(blockCount, device.device.pointee.size / blockSize) / 8 > 64 << 20
+    fs.pointee.default_bitmap_type = UInt16(isLarge ? EXT2FS_BMAP64_RBTREE : EXT2FS_BMAP64_BITARRAY)
     // Backup superblocks and descriptors are to follow every change: a rescue by one of them must find this guest.
     fs.pointee.flags &= ~EXT2_FLAG_MASTER_SB_ONLY
   }
@@ -110,6 +112,7 @@ extension Filesystem {
   package var freeBlockCount: UInt64 { ext2fs_free_blocks_count(fs.pointee.super) }
   /// The whole filesystem in bytes.
   package var size: UInt64 { blockCount * blockSize }
+  package var inodeCount: UInt32 { fs.pointee.super.pointee.s_inodes_count }
   package var usedInodeCount: UInt32 {
     fs.pointee.super.pointee.s_inodes_count - fs.pointee.super.pointee.s_free_inodes_count
   }

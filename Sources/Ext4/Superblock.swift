@@ -7,6 +7,8 @@ package struct Superblock: Equatable, Sendable {
   package let blockSize: UInt64
   /// The whole filesystem in bytes.
   package let size: UInt64
+  /// What of it is not free, in bytes.
+  package let used: UInt64
   /// It is not a filesystem but the journal of one on another disk (`journal_dev`).
   package let isJournal: Bool
   /// Of the journal, where that is on another disk.
@@ -24,6 +26,8 @@ package struct Superblock: Equatable, Sendable {
     let (size, overflow) = blocks.multipliedReportingOverflow(by: blockSize)
     guard !overflow else { return nil }
     self.size = size
+    let free = number(12) | (has(EXT4_FEATURE_INCOMPAT_64BIT, 96) ? number(344) << 32 : 0)
+    used = size - min(size, free.multipliedReportingOverflow(by: blockSize).partialValue)
     isJournal = has(EXT3_FEATURE_INCOMPAT_JOURNAL_DEV, 96)
     let isElsewhere = has(EXT3_FEATURE_COMPAT_HAS_JOURNAL, 92) && number(224) == 0
     journal = isElsewhere && !isJournal ? FilesystemUUID(bytes: Array(bytes[208..<224])) : nil

@@ -16,5 +16,14 @@ extension Descriptor {
   }
 }
 
+extension Descriptor {
+  /// What is free for everybody in the filesystem that it is in.
+  package borrowing func freeBytes() throws(Failure) -> UInt64 {
+    var status = statvfs()
+    guard fstatvfs(raw, &status) == 0 else { throw .system("examine", name) }
+    return UInt64(status.f_bavail) * UInt64(status.f_frsize)
+  }
+}
+
 /// Where temporary files of any size are made.
 package var temporaryFolder: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp" }

@@ -11,6 +11,8 @@ struct DiskFilling {
   private var held: [(offset: UInt64, bytes: [UInt8])] = []
   /// The disk reads as zeros where nothing was written.
   let isZeroed: Bool
+  /// Bytes so far.
+  private(set) var written: UInt64 = 0
 
   init(_ disk: Disk, isZeroed: Bool) {
     owner = disk
@@ -23,6 +25,7 @@ struct DiskFilling {
   /// - Throws: before the disk can be mounted, where its filesystem can't be used from it.
   mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
     try refuseUnfit(bytes, at: offset)
+    written += UInt64(bytes.count)
     guard offset < UInt64(DiskHead.size) else { return try disk.writeAll(bytes, at: offset) }
     let inside = min(bytes.count, DiskHead.size - Int(offset))
     held.append((offset, Array(bytes[..<inside])))

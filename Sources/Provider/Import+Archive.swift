@@ -24,7 +24,7 @@ extension Provider {
         ? try guest.filesystem.fill(fromTar: stream.name, progress: progress) { buffer throws(Failure) in
           try stream.read(into: buffer)
         } : try fill(guest.filesystem, from: stream, progress)
-      try stream.drain()
+      try stream.drain(for: disk)
       progress.detail("\(count) files")
     }
     guard try guest.filesystem.find("/etc/passwd") != nil else {

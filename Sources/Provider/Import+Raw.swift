@@ -13,31 +13,43 @@ extension Provider {
     let isExt = StreamKind(prefix: beginning) == .ext && superblock?.isJournal != true
     if let length, length > disk.size {
       guard isExt else { throw Self.tooSmall(disk, "the raw disk has", length) }
-      try withSpool(size: length, content: 0) { spool in
-        try fill(DiskFilling(spool, isZeroed: true), of: spool, with: stream, atLeast: length)
+      let used = superblock?.used ?? length
+      guard used <= disk.size else { throw Self.tooSmall(disk, "the filesystem on the raw disk uses", used) }
+      try withSpool(size: length, content: used) { spool in
+        try fill(DiskFilling(spool, isZeroed: true), of: spool, with: stream, atLeast: length, for: disk)
         try copy(spool, to: disk)
       }
     } else {
       let wiped = try wipe(disk)
-      try fill(DiskFilling(disk, isZeroed: wiped != .none), of: disk, with: stream, atLeast: length)
+      try fill(DiskFilling(disk, isZeroed: wiped != .none), of: disk, with: stream, atLeast: length, for: disk)
     }
     return isExt ? .filesystem(of: nil) : .other("a disk without an ext filesystem of its own")
   }
 
+  /// - Parameter target: where it is to be in the end, which may be smaller than `disk`.
   private func fill(
-    _ filling: DiskFilling, of disk: Disk, with stream: IncomingStream, atLeast length: UInt64?
+    _ filling: DiskFilling, of disk: Disk, with stream: IncomingStream, atLeast length: UInt64?, for target: Disk
   ) throws {
     var filling = filling
+    let most = Self.mostSpooled(for: target)
     try steps.step("restore the raw disk") { progress in
       if let length { progress.expect(length) }
       try stream.eachPiece { bytes, offset throws(Failure) in
         progress.advance(by: UInt64(bytes.count))
+        if let length { try stream.refuseEndless(behind: length, for: target) }
         guard offset + UInt64(bytes.count) <= disk.size else {
           // Behind the filesystem there may be anything, as on the disk that it is from.
           if let length, length <= disk.size { return try filling.writeFitting(bytes, at: offset, of: disk.size) }
           throw Self.tooSmall(disk, "the raw disk has at least", offset + UInt64(bytes.count))
         }
         try filling.writeSparsely(bytes, at: offset)
+        guard filling.written <= most else {
+          throw Failure(
+            .device,
+            "the raw disk holds more than \(Words.bytes(most)) for disk \(target.path), which has "
+              + "\(Words.bytes(target.size)): its filesystem does not use all of that",
+            remedy: "clear what is free on the original, by fstrim(8) or zerofree(8), or import an export of it")
+        }
       }
       if let length, stream.count < length {
         throw Failure(

@@ -12,7 +12,7 @@ extension Provider {
   func withSpool(size: UInt64, content: UInt64, _ body: (Disk) throws -> Void) throws {
     let store = try configuration.imageStore()
     try store.withScratch { folder in
-      try requireRoom(content, in: folder)
+      try requireRoom(content, in: folder, to: "make the guest smaller")
       try body(try Self.makeSparse("\(folder)/disk.raw", size: size))
     }
   }
@@ -26,13 +26,17 @@ extension Provider {
     return try Disk(path, for: .writing)
   }
 
-  private func requireRoom(_ needed: UInt64, in folder: String) throws(Failure) {
+  /// The most that is spooled for a disk, in bytes: what the disk holds, and an eighth and 64 MiB for how it is packed or
+  /// described.
+  static func mostSpooled(for disk: Disk) -> UInt64 { disk.size + disk.size / 8 + (64 << 20) }
+
+  func requireRoom(_ needed: UInt64, in folder: String, to what: String) throws(Failure) {
     var status = statvfs()
     guard statvfs(folder, &status) == 0 else { throw .system("examine", folder) }
     let free = UInt64(status.f_bavail) * UInt64(status.f_frsize)
     guard free >= needed else {
       throw Failure(
-        .space, "\(folder) has \(Words.bytes(free)) free, and to make the guest smaller takes \(Words.bytes(needed))",
+        .space, "\(folder) has \(Words.bytes(free)) free, and to \(what) takes \(Words.bytes(needed))",
         remedy: "make room, or name another folder with cache in the configuration")
     }
   }

@@ -84,9 +84,20 @@ final class IncomingStream: @unchecked Sendable {
     }
   }
 
-  /// Reads to the end, so that whoever packed the stream has told whether it was whole.
-  func drain() throws(Failure) {
-    try eachPiece { _, _ in }
+  /// Reads to the end, so that whoever packed the stream has told whether it was whole. What it is read for ends here.
+  func drain(for disk: Disk) throws(Failure) {
+    let end = count
+    try eachPiece { _, _ throws(Failure) in try refuseEndless(behind: end, for: disk) }
+  }
+
+  /// Refuses a stream that goes on behind the byte `end`, where the guest ends, for longer than one that was read from a
+  /// tape or from a larger disk: for as many bytes as the guest's disk has, and 64 MiB.
+  func refuseEndless(behind end: UInt64, for disk: Disk) throws(Failure) {
+    let most = disk.size + (64 << 20)
+    guard count > end, count - end > most else { return }
+    throw Failure(
+      .dump, "\(name) goes on for more than \(Words.bytes(most)) behind the guest, which ends at byte \(end)",
+      remedy: "end it where the guest ends")
   }
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Ext4
-internal import Glibc
 internal import LinuxIO
 internal import Report
 
@@ -104,9 +103,7 @@ extension KeptFiles {
   }
 
   private func refuseWithoutRoom(_ needed: UInt64) throws(Failure) {
-    var status = statvfs()
-    guard fstatvfs(spool.raw, &status) == 0 else { throw .system("examine", spool.name) }
-    let free = UInt64(status.f_bavail) * UInt64(status.f_frsize)
+    let free = try spool.freeBytes()
     guard free > needed else {
       throw Failure(
         .space,

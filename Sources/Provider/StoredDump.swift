@@ -122,14 +122,37 @@ package final class StoredDump {
     }
   }
 
+  /// Never to more than a dump of that disk takes, and only where there is room for it.
   private static func unpack(_ path: String, _ progress: StepProgress) throws(Failure) -> DumpFile {
+    let head = try DumpFile(path).reader().0
+    let most = head.longestStored
+    func eachPiece(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Void) throws(Failure) -> UInt64 {
+      let (stream, _) = try DumpFile(path).unpacked()
+      try stream.eachPiece { bytes, _ throws(Failure) in
+        guard stream.count <= most else {
+          throw Failure(
+            .dump,
+            "\(path) unpacks to more than \(Words.bytes(most)), the most that a dump of \(Words.bytes(head.manifest.used)) "
+              + "takes", remedy: "take another copy of the dump, or export again")
+        }
+        try body(bytes)
+      }
+      return stream.count
+    }
     let file = try Descriptor(temporary: path)
-    let (stream, _) = try DumpFile(path).unpacked()
-    try stream.eachPiece { bytes, _ throws(Failure) in
+    let free = try file.freeBytes()
+    // Where there may not be room, it is measured first.
+    let needed = free > most ? 0 : try eachPiece { _ in }
+    guard free > needed else {
+      throw Failure(
+        .space, "\(temporaryFolder) has \(Words.bytes(free)) free, and \(path) unpacks to \(Words.bytes(needed))",
+        remedy: "make room, or name another folder in TMPDIR")
+    }
+    let size = try eachPiece { bytes throws(Failure) in
       try file.writeAll(bytes)
       progress.advance(by: UInt64(bytes.count))
     }
-    return DumpFile(descriptor: SharedDescriptor(file), size: stream.count)
+    return DumpFile(descriptor: SharedDescriptor(file), size: size)
   }
 
   /// The guest's filesystem: the first ext2, ext3 or ext4 on the disk.

@@ -41,6 +41,94 @@ import Testing
     }
   }
 
+  @Test func `what goes on without an end behind a guest is not read on`() throws {
+    try withScratch { scratch in
+      let attack = try Attack(in: scratch)
+      var tar = Tar.small
+      tar.end()
+      try scratch.write(tar.bytes, to: "tar")
+      try makeGuest(scratch("ext"), in: scratch)
+      for kind in ["tar", "ext"] {
+        try shell("truncate -s 8T '\(scratch(kind))'")
+        let (result, fault) = try attack.restore(scratch(kind), size: 128 << 20)
+        #expect(fault == nil)
+        #expect(result.text.contains("goes on for more than 192 MiB behind the guest"), "\(result.text)")
+        try shell("truncate -s 80M '\(scratch(kind))'")
+        #expect(try attack.restore(scratch(kind), size: 128 << 20).result.isSuccess)
+      }
+    }
+  }
+
+  @Test func `a raw disk that is made smaller is spooled no further than its new disk could hold it`() throws {
+    try withScratch { scratch in
+      let attack = try Attack(in: scratch)
+      try makeGuest(scratch("ext"), in: scratch)
+      var image = ExtImage(try readFile(scratch("ext")))
+      image.put(200 << 10, at: 1024 + 4, 4)
+      try scratch.write(image.bytes, to: "used")
+      let used = try attack.restore(scratch("used"))
+      #expect(used.fault == nil)
+      #expect(
+        used.result.text.contains("too small: the filesystem on the raw disk uses 19"), "\(used.result.text)")
+      image.put((200 << 10) - 5000, at: 1024 + 12, 4)
+      try scratch.write(image.bytes, to: "free")
+      try shell("head -c 120M /dev/zero | tr '\\0' S >>'\(scratch("free"))'")
+      let free = try attack.restore(scratch("free"))
+      #expect(free.fault == nil)
+      #expect(free.result.text.contains("holds more than 100 MiB"), "\(free.result.text)")
+    }
+  }
+
+  @Test func `a qcow2 image is unpacked no further than its disk could hold it`() throws {
+    try withScratch { scratch in
+      let attack = try Attack(in: scratch)
+      // 1 GiB of one cluster: a header, a table of reference counts and a block of it, and two levels of tables.
+      let (cluster, clusters) = (65536, UInt64(16384))
+      var image = [UInt8](repeating: 0, count: 5 * cluster) + [UInt8](repeating: 0x53, count: cluster)
+      func put(_ value: UInt64, _ offset: Int, _ width: Int) { image.put(value, at: offset, width, bigEndian: true) }
+      let header: [(UInt64, Int, Int)] = [
+        (0x5146_49FB, 0, 4), (3, 4, 4), (16, 20, 4), (1 << 30, 24, 8), (2, 36, 4), (UInt64(3 * cluster), 40, 8),
+        (UInt64(cluster), 48, 8), (1, 56, 4), (6, 96, 4), (104, 100, 4),
+      ]
+      for (value, offset, width) in header { put(value, offset, width) }
+      put(UInt64(2 * cluster), cluster, 8)
+      for (index, count) in [1, 1, 1, 1, 2, clusters].enumerated() { put(count, 2 * cluster + 8 * index, 8) }
+      for index in 0..<2 { put(UInt64(4 * cluster), 3 * cluster + 8 * index, 8) }
+      for index in 0..<cluster / 8 { put(UInt64(5 * cluster), 4 * cluster + 8 * index, 8) }
+      try scratch.write(image, to: "qcow2")
+      let (result, fault) = try attack.restore(scratch("qcow2"))
+      #expect(fault == nil)
+      #expect(result.text.contains("too small: the qcow2 image has 1.0 GiB"), "\(result.text)")
+    }
+  }
+
+  @Test func `a file that is a hole of terabytes is compared and extracted without reading it`() throws {
+    try withScratch { scratch in
+      let attack = try Attack(in: scratch)
+      try shell(
+        "mkdir '\(scratch("tree"))'; truncate -s 4T '\(scratch("tree"))/hole'; echo end >>'\(scratch("tree"))/hole'")
+      try makeGuest(scratch("ext"), options: "-b 4096", in: scratch)
+      for dump in ["one", "other"] {
+        let exported = try attack.script(
+          "export", ["-i", "old.example.com", "-b", scratch("ext")], output: scratch("\(dump).dump"))
+        #expect(exported.isSuccess, "\(exported.text)")
+      }
+      let compared = try attack.guestsmith("dump", "diff", scratch("one.dump"), scratch("other.dump"))
+      #expect(compared.isSuccess, "\(compared.text)")
+      let extracted = try attack.guestsmith("dump", "extract", scratch("one.dump"), "/hole", "--to", scratch.path)
+      // As far as a limit of 256 MiB for each file allows.
+      #expect(extracted.fault == nil || "\(extracted.status)".contains("256 MiB"), "\(extracted.text)")
+    }
+  }
+
+  /// A guest of 8 MiB, with the files that are in the folder `tree`.
+  private func makeGuest(_ path: String, options: String = "-b 1024", in scratch: Scratch) throws {
+    let tree = scratch("tree")
+    try shell("mkdir -p '\(tree)/etc'; echo 'root:x:0:0:root:/root:/bin/sh' >'\(tree)/etc/passwd'")
+    try makeSparseFile(path, size: 8 << 20)
+    try shell("mke2fs -q -F -t ext4 \(options) -d '\(tree)' '\(path)'")
+  }
+
   private func crc32(_ bytes: ArraySlice<UInt8>) -> UInt32 {
     ~bytes.reduce(UInt32.max) { sum, byte in
       (0..<8).reduce(sum ^ UInt32(byte)) { sum, _ in sum & 1 != 0 ? sum >> 1 ^ 0xEDB8_8320 : sum >> 1 }
