@@ -37,10 +37,6 @@ package struct Filesystem: ~Copyable {
     ext2fs_free_mem(&fs.pointee.device_name)
     // Not the disk's own path: libext2fs would open that, and find the disk in use, by us.
     fs.pointee.device_name = strdup("a disk of guestsmith")
-    // A bitmap as a tree takes 24 bytes for each run, of which a stranger can make one of every other block; as an array
-    // it would take 512 MiB for a disk of 16 TiB.
-    let isLarge = max(blockCount, device.device.pointee.size / blockSize) / 8 > 64 << 20
-    fs.pointee.default_bitmap_type = UInt16(isLarge ? EXT2FS_BMAP64_RBTREE : EXT2FS_BMAP64_BITARRAY)
     // Backup superblocks and descriptors are to follow every change: a rescue by one of them must find this guest.
     fs.pointee.flags &= ~EXT2_FLAG_MASTER_SB_ONLY
   }
@@ -96,13 +92,6 @@ package struct Filesystem: ~Copyable {
     fs.pointee.flags &= ~EXT2_FLAG_SUPER_ONLY
     fs.pointee.super.pointee.s_state |= UInt16(EXT2_VALID_FS)
     fs.pointee.flags |= EXT2_FLAG_DIRTY | EXT2_FLAG_CHANGED
-  }
-
-  /// Reads the block and inode bitmaps, which every change and `writtenExtents` need.
-  borrowing func needBitmaps() throws(Failure) {
-    if fs.pointee.block_map == nil || fs.pointee.inode_map == nil {
-      try device.check(ext2fs_read_bitmaps(fs), "read the bitmaps")
-    }
   }
 }
 

@@ -102,6 +102,23 @@ import Testing
     }
   }
 
+  @Test func `a packed dump is unpacked no further than its disk could take`() throws {
+    try withScratch { scratch in
+      let attack = try Attack(in: scratch)
+      try makeGuest(scratch("ext"), in: scratch)
+      let dump = scratch("dump")
+      let exported = try attack.script("export", ["-i", "old.example.com", "-b", scratch("ext")], output: dump)
+      #expect(exported.isSuccess, "\(exported.text)")
+      try shell(
+        "cat '\(dump)' | gzip >'\(scratch("whole"))'; head -c 400M /dev/zero | cat '\(dump)' - | gzip >'\(scratch("long"))'"
+      )
+      #expect(try attack.guestsmith("dump", "list", scratch("whole")).isSuccess)
+      let listed = try attack.guestsmith("dump", "list", scratch("long"))
+      #expect(listed.fault == nil)
+      #expect(listed.text.contains("long unpacks to more than"), "\(listed.text)")
+    }
+  }
+
   @Test func `a file that is a hole of terabytes is compared and extracted without reading it`() throws {
     try withScratch { scratch in
       let attack = try Attack(in: scratch)
