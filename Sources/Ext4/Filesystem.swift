@@ -103,7 +103,8 @@ extension Filesystem {
   package var size: UInt64 { blockCount * blockSize }
   package var inodeCount: UInt32 { fs.pointee.super.pointee.s_inodes_count }
   package var usedInodeCount: UInt32 {
-    fs.pointee.super.pointee.s_inodes_count - fs.pointee.super.pointee.s_free_inodes_count
+    let (all, free) = (fs.pointee.super.pointee.s_inodes_count, fs.pointee.super.pointee.s_free_inodes_count)
+    return all - min(all, free)
   }
 
   /// The journal holds changes that are not in the filesystem yet: it was not unmounted, or is a snapshot.

@@ -79,7 +79,7 @@ package final class FilesystemDevice {
   /// How much is read at most: what no filesystem of this size needs.
   func limitReading() {
     let (times, overflow) = device.pointee.size.multipliedReportingOverflow(by: 32)
-    device.pointee.allowance = overflow ? .max : times.addingReportingOverflow(256 << 20).partialValue
+    device.pointee.allowance = overflow ? .max : times.saturatingAdding(256 << 20)
   }
 
   /// Turns the result of a call of libext2fs into an error that says what could not be done.

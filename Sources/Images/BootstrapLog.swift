@@ -72,8 +72,9 @@ struct BootstrapLog {
       progress.advance(by: 1)
     } else if let count = Self.announcedPackages(line) {
       // apt is called twice, for the essential packages and for the rest: only then is the whole known.
-      if announced > 0 { progress.expect(announced + count, .count(of: "packages")) }
-      announced += count
+      let all = announced.saturatingAdding(count)
+      if announced > 0 { progress.expect(all, .count(of: "packages")) }
+      announced = all
     }
   }
 

@@ -53,7 +53,7 @@ private func measure(
     guard entry.size <= options.largestSize else {
       throw Failure(.guest, "/\(entry.path) in the archive has \(entry.size) bytes, more than any disk that is made")
     }
-    content += entry.size
+    content = content.saturatingAdding(entry.size)
     blocks += (entry.size + block - 1) / block
     // A directory has a block of its own; a long link and large attributes have one too.
     if entry.kind != .file { blocks += 1 }

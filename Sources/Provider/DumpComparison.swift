@@ -128,7 +128,7 @@ private final class DumpComparison {
   }
 
   func compareContents() throws(Failure) {
-    progress.expect(contents.reduce(0) { $0 + $1.size })
+    progress.expect(contents.reduce(0) { $0.saturatingAdding($1.size) })
     for file in contents.sorted(by: { $0.block < $1.block }) {
       if try !isSame(file.old, file.new) {
         var words = ["content"]

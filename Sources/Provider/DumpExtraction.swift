@@ -114,6 +114,6 @@ private struct Extraction {
       progress.advance(by: UInt64(bytes.count))
     }
     guard ftruncate(made.raw, off_t(clamping: size)) == 0 else { throw .system("size", made.name) }
-    done.bytes += size
+    done.bytes = done.bytes.saturatingAdding(size)
   }
 }

@@ -48,8 +48,7 @@ package final class StepProgress: Sendable {
 
   package func advance(by amount: UInt64) {
     state.withLock { state in
-      let (sum, overflow) = state.measure.done.addingReportingOverflow(amount)
-      state.measure.done = overflow ? .max : sum
+      state.measure.done = state.measure.done.saturatingAdding(amount)
       guard let screen, let start = state.start, let nextShow = state.nextShow, !state.finished else { return }
       // The screen is used under the lock, so that no thread draws over the line that ends the step.
       let now = screen.now()
