@@ -23,8 +23,7 @@ struct BackupListCommand: ParsableCommand {
     options.node().recover()
     let listed = try options.state.listExports()
     let header = ["Instance", "OS", "Made", "Disks", "Size", "State"]
-    try writeOutput(
-      json ? [JSON.array(listed.map(\.json)).serialized()] : columns([header] + listed.map(\.row)))
+    try json ? writeOutput(JSON.array(listed.map(\.json))) : writeOutput(columns([header] + listed.map(\.row)))
   }
 }
 

@@ -57,7 +57,7 @@ struct BackupVerifyCommand: ParsableCommand {
       let words = message ?? (verdict == "good" ? "good" : "there, in a form that only its OS definition knows")
       if !json { try writeOutput(["disk \(dump.disk): \(words.escaped)"]) }
     }
-    if json { try writeOutput([JSON.array(told).serialized()]) }
+    if json { try writeOutput(JSON.array(told)) }
     if let first = failures.first { throw first }
   }
 

@@ -18,6 +18,6 @@ struct ConfigSampleCommand: ParsableCommand {
       """)
 
   func run() throws {
-    try writeOutput([Configuration.sample()], terminator: "")
+    try writeText(Configuration.sample())
   }
 }

@@ -34,8 +34,7 @@ struct DumpDiffCommand: ParsableCommand {
       progress.detail("\(found.count) differ")
       return found
     }
-    try writeOutput(
-      json ? [JSON.array(differences.map(\.json)).serialized()] : differences.map(\.line))
+    try json ? writeOutput(JSON.array(differences.map(\.json))) : writeOutput(differences.map(\.line))
   }
 }
 

@@ -26,7 +26,7 @@ struct DumpInfoCommand: ParsableCommand {
   func run() throws {
     let heads = try dump.map { (path: $0, head: try DumpHead(of: $0)) }
     if json {
-      return try writeOutput([JSON.array(heads.map { $0.head.json(path: $0.path) }).serialized()])
+      return try writeOutput(JSON.array(heads.map { $0.head.json(path: $0.path) }))
     }
     for (index, (path, head)) in heads.enumerated() {
       var lines = columns(head.rows(path: path))

@@ -36,7 +36,7 @@ struct DumpListCommand: ParsableCommand {
     let stored = try StoredDump(dump, steps: steps)
     var files: [GuestFile] = []
     try stored.list(path, recursive: recursive, steps: steps) { files.append($0) }
-    if json { return try writeOutput([JSON.array(files.map(\.json)).serialized()]) }
+    if json { return try writeOutput(JSON.array(files.map(\.json))) }
     let names = try stored.accountNames(steps: steps)
     try writeOutput(aligned(files.map { $0.row(names, wholePath: recursive) }))
   }

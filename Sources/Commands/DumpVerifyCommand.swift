@@ -52,7 +52,7 @@ struct DumpVerifyCommand: ParsableCommand {
         if !json { try writeOutput(["\(path.escaped): \(failure.message.escaped)"]) }
       }
     }
-    if json { try writeOutput([JSON.array(told).serialized()]) }
+    if json { try writeOutput(JSON.array(told)) }
     guard let first = failures.first else { return }
     guard dump.count > 1 else { throw first }
     throw Failure(first.code, "\(failures.count) of \(dump.count) dumps are not good", remedy: first.remedy)

@@ -30,21 +30,29 @@ enum Exit {
     let message = Guestsmith.fullMessage(for: error)
     if Guestsmith.exitCode(for: error).isSuccess {
       do throws(Failure) {
-        try writeOutput([message])
+        try writeText(message + "\n")
         return 0
       } catch {
         return tell(error)
       }
     }
     let words = message.hasPrefix("Error: ") ? String(message.dropFirst("Error: ".count)) : message
-    write("guestsmith: \(words)\n", to: STDERR_FILENO)
+    write(escapedLines("guestsmith: \(words)"), to: STDERR_FILENO)
     return Failure.Code.usage.rawValue
   }
 
   /// `guestsmith: what failed`, and the remedy on the next line: the last lines are the whole diagnosis.
   static func lines(of failure: Failure) -> String {
-    ("guestsmith: \(failure.message)" + (failure.remedy.map { "\n  \($0)" } ?? ""))
-      .split(separator: "\n", omittingEmptySubsequences: false).map { "\(String($0).escaped)\n" }.joined()
+    // What goes on is indented: no name with a newline in it looks like another failure.
+    let lines = failure.message.split(separator: "\n", omittingEmptySubsequences: false).enumerated().map {
+      $0 == 0 || $1.isEmpty || $1.hasPrefix(" ") ? String($1) : "  \($1)"
+    }
+    let message = "guestsmith: " + lines.joined(separator: "\n")
+    return escapedLines(message + (failure.remedy.map { "\n  \($0)" } ?? ""))
+  }
+
+  private static func escapedLines(_ text: String) -> String {
+    text.split(separator: "\n", omittingEmptySubsequences: false).map { "\(String($0).escaped)\n" }.joined()
   }
 
   private static func write(_ text: String, to raw: Int32) {
@@ -53,8 +61,20 @@ enum Exit {
   }
 }
 
-/// Writes lines to standard output: data, that a reader without room or a full disk must not lose in silence.
-func writeOutput(_ lines: [String], terminator: String = "\n") throws(Failure) {
-  let text = lines.map { $0 + terminator }.joined()
+// All that goes to standard output goes by one of these: it is data, that a reader without room or a full disk must not lose
+// in silence.
+
+/// Writes lines that tell of things from outside: what could disturb a terminal is escaped here, whatever it came from.
+func writeOutput(_ lines: [String]) throws(Failure) {
+  try writeText(lines.map { $0.escaped + "\n" }.joined())
+}
+
+/// Writes JSON, which has escapes of its own.
+func writeOutput(_ json: JSON) throws(Failure) {
+  try writeText(json.serialized() + "\n")
+}
+
+/// Writes words of ours as they are.
+func writeText(_ text: String) throws(Failure) {
   try StandardStream.output.open().writeAll(Array(text.utf8))
 }

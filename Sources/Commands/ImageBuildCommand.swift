@@ -29,6 +29,6 @@ struct ImageBuildCommand: ParsableCommand {
     let isNew = entry.manifest.created >= start
     if !isNew { steps.note("the image of \(entry.manifest.created.text) is in the cache") }
     let told: JSON = ["key": .string(entry.manifest.key), "path": .string(entry.path), "built": .bool(isNew)]
-    try writeOutput([json ? told.serialized() : entry.path])
+    try json ? writeOutput(told) : writeOutput([entry.path])
   }
 }

@@ -21,8 +21,8 @@ struct ImageListCommand: ParsableCommand {
 
   func run() throws {
     let images = try options.store().list()
-    try writeOutput(
-      json ? [JSON.array(images.map(\.json)).serialized()] : columns([ListedImage.header] + images.map(\.row)))
+    try json
+      ? writeOutput(JSON.array(images.map(\.json))) : writeOutput(columns([ListedImage.header] + images.map(\.row)))
   }
 }
 

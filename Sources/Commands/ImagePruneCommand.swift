@@ -27,7 +27,7 @@ struct ImagePruneCommand: ParsableCommand {
     let pruned = try options.store().prune(dryRun: dryRun)
     if json {
       let told: JSON = ["dry_run": .bool(dryRun), "pruned": .array(pruned.map(\.json))]
-      try writeOutput([told.serialized()])
+      try writeOutput(told)
     } else {
       let freed = Words.bytes(pruned.reduce(0) { $0 + $1.diskBytes })
       let sum = "\(freed) in \(pruned.count) images \(dryRun ? "would be freed" : "freed")"

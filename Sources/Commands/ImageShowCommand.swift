@@ -30,7 +30,7 @@ struct ImageShowCommand: ParsableCommand {
         remedy: "guestsmith image build makes it")
     }
     let listed = try store.list().first { $0.key == key }
-    try writeOutput(json ? [entry.manifest.json.serialized()] : entry.manifest.lines(path: entry.path, listed: listed))
+    try json ? writeOutput(entry.manifest.json) : writeOutput(entry.manifest.lines(path: entry.path, listed: listed))
   }
 }
 

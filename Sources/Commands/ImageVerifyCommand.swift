@@ -37,7 +37,7 @@ struct ImageVerifyCommand: ParsableCommand {
       let told = results.map { result -> JSON in
         ["key": .string(result.key), "whole": .bool(result.reason == nil), "reason": .optional(result.reason)]
       }
-      try writeOutput([JSON.array(told).serialized()])
+      try writeOutput(JSON.array(told))
     } else {
       try writeOutput(results.map { "\($0.key)  \($0.reason.map { "broken: \($0)" } ?? "whole")" })
     }

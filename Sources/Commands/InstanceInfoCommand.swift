@@ -28,7 +28,7 @@ struct InstanceInfoCommand: ParsableCommand {
     let instance = try options.state.instance(InstanceName(name))
     let listed = ListedInstance(
       name: instance.name.text, instance: instance, fault: instance.unusable(in: options.state))
-    if json { return try writeOutput([listed.json.serialized()]) }
+    if json { return try writeOutput(listed.json) }
     let fault = listed.fault.map {
       ["State: broken", "  \($0.message.escaped)"] + ($0.remedy.map { ["  \($0)"] } ?? [])
     }

@@ -23,8 +23,7 @@ struct InstanceListCommand: ParsableCommand {
     options.node().recover()
     let listed = try options.state.list()
     let header = ["Instance", "OS", "Disks", "Memory", "State"]
-    try writeOutput(
-      json ? [JSON.array(listed.map(\.json)).serialized()] : columns([header] + listed.map(\.row)))
+    try json ? writeOutput(JSON.array(listed.map(\.json))) : writeOutput(columns([header] + listed.map(\.row)))
   }
 }
 

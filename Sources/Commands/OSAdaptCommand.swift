@@ -56,7 +56,7 @@ struct OSAdaptCommand: ParsableCommand {
     let choices = Adaptation.Choices(variant: variant, parameters: try chosenParameters(), isCopied: copy)
     let adaptation = try Adaptation(of: try folder(), to: to, into: into, name: name, choices)
     let outcome = dryRun ? nil : try adaptation.install()
-    try writeOutput(json ? [adaptation.json(outcome).serialized()] : adaptation.lines(outcome))
+    try json ? writeOutput(adaptation.json(outcome)) : writeOutput(adaptation.lines(outcome))
   }
 
   private func folder() throws(Failure) -> String {

@@ -89,7 +89,7 @@ struct OSCheckCommand: ParsableCommand {
     let verdict = try judge.verdict(inSandbox: try commandInside(found.path))
     if let junit { try write(verdict.junit, to: junit) }
     if let html { try write(verdict.html, to: html) }
-    try writeOutput(json ? [verdict.json.serialized()] : verdict.lines)
+    try json ? writeOutput(verdict.json) : writeOutput(verdict.lines)
     if !verdict.isAccepted { throw ExitCode(Failure.Code.script.rawValue) }
   }
 

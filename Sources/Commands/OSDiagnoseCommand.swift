@@ -26,7 +26,7 @@ struct OSDiagnoseCommand: ParsableCommand {
     let inventory = search.searchPath.inventory()
     inventory.tellUnreadable()
     let node = nodeName()
-    try writeOutput(json ? [inventory.diagnosisJSON(node: node).serialized()] : inventory.diagnosis(node: node))
+    try json ? writeOutput(inventory.diagnosisJSON(node: node)) : writeOutput(inventory.diagnosis(node: node))
     if inventory.hasFaults { throw ExitCode(1) }
   }
 }

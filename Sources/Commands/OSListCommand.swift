@@ -25,7 +25,7 @@ struct OSListCommand: ParsableCommand {
   func run() throws {
     let inventory = search.searchPath.inventory()
     inventory.tellUnreadable()
-    try writeOutput(json ? [inventory.listJSON().serialized()] : inventory.list(headers: !noHeaders))
+    try json ? writeOutput(inventory.listJSON()) : writeOutput(inventory.list(headers: !noHeaders))
   }
 }
 

@@ -37,7 +37,7 @@ struct ProviderScript {
   }
 
   func run() throws {
-    if Arguments.asksForHelp(arguments) { return try writeOutput([usage], terminator: "") }
+    if Arguments.asksForHelp(arguments) { return try writeText(usage) }
     // Hosts call with a mask that hides everything from others. What is installed in a guest must not depend on it;
     // whatever is to be hidden is made so by itself.
     umask(0o022)

@@ -51,7 +51,7 @@ extension OSDefinition {
     guard status.isRegular else { throw Fault("'ganeti_api_version' file is not a regular file") }
     let text: [UInt8]
     do {
-      text = try readFile(file, limit: 4096)
+      text = try readDefinitionFile("ganeti_api_version", of: path, limit: 4096)
     } catch {
       throw Fault("error while reading the API version (\(error.message))")
     }
@@ -135,7 +135,7 @@ extension OSDefinition {
 
   private func lines(of file: String, _ what: String) throws(Fault) -> [String] {
     do {
-      return try linesOf("\(path)/\(file)", limit: 1 << 20)
+      return linesOf(try readDefinitionFile(file, of: path, limit: 1 << 20))
     } catch {
       throw Fault("Error while reading the OS \(what) file at \(path)/\(file): \(error.message)")
     }
@@ -165,9 +165,9 @@ private func list(_ versions: [Int]) -> String {
   versions.map { String($0) }.joined(separator: ", ")
 }
 
-/// The lines of a small text file, however they end; what is no UTF-8 is replaced.
-private func linesOf(_ path: String, limit: Int) throws(Failure) -> [String] {
-  let text = String(decoding: try readFile(path, limit: limit), as: UTF8.self)
+/// The lines of a text, however they end; what is not UTF-8 is replaced.
+private func linesOf(_ bytes: [UInt8]) -> [String] {
+  let text = String(decoding: bytes, as: UTF8.self)
   var lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map { String($0) }
   if lines.last == "" { lines.removeLast() }
   return lines

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+internal import Host
 internal import LinuxIO
 internal import Report
 
@@ -11,13 +12,26 @@ struct DefinitionFiles: Sendable {
   let version: [UInt8]
   private let variantText: String?
   private let parameterText: String?
+  /// Why those of the three that are there cannot be read, as where they lead out of the folder.
+  let unreadable: [String]
 
   init(_ folder: String) {
     self.folder = folder
     name = folder.split(separator: "/").last.map { String($0) } ?? folder
-    version = bytes(of: "\(folder)/ganeti_api_version") ?? []
-    variantText = text(of: "\(folder)/variants.list")
-    parameterText = text(of: "\(folder)/parameters.list")
+    var faults: [String] = []
+    func bytes(of file: String) -> [UInt8]? {
+      guard examine("\(folder)/\(file)").status.isRegular else { return nil }
+      do throws(Failure) {
+        return try readDefinitionFile(file, of: folder, limit: 1 << 20)
+      } catch {
+        faults.append(error.message)
+        return nil
+      }
+    }
+    version = bytes(of: "ganeti_api_version") ?? []
+    variantText = bytes(of: "variants.list").map { String(decoding: $0, as: UTF8.self) }
+    parameterText = bytes(of: "parameters.list").map { String(decoding: $0, as: UTF8.self) }
+    unreadable = faults
   }
 
   func path(_ file: String) -> String { "\(folder)/\(file)" }
@@ -38,12 +52,6 @@ struct DefinitionFiles: Sendable {
 
   var parameterLines: [String] { lines(of: parameterText ?? "") }
 }
-
-private func bytes(of path: String) -> [UInt8]? {
-  examine(path).status.isRegular ? try? readFile(path, limit: 1 << 20) : nil
-}
-
-private func text(of path: String) -> String? { bytes(of: path).map { String(decoding: $0, as: UTF8.self) } }
 
 /// As int() of Python takes it.
 func integer(_ line: String) -> Int? { Int(line.trimmed) }

@@ -33,7 +33,7 @@ struct StaticChecks {
     let (status, error) = examine(files.folder)
     guard error == 0 else { return ["\(files.folder.escaped): \(String(cString: strerror(error)))"] }
     guard status.isFolder else { return ["\(files.folder.escaped) is not a folder"] }
-    return access(files.folder, R_OK | X_OK) == 0 ? [] : ["\(files.folder.escaped) cannot be read"]
+    return access(files.folder, R_OK | X_OK) == 0 ? files.unreadable : ["\(files.folder.escaped) cannot be read"]
   }
 
   private var nameFaults: [String] {
@@ -102,7 +102,7 @@ struct StaticChecks {
   private var interpreterFaults: [String] {
     wanted.compactMap { script in
       guard examine(files.path(script)).status.isRegular,
-        let start = try? readFile(files.path(script), limit: 256)
+        let start = try? readDefinitionFile(script, of: files.folder, limit: 256)
       else { return nil }
       if start.starts(with: [0x7F, 0x45, 0x4C, 0x46]) { return nil }
       guard start.starts(with: [0x23, 0x21]) else {

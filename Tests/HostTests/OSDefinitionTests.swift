@@ -49,6 +49,28 @@ import Testing
     }
   }
 
+  @Test(arguments: ["ganeti_api_version", "variants.list", "parameters.list"])
+  func `what a link leads to outside of the definition is not shown`(_ file: String) throws {
+    try withScratch { folder in
+      try folder.define("one", version: "20\n", files: ["variants.list": "small\n", "parameters.list": ""])
+      try folder.write("secret 20\n", to: "outside")
+      try shell("cd '\(folder("os/one"))'; mv \(file) kept; ln -s kept \(file)")
+      #expect(folder.fault() == nil)
+      try shell("cd '\(folder("os/one"))'; ln -sf ../../outside \(file)")
+      let fault = try #require(folder.fault())
+      #expect(fault.contains("\(file) leads out of the definition, to \(folder("outside"))"), "\(fault)")
+      #expect(!fault.contains("secret"))
+    }
+  }
+
+  @Test func `scripts may be links to outside of the definition`() throws {
+    try withScratch { folder in
+      try folder.define("one", version: "20\n", files: ["parameters.list": ""])
+      try shell("cd '\(folder("os/one"))'; for i in create export; do mv $i ../../$i; ln -s ../../$i; done")
+      #expect(folder.fault() == nil)
+    }
+  }
+
   @Test func `binary garbage as a version is shown escaped on one line`() throws {
     try withScratch { folder in
       try folder.define("one")
