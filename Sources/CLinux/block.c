@@ -179,7 +179,3 @@ bool clinux_is_file(uint32_t mode) { return S_ISREG(mode); }
 void clinux_start_writing(int fd, uint64_t offset, uint64_t length) {
   sync_file_range(fd, (off_t)offset, (off_t)length, SYNC_FILE_RANGE_WRITE);
 }
-
-int clinux_set_attribute(const char *path, const char *name, const void *value, size_t size) {
-  return lsetxattr(path, name, value, size, 0);
-}

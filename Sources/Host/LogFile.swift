@@ -14,20 +14,20 @@ struct LogFile: ~Copyable, Sendable {
   /// Opens `FOLDER/os/NAME.log`, and makes the folders.
   init(in folder: String, _ name: String) throws(Failure) {
     let logs = "\(absolute(folder))/os"
-    let path = "\(logs)/\(name).log"
-    let file = try Self.open(path, in: logs)
+    let file = try Self.open("\(name).log", in: logs)
     start = UInt64(try file.status().st_size)
+    path = file.name
     self.file = file
-    self.path = path
   }
 
-  private static func open(_ path: String, in folder: String) throws(Failure) -> Descriptor {
+  private static func open(_ name: String, in folder: String) throws(Failure) -> Descriptor {
     do throws(Failure) {
-      try makeFolders(folder, mode: 0o750)
       // A second call in the same second adds to the log of the first.
-      return try Descriptor(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, mode: 0o640)
+      return try Folder.own(folder, mode: 0o750).open(name, O_RDWR | O_CREAT | O_APPEND, mode: 0o640)
     } catch {
-      throw Failure(error.code, error.message, remedy: "choose a folder for the logs that you may write: --log-dir DIR")
+      throw Failure(
+        error.code, error.message,
+        remedy: error.remedy ?? "choose a folder for the logs that you may write: --log-dir DIR")
     }
   }
 

@@ -113,7 +113,7 @@ extension ImageStore {
   private func build(_ recipe: ImageRecipe, steps: Steps, maker: ImageMaker) throws {
     try requireRoom(maker.neededRoom, in: folder)
     let start = now()
-    let scratch = try Scratch.make(in: scratchPath, mode: recipe.hasCredentials ? 0o700 : 0o755)
+    let scratch = try Scratch.make(in: scratchPath, mode: recipe.hasCredentials ? 0o700 : 0o711)
     for note in recipe.guest.notes { steps.note(note) }
     do {
       try make(recipe, in: scratch, since: start, steps: steps, maker: maker)

@@ -7,6 +7,7 @@ package import Report
 /// the disk of every instance.
 ///
 ///     CACHE/                     of this user or of root, written by nobody else
+///       images/                  for this user alone, as are the locks: what others can't open, they can't lock
 ///       images/KEY/              one image; KEY is the SHA-256 of all that it was made from (`ImageRecipe.key`);
 ///                                the folder appears by a rename when it is complete, and readers lock it (shared)
 ///         disk.img               the filesystem, sparse
@@ -93,46 +94,17 @@ package struct ImageStore: Sendable {
   /// Makes the folders that are missing, and refuses a cache that others could change: what is in it becomes the root
   /// filesystem of guests.
   private static func prepare(_ path: String) throws(Failure) {
-    var parent = ""
-    for part in path.split(separator: "/") {
-      parent += (parent.isEmpty && path.first != "/" ? "" : "/") + part
-      if mkdir(parent, 0o755) == 0 {
-        // Whatever the umask: apt fetches as a user without rights, who has to come through here.
-        chmod(parent, 0o755)
-        continue
+    do throws(Failure) {
+      let cache = try Folder.own(path, mode: 0o755)
+      // Others come through where apt fetches as a user without rights, but they can open, and so lock, none of it.
+      for (name, mode) in [("images", 0o700), ("tmp", 0o711), ("locks", 0o700)] as [(String, UInt32)] {
+        _ = try cache.own(name, mode: mode)
       }
-      if errno == EEXIST { continue }
-      // Only the last matters: a folder above may be there without being writable.
-      guard access(parent, F_OK) == 0 else { throw Self.unwritable(path, .system("make the folder", parent)) }
-    }
-    let folder = try Folder(path)
-    let status = try folder.descriptor.status()
-    guard status.st_uid == geteuid() || status.st_uid == 0 else {
+    } catch {
       throw Failure(
-        .invalid, "the cache \(path) belongs to the user \(status.st_uid), who could change the images in it",
-        remedy: "name a folder of your own with cache in the configuration")
+        error.code, "the cache \(path) cannot be used: \(error.message)",
+        remedy: (error.remedy.map { "\($0), " } ?? "") + "or name a folder of your own with cache in the configuration")
     }
-    guard status.st_mode & (S_IWGRP | S_IWOTH) == 0 else {
-      throw Failure(
-        .invalid,
-        "the cache \(path) has mode 0\(String(status.st_mode & 0o7777, radix: 8)):"
-          + " others could change the images in it",
-        remedy: status.st_mode & S_ISVTX != 0
-          ? "name a folder of its own with cache in the configuration" : "run chmod go-w \(path)")
-    }
-    for name in ["images", "tmp", "locks"] {
-      do {
-        try folder.make(name)
-      } catch {
-        throw Self.unwritable(path, error)
-      }
-    }
-  }
-
-  private static func unwritable(_ path: String, _ failure: Failure) -> Failure {
-    var failure = failure
-    failure.remedy = "name a folder that you may write to with cache in the configuration"
-    return failure
   }
 }
 

@@ -21,7 +21,7 @@ struct Scratch: ~Copyable {
 
   /// - Parameters:
   ///   - path: the folder to make it in.
-  ///   - mode: 0755 lets apt fetch as a user without rights, 0700 hides what is in it.
+  ///   - mode: 0711 lets apt fetch as a user without rights, 0700 hides what is in it.
   static func make(in path: String, mode: mode_t) throws(Failure) -> Scratch {
     // Whoever clears up must not come between the making and the locking.
     let gate = try Folder(path)

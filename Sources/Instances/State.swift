@@ -47,9 +47,11 @@ package struct State: Sendable {
   /// Makes the folders that are missing: for root only, since guests have secrets.
   func make() throws(Failure) {
     do throws(Failure) {
-      for path in [instances, exports, locks] { try makeFolders(path, mode: 0o700) }
+      let state = try Folder.own(folder, mode: 0o700)
+      for name in ["instances", "exports", "locks"] { _ = try state.own(name, mode: 0o700) }
     } catch {
-      throw Failure(error.code, error.message, remedy: "choose a folder that you may write: --state DIR")
+      throw Failure(
+        error.code, error.message, remedy: error.remedy ?? "choose a folder that you may write: --state DIR")
     }
   }
 

@@ -121,16 +121,18 @@ package func splitPath(_ path: String) -> (folder: String, name: String) {
   return (slash == path.startIndex ? "/" : String(path[..<slash]), String(path[path.index(after: slash)...]))
 }
 
-/// Makes `folder` and what is missing above it.
+/// Makes `folder` and what is missing above it, of exactly that mode, whatever the umask.
 package func makeFolders(_ folder: String, mode: mode_t = 0o755) throws(Failure) {
   if isFolder(folder) { return }
   if let slash = folder.lastIndex(of: "/"), slash != folder.startIndex {
     try makeFolders(String(folder[..<slash]), mode: mode)
   }
   // A trailing or doubled slash names the same folder again.
-  guard mkdir(folder, mode) == 0 || (errno == EEXIST && isFolder(folder)) else {
+  guard mkdir(folder, mode) == 0 else {
+    if errno == EEXIST, isFolder(folder) { return }
     throw .system("make the folder", folder)
   }
+  try Descriptor(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW).setMode(mode)
 }
 
 /// The name of an error number, as Python's errno.errorcode has it: `ENOENT`.

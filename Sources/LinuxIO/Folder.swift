@@ -20,9 +20,11 @@ package struct Folder: ~Copyable, Sendable {
   }
 
   /// Takes over an open folder.
-  init(owning descriptor: consuming Descriptor) {
+  package init(owning descriptor: consuming Descriptor) {
     self.descriptor = descriptor
   }
+
+  package consuming func takeDescriptor() -> Descriptor { descriptor }
 
   /// Opens the file `name`; a symbolic link is refused.
   package borrowing func open(_ name: String, _ flags: Int32, mode: UInt32 = 0o644) throws(Failure) -> Descriptor {
@@ -90,7 +92,7 @@ package struct Folder: ~Copyable, Sendable {
       if errno == EEXIST { return false }
       throw .system("make the folder", "\(path)/\(name)")
     }
-    guard fchmodat(descriptor.raw, name, mode, 0) == 0 else { throw .system("set the mode of", "\(path)/\(name)") }
+    try Folder(name, in: self).descriptor.setMode(mode)
     return true
   }
 

@@ -77,28 +77,30 @@ private struct Extraction {
       if depth > 0 { try walk.enter(file, depth: depth) }
       let made = try folder.makeFolder(name)
       try fill(made, from: file, in: filesystem, depth: depth + 1)
-      try made.descriptor.take(attributes, preserving: preserving)
+      try finish(made.descriptor, as: file, from: filesystem)
     case .file:
       if let other = made[file.inode], try folder.makeName(name, of: other, in: target) { break }
       let made = try folder.makeFile(name)
       try write(file, to: made, from: filesystem)
-      try made.take(attributes, preserving: preserving)
+      try finish(made, as: file, from: filesystem)
       if attributes.links > 1 { self.made[file.inode] = try MadeFile(made, place: folder.place(of: name)) }
     case .symbolicLink:
-      try folder.makeLink(name, to: file.target ?? "", attributes, preserving: preserving)
+      try finish(try folder.makeLink(name, to: file.target ?? ""), as: file, from: filesystem)
     default:
       guard preserving else {
         done.leftOut += 1
         return
       }
-      try folder.makeSpecial(name, attributes)
-    }
-    if preserving {
-      for attribute in try filesystem.extendedAttributes(of: file.inode) {
-        if try !folder.set(attribute, of: name) { done.lostAttributes += 1 }
-      }
+      try finish(try folder.makeSpecial(name, attributes), as: file, from: filesystem)
     }
     done.files += 1
+  }
+
+  private mutating func finish(
+    _ made: borrowing Descriptor, as file: GuestFile, from filesystem: borrowing Filesystem
+  ) throws(Failure) {
+    let extended = preserving ? try filesystem.extendedAttributes(of: file.inode) : []
+    done.lostAttributes += try made.take(file.attributes, extended, preserving: preserving)
   }
 
   private mutating func write(

@@ -31,8 +31,9 @@ struct ExtractionFolder: ~Copyable {
   func makeFolder(_ name: [CChar]) throws(Failure) -> ExtractionFolder {
     guard mkdirat(descriptor.raw, name, 0o700) == 0 else { throw failure("make the folder", name) }
     let slash = CChar(bitPattern: UInt8(ascii: "/"))
-    return ExtractionFolder(
-      try open(name, O_RDONLY | O_DIRECTORY), place: place + name.dropLast() + [slash])
+    let made = Folder(owning: try open(name, O_RDONLY | O_DIRECTORY))
+    guard try made.names().isEmpty else { throw replaced(name) }
+    return ExtractionFolder(made.takeDescriptor(), place: place + name.dropLast() + [slash])
   }
 
   /// Makes another name of a file; false where what has its first name by now is something else.
@@ -47,15 +48,6 @@ struct ExtractionFolder: ~Copyable {
     return false
   }
 
-  /// Sets an extended attribute; false where the filesystem does not take it.
-  func set(_ attribute: ExtendedAttribute, of name: [CChar]) throws(Failure) -> Bool {
-    // By the open folder and the last name: nothing on the way can be a link.
-    let path = "/proc/self/fd/\(descriptor.raw)/".utf8.map { CChar(bitPattern: $0) } + name
-    if setAttribute(attribute.name, to: attribute.value, ofPath: path) { return true }
-    guard errno == EOPNOTSUPP || errno == EPERM else { throw failure("set \(attribute.name) of", name) }
-    return false
-  }
-
   func makeFile(_ name: [CChar]) throws(Failure) -> Descriptor {
     try open(name, O_WRONLY | O_CREAT | O_EXCL)
   }
@@ -66,15 +58,15 @@ struct ExtractionFolder: ~Copyable {
     return Descriptor(owning: raw, name: path(of: name))
   }
 
-  func makeLink(
-    _ name: [CChar], to target: ByteString, _ attributes: FileAttributes, preserving: Bool
-  ) throws(Failure) {
+  func makeLink(_ name: [CChar], to target: ByteString) throws(Failure) -> Descriptor {
     guard symlinkat(target.cString, descriptor.raw, name) == 0 else { throw failure("make the link", name) }
-    try own(name, attributes, preserving: preserving)
+    let link = try openMade(name)
+    guard link.linkTarget() == target else { throw replaced(name) }
+    return link
   }
 
   /// A device, a pipe or a socket.
-  func makeSpecial(_ name: [CChar], _ attributes: FileAttributes) throws(Failure) {
+  func makeSpecial(_ name: [CChar], _ attributes: FileAttributes) throws(Failure) -> Descriptor {
     let type: mode_t =
       switch attributes.kind {
       case .characterDevice: S_IFCHR
@@ -86,21 +78,28 @@ struct ExtractionFolder: ~Copyable {
     let (major, minor) = (UInt64(attributes.major), UInt64(attributes.minor))
     let number = (minor & 0xFF) | (major & 0xFFF) << 8 | (minor & ~0xFF) << 12 | (major & ~0xFFF) << 32
     guard mknodat(descriptor.raw, name, type | 0o600, dev_t(number)) == 0 else { throw failure("make", name) }
-    try own(name, attributes, preserving: true)
-    // Nobody else has a name in here yet, so what is changed is what was made.
-    guard fchmodat(descriptor.raw, name, mode_t(attributes.permissions), 0) == 0 else {
-      throw failure("set the mode of", name)
+    let made = try openMade(name)
+    let status = try made.status()
+    guard status.st_mode & ~0o600 == type, status.st_rdev == dev_t(number), status.st_nlink == 1,
+      status.st_uid == geteuid()
+    else { throw replaced(name) }
+    return made
+  }
+
+  /// What was just made, of a kind that cannot be opened: between the two calls whoever may write to the folder can put
+  /// something else there.
+  private func openMade(_ name: [CChar]) throws(Failure) -> Descriptor {
+    do {
+      return try Descriptor(naming: name, in: descriptor)
+    } catch {
+      throw failure("find", name)
     }
   }
 
-  private func own(_ name: [CChar], _ attributes: FileAttributes, preserving: Bool) throws(Failure) {
-    if preserving, fchownat(descriptor.raw, name, attributes.uid, attributes.gid, AT_SYMLINK_NOFOLLOW) != 0 {
-      throw failure("set the owner of", name)
-    }
-    let times = attributes.times
-    guard utimensat(descriptor.raw, name, times, AT_SYMLINK_NOFOLLOW) == 0 else {
-      throw failure("set the time of", name)
-    }
+  private func replaced(_ name: [CChar]) -> Failure {
+    Failure(
+      .io, "somebody put something else in the place of \(path(of: name)) while it was made",
+      remedy: "name a folder with --to that others cannot write to")
   }
 
   private func failure(_ operation: String, _ name: [CChar]) -> Failure {
@@ -131,21 +130,20 @@ struct MadeFile {
 }
 
 extension Descriptor {
-  /// Gives an open file or folder that was just made what the guest says of it, as far as it is asked for.
-  borrowing func take(_ attributes: FileAttributes, preserving: Bool) throws(Failure) {
-    if preserving, fchown(raw, attributes.uid, attributes.gid) != 0 { throw .system("set the owner of", name) }
+  /// Gives what was just made what the guest says of it, as far as it is asked for.
+  ///
+  /// - Returns: how many of the extended attributes its filesystem does not take.
+  borrowing func take(
+    _ attributes: FileAttributes, _ extended: [ExtendedAttribute], preserving: Bool
+  ) throws(Failure) -> Int {
+    if preserving { try setOwner(attributes.uid, attributes.gid) }
     // After the owner, whose change takes the set-id bits away.
-    let mode = attributes.permissions & (preserving ? 0o7777 : 0o777)
-    guard fchmod(raw, mode_t(mode)) == 0 else { throw .system("set the mode of", name) }
-    let times = attributes.times
-    guard futimens(raw, times) == 0 else { throw .system("set the time of", name) }
-  }
-}
-
-extension FileAttributes {
-  /// For access, which is of no interest here, and change of the content.
-  fileprivate var times: [timespec] {
-    let time = timespec(tv_sec: Int(seconds), tv_nsec: Int(nanoseconds))
-    return [time, time]
+    if attributes.kind != .symbolicLink {
+      try setMode(UInt32(attributes.permissions & (preserving ? 0o7777 : 0o777)))
+    }
+    var lost = 0
+    for attribute in extended where try !set(attribute.name, to: attribute.value) { lost += 1 }
+    try setTimes(seconds: attributes.seconds, nanoseconds: attributes.nanoseconds)
+    return lost
   }
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include <stdint.h>
 #include "block.h"
+#include "named.h"
 #include "sandbox.h"
 #include "spawn.h"
 #include "standard.h"

@@ -58,5 +58,3 @@ bool clinux_is_block(uint32_t mode);
 bool clinux_is_file(uint32_t mode);
 /// Has the kernel begin to write a range to the disk, so that less is left for the flush at the end.
 void clinux_start_writing(int fd, uint64_t offset, uint64_t length);
-/// lsetxattr(2), of a header that Swift's module of the C library leaves out; -1 with `errno`.
-int clinux_set_attribute(const char *path, const char *name, const void *value, size_t size);
