@@ -41,7 +41,10 @@ struct ProviderScript {
     // Hosts call with a mask that hides everything from others. What is installed in a guest must not depend on it;
     // whatever is to be hidden is made so by itself.
     umask(0o022)
-    let environment = try Environment(ownEnvironment())
+    let variables = ownEnvironment()
+    // Parameters may be secrets, and no program that is started here needs one.
+    forgetVariables(beginningWith: "OSP_")
+    let environment = try Environment(variables)
     switch script {
     case .operation(let operation): try run(operation, environment)
     case .verify: try verify(environment)

@@ -20,6 +20,22 @@ package func ownEnvironment() -> [String: String] {
   return variables
 }
 
+/// Takes the variables whose names begin so out of the environment of this process, and their values out of its memory, where
+/// /proc shows them: what is started from then on has none of them. To be called before there is another thread.
+package func forgetVariables(beginningWith prefix: String) {
+  var names: [String] = []
+  var next = environ
+  while let entry = next.pointee {
+    next += 1
+    guard let equals = strchr(entry, Int32(UInt8(ascii: "="))), strncmp(entry, prefix, strlen(prefix)) == 0 else {
+      continue
+    }
+    names.append(String(cString: entry).prefix { $0 != "=" }.description)
+    explicit_bzero(equals + 1, strlen(equals + 1))
+  }
+  for name in names { unsetenv(name) }
+}
+
 /// What this process was called with, its own name first, as `String(argument:)` has it.
 package func ownArguments() -> [String] {
   (0..<Int(CommandLine.argc)).compactMap { CommandLine.unsafeArgv[$0] }.map {
