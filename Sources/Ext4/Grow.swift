@@ -29,6 +29,7 @@ extension Filesystem {
     ext2fs_set_feature_resize_inode(fs.pointee.super)
     try device.check(ext2fs_create_resize_inode(fs), "reserve blocks for growing online")
     if options.kind != .ext2 { try addJournal(zeroed: zeroed) }
+    if !zeroed { try clearUnwritten() }
     fs.pointee.flags |= EXT2_FLAG_DIRTY | EXT2_FLAG_CHANGED | EXT2_FLAG_BB_DIRTY | EXT2_FLAG_IB_DIRTY
   }
 

@@ -31,12 +31,7 @@ extension Provider {
       if request.isReinstall, !isRebuilt { kept = try keptFiles(on: disks.root, for: entry) }
       do {
         for disk in replaced { try disk.removeSignatures() }
-        let wiped = try steps.step("wipe \(disks.root.path)") {
-          try disks.root.wipe(configuration.diskWipe, progress: $0)
-        }
-        if wiped == .none, configuration.diskWipe == .discard {
-          steps.note("\(disks.root.path) can't discard: what an earlier tenant left beyond the guest's files stays")
-        }
+        let wiped = try wipe(disks.root)
         let copy = try steps.step("copy the image") { try Deployment(entry, to: disks.root, progress: $0) }
         if let swap = disks.swap, let swapUUID {
           try steps.step("make swap on \(swap.path)") { progress in

@@ -78,8 +78,9 @@ extension Provider {
       case .nothing:
         let uuid = FilesystemUUID.random()
         try steps.step("make \(options.kind.rawValue) on \(disk.path) for \(data.mountPoint)") { progress in
-          _ = try disk.wipe(configuration.diskWipe, progress: progress)
+          let wiped = try disk.wipe(configuration.diskWipe, progress: progress)
           try DataDisk.format(disk, uuid: uuid, options)
+          if wiped == .none { try clearUnwritten(on: disk) }
         }
         mounts.append(
           DataMount(uuid: uuid.description, type: options.kind.rawValue, mountPoint: data.mountPoint))

@@ -101,6 +101,10 @@ extension Provider {
   }
 
   func wipe(_ disk: Disk) throws -> Wipe {
-    try steps.step("wipe \(disk.path)") { try disk.wipe(configuration.diskWipe, progress: $0) }
+    let wiped = try steps.step("wipe \(disk.path)") { try disk.wipe(configuration.diskWipe, progress: $0) }
+    if wiped == .none, configuration.diskWipe == .discard {
+      steps.note("\(disk.path) can't discard: what an earlier tenant left beyond the guest's files stays")
+    }
+    return wiped
   }
 }

@@ -90,6 +90,8 @@ extension Provider {
         return steps.note("the guest stays as it was, under its old name: \(obstacle.message)")
       }
       try grow(target.root)
+      // A disk of zeros is no slower for it: these are holes that become holes.
+      if configuration.diskWipe != .zero { try clearUnwritten(on: target.root) }
       try makeAgree(target, .disk(of: instance))
       try settle(target.root)
     case .other(let what):

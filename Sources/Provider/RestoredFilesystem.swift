@@ -60,6 +60,14 @@ extension Provider {
     }
   }
 
+  /// Clears what the new parts of a filesystem call used and the system's tools do not write.
+  func clearUnwritten(on disk: Disk) throws(Failure) {
+    let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
+    let filesystem = try Filesystem(opening: device, writable: true)
+    try filesystem.clearUnwritten()
+    try filesystem.commit()
+  }
+
   private func check(_ disk: Disk, _ option: String) throws(Failure) -> (passes: Bool, words: String) {
     struct Result {
       let passes: Bool
