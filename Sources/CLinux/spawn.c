@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -92,22 +93,19 @@ struct outcome {
 
 /// Connects the descriptors of the request and closes all others but `kept`; false with `errno`.
 static bool connect_descriptors(const struct clinux_spawn *request, int kept) {
-  int copies[4], count = request->extra >= 0 ? 4 : 3;
+  int count = 3 + request->extra_count, last = count > 3 ? request->extras[count - 4].number : 2;
+  int copies[count];
   for (int index = 0; index < count; index++) {
-    int given = index < 3 ? request->descriptors[index] : request->extra;
+    int given = index < 3 ? request->descriptors[index] : request->extras[index - 3].source;
     int source = given >= 0 ? given : open("/dev/null", O_RDWR | O_CLOEXEC);
-    // Above the number of the last of them.
-    copies[index] = fcntl(source, F_DUPFD_CLOEXEC, 64);
+    copies[index] = fcntl(source, F_DUPFD_CLOEXEC, last < 64 ? 64 : last + 1);
     if (copies[index] < 0) return false;
   }
-  int last = 2;
-  for (int index = 0; index < count; index++) {
-    int number = index < 3 ? index : request->extra_number;
+  for (int index = 0, before = 2; index < count; index++) {
+    int number = index < 3 ? index : request->extras[index - 3].number;
     if (dup2(copies[index], number) < 0) return false;
-    if (index == 3) {
-      if (number > 3 && close_range(3, (unsigned)number - 1, 0) != 0) return false;
-      last = number;
-    }
+    if (number > before + 1 && close_range((unsigned)before + 1, (unsigned)number - 1, 0) != 0) return false;
+    if (number > before) before = number;
   }
   for (int number = 0; number < 3; number++) {
     if (request->descriptors[number] == CLINUX_CLOSED && number != kept) close(number);
@@ -134,6 +132,16 @@ static void set_limits(const struct clinux_limits *limits) {
   limit(RLIMIT_CORE, 0, 0);
 }
 
+int clinux_give_up_rights(const struct clinux_rights *rights) {
+  uint32_t groups[] = {rights->other_group};
+  // Not by glibc, which has all threads do the same: a child shares the memory of ours.
+  if (syscall(SYS_setgroups, 1, groups) != 0 ||
+      syscall(SYS_setresgid, rights->group, rights->group, rights->group) != 0 ||
+      syscall(SYS_setresuid, rights->user, rights->user, rights->user) != 0)
+    return -1;
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
 /// Puts back what a program expects to find, and executes it; returns with `errno`.
 static void execute(const struct clinux_spawn *request) {
   struct sigaction standard;
@@ -145,6 +153,11 @@ static void execute(const struct clinux_spawn *request) {
   sigprocmask(SIG_SETMASK, &none, NULL);
   if (request->mask >= 0) umask((mode_t)request->mask);
   if (request->limits) set_limits(request->limits);
+  if (request->rights) {
+    if (clinux_give_up_rights(request->rights) != 0) return;
+    // The kernel forgets it with the user.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+  }
 
   char **environment = request->environment;
   execve(request->path, request->slots + 1, environment);

@@ -109,7 +109,7 @@ package struct ScriptCall: Sendable {
     switch purpose {
     case .export(_, _, let output):
       command.output = .descriptor(output)
-      command.extra = sizeDescriptor.map { (Self.sizeNumber, $0) }
+      command.extras = sizeDescriptor.map { [(Self.sizeNumber, $0)] } ?? []
     case .import(_, let input): command.input = .descriptor(input)
     case .create, .rename, .verify: break
     }

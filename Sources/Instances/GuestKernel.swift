@@ -10,14 +10,11 @@ internal import Report
 /// for as long as this lives.
 struct GuestKernel {
   let kernel: MemoryFile
-  /// The path of the initrd.
-  let initrd: String?
-  private let initrdFile: MemoryFile?
+  let initrd: MemoryFile?
   /// Such as `its /boot/vmlinuz-6.1.0-amd64`.
   let words: String
 
-  /// What a program inherits that takes the place of this one and reads them.
-  var descriptors: [Int32] { [kernel.raw] + (initrdFile.map { [$0.raw] } ?? []) }
+  var files: [MachineFile] { [kernel.file] + (initrd.map { [$0.file] } ?? []) }
 
   /// More than any kernel and any initrd: the guest says how large its files are.
   private static let limit = 512 << 20
@@ -39,7 +36,8 @@ struct GuestKernel {
 
   private static func ofThisMachine(_ path: String, initrd: String?) throws(Failure) -> GuestKernel {
     GuestKernel(
-      kernel: try MemoryFile(readFile(path, limit: limit), "the kernel"), initrd: initrd, initrdFile: nil,
+      kernel: try MemoryFile(readFile(path, limit: limit), "the kernel"),
+      initrd: try initrd.map { path throws(Failure) in try MemoryFile(readFile(path, limit: limit), "the initrd") },
       words: "\(path) of this machine")
   }
 
@@ -56,10 +54,9 @@ struct GuestKernel {
     let names: [ByteString] = ["initrd.img-\(version)", "initramfs-\(version).img", "initrd-\(version)"]
     var initrd: [UInt8]?
     for name in names where initrd == nil { initrd = try filesystem.read("/boot/\(name)", limit: limit) }
-    let initrdFile = try initrd.map { bytes throws(Failure) in try MemoryFile(bytes, "the initrd") }
     return GuestKernel(
-      kernel: try MemoryFile(kernel, "the kernel"), initrd: initrdFile?.path, initrdFile: initrdFile,
-      words: "its \(path)")
+      kernel: try MemoryFile(kernel, "the kernel"),
+      initrd: try initrd.map { bytes throws(Failure) in try MemoryFile(bytes, "the initrd") }, words: "its \(path)")
   }
 
   /// The kernel of the highest version, by its numbers.
@@ -77,19 +74,20 @@ struct GuestKernel {
 }
 
 /// A file that is in memory for as long as somebody has it.
-final class MemoryFile {
-  private let file: Descriptor
+struct MemoryFile {
+  let file: MachineFile
   /// The SHA-256 of what is in it.
   let digest: String
 
-  var raw: Int32 { file.raw }
-
-  /// For our children, and for the program that takes the place of this one.
-  var path: String { "/proc/\(getpid())/fd/\(raw)" }
+  /// For a program that has inherited the descriptor.
+  var path: String { "/proc/self/fd/\(file.raw)" }
 
   init(_ bytes: [UInt8], _ name: String) throws(Failure) {
-    file = try Descriptor(inMemory: name)
+    let file = try Descriptor(inMemory: name)
     try file.writeAll(bytes)
+    // Whoever reads it need not be who has made it.
+    try file.setMode(0o444)
+    self.file = MachineFile(file)
     digest = SHA256.hex(of: bytes)
   }
 }

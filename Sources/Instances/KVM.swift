@@ -12,7 +12,7 @@ struct KVM {
   let state: State
   let steps: Steps
 
-  private static let device = "/dev/kvm"
+  static let device = "/dev/kvm"
   private var record: String { "\(state.folder)/kvm" }
 
   /// Why guests have to be emulated; nil where KVM runs them.
@@ -38,8 +38,10 @@ struct KVM {
   private func trial(of kernel: GuestKernel) throws -> String? {
     var shown: [UInt8] = []
     // It says something all the time, be the machine as busy as it may.
+    let machine = Machine(trying: kernel)
+    defer { withExtendedLifetime(machine) {} }
     let end = try watchConsole(
-      of: Machine(trying: kernel).watched(.kvm),
+      of: machine.watched(.kvm),
       silence: .seconds(5), limit: .seconds(60)
     ) { bytes in
       shown += bytes

@@ -1,26 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Glibc
 internal import Host
 internal import Interface
 internal import LinuxIO
 internal import Report
 
 /// The command line of qemu, but for its accelerator.
+///
+/// A guest that breaks out of qemu finds a process that may do nothing: for root it runs as nobody, and always in qemu's
+/// own sandbox. What it needs of ours, disks and kernel, it has as open descriptors.
 struct Machine {
   private var arguments: [String]
+  private let files: [MachineFile]
 
-  init(_ instance: Instance, _ kernel: GuestKernel?) {
+  /// What it inherits.
+  var descriptors: [Int32] { files.map(\.raw) }
+
+  /// - Parameter keepsChanges: whether what the guest writes goes to its disks.
+  init(_ instance: Instance, _ kernel: GuestKernel?, keepsChanges: Bool) throws(Failure) {
     let backend = instance.backend
+    var files = kernel?.files ?? []
     arguments = ["-name", instance.name.text, "-m", backend["maxmem"] ?? "512", "-smp", backend["vcpus"] ?? "1"]
     arguments += ["-uuid", instance.uuid]
-    for disk in instance.disks {
-      let file = "file=\(disk.path.replacing(",", with: ",,"))"
-      arguments += ["-drive", "\(file),format=raw,if=virtio\(disk.access == .readOnly ? ",readonly=on" : "")"]
+    for (index, disk) in instance.disks.enumerated() {
+      let isWritten = keepsChanges && disk.access != .readOnly
+      // Qemu opens a disk for reading first, and looks for a descriptor of just that kind.
+      for flags in isWritten ? [O_RDONLY, O_RDWR] : [O_RDONLY] {
+        let file = MachineFile(try Descriptor(disk.path, flags))
+        arguments += ["-add-fd", "fd=\(file.raw),set=\(index)"]
+        files.append(file)
+      }
+      let drive = "file=/dev/fdset/\(index),format=raw,if=virtio"
+      arguments += ["-drive", disk.access == .readOnly ? drive + ",readonly=on" : drive]
     }
+    self.files = files
+    if !keepsChanges { arguments.append("-snapshot") }
     for nic in instance.nics { arguments += ["-nic", "user,model=virtio-net-pci,mac=\(nic.mac)"] }
     if instance.nics.isEmpty { arguments += ["-nic", "none"] }
     guard let kernel else { return }
     arguments += ["-kernel", kernel.kernel.path]
-    if let initrd = kernel.initrd { arguments += ["-initrd", initrd] }
+    if let initrd = kernel.initrd { arguments += ["-initrd", initrd.path] }
     let parameters = instance.hypervisorParameters
     let root = "root=\(parameters["root_path"] ?? "/dev/vda") ro"
     arguments += ["-append", "\(root) \(parameters["kernel_args"] ?? "console=ttyS0")"]
@@ -28,6 +47,7 @@ struct Machine {
 
   /// A machine that has a kernel and nothing else. For want of a root the kernel gives up, which ends qemu.
   init(trying kernel: GuestKernel) {
+    files = [kernel.kernel.file]
     arguments = ["-nodefaults", "-m", "256", "-no-reboot", "-kernel", kernel.kernel.path]
     arguments += ["-append", "console=ttyS0 earlyprintk=serial panic=-1"]
   }
@@ -35,12 +55,28 @@ struct Machine {
   /// With its console on our terminal.
   func onTerminal(_ accelerator: Accelerator) -> Command { qemu(accelerator, ["-nographic", "-serial", "mon:stdio"]) }
 
-  /// With its console on standard output. What the guest writes to its disks is dropped, and it starts but once.
+  /// With its console on standard output; it starts but once.
   func watched(_ accelerator: Accelerator) -> Command {
-    qemu(accelerator, ["-display", "none", "-monitor", "none", "-serial", "stdio", "-snapshot", "-no-reboot"])
+    qemu(accelerator, ["-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot"])
   }
 
   private func qemu(_ accelerator: Accelerator, _ console: [String]) -> Command {
-    Command("qemu-system-x86_64", accelerator.arguments + arguments + console)
+    let sandbox = ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
+    var command = Command("qemu-system-x86_64", accelerator.arguments + arguments + console + sandbox)
+    command.extras = descriptors.map { ($0, $0) }
+    command.rights = .ofNobody(using: accelerator == .kvm ? KVM.device : nil)
+    if command.rights != nil {
+      // A folder for temporary files that is root's own is of no use to it.
+      command.environment = ownEnvironment().merging(["TMPDIR": "/var/tmp"]) { $1 }
+    }
+    return command
   }
+}
+
+/// A file that qemu has as a descriptor, open for as long as this lives.
+final class MachineFile {
+  private let descriptor: Descriptor
+  var raw: Int32 { descriptor.raw }
+
+  init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
 }

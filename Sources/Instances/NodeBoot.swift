@@ -19,7 +19,6 @@ extension Node {
       let instance = try state.instance(name)
       if let fault = instance.unusable(in: state) { throw fault }
       let kernel = try GuestKernel.find(for: instance)
-      defer { withExtendedLifetime(kernel) {} }
       let how = kernel.map { "with \($0.words)" } ?? "by the boot loader on \(instance.disks[0].path)"
       steps.note("booting \(name) \(how)")
       let kvm = KVM(state: state, steps: steps)
@@ -29,10 +28,10 @@ extension Node {
         if let fault { noteEmulation(fault) }
         chosen = fault == nil ? .kvm : .tcg
       }
-      let machine = Machine(instance, kernel)
+      let machine = try Machine(instance, kernel, keepsChanges: goal == nil)
+      defer { withExtendedLifetime(machine) {} }
       guard let goal else {
-        let descriptors = lock.descriptors + (kernel?.descriptors ?? [])
-        return try machine.onTerminal(chosen).replaceProcess(inheriting: descriptors)
+        return try machine.onTerminal(chosen).replaceProcess(inheriting: lock.descriptors + machine.descriptors)
       }
       do {
         try watch(machine, of: name, until: goal, by: chosen)

@@ -13,7 +13,7 @@ extension Judge {
     // The first process waits for the judge, as init does; only the kernel can end it.
     if getpid() == 1, let program = command.first {
       var judge = Command(program, Array(command.dropFirst()))
-      judge.extra = (Records.number, Records.number)
+      judge.extras = [(Records.number, Records.number)]
       _ = try judge.run()
       return
     }

@@ -33,7 +33,7 @@ struct Sandbox {
       ]
         + ["setpriv", "--bounding-set", "-sys_module,-sys_rawio,-sys_time", "--"]
         + command + [scratch.path])
-    child.extra = (Records.number, records.raw)
+    child.extras = [(Records.number, records.raw)]
     child.output = .null
     let status = try child.start().wait()
     var told = try Records.read(records)

@@ -31,12 +31,14 @@ package struct Command: Sendable {
   package var input = Input.null
   package var output = Output.inherit
   package var error = Output.inherit
-  /// One more open descriptor, which stays the caller's, and the number, above 2, that it has in the child.
-  package var extra: (number: Int32, raw: Int32)?
+  /// More open descriptors, which stay the caller's, and the numbers, above 2, that they have in the child.
+  package var extras: [(number: Int32, raw: Int32)] = []
   /// What umask(2) is told; nil is the caller's own.
   package var creationMask: UInt32?
   /// What it may use of the machine; nil is what the caller may.
   package var limits: ChildLimits?
+  /// Whose rights it has; nil is the caller's own.
+  package var rights: Rights?
   /// Whether it has processes and mounts of its own: it sees no other process, and all that it started and mounted ends
   /// with it. For root only.
   package var isIsolated = false
@@ -73,14 +75,19 @@ package struct Command: Sendable {
       withCStrings([executable] + arguments, spare: 1) { slots in
         withCStrings(variables) { entries in
           guard let path = paths[0] else { return Int32(-1) }
+          let extras = extras.sorted { $0.number < $1.number }.map { clinux_extra(source: $0.raw, number: $0.number) }
           return withOptionalPointer(to: limits?.request) { limits in
-            var request = clinux_spawn(
-              path: path, slots: slots, environment: entries,
-              directory: workingDirectory == nil ? nil : paths[1],
-              descriptors: (number(of: input), number(of: output, 1), number(of: error, 2)),
-              extra: extra?.raw ?? -1, extra_number: extra?.number ?? -1, mask: creationMask.map { Int32($0) } ?? -1,
-              limits: limits, isolated: isIsolated)
-            return Children.starting { clinux_start(&request, &step) }
+            withOptionalPointer(to: rights?.request) { rights in
+              extras.withUnsafeBufferPointer { extras in
+                var request = clinux_spawn(
+                  path: path, slots: slots, environment: entries,
+                  directory: workingDirectory == nil ? nil : paths[1],
+                  descriptors: (number(of: input), number(of: output, 1), number(of: error, 2)),
+                  extras: extras.baseAddress, extra_count: Int32(extras.count),
+                  mask: creationMask.map { Int32($0) } ?? -1, limits: limits, rights: rights, isolated: isIsolated)
+                return Children.starting { clinux_start(&request, &step) }
+              }
+            }
           }
         }
       }
@@ -144,13 +151,13 @@ package struct Command: Sendable {
   }
 }
 
-private func withOptionalPointer<T, R>(to value: T?, _ body: (UnsafePointer<T>?) -> R) -> R {
+func withOptionalPointer<T, R>(to value: T?, _ body: (UnsafePointer<T>?) -> R) -> R {
   guard let value else { return body(nil) }
   return withUnsafePointer(to: value) { body($0) }
 }
 
 /// Calls `body` with a NULL-terminated array of C strings behind `spare` free slots.
-private func withCStrings<R>(
+func withCStrings<R>(
   _ strings: [String], spare: Int = 0, _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> R
 ) -> R {
   var slots = [UnsafeMutablePointer<CChar>?](repeating: nil, count: spare)

@@ -4,8 +4,8 @@ internal import Glibc
 package import Report
 
 extension Command {
-  /// Has the program take the place of this one: it gets our terminal, our process id and, of our descriptors, those of
-  /// `inherited` beside the three standard ones, by their numbers.
+  /// Has the program take the place of this one: it gets our terminal, our process id, the environment and the rights that
+  /// it is to have and, of our descriptors, those of `inherited` beside the three standard ones, by their numbers.
   ///
   /// - Throws: `.tool` when it cannot be executed. It does not return; that is not in its type, since what owns the
   ///   descriptors could then be gone before them.
@@ -14,10 +14,17 @@ extension Command {
     for raw in inherited {
       guard fcntl(raw, F_SETFD, 0) == 0 else { throw .system("hand over a descriptor to", executable) }
     }
-    let words = ([executable] + arguments).map { strdup($0) } + [nil]
+    let variables = (environment ?? ownEnvironment()).map { "\($0.key)=\($0.value)" }.sorted()
     Interrupts.holdIfInterrupted()
     clinux_unblock_interrupts()
-    execv(path, words)
+    withCStrings([executable] + arguments) { words in
+      withCStrings(variables) { variables in
+        withOptionalPointer(to: rights?.request) { rights in
+          if let rights, clinux_give_up_rights(rights) != 0 { return }
+          execve(path, words, variables)
+        }
+      }
+    }
     throw .system("execute", path)
   }
 }

@@ -26,14 +26,17 @@ import Testing
       }
       let disk = folder("state/instances/vm1/disk0")
       try shell("mke2fs -q -t ext4 -d '\(folder("guest"))' '\(disk)'")
-      let outcome = try boot(host, "vm1", meanwhile: "'\(program)' instance remove vm1 --state state; echo $?")
+      let outcome = try boot(
+        host, "vm1", meanwhile: "echo >started; until [ -s done ]; do sleep 0.05; done",
+        "until [ -s started ]; do sleep 0.05; done; '\(program)' instance remove vm1 --state state; echo $?; echo >done"
+      )
       let lines = outcome.output.split(separator: "\n").map(String.init)
       let (started, ended) = (lines.first ?? "", lines.last ?? "")
       #expect(ended.hasPrefix("0 ") && started.hasPrefix("\(ended.dropFirst(2)) "), "\(outcome)")
       #expect(started.contains(" -accel tcg,thread=multi -cpu max "))
       #expect(started.contains(" -m 1024 -smp 2 "))
-      #expect(started.contains(" -drive file=\(disk),format=raw,if=virtio -drive "))
-      #expect(started.contains("/disk1,format=raw,if=virtio,readonly=on "))
+      #expect(started.contains(" -drive file=/dev/fdset/0,format=raw,if=virtio -add-fd "))
+      #expect(started.contains(" -drive file=/dev/fdset/1,format=raw,if=virtio,readonly=on "))
       #expect(started.contains("mac=\(instance.nics[0].mac)"))
       #expect(started.contains(" -append root=/dev/vda ro console=ttyS0 -nographic "))
       #expect(Array(lines.dropFirst().prefix(3)) == ["-kernel vmlinuz-6.10.0-a", "-initrd initrd.img-6.10.0-a", "5"])
@@ -49,11 +52,30 @@ import Testing
       try folder.define("one")
       try host.create()
       let outcome = try boot(
-        host, "vm1", meanwhile: "touch started; while :; do sleep 0.1; done",
-        "for i in {1..1000}; do [ -e started ] && break; sleep 0.01; done; kill -TERM $pid")
+        host, "vm1", meanwhile: "echo >started; while :; do sleep 0.1; done",
+        "for i in {1..1000}; do [ -s started ] && break; sleep 0.01; done; kill -TERM $pid")
       #expect(!outcome.output.contains("-kernel"))
       #expect(outcome.output.contains("ended by TERM\n7 "), "\(outcome)")
       #expect(outcome.errors == "booting vm1 by the boot loader on \(folder("state/instances/vm1/disk0"))\n")
+    }
+  }
+
+  @Test func `qemu is in its sandbox, as nobody where it can be, and has its disks as descriptors alone`() throws {
+    try withScratch { folder in
+      let host = TestHost(folder)
+      try folder.define("one")
+      try host.create(disks: ["0:size=16", "1:size=4,access=ro"])
+      let outcome = try boot(
+        host, "vm1",
+        meanwhile:
+          "id -u; id -G; for i in /proc/$$/fd/*; do echo $(readlink $i) $(grep flags /proc/$$/fdinfo/${i##*/}); done")
+      #expect(
+        outcome.output.contains(" -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny\n"))
+      if isRoot { #expect(outcome.output.contains("\n65534\n65534\n"), "\(outcome)") }
+      let open = outcome.output.split(separator: "\n").filter { $0.contains("/instances/vm1/disk") }
+      // The last digit of the flags: 0 is for reading, 2 for both.
+      let kinds = open.map { "\($0.contains("/disk0 ") ? "disk0" : "disk1") \($0.last ?? " ")" }
+      #expect(kinds.sorted() == ["disk0 0", "disk0 2", "disk1 0"], "\(outcome)")
     }
   }
 
@@ -91,6 +113,9 @@ struct StandIn {
   init(_ host: TestHost) throws {
     self.host = host
     try host.folder.write(Self.qemu, to: "bin/qemu-system-x86_64", mode: 0o755)
+    // It is nobody when it runs for root.
+    try shell("chmod 755 '\(host.folder.path)'")
+    for name in ["tries", "started"] { try host.folder.write("", to: name, mode: 0o666) }
   }
 
   /// - Parameters:

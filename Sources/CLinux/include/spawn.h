@@ -13,6 +13,19 @@ struct clinux_limits {
   uint64_t processor, memory, file_size;
 };
 
+/// A descriptor of the caller, and the number that it becomes.
+struct clinux_extra {
+  int source, number;
+};
+
+/// Whose rights a program has: those of a user, a group and one more group, and none of root's.
+struct clinux_rights {
+  uint32_t user, group, other_group;
+};
+
+/// Gives the rights of root up, of this thread, to whatever it executes; -1 with `errno`.
+int clinux_give_up_rights(const struct clinux_rights *_Nonnull rights);
+
 /// What a child is started with.
 struct clinux_spawn {
   /// The program, with a slash in it: it is not looked up.
@@ -25,12 +38,15 @@ struct clinux_spawn {
   const char *_Nullable directory;
   /// What becomes descriptors 0, 1 and 2; -1 is /dev/null, and CLINUX_CLOSED leaves the number closed.
   int descriptors[3];
-  /// One more descriptor and the number that it becomes, above 2; -1 for none.
-  int extra, extra_number;
+  /// More descriptors; their numbers ascend and are above 2.
+  const struct clinux_extra *_Nullable extras;
+  int extra_count;
   /// What umask(2) is told; -1 for the caller's own.
   int mask;
   /// What it may use, or NULL for what the caller may.
   const struct clinux_limits *_Nullable limits;
+  /// Whose rights it has, or NULL for the caller's.
+  const struct clinux_rights *_Nullable rights;
   /// Whether it gets processes and mounts of its own, which end with it. Needs CAP_SYS_ADMIN.
   bool isolated;
 };
