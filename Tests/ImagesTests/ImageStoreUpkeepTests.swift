@@ -222,6 +222,21 @@ import Testing
     }
   }
 
+  @Test(.enabled(if: isRoot)) func othersCannotLockWhatIsInACache() throws {
+    try withScratch { scratch in
+      chmod(scratch.path, 0o755)
+      let path = try store(scratch).obtain(anyRecipe, steps: Steps(.quiet), maker: FakeMaker().maker).path
+      let locked = try shell(
+        """
+        cd '\(scratch("cache"))'
+        for i in images "$(dirname '\(path)')" '\(path)' tmp locks locks/*; do
+          setpriv --reuid nobody --regid nogroup --clear-groups flock -n "$i" echo "$i" 2>/dev/null || true
+        done
+        """)
+      #expect(locked == "")
+    }
+  }
+
   /// In a process of its own: the umask is that of all threads.
   @Test func theUmaskOfAHostDoesNotMatter() async {
     await #expect(processExitsWith: .success) {

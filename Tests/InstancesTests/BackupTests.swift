@@ -111,7 +111,7 @@ import Testing
       let host = try host(folder, version: "5\n", scripts: ["export": "cat \"$4\""])
       let vm1 = try filled(host)
       try folder.folder("state/exports")
-      try shell("mount -t tmpfs -o size=1m none '\(folder("state/exports"))'")
+      try shell("mount -t tmpfs -o size=1m,mode=700 none '\(folder("state/exports"))'")
       defer { _ = try? shell("umount --lazy '\(folder("state/exports"))'") }
       let failed = failure { try host.node().exportBackup(of: vm1.name) }
       #expect(failed?.message.contains("No space left on device") == true, "\(String(describing: failed))")

@@ -335,7 +335,7 @@ import Testing
       let host = TestHost(folder)
       try folder.define("one", version: "10\n")
       try folder.folder("state")
-      try shell("mount -t tmpfs -o size=10M none '\(folder("state"))'")
+      try shell("mount -t tmpfs -o size=10M,mode=700 none '\(folder("state"))'")
       defer { _ = try? shell("umount '\(folder("state"))'") }
       let instance = try host.create()
       try shell(

@@ -34,6 +34,32 @@ import Testing
     }
   }
 
+  @Test func `a folder of our own is made as it should be, and refused where others could change it`() throws {
+    try withScratch { scratch in
+      let state = try Folder.own(scratch("a/state"), mode: 0o700)
+      _ = try state.own("locks", mode: 0o700)
+      try shell(
+        "cd '\(scratch("a/state"))'; chmod 755 locks; ln -s /tmp link; mkdir -m 770 open; ln -s a/state ../../to")
+      _ = try state.own("locks", mode: 0o700)
+      _ = try Folder.own(scratch("to"), mode: 0o700)
+      #expect(try shell("stat -c %a '\(scratch("a/state"))' '\(scratch("a/state/locks"))'") == "700\n700")
+      #expect(throws: Failure.self) { _ = try state.own("link", mode: 0o700) }
+      let open = #expect(throws: Failure.self) { _ = try state.own("open", mode: 0o700) }
+      #expect(open?.message.contains("has mode 0770: others could change what is in it") == true)
+    }
+  }
+
+  @Test(.enabled(if: isRoot, "needs root"))
+  func `a folder of another user is refused, and a link that another user has put there`() throws {
+    try withScratch { scratch in
+      try shell("cd '\(scratch.path)'; mkdir theirs mine; ln -s mine link; chown -h nobody theirs link")
+      for (name, words) in [("theirs", "belongs to user 65534"), ("link", "is a link of user 65534")] {
+        let failure = #expect(throws: Failure.self) { _ = try Folder.own(scratch(name), mode: 0o700) }
+        #expect(failure?.message.contains(words) == true)
+      }
+    }
+  }
+
   @Test func aLinkIsNoFolderAndNoFile() throws {
     try withScratch { scratch in
       try shell("cd '\(scratch.path)'; mkdir real; touch real/file; ln -s real link; ln -s file real/alias")
