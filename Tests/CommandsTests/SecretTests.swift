@@ -20,7 +20,7 @@ import Testing
         tar -C '\(scratch.path)' -c noise | gzip -1 | head -c 1M >&9 &
         \(definition.line("import", variables)) <&9 >'\(scratch("log"))' 2>&1 &
         for i in $(seq 600); do
-          script=$(pgrep -f '^\(definition.folder)/import') && [ $(pgrep -P "$script" -c) -ge 2 ] && break; sleep 0.05
+          script=$(pgrep -o -f '^\(definition.folder)/import') && [ $(pgrep -P "$script" -c) -ge 2 ] && break; sleep 0.05
         done
         pgrep -P "$script" -l; cat '\(scratch("log"))'; grep -aslF '\(secret)' /proc/[0-9]*/environ
         kill $script $(jobs -p); wait
