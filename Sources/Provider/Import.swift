@@ -40,6 +40,7 @@ extension Provider {
       if kind == .tar || kind == .dump8 {
         try restoreArchive(stream, kind, to: disks.root)
         try makeAgree(target, .archive)
+        try confirm(target.root)
       } else {
         try adapt(receive(stream, kind, to: disks.root), target)
       }
@@ -94,6 +95,7 @@ extension Provider {
       if configuration.diskWipe != .zero { try clearUnwritten(on: target.root) }
       try makeAgree(target, .disk(of: instance))
       try settle(target.root)
+      try confirm(target.root)
     case .other(let what):
       try makeSwap(target, uuid: .random())
       steps.note("what was restored is \(what), whose guest stays as it was, under its old name")

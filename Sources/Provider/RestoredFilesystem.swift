@@ -60,6 +60,17 @@ extension Provider {
     }
   }
 
+  /// Checks all of a filesystem that was filled or changed here: whoever sees one that mounts sees one without errors.
+  func confirm(_ disk: Disk) throws {
+    try steps.step("check the result") { _ in
+      let (passes, words) = try check(disk, "-fn")
+      guard !passes else { return }
+      throw Failure(
+        .guest, "the restored filesystem has errors; e2fsck says:\n  \(words)",
+        remedy: "this is a fault of guestsmith, or the disk does not keep what is written to it: try another disk")
+    }
+  }
+
   /// Clears what the new parts of a filesystem call used and the system's tools do not write.
   func clearUnwritten(on disk: Disk) throws(Failure) {
     let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
