@@ -187,6 +187,12 @@ private final class DiskImport: Sendable {
       throw Failure(
         .script, "a process that the import script of \(call.definition.name) left behind keeps its input open")
     }
+    if case .stopped = status {
+      throw Failure(
+        .dump,
+        "the dump \(path) can't be read: \(command.executable) \(status), more than it takes for disk \(index) of "
+          + Words.bytes(size), remedy: "take another export of the instance")
+    }
     if case .exited(let code) = status, code != 0 {
       let lines = String(decoding: try words.bytes(at: 0, count: 500), as: UTF8.self).split(separator: "\n")
       throw Failure(

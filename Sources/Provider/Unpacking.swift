@@ -64,7 +64,7 @@ extension IncomingStream {
   }
 
   func unpacked(_ packing: Packing, to size: UInt64) throws(Failure) -> IncomingStream {
-    let unpacking = try Unpacking(packing, of: self, .unpacking(to: size))
+    let unpacking = try Unpacking(packing, of: self, to: size)
     return IncomingStream(name: name) { buffer throws(Failure) in try unpacking.read(into: buffer) }
   }
 }
@@ -72,6 +72,8 @@ extension IncomingStream {
 /// A child that unpacks a stream, and the thread that feeds it.
 private final class Unpacking: @unchecked Sendable {
   private let packing: Packing
+  /// Of the disk that it is for, in bytes.
+  private let size: UInt64
   private let name: String
   private let output: Descriptor
   private let words: Descriptor
@@ -79,8 +81,9 @@ private final class Unpacking: @unchecked Sendable {
   /// Nil when it has ended, and well.
   private var child: Child?
 
-  init(_ packing: Packing, of stream: IncomingStream, _ limits: ChildLimits) throws(Failure) {
+  init(_ packing: Packing, of stream: IncomingStream, to size: UInt64) throws(Failure) {
     self.packing = packing
+    self.size = size
     name = stream.name
     words = try Descriptor(inMemory: "the words of \(packing)")
     let input = try Pipe()
@@ -89,7 +92,7 @@ private final class Unpacking: @unchecked Sendable {
     command.input = .descriptor(input.reader.raw)
     command.output = .descriptor(output.writer.raw)
     command.error = .descriptor(words.raw)
-    command.limits = limits
+    command.limits = .unpacking(to: size)
     child = try Command.needing(packing.package) { () throws(Failure) in try command.start() }
     self.output = output.keepingReader()
     feed = Feed(stream, into: input.keepingWriter())
@@ -108,6 +111,11 @@ private final class Unpacking: @unchecked Sendable {
     let status = try child.wait()
     if let failure = feed.failure { throw failure }
     guard !status.isSuccess else { return }
+    if case .stopped = status {
+      throw Failure(
+        .dump, "\(name) can't be unpacked: \(packing) \(status), more than it takes for a disk of \(Words.bytes(size))",
+        remedy: "see by hand what it unpacks to")
+    }
     throw Failure(
       .dump, "\(name) is not a whole stream of \(packing): \(packing) \(status): \(try said())",
       remedy: packing.remedy)
