@@ -99,6 +99,11 @@ extension Filesystem {
     _ name: ByteString, in parent: InodeNumber, mode: UInt16
   ) throws(Failure) -> InodeNumber {
     try Self.examine(name)
+    // libext2fs counts the folders in one by 16 bits, and begins anew behind them; 1 stands for more than can be counted.
+    guard try (2..<Self.mostLinkedNames).contains(inode(parent).i_links_count) else {
+      throw Failure(
+        .guest, "\(name) is one folder too many: a folder has at most \(Self.mostLinkedNames - 2) folders in it")
+    }
     var number: ext2_ino_t = 0
     try device.check(ext2fs_new_inode(fs, parent, 0o040755, nil, &number), "find a free inode")
     try add(name, to: parent, "make the directory \(name)") { ext2fs_mkdir(fs, parent, number, $0) }

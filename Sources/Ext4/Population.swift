@@ -70,7 +70,7 @@ extension Filesystem {
   }
 
   /// EXT4_LINK_MAX of the kernel.
-  private static var mostLinkedNames: UInt16 { 65000 }
+  static var mostLinkedNames: UInt16 { 65000 }
 
   /// A new regular file whose content `fill` writes.
   package borrowing func makeFile(

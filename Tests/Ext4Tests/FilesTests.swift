@@ -55,6 +55,28 @@ struct FilesTests {
     }
   }
 
+  @Test("A folder in one that has as many as it can is refused, and nothing is changed", arguments: [1, 65000])
+  func fullOfFolders(links: Int) throws {
+    try withScratch { scratch in
+      let image = try makeSparseFile(scratch("image"), size: 32 << 20)
+      try shell("mkdir -p '\(scratch("tree/etc"))'; mke2fs -q -t ext4 -d '\(scratch("tree"))' '\(image)'")
+      try shell("debugfs -w -R 'sif /etc links_count \(links)' '\(image)' 2>/dev/null")
+      do {
+        let file = try Descriptor(image, O_RDWR)
+        let filesystem = try Filesystem(
+          opening: FilesystemDevice(descriptor: file.raw, name: image), writable: true)
+        do throws(Failure) {
+          try filesystem.write("/etc/new/file", Array("x".utf8))
+          Issue.record("it was made")
+        } catch {
+          #expect(error.message.contains("one folder too many"), "\(error)")
+        }
+      }
+      try shell("debugfs -w -R 'sif /etc links_count 2' '\(image)' 2>/dev/null")
+      #expect(try problems(of: image) == nil)
+    }
+  }
+
   @Test("A written file keeps its owner, mode and other names", .enabled(if: isRoot), arguments: layouts)
   func keeps(layout: String) throws {
     try withFilesystem(
