@@ -98,7 +98,8 @@ package enum Check: String, CaseIterable, Sendable {
     case .exportFull: "A dump that did not fit is not a backup; only the exit status can say so."
     case .import: "A backup that cannot be restored is none."
     case .sameTree: "A restored guest has the files that it had, with their owners, modes, links and attributes."
-    case .importNames: "Names of files are bytes: two that are not UTF-8 must not become one, and none may be lost."
+    case .importNames:
+      "Names of files are up to 255 bytes: two that are not UTF-8 must not become one, and none may be lost."
     case .reinstallNames: "What keeps files over a reinstallation must not drop those whose names are not UTF-8."
     case .importFilesystem: "A restored guest must not start from a damaged filesystem."
     case .bootFiles:

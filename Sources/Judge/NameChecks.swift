@@ -4,11 +4,17 @@ internal import Host
 internal import LinuxIO
 internal import Report
 
-// A guest with names that are not UTF-8.
+// A guest with names that are not UTF-8, and as long as a name can be.
 
 extension Trial {
   /// Two names that become one where they are taken for text, with what would be lost then.
   private static let strange = [ByteString(Array("caf".utf8) + [0xE8]), ByteString(Array("caf".utf8) + [0xE9])]
+
+  /// One of 255 bytes, which is the most.
+  private static func longest(_ start: ByteString, _ end: ByteString = "") -> ByteString {
+    let room = 255 - start.bytes.count - end.bytes.count
+    return "\(start)caf\(ByteString([UInt8](repeating: 0xE9, count: room - 3)))\(end)"
+  }
 
   /// Folders of which a reinstallation may keep files, and how the names begin.
   private static let places: [(folder: ByteString, start: ByteString)] = [
@@ -32,6 +38,8 @@ extension Trial {
           try filesystem.write("/judged/folder-\(name)/\(name)", name.bytes)
           try filesystem.link("/judged/link-\(name)", to: name)
         }
+        try filesystem.write("/judged/\(Self.longest(""))", Array("long".utf8))
+        try filesystem.write("/judged/\(Self.longest("d"))/\(Self.longest(""))", Array("long".utf8))
       }
       let (exported, dump) = try export(guest, swap, to: "named-dump")
       guard exported.isSuccess else {
@@ -49,6 +57,7 @@ extension Trial {
       let (guest, swap) = (try disk.copy(to: "\(folder)/named.img"), try newSwap("named-swap"))
       let names: [ByteString] = Self.places.flatMap { place in
         (["judged-text"] + Self.strange).map { "\(place.folder)/\(place.start)\($0)_key" }
+          + ["\(place.folder)/\(Self.longest(place.start, "_key"))"]
       }
       let before = try plant(on: guest, content) { filesystem throws(Failure) in
         for name in names { try filesystem.write(name, name.bytes) }

@@ -42,6 +42,10 @@ struct FaultTests {
       Fault(
         script: "import", lines: #"printf xxxx | dd of="$IMPORT_DEVICE" bs=1 seek=1160 conv=notrunc status=none"#,
         wanted: ["import.filesystem"]),
+      Fault(
+        script: "import",
+        lines: #"debugfs -w -R "rm /judged/caf$(printf '\351%.0s' $(seq 252))" "$IMPORT_DEVICE" 2>/dev/null"#,
+        wanted: ["import.names"]),
       // What was on the disk before, mounted; and what a dump had in it.
       Fault(
         script: "create", lines: mounted("$DISK_0_PATH"), wanted: ["hostile.create"], isFirst: true),
