@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CExt2FS
+internal import Glibc
 internal import Report
 
 /// The bitmaps of blocks and inodes in memory. As arrays they take 640 MiB for a disk of 16 TiB; as trees they take next to
@@ -19,6 +20,58 @@ extension Filesystem {
     if !isArray { isArray = try runs(atMost: array / Self.runMemory) == nil }
     fs.pointee.default_bitmap_type = UInt16(isArray ? EXT2FS_BMAP64_BITARRAY : EXT2FS_BMAP64_RBTREE)
     try device.check(ext2fs_read_bitmaps(fs), "read the bitmaps")
+  }
+
+  /// The runs of blocks that the bitmap calls used, ascending.
+  borrowing func eachUsedRun(_ body: (Range<UInt64>) throws(Failure) -> Void) throws(Failure) {
+    try needBitmaps()
+    let last = blockCount - 1
+    var next = UInt64(fs.pointee.super.pointee.s_first_data_block)
+    while next <= last {
+      var begin: blk64_t = 0
+      let found = ext2fs_find_first_set_block_bitmap2(fs.pointee.block_map, next, last, &begin)
+      if found == errcode_t(ENOENT) { break }
+      try device.check(found, "read the bitmaps")
+      var end: blk64_t = 0
+      if ext2fs_find_first_zero_block_bitmap2(fs.pointee.block_map, begin, last, &end) != 0 { end = last + 1 }
+      try body(begin..<end)
+      next = end
+    }
+  }
+
+  /// Why the bitmap of blocks is not believed: it can't be read, or in some group it leaves another number of blocks free
+  /// than the group's descriptor says. libext2fs calls all of a group free whose bitmap is not where it should be.
+  package borrowing func bitmapFault() -> String? {
+    let superblock = fs.pointee.super.pointee
+    let first = UInt64(superblock.s_first_data_block)
+    let (perGroup, clusterBits) = (UInt64(superblock.s_blocks_per_group), UInt64(fs.pointee.cluster_ratio_bits))
+    var fault: String?
+    var group: UInt64 = 0
+    var used: UInt64 = 0
+    func compare() {
+      let blocks = UInt64(ext2fs_group_blocks_count(fs, dgrp_t(group)))
+      let clusters = (blocks + (1 << clusterBits) - 1) >> clusterBits
+      let free = UInt64(ext2fs_bg_free_blocks_count(fs, dgrp_t(group)))
+      if fault == nil, clusters - min(clusters, used) != free {
+        fault = "group \(group) has \(free) free blocks, and \(clusters - min(clusters, used)) by its bitmap"
+      }
+      (group, used) = (group + 1, 0)
+    }
+    do throws(Failure) {
+      try eachUsedRun { run throws(Failure) in
+        var begin = run.lowerBound
+        while begin < run.upperBound {
+          while group < (begin - first) / perGroup { compare() }
+          let end = min(run.upperBound, first + (group + 1) * perGroup)
+          used += ((end - 1) >> clusterBits) - (begin >> clusterBits) + 1
+          begin = end
+        }
+      }
+    } catch {
+      return error.message
+    }
+    while group < fs.pointee.group_desc_count { compare() }
+    return fault
   }
 
   /// How many runs of used blocks and inodes the bitmaps on the disk have, counted anew in each group; nil for more than

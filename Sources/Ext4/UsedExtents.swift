@@ -45,26 +45,16 @@ extension Filesystem {
   }
 
   private borrowing func eachUsedExtent(_ body: (ByteRange) throws(Failure) -> Void) throws(Failure) {
-    try needBitmaps()
-    let last = blockCount - 1
     // With 1 KiB blocks the bitmap begins at block 1; block 0 holds the boot sector.
     let first = UInt64(fs.pointee.super.pointee.s_first_data_block)
     var pending = ByteRange(offset: 0, length: first * blockSize)
-    var next = first
-    while next <= last {
-      var begin: blk64_t = 0
-      let found = ext2fs_find_first_set_block_bitmap2(fs.pointee.block_map, next, last, &begin)
-      if found == errcode_t(ENOENT) { break }
-      try device.check(found, "read the bitmaps")
-      var end: blk64_t = 0
-      if ext2fs_find_first_zero_block_bitmap2(fs.pointee.block_map, begin, last, &end) != 0 { end = last + 1 }
-      if pending.end == begin * blockSize {
-        pending.length = end * blockSize - pending.offset
+    try eachUsedRun { run throws(Failure) in
+      if pending.end == run.lowerBound * blockSize {
+        pending.length = run.upperBound * blockSize - pending.offset
       } else {
         if pending.length > 0 { try body(pending) }
-        pending = ByteRange(offset: begin * blockSize, length: (end - begin) * blockSize)
+        pending = ByteRange(offset: run.lowerBound * blockSize, length: UInt64(run.count) * blockSize)
       }
-      next = end
     }
     if pending.length > 0 { try body(pending) }
   }

@@ -13,13 +13,15 @@ struct UsedBlocks {
   private let disk: Disk
 
   /// By the bitmaps of a clean ext filesystem; else every block that is not zero. A journal that needs recovery holds
-  /// what the bitmaps do not say, so they are not believed then. Holes of an image file are in no dump.
+  /// what the bitmaps do not say, so they are not believed then, nor where they are not at one with the rest. Holes of
+  /// an image file are in no dump.
   ///
   /// - Throws: `.device` where a filesystem is larger than the disk: the rest of it is lost, or the disk is not all.
   init(of disk: Disk, progress: StepProgress) throws(Failure) {
     self.disk = disk
     extents = ExtentMap(diskSize: disk.size)
     let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
+    var doubt: String?
     if let filesystem = try? Filesystem(opening: device, writable: false) {
       try Self.refuseCutOff(filesystem, on: disk)
       try Self.refuseJournalElsewhere(filesystem, on: disk)
@@ -28,7 +30,9 @@ struct UsedBlocks {
           offset: 0, type: filesystem.type, uuid: filesystem.uuid.description,
           label: filesystem.label.isEmpty ? nil : filesystem.label)
       ]
-      if filesystem.isClean, !filesystem.needsRecovery {
+      let isClean = filesystem.isClean && !filesystem.needsRecovery
+      if isClean { doubt = filesystem.bitmapFault() }
+      if isClean, doubt == nil {
         selection = .usedBlocks
         try takeUsed(of: filesystem)
         progress.detail("\(Words.bytes(extents.used)) of \(Words.bytes(disk.size)), by the \(filesystem.type) bitmaps")
@@ -48,7 +52,9 @@ struct UsedBlocks {
     }
     selection = .nonZeroBlocks
     try takeNonZero(progress)
-    progress.detail("\(Words.bytes(extents.used)) of \(Words.bytes(disk.size)) are not zero")
+    progress.detail(
+      "\(Words.bytes(extents.used)) of \(Words.bytes(disk.size)) are not zero"
+        + (doubt.map { "; the bitmaps are not believed: \($0)" } ?? ""))
   }
 
   private static func refuseCutOff(_ filesystem: borrowing Filesystem, on disk: Disk) throws(Failure) {
