@@ -96,9 +96,8 @@ extension Filesystem {
     if inode.i_links_count > 1 {
       inode.i_links_count -= 1
     } else {
-      if ext2fs_inode_has_valid_blocks2(fs, &inode) != 0 {
-        try device.check(ext2fs_punch(fs, number, &inode, nil, 0, blk64_t.max), "free \(path)")
-      }
+      try freeBlocks(of: number, &inode)
+      try device.check(ext2fs_write_inode(fs, number, &inode), "remove \(path)")
       try removeAttributes(of: number)
       inode = try self.inode(number)
       inode.i_links_count = 0
@@ -187,7 +186,9 @@ extension Filesystem {
   private borrowing func empty(_ number: InodeNumber, _ path: ByteString) throws(Failure) {
     var inode = try examine(number)
     let isInline = inode.i_flags & UInt32(EXT4_INLINE_DATA_FL) != 0
-    if isInline || ext2fs_inode_has_valid_blocks2(fs, &inode) != 0 {
+    if !isInline {
+      try freeBlocks(of: number, &inode)
+    } else {
       try device.check(ext2fs_punch(fs, number, &inode, nil, 0, blk64_t.max), "empty \(path)")
       // Content in the inode was an attribute in part: the inode on the disk is another one now.
       inode = try self.inode(number)

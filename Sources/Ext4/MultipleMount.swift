@@ -14,6 +14,7 @@ extension Filesystem {
   /// - Throws: `.busy` where another one does.
   borrowing func claim() throws(Failure) {
     guard hasMultipleMountProtection, fs.pointee.mmp_fd <= 0 else { return }
+    try examineInterval()
     let uncached = gs_device_open_uncached(device.device)
     guard uncached >= 0 else { throw device.failure(errcode_t(errno), "open the filesystem once more") }
     fs.pointee.mmp_fd = uncached
@@ -36,6 +37,21 @@ extension Filesystem {
       failure.code == .guest ? .busy : failure.code, failure.message,
       remedy: "stop the instance wherever it runs; where it runs nowhere, run tune2fs -f -E clear_mmp \(device.name)")
   }
+
+  /// libext2fs sleeps as long as the block says, twice.
+  private borrowing func examineInterval() throws(Failure) {
+    var block = [UInt8](repeating: 0, count: Int(blockSize))
+    let place = blk64_t(fs.pointee.super.pointee.s_mmp_block)
+    try device.check(io_channel_read_blk64(fs.pointee.io, place, 1, &block), "read the multiple mount protection")
+    // mmp_check_interval, in seconds (kernel, Documentation/filesystems/ext4/mmp.rst).
+    let interval = UInt16(block[112]) | UInt16(block[113]) << 8
+    guard interval <= Self.longestInterval else {
+      throw damaged("its users give a sign of life every \(interval) seconds; \(Self.longestInterval) are the most")
+    }
+  }
+
+  /// Of mke2fs(8), in seconds.
+  private static var longestInterval: UInt16 { 300 }
 
   /// Ends a claim, where there is one.
   @discardableResult

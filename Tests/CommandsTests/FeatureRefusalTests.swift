@@ -149,6 +149,20 @@ struct FeatureRefusalTests {
     }
   }
 
+  @Test("Nobody waits as long as a guest's disk says (mmp)")
+  func longInterval() throws {
+    try withBench("-t ext4 -b 4096 -O mmp,^metadata_csum -E mmp_update_interval=1") { bench in
+      try shell(
+        """
+        block=$(dumpe2fs -h '\(bench.guest)' 2>/dev/null | sed -n 's/^MMP block number: *//p')
+        printf '\\377\\377' | dd of='\(bench.guest)' bs=1 seek=$((block * 4096 + 112)) conv=notrunc status=none
+        """)
+      let outcome = try bench.rename(bench.guest, to: "new.example.com")
+      #expect(outcome.status == Failure.Code.guest.rawValue, "\(outcome)")
+      #expect(outcome.errors.contains("every 65535 seconds; 300 are the most"), "\(outcome)")
+    }
+  }
+
   @Test("A guest that another machine has mounted (mmp) is not renamed; one that nobody has is, and its copy is free")
   func mounted() throws {
     // Without checksums of metadata anybody can write into the block.

@@ -35,6 +35,44 @@ struct FilesTests {
     "-t ext4", "-t ext3", "-t ext2", "-t ext4 -b 1024", "-t ext4 -O inline_data", "-t ext4 -O ^metadata_csum,^64bit",
   ]
 
+  @Test(
+    "A file in the filesystem's last block is rewritten and removed like any other",
+    arguments: [
+      ("-t ext4 -b 1024", 5), ("-t ext4 -b 1024 -O ^metadata_csum", 5), ("-t ext3 -b 1024", 0),
+      ("-t ext4 -b 4096 -O bigalloc,^has_journal -C 16384", 5),
+    ])
+  func lastBlock(options: String, word: Int) throws {
+    try withScratch { scratch in
+      let image = try makeSparseFile(scratch("image"), size: 32 << 20)
+      try shell("mkdir '\(scratch("tree"))'; for name in a b; do echo $name >'\(scratch("tree"))'/$name; done")
+      try shell("mke2fs -q \(options) -d '\(scratch("tree"))' '\(image)'")
+      let size: UInt64 = options.contains("4096") ? 4096 : 1024
+      for name in ["a", "b"] {
+        // The first block of the last cluster.
+        let last = (32 << 20) / size - (size == 4096 ? 4 : 1)
+        try shell(
+          """
+          debugfs -w -R 'sif /\(name) block[\(word)] \(last)' '\(image)'; e2fsck -fy '\(image)' || true
+          echo \(name) | dd of='\(image)' bs=\(size) seek=\(last) conv=notrunc status=none
+          """)
+        #expect(try problems(of: image) == nil)
+        #expect(try shell("debugfs -R 'bmap /\(name) 0' '\(image)' 2>/dev/null") == "\(last)")
+        let file = try Descriptor(image, O_RDWR)
+        let filesystem = try Filesystem(
+          opening: FilesystemDevice(descriptor: file.raw, name: image), writable: true)
+        #expect(try filesystem.read("/\(name)") == Array("\(name)\n".utf8))
+        if name == "a" {
+          try filesystem.write("/a", [UInt8](repeating: 7, count: 5000))
+          #expect(try filesystem.read("/a") == [UInt8](repeating: 7, count: 5000))
+        } else {
+          try filesystem.remove("/b")
+        }
+        try filesystem.commit()
+        #expect(try problems(of: image) == nil)
+      }
+    }
+  }
+
   @Test("What is written is read again, by us and by debugfs", arguments: layouts)
   func writes(layout: String) throws {
     let big = [UInt8]((0..<300_000).map { UInt8(truncatingIfNeeded: $0 / 7) })
