@@ -128,7 +128,7 @@ extension ImageStore {
     _ recipe: ImageRecipe, in scratch: borrowing Scratch, since start: Timestamp, steps: Steps, maker: ImageMaker
   ) throws {
     let tar = "\(scratch.path)/root.tar"
-    try scratch.folder.make("image")
+    try scratch.folder.make("image", mode: Self.imageMode)
     let folder = try Folder("image", in: scratch.folder)
     let image = "\(folder.path)/\(ImageEntry.imageFile)"
     let scratchPath = scratch.path

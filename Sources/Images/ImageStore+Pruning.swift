@@ -111,9 +111,9 @@ extension ImageStore {
   }
 
   private func diskBytes(_ key: String) throws(Failure) -> UInt64 {
-    guard let folder = try? Folder(key, in: Folder(imagesPath)) else { return 0 }
+    guard let folder = try? Folder(through: key, in: Folder(imagesPath)) else { return 0 }
     var bytes: UInt64 = 0
-    for name in try folder.names() {
+    for name in [ImageEntry.imageFile, ImageEntry.piecesFile, ImageEntry.manifestFile] {
       var status = stat()
       guard fstatat(folder.descriptor.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
       bytes += UInt64(status.st_blocks) * 512

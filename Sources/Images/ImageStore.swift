@@ -7,7 +7,6 @@ package import Report
 /// the disk of every instance.
 ///
 ///     CACHE/                     of this user or of root, written by nobody else
-///       images/                  for this user alone, as are the locks: what others can't open, they can't lock
 ///       images/KEY/              one image; KEY is the SHA-256 of all that it was made from (`ImageRecipe.key`);
 ///                                the folder appears by a rename when it is complete, and readers lock it (shared)
 ///         disk.img               the filesystem, sparse
@@ -17,7 +16,8 @@ package import Report
 ///       tmp/PID-NUMBER/          one build, or what is on its way out; locked as long as its process lives
 ///       locks/KEY.lock           locked by who builds the image; says who that is, or why the last build failed
 ///
-/// All locks are flock(2)'s: they end with their process, in whatever way that ends.
+/// All locks are flock(2)'s: they end with their process, in whatever way that ends. Others may read the images, but can
+/// open nothing that is locked here: what they can't open, they can't lock.
 package struct ImageStore: Sendable {
   package let folder: String
   /// How old an image may be before it is made anew; nil is any age.
@@ -25,6 +25,8 @@ package struct ImageStore: Sendable {
   /// What all images together may take of the disk, in bytes; nil is any size.
   package let maxSize: UInt64?
   let now: @Sendable () -> Timestamp
+  /// Whether this user may lock and change what is in it.
+  private let isOurs: Bool
 
   /// - Throws: `.io` when the folder cannot be made, `.invalid` when others could change what is in it.
   package init(
@@ -34,7 +36,7 @@ package struct ImageStore: Sendable {
     self.maxAgeDays = maxAgeDays
     self.maxSize = maxSize
     self.now = now
-    try Self.prepare(folder)
+    isOurs = try Self.prepare(folder)
   }
 
   var imagesPath: String { "\(folder)/images" }
@@ -55,7 +57,12 @@ package struct ImageStore: Sendable {
     while true {
       guard try images.has(key) else { return .nothing }
       do {
+        guard isOurs else { return .image(try ImageEntry(Folder(through: key, in: images), key: key)) }
         let folder = try Folder(key, in: images)
+        // One of an earlier release can be opened by all.
+        if try folder.descriptor.status().st_mode & 0o7777 != Self.imageMode {
+          try folder.descriptor.setMode(Self.imageMode)
+        }
         // It is locked otherwise only for the moment that it takes to be moved out of the way.
         _ = try folder.descriptor.lock(.shared, waits: true)
         guard try folder.descriptor.isStill(at: "\(imagesPath)/\(key)") else { continue }
@@ -91,15 +98,21 @@ package struct ImageStore: Sendable {
     max(0, now().seconds - manifest.created.seconds) / 86400
   }
 
+  /// Of the folder of an image: others come through to its files, and cannot lock it.
+  static let imageMode: UInt32 = 0o711
+
   /// Makes the folders that are missing, and refuses a cache that others could change: what is in it becomes the root
-  /// filesystem of guests.
-  private static func prepare(_ path: String) throws(Failure) {
+  /// filesystem of guests. Returns whether it is this user's, and not only root's.
+  private static func prepare(_ path: String) throws(Failure) -> Bool {
     do throws(Failure) {
       let cache = try Folder.own(path, mode: 0o755)
-      // Others come through where apt fetches as a user without rights, but they can open, and so lock, none of it.
-      for (name, mode) in [("images", 0o700), ("tmp", 0o711), ("locks", 0o700)] as [(String, UInt32)] {
+      _ = try cache.own("images", mode: 0o755)
+      guard try cache.descriptor.status().st_uid == geteuid() else { return false }
+      // Through the one apt comes, which fetches as a user without rights.
+      for (name, mode) in [("tmp", 0o711), ("locks", 0o700)] as [(String, UInt32)] {
         _ = try cache.own(name, mode: mode)
       }
+      return true
     } catch {
       throw Failure(
         error.code, "the cache \(path) cannot be used: \(error.message)",

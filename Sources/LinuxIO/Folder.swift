@@ -19,6 +19,11 @@ package struct Folder: ~Copyable, Sendable {
     descriptor = try parent.open(name, O_RDONLY | O_DIRECTORY)
   }
 
+  /// Opens the folder `name` in `parent` only to come through: nothing that it takes to list or to lock it is needed.
+  package init(through name: String, in parent: borrowing Folder) throws(Failure) {
+    descriptor = try Descriptor(naming: Array(name.utf8CString), in: parent.descriptor)
+  }
+
   /// Takes over an open folder.
   package init(owning descriptor: consuming Descriptor) {
     self.descriptor = descriptor
