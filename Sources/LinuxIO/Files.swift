@@ -44,7 +44,8 @@ package func allEntries(of folder: String) -> (names: [String], error: Int32) {
       let error = errno
       return (names.sorted(), error)
     }
-    let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+    // Where it is: the kernel's record is shorter than the type, and a copy would read behind it.
+    let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
       String(argument: bytes.prefix { $0 != 0 })
     }
     if name != "." && name != ".." { names.append(name) }

@@ -40,9 +40,13 @@ struct Attack {
     try makeSparseFile(scratch("swap"), size: 4 << 20)
   }
 
+  /// Whether the program was built with AddressSanitizer, as `scripts/fuzz --sanitize` has it.
+  private static let isSanitized = inherited["GUESTSMITH_FUZZ_SANITIZED"] != nil
+
   /// What no input may bring about; each call is ended at these limits. Guests of the size that is used here take less
-  /// than a tenth of them.
-  private static let limits = ChildLimits(processor: 20, duration: 300, memory: 3 << 30, fileSize: 256 << 20)
+  /// than a tenth of them. AddressSanitizer takes addresses without end.
+  private static let limits = ChildLimits(
+    processor: isSanitized ? 100 : 20, duration: 300, memory: isSanitized ? .max : 3 << 30, fileSize: 256 << 20)
 
   struct Result {
     let what: String
@@ -80,6 +84,8 @@ struct Attack {
     command.environment = [
       "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": scratch.path, "SWIFT_BACKTRACE": "enable=no",
     ].merging(environment) { $1 }
+    // A status that is in no table.
+    if Self.isSanitized { command.environment?["ASAN_OPTIONS"] = "exitcode=99:detect_leaks=0" }
     command.input = .descriptor(source.raw)
     command.output = .descriptor(target.raw)
     command.error = .descriptor(errors.raw)
