@@ -74,7 +74,7 @@ extension EndToEnd {
 
     @Test("A command that has something to say to standard output fails without one")
     func commands() throws {
-      for arguments in ["os list", "--help", "image list"] {
+      for arguments in ["os list", "--help", "config sample"] {
         let outcome = try bash("'\(program)' \(arguments) >&-")
         #expect(outcome.status == Failure.Code.usage.rawValue, "\(arguments): \(outcome)")
       }
