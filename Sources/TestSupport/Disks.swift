@@ -29,13 +29,15 @@ package func withMounted<R>(
   _ disk: String, options: String = "ro", _ body: (String) throws -> R
 ) throws -> R {
   try withScratch { scratch in
-    try shell("mount -o \(options) '\(disk)' '\(scratch.path)'")
+    // In the folder rather than on it: what a killed test leaves is found there.
+    let place = try scratch.folder("mount")
+    try shell("mount -o \(options) '\(disk)' '\(place)'")
     defer {
-      _ = try? shell("umount '\(scratch.path)' || umount --lazy '\(scratch.path)'")
+      _ = try? shell("umount '\(place)' || umount --lazy '\(place)'")
       // The kernel lets go of the loop device under a file a moment later.
       _ = try? eventually { try shell("losetup --associated '\(disk)' 2>/dev/null || true").isEmpty }
     }
-    return try body(scratch.path)
+    return try body(place)
   }
 }
 

@@ -44,6 +44,19 @@ struct ScratchFolderTests {
     }
   }
 
+  @Test("A mount of a test that was killed goes with the next one's first folder", .enabled(if: isRoot, "needs root"))
+  func mounted() async throws {
+    try await awaitingWithScratch { scratch in
+      let image = try makeSparseFile(scratch("image"), size: 8 << 20)
+      try shell("mke2fs -q -F '\(image)'")
+      await #expect(processExitsWith: .signal(SIGKILL)) { [image = image as String] in
+        try withMounted(image) { _ in _ = kill(getpid(), SIGKILL) }
+      }
+      await #expect(processExitsWith: .success) { try withScratch { _ in } }
+      #expect(try eventually { try shell("losetup --associated '\(image)'").isEmpty })
+    }
+  }
+
   @Test("Its lock ends with its process, in whatever way that ends")
   func killed() throws {
     try withScratch { scratch in
