@@ -8,11 +8,6 @@ internal import Report
 
 /// The program as a script of an OS definition: under the name and in the place that a host calls it by.
 struct ProviderScript {
-  private enum Script {
-    case operation(Operation)
-    case verify
-  }
-
   private let script: Script
   private let definition: String
   private let arguments: [String]
@@ -23,21 +18,15 @@ struct ProviderScript {
   init?(_ commandLine: [String]) {
     guard let called = commandLine.first else { return nil }
     let parts = called.split(separator: "/", omittingEmptySubsequences: false)
-    guard let name = parts.last else { return nil }
-    if let operation = Operation(rawValue: String(name)) {
-      script = .operation(operation)
-    } else if name == "verify" {
-      script = .verify
-    } else {
-      return nil
-    }
+    guard let name = parts.last, let script = Script(rawValue: String(name)) else { return nil }
+    self.script = script
     let folder = parts.dropLast().joined(separator: "/")
     definition = Self.absolute(parts.count > 1 ? (folder.isEmpty ? "/" : folder) : ".")
     arguments = Array(commandLine.dropFirst())
   }
 
   func run() throws {
-    if Arguments.asksForHelp(arguments) { return try writeText(usage) }
+    if Arguments.asksForHelp(arguments) { return try writeText(Arguments.usage(of: script)) }
     // Hosts call with a mask that hides everything from others. What is installed in a guest must not depend on it;
     // whatever is to be hidden is made so by itself.
     umask(0o022)
@@ -45,27 +34,25 @@ struct ProviderScript {
     // Parameters may be secrets, and no program that is started here needs one.
     forgetVariables(beginningWith: "OSP_")
     let environment = try Environment(variables)
-    switch script {
-    case .operation(let operation): try run(operation, environment)
-    case .verify: try verify(environment)
-    }
-  }
-
-  private func run(_ operation: Operation, _ environment: Environment?) throws {
-    let request: Request
+    let call: Call
     do throws(Failure) {
       if let environment {
-        guard arguments.isEmpty else {
-          throw Failure(.usage, "\(operation.rawValue) takes no arguments when OS_API_VERSION is in the environment")
-        }
-        request = try environment.request(operation, in: definition)
+        call = try environment.call(script, arguments, in: definition)
       } else {
-        request = try Arguments.parse(operation, arguments, os: Arguments.os(in: definition))
+        call = try Arguments.call(script, arguments, in: definition)
       }
     } catch {
       throw withUsage(error)
     }
-    if environment == nil, let variant = request.variant { try checkVariant(variant) }
+    switch call {
+    case .request(let request):
+      if environment == nil, let variant = request.variant { try checkVariant(variant) }
+      try run(request)
+    case .verify(let os): try verify(os)
+    }
+  }
+
+  private func run(_ request: Request) throws {
     let configuration = try Configuration.load(
       definitionDirectory: definition, variant: request.variant, parameters: request.os.parameters)
     try Provider(configuration: configuration, steps: Steps.forStandardError(quiet: false)).run(request)
@@ -83,32 +70,18 @@ struct ProviderScript {
     }
   }
 
-  /// Says of the parameters, a line for each, what is wrong with them.
-  private func verify(_ environment: Environment?) throws {
-    guard let environment else {
-      throw withUsage(Failure(.usage, "verify is called with OS_API_VERSION in the environment, and it is not there"))
-    }
-    guard arguments == ["parameters"] else {
-      throw withUsage(
-        Failure(.usage, "verify checks parameters, not \(arguments.joined(separator: " ").quoted)"))
-    }
-    let faults = Provider.faults(of: try environment.os(in: definition))
+  /// Prints a line for each fault of the parameters.
+  private func verify(_ os: RequestedOS) throws(Failure) {
+    let faults = Provider.faults(of: os)
     guard let first = faults.first else { return }
     let lines = faults.map { $0.message + ($0.remedy.map { "; \($0)" } ?? "") }
     throw Failure(first.code, lines.joined(separator: "\n"))
   }
 
-  private var usage: String {
-    switch script {
-    case .operation(let operation): Arguments.usage(of: operation)
-    case .verify: Environment.usageOfVerify
-    }
-  }
-
   private func withUsage(_ failure: Failure) -> Failure {
     guard failure.code == .usage else { return failure }
     var failure = failure
-    failure.message += "\n\n" + usage.trimmed
+    failure.message += "\n\n" + Arguments.usage(of: script).trimmed
     return failure
   }
 

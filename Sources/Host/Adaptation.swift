@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+internal import Interface
 internal import LinuxIO
 package import Report
 
@@ -106,8 +107,8 @@ package struct Adaptation: Sendable {
     guard shared?.hasPrefix(AdaptationScripts.mark) == true else {
       throw notOurs("its \(AdaptationScripts.sharedFile) is of somebody else, or missing")
     }
-    guard case .file(let versions, _)? = draft.entries[AdaptationScripts.versionFile],
-      try text(of: AdaptationScripts.versionFile) == String(decoding: versions, as: UTF8.self)
+    guard case .file(let versions, _)? = draft.entries[DefinitionFile.version],
+      try text(of: DefinitionFile.version) == String(decoding: versions, as: UTF8.self)
     else { throw notOurs("it is for hosts of another version") }
     var missing: [String] = []
     for (name, entry) in draft.entries where try !holds(name, entry) { missing.append(name) }

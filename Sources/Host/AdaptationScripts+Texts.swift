@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Interface
 
 // What adapted definitions say, in POSIX shell: nothing is evaluated, everything is quoted, and the source takes the
 // place of the script where it can, so that its status and the signals to it are its own.

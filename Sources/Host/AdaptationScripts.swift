@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Interface
 internal import Report
 
 /// The files of an adapted definition, but for a copy of its source.
 struct AdaptationScripts: Sendable {
   private(set) var entries: [String: DefinitionDraft.Entry] = [:]
 
-  static let versionFile = "ganeti_api_version"
   static let sharedFile = "adapted.sh"
   /// How the shared file of every adaptation starts.
   static let mark = "# Made by guestsmith os adapt from "
@@ -21,16 +21,16 @@ struct AdaptationScripts: Sendable {
     self.source = source
     self.version = version
     self.choices = choices
-    guard knownVersions.contains(version) else {
+    guard InterfaceVersion.all.contains(version) else {
       throw Failure(
         .usage, "interface version \(version) is unknown",
         remedy: "use --to 20, 15 or 10 for Ganeti 2 and 3, or --to 5 for Ganeti 1.2")
     }
     try checkVariant()
-    let declared = version == 5 ? [5] : knownVersions.filter { $0 >= 10 && $0 <= version }.reversed()
-    entries[Self.versionFile] = .text(declared.map { "\($0)\n" }.joined())
-    if version >= 15 { entries["variants.list"] = .text(variantsList) }
-    if version >= 20 { entries["parameters.list"] = .text(parametersList) }
+    let declared = version == 5 ? [5] : InterfaceVersion.byEnvironment.filter { $0 <= version }.reversed()
+    entries[DefinitionFile.version] = .text(declared.map { "\($0)\n" }.joined())
+    if version >= InterfaceVersion.firstWithVariants { entries[DefinitionFile.variants] = .text(variantsList) }
+    if version >= InterfaceVersion.firstWithParameters { entries[DefinitionFile.parameters] = .text(parametersList) }
     let parameters = try parameterAssignments()
     if !parameters.isEmpty {
       entries[Self.parametersFile] = .file(Array((header + parameters).utf8), mode: Self.secretMode)
@@ -38,13 +38,15 @@ struct AdaptationScripts: Sendable {
     switch (source.speech, version) {
     case (.arguments(let hasRename), 5):
       add(shared: header + Self.settings + sourceLine + Self.changedFolder)
-      for script in Script.all { add(script, #"run \#(script.rawValue) "$@""#) }
+      for script in Script.called(in: version) { add(script, #"run \#(script.rawValue) "$@""#) }
       if !hasRename { addManualsRename() }
     case (.arguments(let hasRename), _):
       add(shared: header + Self.settings + sourceLine + Self.argumentsFunctions)
       for (script, body) in Self.argumentsScripts { add(script, body) }
       if !hasRename { addManualsRename() }
-      if version >= 20 { add(.verify, "# There are no parameters; hosts refuse unknown ones.\nexit 0") }
+      if version >= InterfaceVersion.firstWithParameters {
+        add(.verify, "# There are no parameters; hosts refuse unknown ones.\nexit 0")
+      }
     case (.environment, 5):
       add(shared: header + Self.settings + Self.environmentStart + sourceLine + told + Self.environmentFunctions)
       for (script, body) in Self.environmentScripts { add(script, body) }
@@ -52,8 +54,11 @@ struct AdaptationScripts: Sendable {
       add(shared: header + Self.settings + sourceLine + told + Self.passingFunctions)
       add(.create, (checksItself ? "check_parameters\n" : "") + "run create")
       for script in [Script.import, .export, .rename] { add(script, "run \(script.rawValue)") }
-      if version >= 20 {
-        add(.verify, source.version >= 20 ? #"run verify "$@""# : "# The source has no parameters.\nexit 0")
+      if version >= InterfaceVersion.firstWithParameters {
+        add(
+          .verify,
+          source.version >= InterfaceVersion.firstWithParameters
+            ? #"run verify "$@""# : "# The source has no parameters.\nexit 0")
       }
     }
   }
@@ -61,11 +66,13 @@ struct AdaptationScripts: Sendable {
   // MARK: What is chosen
 
   /// Whether hosts do not check the parameters that the source has.
-  private var checksItself: Bool { version < 20 && source.version >= 20 }
+  private var checksItself: Bool {
+    version < InterfaceVersion.firstWithParameters && source.version >= InterfaceVersion.firstWithParameters
+  }
 
   private func checkVariant() throws(Failure) {
     guard let variant = choices.variant else { return }
-    guard version < 15 else {
+    guard version < InterfaceVersion.firstWithVariants else {
       throw Failure(
         .usage, "hosts of version \(version) choose among the variants themselves", remedy: "leave --variant out")
     }
@@ -87,7 +94,7 @@ struct AdaptationScripts: Sendable {
   private func parameterAssignments() throws(Failure) -> String {
     var text = ""
     for (name, value) in choices.parameters {
-      guard version < 20 else {
+      guard version < InterfaceVersion.firstWithParameters else {
         throw Failure(.usage, "hosts of version 20 give parameters themselves", remedy: "leave -O out")
       }
       guard source.parameters.contains(where: { $0.name.lowercased() == name.lowercased() }) else {
@@ -99,7 +106,7 @@ struct AdaptationScripts: Sendable {
       guard isPluginName(name), !name.utf8.contains(0), !value.utf8.contains(0) else {
         throw Failure(.invalid, "a shell has no variable for the parameter \(name.quoted)")
       }
-      text += "export \(ScriptCall.variable(of: name))=\(Self.word(value))\n"
+      text += "export \(Environment.variable(ofParameter: name))=\(Self.word(value))\n"
     }
     return text
   }
@@ -125,15 +132,17 @@ struct AdaptationScripts: Sendable {
   /// What the source is told of itself.
   private var told: String {
     var text = "export OS_API_VERSION=\(source.version) OS_NAME=\(Self.word(source.name))\n"
-    if source.version >= 15 {
+    if source.version >= InterfaceVersion.firstWithVariants {
       let fixed = choices.variant ?? source.variants.first ?? ""
-      let isToldByHost = version >= 15 && !source.variants.isEmpty
+      let isToldByHost = version >= InterfaceVersion.firstWithVariants && !source.variants.isEmpty
       if isToldByHost { text += "[ -n \"${OS_VARIANT-}\" ] || " }
       text += "OS_VARIANT=\(Self.word(fixed))\nexport OS_VARIANT\n"
     } else {
       text += "unset OS_VARIANT\n"
     }
-    if version < 20, !choices.parameters.isEmpty { text += ". \"${0%/*}/\(Self.parametersFile)\"\n" }
+    if version < InterfaceVersion.firstWithParameters, !choices.parameters.isEmpty {
+      text += ". \"${0%/*}/\(Self.parametersFile)\"\n"
+    }
     if checksItself { text += Self.parameterCheck }
     return text
   }

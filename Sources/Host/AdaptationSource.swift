@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+internal import Interface
 internal import LinuxIO
 internal import Report
 
@@ -36,7 +37,7 @@ struct AdaptationSource: Sendable {
     if definition.versions == [4] {
       for script in [Script.create, .import, .export] { try Self.checkScript("\(path)/\(script.rawValue)") }
       version = 4
-      speech = .arguments(hasRename: examine("\(path)/rename").error == 0)
+      speech = .arguments(hasRename: examine("\(path)/\(Script.rename.rawValue)").error == 0)
       (variants, parameters) = ([], [])
       return
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+internal import Interface
 internal import LinuxIO
 internal import Report
 

@@ -88,5 +88,5 @@ package struct Instance: Sendable, Equatable {
   }
 
   /// As an instance asks for its OS: `NAME` or `NAME+VARIANT`.
-  package var osName: String { os + (variant.map { "+\($0)" } ?? "") }
+  package var osName: String { OSName(name: os, variant: variant).text }
 }

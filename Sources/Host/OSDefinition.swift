@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Interface
 
 /// An OS definition on disk: a folder with scripts, judged by the rules of the interface.
 package struct OSDefinition: Sendable, Equatable {
@@ -37,14 +38,14 @@ package struct OSDefinition: Sendable, Equatable {
   package var isValid: Bool { contents != nil }
 
   /// Whether it is made for Ganeti 2.0 or later, which know nothing of version 5, as 1.2.6 knows nothing else.
-  package var isForGaneti2: Bool { versions.contains { $0 >= 10 } }
+  package var isForGaneti2: Bool { versions.contains { $0 > InterfaceVersion.byArguments } }
 
   /// The version in which a host that knows all of them calls it: the highest of those that both know, as in Ganeti.
-  package var spokenVersion: Int? { versions.filter(knownVersions.contains).max() }
+  package var spokenVersion: Int? { versions.filter(InterfaceVersion.all.contains).max() }
 
   /// By which names an instance can ask for it: `name+variant` where there are variants.
   package var names: [String] {
     guard let contents, !contents.variants.isEmpty else { return [name] }
-    return contents.variants.map { "\(name)+\($0)" }
+    return contents.variants.map { OSName(name: name, variant: $0).text }
   }
 }

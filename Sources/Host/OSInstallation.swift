@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+internal import Interface
 internal import LinuxIO
 package import Report
 
@@ -17,7 +18,6 @@ package struct OSInstallation: Sendable {
   /// Contents by name.
   private let texts: [String: String]
 
-  private static let versionFile = "ganeti_api_version"
   /// What of a definition belongs to the administrator.
   private static let configuration = ["guestsmith.toml", "variants"]
 
@@ -29,11 +29,11 @@ package struct OSInstallation: Sendable {
     for (word, what) in [(name, "name"), (variant ?? name, "variant")] {
       try DefinitionDraft.checkArgumentName(word, what)
     }
-    path = DefinitionDraft.path(of: name + (variant.map { "+\($0)" } ?? ""), in: folder)
+    path = DefinitionDraft.path(of: OSName(name: name, variant: variant).text, in: folder)
     try DefinitionDraft.checkArgumentPath(path)
     self.program = program
-    scripts = Script.all.map(\.rawValue)
-    texts = [Self.versionFile: "5\n"]
+    scripts = Script.called(in: InterfaceVersion.byArguments).map(\.rawValue)
+    texts = [DefinitionFile.version: "\(InterfaceVersion.byArguments)\n"]
   }
 
   /// For hosts of Ganeti 2 and 3.
@@ -48,10 +48,17 @@ package struct OSInstallation: Sendable {
   ) throws(Failure) {
     path = try DefinitionDraft.path(of: name, in: folder, version: version)
     self.program = program
-    scripts = Script.all.map(\.rawValue) + (version >= 20 ? ["verify"] : [])
-    var texts = [Self.versionFile: knownVersions.filter { $0 <= version }.reversed().map { "\($0)\n" }.joined()]
-    if version >= 15 { texts["variants.list"] = variants.map { $0 + "\n" }.joined() }
-    if version >= 20 { texts["parameters.list"] = parameters.map { "\($0.name) \($0.help)\n" }.joined() }
+    scripts = Script.called(in: version).map(\.rawValue)
+    var texts = [
+      DefinitionFile.version: InterfaceVersion.all.filter { $0 <= version }.reversed().map { "\($0)\n" }
+        .joined()
+    ]
+    if version >= InterfaceVersion.firstWithVariants {
+      texts[DefinitionFile.variants] = variants.map { $0 + "\n" }.joined()
+    }
+    if version >= InterfaceVersion.firstWithParameters {
+      texts[DefinitionFile.parameters] = parameters.map { "\($0.name) \($0.help)\n" }.joined()
+    }
     self.texts = texts
   }
 
@@ -84,7 +91,7 @@ package struct OSInstallation: Sendable {
       if let wanted = texts[file] {
         let text = String(decoding: try readFile("\(path)/\(file)", limit: 1 << 16), as: UTF8.self)
         // The lists follow what is configured; another version would be another definition.
-        guard text == wanted || file != Self.versionFile else {
+        guard text == wanted || file != DefinitionFile.version else {
           throw notOurs("its \(file) holds \(String(text.prefix(80)).quoted)")
         }
         if text == wanted { missing.remove(file) }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+internal import Interface
 internal import LinuxIO
 internal import Report
 
@@ -18,10 +19,10 @@ extension OSDefinition {
     self.init(name: name, path: "\(folder)/\(name)")
     do throws(Fault) {
       versions = try declaredVersions()
-      if versions.allSatisfy({ !knownVersions.contains($0) }) {
+      if versions.allSatisfy({ !InterfaceVersion.all.contains($0) }) {
         throw Fault(
-          "API version mismatch (found \(list(versions)) want \(list(knownVersions)))",
-          "API version mismatch for path '\(path)': found [\(list(versions))], want [\(list(knownVersions))].")
+          "API version mismatch (found \(list(versions)) want \(list(InterfaceVersion.all)))",
+          "API version mismatch for path '\(path)': found [\(list(versions))], want [\(list(InterfaceVersion.all))].")
       }
       judgement = .valid(isForGaneti2 ? try judgedFor3() : try judgedFor126())
     } catch {
@@ -139,25 +140,6 @@ extension OSDefinition {
     } catch {
       throw Fault("Error while reading the OS \(what) file at \(path)/\(file): \(error.message)")
     }
-  }
-}
-
-/// Whether Ganeti 1.2.6 hands `text` to a script: what a shell leaves alone.
-func isShellSafe(_ text: String) -> Bool {
-  !text.isEmpty
-    && text.unicodeScalars.allSatisfy { scalar in
-      isPluginCharacter(scalar) || [".", "+", "/", ":", "%", "@"].contains(scalar)
-    }
-}
-
-/// Whether a definition may have this name from Ganeti 2.0 on.
-package func isPluginName(_ text: String) -> Bool { !text.isEmpty && text.unicodeScalars.allSatisfy(isPluginCharacter) }
-
-/// A letter, a digit, `_` or `-`, as the name of an OS may have from Ganeti 2.0 on.
-private func isPluginCharacter(_ scalar: Unicode.Scalar) -> Bool {
-  switch scalar {
-  case "a"..."z", "A"..."Z", "0"..."9", "_", "-": true
-  default: false
   }
 }
 

@@ -62,7 +62,7 @@ package struct ScriptCall: Sendable {
     self.version = spoken
     self.purpose = purpose
     self.instance = instance
-    try spoken == 5 ? checkForArguments() : checkForEnvironment()
+    try spoken == InterfaceVersion.byArguments ? checkForArguments() : checkForEnvironment()
   }
 
   package var script: Script {

@@ -1,47 +1,68 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Report
 
-/// How a script of API 5 is called: each option once, each with a value (ganeti-os-interface(7) of Ganeti 1.2.6).
-package struct Arguments {
-  /// The options of each script, in the order of the manual, with what their values are.
-  private static func options(of operation: Operation) -> [(letter: Character, value: String, help: String)] {
-    let name = (Character("i"), "instance_name", "the fully qualified name of the instance")
-    let root = (Character("b"), "blockdev_sda", "the block device or file that is the instance's sda, its root disk")
-    let swap = (Character("s"), "blockdev_sdb", "the block device or file that is the instance's sdb, its swap")
-    switch operation {
-    case .create, .import: return [name, root, swap]
-    case .export: return [name, root]
-    case .rename:
-      return [
-        ("o", "old_name", "the name that the instance had"), ("n", "new_name", "the name that it has now"), root, swap,
-      ]
+/// How a script of version 5 is called: each option once, each with a value (ganeti-os-interface(7) of Ganeti 1.2.6).
+package enum Arguments {
+  private struct Option {
+    let letter: Character
+    let value: String
+    let help: String
+    /// What a host gives.
+    let read: @Sendable (Request) -> String?
+  }
+
+  private static let name = Option(
+    letter: "i", value: "instance_name", help: "the fully qualified name of the instance", read: \.instance.text)
+  private static let oldName = Option(
+    letter: "o", value: "old_name", help: "the name that the instance had", read: { $0.oldName?.text })
+  private static let newName = Option(
+    letter: "n", value: "new_name", help: "the name that it has now", read: \.instance.text)
+  private static let root = Option(
+    letter: "b", value: "blockdev_sda", help: "the block device or file that is the instance's sda, its root disk",
+    read: { $0.disks.first?.path })
+  private static let swap = Option(
+    letter: "s", value: "blockdev_sdb", help: "the block device or file that is the instance's sdb, its swap",
+    read: { $0.disks.dropFirst().first?.path })
+
+  /// The options of each script, in the order of the manual.
+  private static func options(of script: Script) -> [Option] {
+    switch script {
+    case .create, .import: [name, root, swap]
+    case .export: [name, root]
+    case .rename: [oldName, newName, root, swap]
+    case .verify: []
     }
   }
 
+  // MARK: Usage
+
   /// What the script prints for `-h`, and with the fault when it is called wrongly.
-  package static func usage(of operation: Operation) -> String {
-    let options = options(of: operation)
+  package static func usage(of script: Script) -> String {
+    let purpose =
+      switch script {
+      case .create: "Installs a guest on the disks of a new instance."
+      case .import: "Restores a guest from a dump on standard input and gives it this instance's name."
+      case .export: "Writes a dump of the disk to standard output."
+      case .rename: "Makes the guest agree with the instance's new name."
+      case .verify:
+        "Checks the parameters in the environment (OSP_NAME) and the variant in OS_VARIANT, and prints a line for each fault."
+      }
+    guard script != .verify else { return "usage: verify parameters\n\n\(purpose)\n" }
+    let options = options(of: script)
     let line = options.map { "-\($0.letter) \($0.value)" }.joined(separator: " ")
     let width = options.map { $0.value.count }.max() ?? 0
     let rows = options.map { option in
       let padding = String(repeating: " ", count: width - option.value.count)
       return "  -\(option.letter) \(option.value)\(padding)  \(option.help)"
     }
-    let purpose =
-      switch operation {
-      case .create: "Installs a guest on the disks of a new instance."
-      case .import: "Restores a guest from a dump on standard input and gives it this instance's name."
-      case .export: "Writes a dump of the disk to standard output."
-      case .rename: "Makes the guest agree with the instance's new name."
-      }
     return """
-      usage: \(operation.rawValue) \(line)
+      usage: \(script.rawValue) \(line)
 
       \(purpose)
 
       \(rows.joined(separator: "\n"))
 
-      With OS_API_VERSION in the environment there are no arguments: the host's other variables say it all.
+      With OS_API_VERSION in the environment there are no arguments: the host passes variables instead.
 
       """
   }
@@ -51,32 +72,28 @@ package struct Arguments {
     arguments.first == "-h" || arguments.first == "--help"
   }
 
-  /// The definition that is called: this version has no word for a variant, so the directory carries it, as
+  // MARK: Reading
+
+  /// The definition that is called: version 5 has no argument for a variant, so the directory carries it, as
   /// `NAME+VARIANT`.
   package static func os(in definition: String) -> RequestedOS {
-    let name = definition.split(separator: "/").last ?? "guestsmith"
-    guard let plus = name.firstIndex(of: "+") else {
-      return RequestedOS(definition: definition, name: String(name))
-    }
-    return RequestedOS(
-      definition: definition, name: String(name[..<plus]), variant: String(name[name.index(after: plus)...]))
+    let name = OSName(parsing: definition.split(separator: "/").last ?? "guestsmith")
+    return RequestedOS(definition: definition, name: name.name, variant: name.variant)
   }
 
   /// Reads the arguments of a script.
   ///
-  /// - Throws: `.usage` for options that are missing, unknown, repeated or without a value; `.invalid` for a name that
-  ///   no host passes.
-  package static func parse(
-    _ operation: Operation, _ arguments: [String], os: RequestedOS
-  ) throws(Failure) -> Request {
-    let options = options(of: operation)
+  /// - Throws: `.usage` for options that are missing, unknown, repeated or without a value, and for `verify`, which
+  ///   version 5 does not have; `.invalid` for a name that no host passes.
+  package static func call(_ script: Script, _ arguments: [String], in definition: String) throws(Failure) -> Call {
+    let options = options(of: script)
     var values: [Character: String] = [:]
     var rest = arguments[...]
     while let argument = rest.popFirst() {
       guard argument.count == 2, argument.hasPrefix("-"), let letter = argument.last,
         options.contains(where: { $0.letter == letter })
       else {
-        throw Failure(.usage, "\(operation.rawValue) has no option or argument \(argument.quoted)")
+        throw Failure(.usage, "\(script.rawValue) has no option or argument \(argument.quoted)")
       }
       guard values[letter] == nil else { throw Failure(.usage, "-\(letter) is given twice") }
       guard let value = rest.popFirst() else { throw Failure(.usage, "-\(letter) needs a value") }
@@ -94,8 +111,22 @@ package struct Arguments {
       }
       disks.append(RequestedDisk(index: index, path: path, role: role))
     }
-    return Request(
-      operation: operation, instance: try name(operation == .rename ? "n" : "i"),
-      oldName: operation == .rename ? try name("o") : nil, disks: disks, os: os)
+    let purpose: Request.Purpose
+    switch script {
+    case .create: purpose = .create(isReinstall: false)
+    case .import: purpose = .import
+    case .export: purpose = .export(sizeDescriptor: nil)
+    case .rename: purpose = .rename(from: try name("o"))
+    case .verify: throw Failure(.usage, "verify needs OS_API_VERSION in the environment, where it is not set")
+    }
+    return .request(
+      Request(purpose, try name(script == .rename ? "n" : "i"), disks: disks, os: os(in: definition)))
+  }
+
+  // MARK: Writing
+
+  /// The arguments of a call; the variant is in the name of the definition's directory.
+  package static func words(of request: Request) -> [String] {
+    options(of: request.script).flatMap { ["-\($0.letter)", $0.read(request) ?? ""] }
   }
 }

@@ -4,17 +4,6 @@ package import Report
 /// How a script is called from version 10 of the interface on: by environment variables, without arguments
 /// (ganeti-os-interface(7) of Ganeti 2 and 3).
 package struct Environment: Sendable {
-  /// The versions that this program speaks in this way.
-  package static let versions = [10, 15, 20]
-
-  /// What `verify` prints for `-h`, and with the fault when it is called wrongly.
-  package static let usageOfVerify = """
-    usage: verify parameters
-
-    Checks what is in the environment as OSP_NAME, and the variant in OS_VARIANT: a line for each fault.
-
-    """
-
   private let variables: EnvironmentVariables
   /// The most disks or network interfaces that are believed; Ganeti's limits are 16 and 8.
   private static let most = 1024
@@ -24,8 +13,8 @@ package struct Environment: Sendable {
   /// - Throws: `.invalid` for a version that is not known.
   package init?(_ variables: [String: String]) throws(Failure) {
     let found = EnvironmentVariables(variables)
-    guard let text = found["OS_API_VERSION"], text != "5" else { return nil }
-    guard let version = Int(text), Self.versions.contains(version) else {
+    guard let text = found["OS_API_VERSION"], text != "\(InterfaceVersion.byArguments)" else { return nil }
+    guard let version = Int(text), InterfaceVersion.byEnvironment.contains(version) else {
       throw Failure(
         .invalid, "OS_API_VERSION is \(text.quoted), must be 5, 10, 15 or 20",
         remedy: "declare in ganeti_api_version only versions that this program speaks")
@@ -33,44 +22,66 @@ package struct Environment: Sendable {
     self.variables = found
   }
 
-  /// What is told in every call, and all that `verify` is told.
+  /// The call of a script.
   ///
   /// - Parameter definition: the definition's directory.
-  package func os(in definition: String) throws(Failure) -> RequestedOS {
+  /// - Throws: `.usage` for arguments that no host passes; `.invalid` for a variable that is missing or wrong, with its
+  ///   name and its value.
+  package func call(_ script: Script, _ arguments: [String], in definition: String) throws(Failure) -> Call {
+    guard script == .verify || arguments.isEmpty else {
+      throw Failure(.usage, "\(script.rawValue) takes no arguments when OS_API_VERSION is in the environment")
+    }
+    guard script != .verify || arguments == Self.argumentsOfVerify else {
+      throw Failure(.usage, "verify checks parameters, not \(arguments.joined(separator: " ").quoted)")
+    }
+    guard let purpose = try purpose(of: script) else { return .verify(try os(in: definition)) }
+    return .request(try request(purpose, in: definition))
+  }
+
+  static let argumentsOfVerify = ["parameters"]
+
+  /// What is told in every call, and all that `verify` is told.
+  private func os(in definition: String) throws(Failure) -> RequestedOS {
     // Ganeti 2.0 tells the name only with the instance.
-    let name = variables["OS_NAME"] ?? variables["INSTANCE_OS"].map { String($0.prefix { $0 != "+" }) }
+    let name = variables["OS_NAME"] ?? variables["INSTANCE_OS"].map { OSName(parsing: $0).name }
     var os = RequestedOS(
       definition: definition, name: name ?? definition.split(separator: "/").last.map(String.init) ?? "guestsmith",
       variant: variables["OS_VARIANT"])
     os.debugLevel = try variables.number("DEBUG_LEVEL", in: 0...1000) ?? 0
-    for (name, value) in variables.all(beginningWith: "OSP_") { os.parameters[name.lowercased()] = value }
+    for (name, value) in variables.all(beginningWith: Self.parameterPrefix) { os.parameters[name.lowercased()] = value }
     return os
   }
 
-  /// The request of a call.
-  ///
-  /// - Throws: `.invalid` for a variable that is missing or wrong, with its name and its value.
-  package func request(_ operation: Operation, in definition: String) throws(Failure) -> Request {
+  private func request(_ purpose: Request.Purpose, in definition: String) throws(Failure) -> Request {
     var request = Request(
-      operation: operation, instance: try variables.name("INSTANCE_NAME"),
-      oldName: operation == .rename ? try variables.name("OLD_INSTANCE_NAME") : nil, disks: try disks(),
-      os: try os(in: definition))
-    request.nics = try nics()
-    request.uuid = variables["INSTANCE_UUID"]
-    request.hypervisor = variables["HYPERVISOR"]
-    request.isReinstall = try variables.number("INSTANCE_REINSTALL", in: 0...1) == 1
-    switch operation {
-    case .export: request.disks = [try transferred("EXPORT", of: request.disks)]
-    case .import: request.disks = [try transferred("IMPORT", of: request.disks)]
+      purpose, try variables.name("INSTANCE_NAME"), disks: try disks(), os: try os(in: definition))
+    switch purpose {
+    case .export: request.transferred = try transferred("EXPORT", of: request.instanceDisks)
+    case .import: request.transferred = try transferred("IMPORT", of: request.instanceDisks)
     case .create, .rename: break
     }
-    if operation == .export {
-      // The three below belong to everyone.
-      if let number = try variables.number("EXP_SIZE_FD", in: 3...Int(Int32.max)) {
-        request.sizeDescriptor = Int32(number)
-      }
-    }
+    request.nics = try nics()
+    request.uuid = variables["INSTANCE_UUID"]
+    request.created = variables["INSTANCE_CTIME"]
+    request.modified = variables["INSTANCE_MTIME"]
+    request.primaryNode = variables["INSTANCE_PRIMARY_NODE"]
+    request.secondaryNodes = (variables["INSTANCE_SECONDARY_NODES"] ?? "").split(separator: " ").map { String($0) }
+    request.hypervisor = variables["HYPERVISOR"]
+    request.backend = variables.all(beginningWith: "INSTANCE_BE_")
+    request.hypervisorParameters = variables.all(beginningWith: "INSTANCE_HV_")
     return request
+  }
+
+  /// Nil for `verify`, which is not about an instance.
+  private func purpose(of script: Script) throws(Failure) -> Request.Purpose? {
+    switch script {
+    case .create: .create(isReinstall: try variables.number("INSTANCE_REINSTALL", in: 0...1) == 1)
+    case .import: .import
+    // 0, 1 and 2 are the standard streams.
+    case .export: .export(sizeDescriptor: try variables.number("EXP_SIZE_FD", in: 3...Int(Int32.max)).map { Int32($0) })
+    case .rename: .rename(from: try variables.name("OLD_INSTANCE_NAME"))
+    case .verify: nil
+    }
   }
 
   private func disks() throws(Failure) -> [RequestedDisk] {
@@ -86,6 +97,9 @@ package struct Environment: Sendable {
       }
       disk.access = access
       disk.backend = try backend(name + "BACKEND_TYPE")
+      disk.uuid = variables[name + "UUID"]
+      disk.name = variables[name + "NAME"]
+      disk.frontend = variables[name + "FRONTEND_TYPE"]
       if let mebibytes = try variables.number(name + "SIZE", in: 0...1 << 40) { disk.size = UInt64(mebibytes) << 20 }
       disks.append(disk)
     }
@@ -119,9 +133,12 @@ package struct Environment: Sendable {
       let name = "NIC_\(index)_"
       var nic = RequestedNIC(index: index)
       nic.mac = variables[name + "MAC"]
+      nic.uuid = variables[name + "UUID"]
       nic.ip = try variables.address(name + "IP")
       nic.mode = variables[name + "MODE"]
       nic.link = variables[name + "LINK"] ?? variables[name + "BRIDGE"]
+      nic.name = variables[name + "NAME"]
+      nic.frontend = variables[name + "FRONTEND_TYPE"]
       var network = RequestedNIC.Network()
       network.name = variables[name + "NETWORK_NAME"]
       network.uuid = variables[name + "NETWORK_UUID"]

@@ -14,10 +14,13 @@ struct EnvironmentVariables: Sendable {
     variables[name].flatMap { $0.isEmpty ? nil : $0 }
   }
 
-  /// Those whose names begin so, without that beginning.
-  func all(beginningWith start: String) -> [(name: String, value: String)] {
-    variables.filter { $0.key.hasPrefix(start) && $0.key != start }
-      .map { (String($0.key.dropFirst(start.count)), $0.value) }
+  /// Those whose names begin so, by the rest of their names.
+  func all(beginningWith start: String) -> [String: String] {
+    var found: [String: String] = [:]
+    for (name, value) in variables where name.hasPrefix(start) && name != start {
+      found[String(name.dropFirst(start.count))] = value
+    }
+    return found
   }
 
   func required(_ name: String) throws(Failure) -> String {

@@ -1,48 +1,83 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a host calls an OS definition for. The raw value is the name of the script.
-package enum Operation: String, CaseIterable, Sendable {
-  case create, `import`, export, rename
+/// One call of a script: all that a host says in it.
+package enum Call: Equatable, Sendable {
+  case request(Request)
+  /// Checks the parameters and the variant.
+  case verify(RequestedOS)
+
+  package var script: Script {
+    switch self {
+    case .request(let request): request.script
+    case .verify: .verify
+    }
+  }
 }
 
 /// What a host asks for, in whichever version of the interface it asked: nothing behind this value knows the version.
 package struct Request: Equatable, Sendable {
-  package var operation: Operation
+  package enum Purpose: Equatable, Sendable {
+    /// - isReinstall: whether the instance was there before.
+    case create(isReinstall: Bool)
+    case `import`
+    /// - sizeDescriptor: where the host wants to be told how many bytes the dump will have.
+    case export(sizeDescriptor: Int32?)
+    /// The instance has its new name already.
+    case rename(from: InstanceName)
+  }
+
+  package var purpose: Purpose
   /// The instance's name; after a rename, the new one.
   package var instance: InstanceName
-  /// What the instance was called before a rename.
-  package var oldName: InstanceName?
-  /// The disks that the call is about, in the order in which the guest sees them: all of the instance's, or the one that
-  /// is exported or imported where a host does that disk by disk.
-  package var disks: [RequestedDisk]
+  /// All disks that the host tells of, in the order in which the guest sees them.
+  package var instanceDisks: [RequestedDisk]
+  /// The one that is exported or imported, where a host does that disk by disk.
+  package var transferred: RequestedDisk?
   /// In the order in which the guest sees them.
   package var nics: [RequestedNIC] = []
   package var os: RequestedOS
   /// The instance's UUID, where the host has one.
   package var uuid: String?
+  /// When the instance was made and changed last, in seconds since 1970, as the host writes it.
+  package var created: String?
+  package var modified: String?
+  package var primaryNode: String?
+  package var secondaryNodes: [String] = []
   /// Such as `kvm`, `xen-pvm` or `fake`.
   package var hypervisor: String?
-  /// The instance was there before, and is installed anew.
-  package var isReinstall = false
-  /// Where the host wants to be told how many bytes an export will have.
-  package var sizeDescriptor: Int32?
+  /// By their names in Ganeti: `memory`, `vcpus`, …
+  package var backend: [String: String] = [:]
+  /// By their names in Ganeti: `kernel_path`, `disk_type`, …
+  package var hypervisorParameters: [String: String] = [:]
 
-  package init(
-    operation: Operation, instance: InstanceName, oldName: InstanceName? = nil, disks: [RequestedDisk],
-    os: RequestedOS
-  ) {
-    self.operation = operation
+  package init(_ purpose: Purpose, _ instance: InstanceName, disks: [RequestedDisk], os: RequestedOS) {
+    self.purpose = purpose
     self.instance = instance
-    self.oldName = oldName
-    self.disks = disks
+    instanceDisks = disks
     self.os = os
   }
 
+  package var script: Script {
+    switch purpose {
+    case .create: .create
+    case .import: .import
+    case .export: .export
+    case .rename: .rename
+    }
+  }
+
+  /// The disks that the call is about.
+  package var disks: [RequestedDisk] { transferred.map { [$0] } ?? instanceDisks }
   /// The directory of the OS definition.
   package var definition: String { os.definition }
   package var variant: String? { os.variant }
   package var root: String? { disks.first { $0.role == .root }?.path }
   package var swap: String? { disks.first { $0.role == .swap }?.path }
+
+  package var isReinstall: Bool { purpose == .create(isReinstall: true) }
+  /// What the instance was called before a rename.
+  package var oldName: InstanceName? { if case .rename(let old) = purpose { old } else { nil } }
+  package var sizeDescriptor: Int32? { if case .export(let descriptor) = purpose { descriptor } else { nil } }
 }
 
 /// The OS definition that is called, and what it is to make.
@@ -62,83 +97,7 @@ package struct RequestedOS: Equatable, Sendable {
     self.name = name
     self.variant = variant
   }
-}
 
-/// A disk of the instance and what the guest is to do with it.
-package struct RequestedDisk: Equatable, Sendable {
-  package enum Role: Equatable, Sendable {
-    case root, swap
-    /// A filesystem of its own, mounted there in the guest.
-    case data(mountPoint: String)
-    /// It stays as it is.
-    case untouched
-  }
-
-  package enum Access: String, Sendable {
-    case readWrite = "rw"
-    case readOnly = "ro"
-  }
-
-  /// What the host has the disk on.
-  package enum Backend: Equatable, Sendable {
-    case block
-    /// An image file, given to the guest by this driver.
-    case file(driver: String)
-  }
-
-  /// Its place among the disks of the instance, from 0.
-  package var index: Int
-  /// Nil where the host has it only under a URI.
-  package var path: String?
-  package var uri: String?
-  package var access = Access.readWrite
-  package var backend: Backend?
-  /// In bytes, as the host sees it.
-  package var size: UInt64?
-  /// What the host says that it is for; nil where the configuration tells.
-  package var role: Role?
-
-  package init(index: Int, path: String?, role: Role? = nil) {
-    self.index = index
-    self.path = path
-    self.role = role
-  }
-}
-
-/// A network interface of the instance, as the host has it.
-package struct RequestedNIC: Equatable, Sendable {
-  /// The network that the host knows it to be in.
-  package struct Network: Equatable, Sendable {
-    package var name: String?
-    package var uuid: String?
-    /// IPv4, with its prefix: `192.0.2.0/24`.
-    package var subnet: Subnet?
-    package var gateway: String?
-    package var subnet6: Subnet?
-    package var gateway6: String?
-
-    package init(name: String? = nil, uuid: String? = nil) {
-      self.name = name
-      self.uuid = uuid
-    }
-  }
-
-  package struct Subnet: Equatable, Sendable {
-    package var address: String
-    package var prefix: Int
-  }
-
-  package var index: Int
-  package var mac: String?
-  /// IPv4 or IPv6.
-  package var ip: String?
-  /// Such as `bridged`, `routed` or `openvswitch`.
-  package var mode: String?
-  /// The bridge or the like that it is connected to.
-  package var link: String?
-  package var network: Network?
-
-  package init(index: Int) {
-    self.index = index
-  }
+  /// `NAME` or `NAME+VARIANT`.
+  package var fullName: String { OSName(name: name, variant: variant).text }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
 package import Host
+internal import Interface
 package import Report
 
 /// The judge of OS definitions of anyone.
@@ -33,7 +34,7 @@ package struct Judge: Sendable {
 
   /// The versions in which its scripts are called, the highest first.
   package var versions: [Int] {
-    let spoken = Set(definition.versions).intersection(knownVersions).sorted(by: >)
+    let spoken = Set(definition.versions).intersection(InterfaceVersion.all).sorted(by: >)
     return trial.versions.isEmpty ? spoken : spoken.filter(trial.versions.contains)
   }
 

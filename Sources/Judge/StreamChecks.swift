@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
 internal import Host
+internal import Interface
 internal import LinuxIO
 internal import Report
 

@@ -16,7 +16,7 @@ package struct Provider: Sendable {
   /// Does what the request asks for; when it returns, everything is on the disk.
   package func run(_ request: Request) throws {
     if request.os.debugLevel > 0 { for note in request.notes { steps.note(note) } }
-    switch request.operation {
+    switch request.purpose {
     case .create: try create(request)
     case .import: try restore(request)
     case .export: try export(request)

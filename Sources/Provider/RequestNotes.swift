@@ -8,9 +8,9 @@ extension Request {
   var notes: [String] {
     let parameters = os.parameters.keys.sorted().joined(separator: ", ")
     let first = [
-      "\(operation.rawValue) \(instance)\(uuid.map { " (\($0))" } ?? "")\(isReinstall ? " anew" : "")",
+      "\(script.rawValue) \(instance)\(uuid.map { " (\($0))" } ?? "")\(isReinstall ? " anew" : "")",
       oldName.map { "called \($0) before" },
-      "of \(os.name)\(variant.map { "+\($0)" } ?? "") in \(os.definition)",
+      "of \(os.fullName) in \(os.definition)",
       hypervisor.map { "for \($0)" },
     ]
     return [first.compactMap { $0 }.joined(separator: ", "), "parameters: \(parameters.isEmpty ? "none" : parameters)"]

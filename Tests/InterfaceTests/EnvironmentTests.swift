@@ -43,9 +43,12 @@ private enum Hosts {
 }
 
 /// What a script that is called with `variables` is asked for.
-private func request(_ operation: Interface.Operation, _ variables: [String: String]) throws -> Request {
+private func request(_ script: Script, _ variables: [String: String]) throws -> Request {
   let environment = try #require(try Environment(variables))
-  return try environment.request(operation, in: "/srv/ganeti/os/guestsmith")
+  guard case .request(let request) = try environment.call(script, [], in: "/srv/ganeti/os/guestsmith") else {
+    throw Failure(.usage, "\(script) is not about an instance")
+  }
+  return request
 }
 
 @Suite("The environment of a call")
@@ -53,8 +56,11 @@ struct EnvironmentTests {
   @Test("version 10, as Ganeti 2.0 calls")
   func version10() throws {
     let request = try request(.create, Hosts.ganeti20)
-    #expect(request.operation == .create && request.instance.text == "vm1.example.com" && request.oldName == nil)
+    #expect(
+      request.purpose == .create(isReinstall: false) && request.instance.text == "vm1.example.com"
+        && request.oldName == nil)
     #expect(request.os == RequestedOS(definition: "/srv/ganeti/os/guestsmith", name: "guestsmith"))
+    #expect(request.backend.isEmpty && request.created == nil && request.secondaryNodes.isEmpty)
     #expect(request.hypervisor == "xen-pvm" && request.uuid == nil && !request.isReinstall)
     #expect(request.disks.map(\.path) == ["/dev/xenvg/a.disk0", "/dev/xenvg/a.disk1"])
     #expect(request.disks.map(\.access) == [.readWrite, .readOnly])
@@ -81,6 +87,9 @@ struct EnvironmentTests {
       request.os.parameters == [
         "suite": "trixie", "disk_1": "swap", "root_password_hash": "$6$a=b$c", "label": "",
       ])
+    #expect(request.backend == ["memory": "128"] && request.created == "1700000000.5")
+    #expect(request.hypervisorParameters == ["kernel_path": "None", "acpi": "True"])
+    #expect(request.primaryNode == "f00d-uuid" && request.disks[0].name == "root" && request.nics[0].uuid == "n0-uuid")
     #expect(request.uuid == "5d2a9bd0-0000" && request.hypervisor == "fake" && !request.isReinstall)
     #expect(request.disks.map(\.path) == ["/srv/ganeti/file-storage/vm1/d0", nil])
     #expect(request.disks.map(\.uri) == [nil, "kvm:rbd:rbd/x"])
@@ -96,7 +105,8 @@ struct EnvironmentTests {
   @Test("verify is told of the OS only")
   func verify() throws {
     let told = Hosts.ganeti30.filter { $0.key.hasPrefix("OS") || ["PATH", "DEBUG_LEVEL"].contains($0.key) }
-    let os = try #require(try Environment(told)).os(in: "/srv/os/guestsmith")
+    let call = try #require(try Environment(told)).call(.verify, ["parameters"], in: "/srv/os/guestsmith")
+    guard case .verify(let os) = call else { return #expect(Bool(false), "\(call)") }
     #expect(os.name == "guestsmith" && os.parameters["suite"] == "trixie" && os.variant == nil)
   }
 
@@ -157,8 +167,8 @@ struct EnvironmentTests {
       (.create, "INSTANCE_NAME"), (.create, "DISK_COUNT"), (.create, "DISK_0_PATH"), (.create, "DISK_0_ACCESS"),
       (.create, "DISK_1_ACCESS"), (.rename, "OLD_INSTANCE_NAME"), (.export, "EXPORT_INDEX"), (.export, "EXPORT_DEVICE"),
       (.import, "IMPORT_INDEX"), (.import, "IMPORT_DEVICE"),
-    ] as [(Interface.Operation, String)])
-  func missing(operation: Interface.Operation, name: String) {
+    ] as [(Script, String)])
+  func missing(script: Script, name: String) {
     let complete = [
       "OLD_INSTANCE_NAME": "a", "EXPORT_INDEX": "0", "EXPORT_DEVICE": "/x", "IMPORT_INDEX": "0", "IMPORT_DEVICE": "/x",
     ].merging(Hosts.ganeti30) { $1 }
@@ -166,7 +176,7 @@ struct EnvironmentTests {
       var variables = complete
       variables[name] = value
       #expect {
-        try request(operation, variables)
+        try request(script, variables)
       } throws: {
         let failure = $0 as? Failure
         return failure?.code == .invalid && failure?.message == "\(name) is \(words)" && failure?.remedy != nil
@@ -194,7 +204,7 @@ struct EnvironmentTests {
   func wrong(name: String, value: String, rule: String) {
     let complete = Hosts.ganeti30.merging(["EXPORT_INDEX": "0", "EXPORT_DEVICE": "/x"]) { $1 }
     #expect {
-      try request(.export, complete.merging([name: value]) { $1 })
+      try request(name == "INSTANCE_REINSTALL" ? .create : .export, complete.merging([name: value]) { $1 })
     } throws: {
       ($0 as? Failure)?.message == "\(name) is \(value.quoted), must be \(rule)"
     }
@@ -227,9 +237,21 @@ struct ArgumentsTests {
   func disks() throws {
     let os = Arguments.os(in: "/srv/ganeti/os/guestsmith+small")
     #expect(os == RequestedOS(definition: "/srv/ganeti/os/guestsmith+small", name: "guestsmith", variant: "small"))
-    let request = try Arguments.parse(.create, ["-i", "vm1", "-b", "/a", "-s", "/b"], os: os)
-    #expect(request.disks.map(\.index) == [0, 1] && request.disks.map(\.role) == [.root, .swap])
-    #expect(request.disks.allSatisfy { $0.access == .readWrite } && request.nics == [] && request.variant == "small")
-    #expect(try Arguments.parse(.export, ["-i", "vm1", "-b", "/a"], os: os).disks.map(\.path) == ["/a"])
+    let folder = os.definition
+    func request(_ script: Script, _ words: [String]) throws -> Request {
+      guard case .request(let request) = try Arguments.call(script, words, in: folder) else {
+        throw Failure(.usage, "\(script) is not about an instance")
+      }
+      return request
+    }
+    let create = try request(.create, ["-i", "vm1", "-b", "/a", "-s", "/b"])
+    #expect(create.disks.map(\.index) == [0, 1] && create.disks.map(\.role) == [.root, .swap])
+    #expect(create.disks.allSatisfy { $0.access == .readWrite } && create.nics == [] && create.variant == "small")
+    #expect(try request(.export, ["-i", "vm1", "-b", "/a"]).disks.map(\.path) == ["/a"])
+  }
+
+  @Test("the script verify is not called by arguments")
+  func verify() {
+    #expect(throws: Failure.self) { try Arguments.call(.verify, ["parameters"], in: "/srv/os/guestsmith") }
   }
 }
