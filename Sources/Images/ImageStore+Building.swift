@@ -102,7 +102,7 @@ extension ImageStore {
     var builder = "another process"
     if case .building(let pid) = record(key) { builder = "process \(pid)" }
     var lock: FileLock?
-    try steps.step("waiting for \(builder), which builds the image \(key.prefix(12))") { _ in
+    try steps.step("waiting for \(builder), which builds the image \(key.prefix(12))") { _ throws(Failure) in
       lock = try FileLock.wait(lockPath(key))
     }
     // The step set it or threw; the compiler cannot know.
@@ -132,10 +132,11 @@ extension ImageStore {
     let folder = try Folder("image", in: scratch.folder)
     let image = "\(folder.path)/\(ImageEntry.imageFile)"
     let scratchPath = scratch.path
-    let sources = try steps.step("bootstrapping \(recipe.suite) for \(recipe.architecture)") { progress in
+    let sources = try steps.step("bootstrapping \(recipe.suite) for \(recipe.architecture)") {
+      progress throws(Failure) in
       try maker.bootstrap(recipe, tar, scratchPath, progress)
     }
-    let populated = try steps.step("making the \(recipe.filesystem.kind.rawValue) image") { progress in
+    let populated = try steps.step("making the \(recipe.filesystem.kind.rawValue) image") { progress throws(Failure) in
       try maker.populate(recipe, image, tar, progress)
     }
     try scratch.folder.remove("root.tar")
@@ -154,7 +155,7 @@ extension ImageStore {
     _ populated: PopulatedImage, in folder: borrowing Folder, steps: Steps
   ) throws -> [ImagePiece] {
     let path = folder.path
-    return try steps.step("computing the digests of the image") { progress in
+    return try steps.step("computing the digests of the image") { progress throws(Failure) in
       let file = try Folder(path).open(ImageEntry.imageFile, O_RDONLY)
       let pieces = try ImagePiece.digest(populated.usedExtents, of: file, progress: progress)
       // Whatever the umask: it holds no secrets, and a user of this cache who is not its owner may copy it.

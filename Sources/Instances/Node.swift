@@ -76,12 +76,14 @@ extension Node {
   func verify(_ instance: Instance, by definition: OSDefinition) throws {
     guard definition.spokenVersion == 20 else { return }
     let call = try call(definition, .verify, of: instance)
-    try steps.step("check the parameters by \(definition.name)") { _ in _ = try call.run(logFolder: logFolder) }
+    try steps.step("check the parameters by \(definition.name)") { _ throws(Failure) in
+      _ = try call.run(logFolder: logFolder)
+    }
   }
 
   /// Runs a script on the disks of `instance`, and finds the disks as they have to be.
   func run(_ call: ScriptCall, _ title: String) throws {
-    try steps.step(title) { _ in _ = try call.run(logFolder: logFolder) }
+    try steps.step(title) { _ throws(Failure) in _ = try call.run(logFolder: logFolder) }
     try checkDisks(after: call)
   }
 

@@ -122,7 +122,7 @@ extension Node {
   func copyDisks(of instance: Instance, to folder: String) throws {
     let disks = instance.disks.enumerated().filter { !$0.element.isAdopted }
     guard !disks.isEmpty else { return }
-    try steps.step("copy the disks of \(instance.name)") { progress in
+    try steps.step("copy the disks of \(instance.name)") { progress throws(Failure) in
       for (index, disk) in disks { try copySparse(disk.path, to: "\(folder)/disk\(index)", progress: progress) }
     }
   }

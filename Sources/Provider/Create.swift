@@ -9,7 +9,7 @@ internal import Report
 
 extension Provider {
   /// Installs a guest: a copy of the image, grown to the disk, with an identity of its own.
-  func create(_ request: Request) throws {
+  func create(_ request: Request) throws(Failure) {
     try refuseMissing(request.disks)
     let name = try guestName(request.instance)
     let disks = try GuestDisks(request, configuration)
@@ -32,15 +32,17 @@ extension Provider {
       do {
         for disk in replaced { try disk.removeSignatures() }
         let wiped = try wipe(disks.root)
-        let copy = try steps.step("copy the image") { try Deployment(entry, to: disks.root, progress: $0) }
+        let copy = try steps.step("copy the image") { progress throws(Failure) in
+          try Deployment(entry, to: disks.root, progress: progress)
+        }
         if let swap = disks.swap, let swapUUID {
-          try steps.step("make swap on \(swap.path)") { progress in
+          try steps.step("make swap on \(swap.path)") { progress throws(Failure) in
             _ = try swap.wipe(configuration.diskWipe, progress: progress)
             try SwapArea.make(on: swap, uuid: swapUUID)
           }
         }
         let data = try prepareData(disks.data, isReinstall: request.isReinstall, options)
-        try steps.step("configure \(name.full)") { _ in
+        try steps.step("configure \(name.full)") { _ throws(Failure) in
           let filesystem = try grow(copy, on: disks.root, options, zeroed: wiped != .none)
           var identity = Identity(
             name: name, rootUUID: filesystem.uuid.description, rootType: options.kind.rawValue,
@@ -73,7 +75,7 @@ extension Provider {
 
   /// The image to copy. To build it may take minutes and may fail, and a host may start an instance whose create failed:
   /// what an earlier tenant left on the disks is not a guest from before that on.
-  private func obtainImage(_ recipe: ImageRecipe, forgetting disks: [Disk]) throws -> ImageEntry {
+  private func obtainImage(_ recipe: ImageRecipe, forgetting disks: [Disk]) throws(Failure) -> ImageEntry {
     do {
       return try configuration.imageStore().obtain(recipe, steps: steps) { () throws(Failure) in
         for disk in disks { try disk.removeSignatures() }

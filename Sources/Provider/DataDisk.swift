@@ -70,14 +70,15 @@ extension Provider {
   /// Gives the data disks their filesystems. On a reinstallation those that have one keep it, with all that is in it.
   func prepareData(
     _ disks: [GuestDisks.Data], isReinstall: Bool, _ options: FilesystemOptions
-  ) throws -> [DataMount] {
+  ) throws(Failure) -> [DataMount] {
     var mounts: [DataMount] = []
     for data in disks {
       let disk = data.disk
       switch isReinstall ? try DataDisk.contents(of: disk) : .nothing {
       case .nothing:
         let uuid = FilesystemUUID.random()
-        try steps.step("make \(options.kind.rawValue) on \(disk.path) for \(data.mountPoint)") { progress in
+        try steps.step("make \(options.kind.rawValue) on \(disk.path) for \(data.mountPoint)") {
+          progress throws(Failure) in
           let wiped = try disk.wipe(configuration.diskWipe, progress: progress)
           try DataDisk.format(disk, uuid: uuid, options)
           if wiped == .none { try clearUnwritten(on: disk) }

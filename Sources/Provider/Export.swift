@@ -9,7 +9,7 @@ internal import Report
 
 extension Provider {
   /// Writes a dump of the disk that the request is about to standard output; the disk is only read.
-  func export(_ request: Request) throws {
+  func export(_ request: Request) throws(Failure) {
     guard let requested = request.disks.first else { throw Failure(.device, "the request names no disk") }
     let path = try GuestDisks.path(of: requested)
     let output = try StandardStream.output.open()
@@ -18,7 +18,9 @@ extension Provider {
         .usage, "standard output is a terminal, and a dump is not text", remedy: "send it to a file or a pipe")
     }
     let disk = try Disk(path, for: .reading)
-    let source = try steps.step("find the used blocks of \(path)") { try UsedBlocks(of: disk, progress: $0) }
+    let source = try steps.step("find the used blocks of \(path)") { progress throws(Failure) in
+      try UsedBlocks(of: disk, progress: progress)
+    }
     let manifest = Manifest(
       program: "guestsmith \(programVersion)", created: UInt64(time(nil)), instance: request.instance.text,
       os: request.os.name, variant: request.variant,
@@ -29,7 +31,7 @@ extension Provider {
       announceSize(of: writer, manifest, source.extents, of: disk, to: descriptor)
     }
     let (view, size) = (disk.descriptor.view, disk.size)
-    try steps.step("dump \(path)") { progress in
+    try steps.step("dump \(path)") { progress throws(Failure) in
       progress.expect(source.extents.used)
       var done: UInt64 = 0
       let summary = try writer.write(

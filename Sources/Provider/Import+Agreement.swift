@@ -33,8 +33,8 @@ extension Provider {
   }
 
   /// Makes swap, and makes the guest's files and the UUIDs of its disks agree with its name and with each other.
-  func makeAgree(_ target: ImportTarget, _ restored: Restored) throws {
-    let survey = try steps.step("look for what names the guest's disks") { progress in
+  func makeAgree(_ target: ImportTarget, _ restored: Restored) throws(Failure) {
+    let survey = try steps.step("look for what names the guest's disks") { progress throws(Failure) in
       let survey = try look(at: target, restored)
       progress.detail(
         survey.isCopy ? "a copy of \(survey.origin.name?.full ?? "a guest without a name")" : "it is \(target.name)")
@@ -43,7 +43,7 @@ extension Provider {
     let rootUUID = try identify(target.root, survey)
     let swapUUID = target.swap == nil ? nil : uuidOfSwap(survey)
     if let swapUUID { try makeSwap(target, uuid: swapUUID) }
-    try steps.step("make the guest agree with \(target.name)") { _ in
+    try steps.step("make the guest agree with \(target.name)") { _ throws(Failure) in
       let device = FilesystemDevice(descriptor: target.root.descriptor.raw, name: target.root.path)
       let guest = GuestTree(try Filesystem(opening: device, writable: true), isInPlace: true)
       try follow(survey, rootUUID: rootUUID, swapUUID: swapUUID, in: guest)
@@ -170,9 +170,9 @@ extension Provider {
     return paths.count > most ? "\(shown) and \(paths.count - most) more" : shown
   }
 
-  func makeSwap(_ target: ImportTarget, uuid: FilesystemUUID) throws {
+  func makeSwap(_ target: ImportTarget, uuid: FilesystemUUID) throws(Failure) {
     guard let swap = target.swap else { return }
-    try steps.step("make swap on \(swap.path)") { progress in
+    try steps.step("make swap on \(swap.path)") { progress throws(Failure) in
       _ = try swap.wipe(configuration.diskWipe, progress: progress)
       try SwapArea.make(on: swap, uuid: uuid)
     }

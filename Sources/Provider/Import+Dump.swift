@@ -8,7 +8,7 @@ internal import Report
 
 /// Dumps of this program.
 extension Provider {
-  func receiveDump(_ reader: DumpReader, to disk: Disk) throws -> Received {
+  func receiveDump(_ reader: DumpReader, to disk: Disk) throws(Failure) -> Received {
     let manifest = reader.manifest
     let filesystem = Self.guestFilesystem(in: manifest)
     if manifest.diskSize <= disk.size {
@@ -40,12 +40,12 @@ extension Provider {
       remedy: "give the instance a disk of at least \(Words.bytes(size))")
   }
 
-  private func write(_ reader: DumpReader, to disk: Disk) throws {
+  private func write(_ reader: DumpReader, to disk: Disk) throws(Failure) {
     let wiped = try wipe(disk)
     let (selection, extents) = (reader.manifest.selection, reader.extents)
     if wiped == .none, selection != .usedBlocks {
       // What the dump does not hold is zero on the disk that it was made of.
-      try steps.step("clear what the dump does not hold") { _ in
+      try steps.step("clear what the dump does not hold") { _ throws(Failure) in
         var end: UInt64 = 0
         for extent in extents {
           if extent.offset > end { try disk.clear(ByteSpan(offset: end, length: extent.offset - end)) }
@@ -56,15 +56,15 @@ extension Provider {
     }
     try fill(DiskFilling(disk, isZeroed: wiped != .none), with: reader)
     if wiped == .none, selection == .usedBlocks, Self.guestFilesystem(in: reader.manifest) != nil {
-      try steps.step("clear what is used and was zero") { _ in try clearUnheld(extents, on: disk) }
+      try steps.step("clear what is used and was zero") { _ throws(Failure) in try clearUnheld(extents, on: disk) }
     }
   }
 
   /// Writes the dump's extents; the disk's first bytes last of all, when the dump was right to its end.
-  private func fill(_ filling: DiskFilling, with reader: DumpReader) throws {
+  private func fill(_ filling: DiskFilling, with reader: DumpReader) throws(Failure) {
     let manifest = reader.manifest
     var filling = filling
-    try steps.step("restore \(manifest.instance)") { progress in
+    try steps.step("restore \(manifest.instance)") { progress throws(Failure) in
       progress.expect(manifest.used)
       var done: UInt64 = 0
       let summary = try reader.read(
@@ -100,8 +100,10 @@ extension Provider {
     try filesystem.commit()
   }
 
-  func wipe(_ disk: Disk) throws -> Wipe {
-    let wiped = try steps.step("wipe \(disk.path)") { try disk.wipe(configuration.diskWipe, progress: $0) }
+  func wipe(_ disk: Disk) throws(Failure) -> Wipe {
+    let wiped = try steps.step("wipe \(disk.path)") { progress throws(Failure) in
+      try disk.wipe(configuration.diskWipe, progress: progress)
+    }
     if wiped == .none, configuration.diskWipe == .discard {
       steps.note("\(disk.path) can't discard: what an earlier tenant left beyond the guest's files stays")
     }

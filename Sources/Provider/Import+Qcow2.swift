@@ -7,14 +7,14 @@ internal import Report
 
 /// Images of qemu: spooled, since their content is in no order, and unpacked by qemu's own tool.
 extension Provider {
-  func receiveQcow2(_ stream: IncomingStream, to disk: Disk) throws -> Received {
+  func receiveQcow2(_ stream: IncomingStream, to disk: Disk) throws(Failure) -> Received {
     let header = try stream.prefix(104)
     try Self.refuseForeign(header: header, of: stream.name)
     let size = Self.number(in: header, 24, 8)
     let store = try configuration.imageStore()
     return try store.withScratch { folder in
       let (image, raw) = ("\(folder)/disk.qcow2", "\(folder)/disk.raw")
-      try steps.step("spool the qcow2 image") { progress in
+      try steps.step("spool the qcow2 image") { progress throws(Failure) in
         let file = try Descriptor(image, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
         let most = Self.mostSpooled(for: disk)
         try stream.eachPiece { bytes, _ throws(Failure) in
@@ -24,7 +24,7 @@ extension Provider {
         }
         try file.close()
       }
-      try steps.step("unpack the qcow2 image") { _ in
+      try steps.step("unpack the qcow2 image") { _ throws(Failure) in
         // 3: clusters that nobody uses, which is not damage (qemu-img(1)).
         try run(["check", "-q", "-f", "qcow2", image], for: disk, size, passes: [0, 3])
         // The size of a new image, which holds what is allocated and nothing else.

@@ -6,7 +6,7 @@ internal import Report
 
 /// Disks as they are, byte for byte.
 extension Provider {
-  func receiveRaw(_ stream: IncomingStream, to disk: Disk) throws -> Received {
+  func receiveRaw(_ stream: IncomingStream, to disk: Disk) throws(Failure) -> Received {
     let beginning = try stream.prefix(StreamKind.prefixLength)
     let length = RawDisk.length(beginning: beginning)
     let superblock = Superblock(Array(beginning.dropFirst(1024).prefix(1024)))
@@ -29,10 +29,10 @@ extension Provider {
   /// - Parameter target: where it is to be in the end, which may be smaller than `disk`.
   private func fill(
     _ filling: DiskFilling, of disk: Disk, with stream: IncomingStream, atLeast length: UInt64?, for target: Disk
-  ) throws {
+  ) throws(Failure) {
     var filling = filling
     let most = Self.mostSpooled(for: target)
-    try steps.step("restore the raw disk") { progress in
+    try steps.step("restore the raw disk") { progress throws(Failure) in
       if let length { progress.expect(length) }
       try stream.eachPiece { bytes, offset throws(Failure) in
         progress.advance(by: UInt64(bytes.count))

@@ -9,7 +9,7 @@ internal import Report
 /// Disks that can't go to their place as they come: those that must be made smaller, and images that only qemu can read.
 extension Provider {
   /// Runs `body` with a sparse file in the cache that is a disk of `size` bytes, for `content` bytes to be written to.
-  func withSpool(size: UInt64, content: UInt64, _ body: (Disk) throws -> Void) throws {
+  func withSpool(size: UInt64, content: UInt64, _ body: (Disk) throws(Failure) -> Void) throws(Failure) {
     let store = try configuration.imageStore()
     try store.withScratch { folder in
       try requireRoom(content, in: folder, to: "make the guest smaller")
@@ -42,7 +42,7 @@ extension Provider {
   }
 
   /// Copies what counts of a spooled disk to its place, made smaller where it must be.
-  func copy(_ spool: Disk, to disk: Disk) throws {
+  func copy(_ spool: Disk, to disk: Disk) throws(Failure) {
     let device = FilesystemDevice(descriptor: spool.descriptor.raw, name: "the restored guest")
     guard (try? Filesystem(opening: device, writable: false)) != nil else {
       guard spool.size <= disk.size else { throw Self.tooSmall(disk, "the image has", spool.size) }
@@ -75,11 +75,11 @@ extension Provider {
   private func copy(
     _ spool: Disk, to filling: DiskFilling,
     _ eachRange: ((ByteRange) throws(Failure) -> Void) throws(Failure) -> Void
-  ) throws {
+  ) throws(Failure) {
     var filling = filling
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
     defer { buffer.deallocate() }
-    try steps.step("copy the guest to its disk") { progress in
+    try steps.step("copy the guest to its disk") { progress throws(Failure) in
       try eachRange { range throws(Failure) in
         var offset = range.offset
         while offset < range.end {
@@ -98,10 +98,11 @@ extension Provider {
   }
 
   /// Makes the filesystem on a spooled disk small enough for `disk`.
-  private func shrink(_ spool: Disk, toFit disk: Disk) throws {
+  private func shrink(_ spool: Disk, toFit disk: Disk) throws(Failure) {
     let device = FilesystemDevice(descriptor: spool.descriptor.raw, name: "the restored guest")
     let size = try Filesystem(opening: device, writable: false).size
-    try steps.step(size > disk.size ? "check the filesystem and make it smaller" : "check the filesystem") { _ in
+    try steps.step(size > disk.size ? "check the filesystem and make it smaller" : "check the filesystem") {
+      _ throws(Failure) in
       try recover(spool)
       guard size > disk.size else { return }
       let (status, words) = try Command.resize2fs(spool.path, "\(disk.size / 1024)K").capture(on: spool)

@@ -20,7 +20,7 @@ struct ImportTarget {
 
 extension Provider {
   /// Restores a guest from what is on standard input, whatever that is, and makes it agree with its new name and disks.
-  func restore(_ request: Request) throws {
+  func restore(_ request: Request) throws(Failure) {
     guard request.disks.contains(where: { $0.role == .root }) else { return try restoreAsItWas(request) }
     let disks = try GuestDisks(request, configuration)
     let target = ImportTarget(
@@ -59,7 +59,7 @@ extension Provider {
   }
 
   /// Writes the disk that the stream holds to `disk`: a dump, a raw disk or an image of qemu.
-  func receive(_ stream: IncomingStream, _ kind: StreamKind, to disk: Disk) throws -> Received {
+  func receive(_ stream: IncomingStream, _ kind: StreamKind, to disk: Disk) throws(Failure) -> Received {
     switch kind {
     case .dump: try receiveDump(try DumpReader { buffer throws(Failure) in try stream.read(into: buffer) }, to: disk)
     case .ext, .disk: try receiveRaw(stream, to: disk)
@@ -82,7 +82,7 @@ extension Provider {
   }
 
   /// Makes a guest that was received as a disk agree with its name and disks.
-  private func adapt(_ received: Received, _ target: ImportTarget) throws {
+  private func adapt(_ received: Received, _ target: ImportTarget) throws(Failure) {
     switch received {
     case .filesystem(let instance):
       let device = FilesystemDevice(descriptor: target.root.descriptor.raw, name: target.root.path)

@@ -55,9 +55,9 @@ extension Provider {
   /// What the configuration keeps of the guest that is on the disk; nil where there is none.
   ///
   /// - Throws: for what can't be kept as it is.
-  func keptFiles(on disk: Disk, for image: borrowing ImageEntry) throws -> KeptFiles? {
+  func keptFiles(on disk: Disk, for image: borrowing ImageEntry) throws(Failure) -> KeptFiles? {
     guard !configuration.reinstallKeep.isEmpty, try holdsGuest(disk) else { return nil }
-    return try steps.step("read what is kept of the guest") { progress in
+    return try steps.step("read what is kept of the guest") { progress throws(Failure) in
       // The guest may not have been shut down.
       do throws(Failure) {
         try prepareForEditing(disk)

@@ -8,7 +8,7 @@ internal import Report
 /// Disks after the first have no guest on them that would have to agree with anything: they are restored as they were.
 extension Provider {
   /// Restores what is on standard input to a disk that is not the root.
-  func restoreAsItWas(_ request: Request) throws {
+  func restoreAsItWas(_ request: Request) throws(Failure) {
     guard let requested = request.disks.first else { throw Failure(.device, "the request names no disk") }
     let disk = try GuestDisks.open(requested)
     let view = disk.descriptor.view

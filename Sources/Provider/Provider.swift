@@ -14,7 +14,7 @@ package struct Provider: Sendable {
   }
 
   /// Does what the request asks for; when it returns, everything is on the disk.
-  package func run(_ request: Request) throws {
+  package func run(_ request: Request) throws(Failure) {
     if request.os.debugLevel > 0 { for note in request.notes { steps.note(note) } }
     switch request.purpose {
     case .create: try create(request)

@@ -7,7 +7,7 @@ internal import Report
 
 extension Provider {
   /// Makes the guest agree with its new name. Nothing is changed where it has neither the old nor the new one.
-  func rename(_ request: Request) throws {
+  func rename(_ request: Request) throws(Failure) {
     guard let oldName = request.oldName else { throw Failure(.usage, "the request names no old name") }
     let name = try guestName(request.instance)
     let root = try GuestDisks.openRoot(of: request)
@@ -17,8 +17,8 @@ extension Provider {
       let content = try root.describedContents()
       return steps.note("on \(root.path) is \(content): the guest in it is not renamed, and stays as it is")
     }
-    try steps.step("check \(root.path)") { _ in try prepareForEditing(root) }
-    let outcome = try steps.step("rename \(oldName) to \(request.instance)") { _ in
+    try steps.step("check \(root.path)") { _ throws(Failure) in try prepareForEditing(root) }
+    let outcome = try steps.step("rename \(oldName) to \(request.instance)") { _ throws(Failure) in
       try edit(root) { guest throws(Failure) in
         try Renaming(from: GuestName(oldName.text), to: name, network: network).apply(to: guest)
       }

@@ -8,8 +8,8 @@ internal import Report
 extension Provider {
   /// Recovers, checks and enlarges a restored filesystem. Where it can't be enlarged it stays as it came, and the guest
   /// with it.
-  func grow(_ disk: Disk) throws {
-    try steps.step("check and grow the filesystem") { _ in
+  func grow(_ disk: Disk) throws(Failure) {
+    try steps.step("check and grow the filesystem") { _ throws(Failure) in
       try recover(disk)
       let size = try Self.filesystemSize(on: disk)
       let (status, words) = try disk.withoutClaim { () throws(Failure) in
@@ -61,8 +61,8 @@ extension Provider {
   }
 
   /// Checks all of a filesystem that was filled or changed here: whoever sees one that mounts sees one without errors.
-  func confirm(_ disk: Disk) throws {
-    try steps.step("check the result") { _ in
+  func confirm(_ disk: Disk) throws(Failure) {
+    try steps.step("check the result") { _ throws(Failure) in
       let (passes, words) = try check(disk, "-fn")
       guard !passes else { return }
       throw Failure(

@@ -49,7 +49,7 @@ extension Configuration {
   var workers: Int { threads > 0 ? threads : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
   /// The cache of images as it is configured.
-  package func imageStore() throws -> ImageStore {
+  package func imageStore() throws(Failure) -> ImageStore {
     try ImageStore(
       folder: cache, maxAgeDays: imageMaxAgeDays == 0 ? nil : imageMaxAgeDays,
       maxSize: cacheMaxSize == 0 ? nil : cacheMaxSize)

@@ -103,12 +103,12 @@ package final class StoredDump {
   let index: DumpIndex
 
   /// One that other hands packed is unpacked into a file that is gone afterwards: it can't be read at any place as it is.
-  package init(_ path: String, steps: Steps) throws {
+  package init(_ path: String, steps: Steps) throws(Failure) {
     self.path = path
     var file = try DumpFile(path)
     let beginning = IncomingStream(reading: file.descriptor)
     if Packing(StreamKind(prefix: try beginning.prefix(StreamKind.prefixLength))) != nil {
-      file = try steps.step("unpack \(path)") { progress in try Self.unpack(path, progress) }
+      file = try steps.step("unpack \(path)") { progress throws(Failure) in try Self.unpack(path, progress) }
     }
     guard let size = file.size else {
       throw Failure(

@@ -41,9 +41,9 @@ package final class Steps: Sendable {
   }
 
   /// Runs one step of the work and tells how long it took.
-  package func step<T>(_ title: String, _ body: (StepProgress) throws -> T) rethrows -> T {
+  package func step<T, E: Error>(_ title: String, _ body: (StepProgress) throws(E) -> T) throws(E) -> T {
     let progress = StepProgress(title: title, screen: screen)
-    do {
+    do throws(E) {
       let result = try body(progress)
       progress.finish(failed: false)
       return result

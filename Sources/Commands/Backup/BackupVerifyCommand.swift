@@ -36,7 +36,7 @@ struct BackupVerifyCommand: ParsableCommand {
     for dump in configuration.dumps {
       var verdict = "good"
       do {
-        try node.steps.step("verify \(dump.path)") { progress in
+        try node.steps.step("verify \(dump.path)") { progress throws(Failure) in
           if try !verify(
             dump.path, isGzipped: configuration.isGzipped,
             .unpacking(to: max(dump.size, configuration.disks.first { $0.index == dump.disk }?.size ?? 0)), progress)

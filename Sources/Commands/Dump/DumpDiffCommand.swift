@@ -29,7 +29,7 @@ struct DumpDiffCommand: ParsableCommand {
   func run() throws {
     let steps = Steps.forStandardError(quiet: quiet)
     let (one, other) = (try StoredDump(first, steps: steps), try StoredDump(second, steps: steps))
-    let differences = try steps.step("compare the guest's files") { progress in
+    let differences = try steps.step("compare the guest's files") { progress throws(Failure) in
       let found = try one.differences(to: other, steps: steps, progress: progress)
       progress.detail("\(found.count) differ")
       return found

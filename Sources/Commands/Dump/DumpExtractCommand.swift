@@ -41,7 +41,7 @@ struct DumpExtractCommand: ParsableCommand {
     let steps = Steps.forStandardError(quiet: quiet)
     let stored = try StoredDump(dump, steps: steps)
     for path in path {
-      try steps.step("extract \(path)") { progress in
+      try steps.step("extract \(path)") { progress throws(Failure) in
         let made = try stored.extract(path, to: to, preserving: preserve, steps: steps, progress: progress)
         let leftOut = made.leftOut > 0 ? ", without \(made.leftOut) devices, pipes and sockets" : ""
         let lost =

@@ -51,7 +51,8 @@ extension ImageStore {
     do {
       guard let entry = try entry(key) else { return "it is not in the cache any more" }
       do {
-        try steps.step("verifying \(key.prefix(12))") { try entry.verify(progress: $0) }
+        try steps.step("verifying \(key.prefix(12))") { progress throws(Failure) in try entry.verify(progress: progress)
+        }
         return nil
       } catch let failure as Failure where failure.code == .io {
         try entry.reject()
