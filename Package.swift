@@ -47,9 +47,13 @@ let package = Package(
     // What does the work.
     c("CArchive", links: ["archive"]),
     swift("Images", ["Report", "Configuration", "Guest", "LinuxIO", "Ext4", "Digest", "CArchive"]),
+    swift("Sources", ["Report", "LinuxIO", "Dump", "Ext4"]),
+    swift("Inspection", ["Report", "LinuxIO", "Dump", "Ext4", "Sources"]),
     swift(
       "Provider",
-      ["Report", "Interface", "Configuration", "Guest", "Images", "Dump", "Ext4", "LinuxIO", "Digest"]),
+      [
+        "Report", "Interface", "Configuration", "Guest", "Images", "Dump", "Ext4", "LinuxIO", "Sources", "Inspection",
+      ]),
     swift("Host", ["Report", "Interface", "LinuxIO"]),
     swift("Instances", ["Report", "Interface", "LinuxIO", "Host", "Ext4", "Digest"]),
     swift("Judge", ["Report", "Interface", "LinuxIO", "Host", "Ext4", "Digest"]),
@@ -57,7 +61,8 @@ let package = Package(
     swift(
       "Commands",
       [
-        "Report", "Interface", "Configuration", "Provider", "Host", "Instances", "Judge", "Images", "Dump", "Ext4",
+        "Report", "Interface", "Configuration", "Provider", "Inspection", "Sources", "Host", "Instances", "Judge",
+        "Images", "Dump", "Ext4",
         "LinuxIO",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -68,7 +73,7 @@ let package = Package(
     tests("Interface", ["Interface", "Report"]),
     tests("LinuxIO", ["LinuxIO", "Report", "TestSupport"]),
     tests("Ext4", ["Ext4", "Report", "LinuxIO", "TestSupport"]),
-    tests("Dump", ["Dump", "Report", "Digest", "TestSupport"]),
+    tests("Dump", ["Dump", "Sources", "Report", "Digest", "TestSupport"]),
     tests("Guest", ["Guest", "Interface", "Report", "TestSupport"]),
     tests("Configuration", ["Configuration", "Interface", "Report", "TestSupport"]),
     tests("Images", ["Images", "Ext4", "LinuxIO", "Report", "Configuration", "TestSupport"]),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A header block of POSIX tar (ustar, IEEE Std 1003.1-2001, pax interchange format).
-struct TarHeader {
+package struct TarHeader {
   /// What the eleven octal digits of a number field can say.
   static let largestNumber: UInt64 = 0o77777777777
   static let blockSize = 512
@@ -33,6 +33,12 @@ struct TarHeader {
   static func checksum(of block: some Collection<UInt8>) -> UInt64 {
     let all = block.reduce(0) { $0 + UInt64($1) }
     return block.dropFirst(148).prefix(8).reduce(all) { $0 - UInt64($1) } + 8 * 32
+  }
+
+  /// Whether a stream that starts with these bytes is a tar.
+  package static func begins(_ bytes: [UInt8]) -> Bool {
+    guard bytes.count >= blockSize, bytes[0] != 0 else { return false }
+    return number(bytes[148..<156]) == checksum(of: bytes[..<blockSize])
   }
 
   static func octal(_ number: UInt64, digits: Int) -> String {

@@ -5,10 +5,10 @@ package import Report
 package struct ImageMaker: Sendable {
   /// Makes the tar file `tar`; everything temporary goes into `scratch`. Returns the sources that it was made from.
   package typealias Bootstrapping =
-    @Sendable (_ recipe: ImageRecipe, _ tar: String, _ scratch: String, StepProgress) throws -> AptSources
+    @Sendable (_ recipe: ImageRecipe, _ tar: String, _ scratch: String, StepProgress) throws(Failure) -> AptSources
   /// Makes the image file `image` from `tar`.
   package typealias Populating =
-    @Sendable (_ recipe: ImageRecipe, _ image: String, _ tar: String, StepProgress) throws -> PopulatedImage
+    @Sendable (_ recipe: ImageRecipe, _ image: String, _ tar: String, StepProgress) throws(Failure) -> PopulatedImage
 
   /// The room in bytes that it takes at most while it goes on.
   package var neededRoom: UInt64
@@ -24,10 +24,10 @@ package struct ImageMaker: Sendable {
   /// By mmdebstrap and libext2fs.
   package static let standard = ImageMaker(
     neededRoom: Bootstrap.neededRoom,
-    bootstrap: { recipe, tar, scratch, progress in
+    bootstrap: { recipe, tar, scratch, progress throws(Failure) in
       try Bootstrap(recipe, scratch: scratch).run(into: tar, progress: progress)
     },
-    populate: { recipe, image, tar, progress in
+    populate: { recipe, image, tar, progress throws(Failure) in
       try Images.populate(image: image, fromTar: tar, options: recipe.filesystem, progress: progress)
     })
 }

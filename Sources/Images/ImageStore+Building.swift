@@ -17,7 +17,7 @@ extension ImageStore {
   package func obtain(
     _ recipe: ImageRecipe, steps: Steps, maker: ImageMaker = .standard,
     beforeBuilding: () throws(Failure) -> Void = {}
-  ) throws -> ImageEntry {
+  ) throws(Failure) -> ImageEntry {
     let key = recipe.key
     // What cannot be removed, as by a user of somebody else's cache, is in nobody's way.
     try? Scratch.sweep(scratchPath)
@@ -39,12 +39,11 @@ extension ImageStore {
       }
       if case .failed(let failure, _) = record(key) { throw failure }
     }
-    do {
+    do throws(Failure) {
       try lock.note(BuildRecord.building(pid: getpid()).text)
       try build(recipe, steps: steps, maker: maker)
       try lock.note("")
-    } catch {
-      let failure = Failure(wrapping: error)
+    } catch let failure {
       try? lock.note(BuildRecord.failed(failure, at: now()).text)
       guard case .image(let old) = try find(key) else { throw failure }
       steps.note("\(words(for: old.manifest)) is used, as it could not be refreshed:")
@@ -60,11 +59,11 @@ extension ImageStore {
   }
 
   /// Runs `body` with a folder in the cache for files as large as disks, which goes with all that is in it.
-  package func withScratch<R>(_ body: (String) throws -> R) throws -> R {
+  package func withScratch<R>(_ body: (String) throws(Failure) -> R) throws(Failure) -> R {
     try? Scratch.sweep(scratchPath)
     let scratch = try Scratch.make(in: scratchPath, mode: 0o700)
     let result: R
-    do {
+    do throws(Failure) {
       result = try body(scratch.path)
     } catch {
       scratch.remove()
@@ -98,7 +97,7 @@ extension ImageStore {
       + " sha256:\(manifest.digest.prefix(12))"
   }
 
-  private func waitForBuilder(_ key: String, steps: Steps) throws -> FileLock {
+  private func waitForBuilder(_ key: String, steps: Steps) throws(Failure) -> FileLock {
     var builder = "another process"
     if case .building(let pid) = record(key) { builder = "process \(pid)" }
     var lock: FileLock?
@@ -110,12 +109,12 @@ extension ImageStore {
     return lock
   }
 
-  private func build(_ recipe: ImageRecipe, steps: Steps, maker: ImageMaker) throws {
+  private func build(_ recipe: ImageRecipe, steps: Steps, maker: ImageMaker) throws(Failure) {
     try requireRoom(maker.neededRoom, in: folder)
     let start = now()
     let scratch = try Scratch.make(in: scratchPath, mode: recipe.hasCredentials ? 0o700 : 0o711)
     for note in recipe.guest.notes { steps.note(note) }
-    do {
+    do throws(Failure) {
       try make(recipe, in: scratch, since: start, steps: steps, maker: maker)
     } catch {
       scratch.remove()
@@ -126,7 +125,7 @@ extension ImageStore {
 
   private func make(
     _ recipe: ImageRecipe, in scratch: borrowing Scratch, since start: Timestamp, steps: Steps, maker: ImageMaker
-  ) throws {
+  ) throws(Failure) {
     let tar = "\(scratch.path)/root.tar"
     try scratch.folder.make("image", mode: Self.imageMode)
     let folder = try Folder("image", in: scratch.folder)
@@ -153,7 +152,7 @@ extension ImageStore {
 
   private func digest(
     _ populated: PopulatedImage, in folder: borrowing Folder, steps: Steps
-  ) throws -> [ImagePiece] {
+  ) throws(Failure) -> [ImagePiece] {
     let path = folder.path
     return try steps.step("computing the digests of the image") { progress throws(Failure) in
       let file = try Folder(path).open(ImageEntry.imageFile, O_RDONLY)

@@ -30,7 +30,7 @@ struct KVM {
     guard let kernel = kernel ?? GuestKernel.ofThisMachine() else {
       return "there is no Linux kernel in /boot to try KVM with"
     }
-    let fault = try steps.step("try KVM with \(kernel.words)") { _ throws(Failure) in try trial(of: kernel) }
+    let fault = try steps.step("try KVM with \(kernel.words)") { _ in try trial(of: kernel) }
     remember(fault, of: kernel)
     return fault
   }

@@ -47,7 +47,7 @@ extension Node {
       if definition.spokenVersion != 5 { call.sizeDescriptor = export.expected.raw }
       return call
     }
-    try steps.step("export \(instance.name) by \(instance.osName)") { progress throws(Failure) in
+    try steps.step("export \(instance.name) by \(instance.osName)") { progress in
       let follower = Follower(progress) {
         for export in exports { export.tell(progress: &$0) }
       }

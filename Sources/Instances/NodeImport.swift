@@ -103,7 +103,7 @@ extension Node {
 
   private func `import`(_ dumps: [DiskImport], onto instance: Instance, by definition: OSDefinition) throws {
     let calls = try dumps.map { dump in try call(definition, .import(disk: dump.index, from: -1), of: instance) }
-    try steps.step("import \(instance.name) by \(instance.osName)") { progress throws(Failure) in
+    try steps.step("import \(instance.name) by \(instance.osName)") { progress in
       let follower = Follower(progress) {
         for dump in dumps { dump.tell(progress: &$0) }
       }

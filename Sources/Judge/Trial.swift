@@ -118,7 +118,7 @@ final class Trial {
     guard told[check] == nil else { return }
     current = check
     do {
-      let (outcome, evidence) = try steps.step("api \(version): \(check.rawValue)") { _ throws(Failure) in try body() }
+      let (outcome, evidence) = try steps.step("api \(version): \(check.rawValue)") { _ in try body() }
       found(check, outcome, evidence)
     } catch {
       let failure = error as? Failure

@@ -84,11 +84,11 @@ package struct Descriptor: ~Copyable, Sendable {
   }
 
   package borrowing func writeAll(_ bytes: [UInt8]) throws(Failure) {
-    do {
-      try bytes.withUnsafeBytes { try writeAll($0) }
-    } catch {
-      throw error as? Failure ?? Failure(.io, "\(error)")
-    }
+    try bytes.span.bytes.withUnsafeBytes { (bytes) throws(Failure) in try writeAll(bytes) }
+  }
+
+  package borrowing func writeAll(_ bytes: [UInt8], at offset: UInt64) throws(Failure) {
+    try bytes.span.bytes.withUnsafeBytes { (bytes) throws(Failure) in try writeAll(bytes, at: offset) }
   }
 
   /// Waits until everything written is on the disk.

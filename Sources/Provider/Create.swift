@@ -29,54 +29,69 @@ extension Provider {
       try refuseSmall(disks.root, for: entry.manifest)
       // Only the first time: later the guest is gone.
       if request.isReinstall, !isRebuilt { kept = try keptFiles(on: disks.root, for: entry) }
-      do {
+      let fault: Failure?
+      do throws(Failure) {
         for disk in replaced { try disk.removeSignatures() }
         let wiped = try wipe(disks.root)
-        let copy = try steps.step("copy the image") { progress throws(Failure) in
-          try Deployment(entry, to: disks.root, progress: progress)
-        }
-        if let swap = disks.swap, let swapUUID {
-          try steps.step("make swap on \(swap.path)") { progress throws(Failure) in
-            _ = try swap.wipe(configuration.diskWipe, progress: progress)
-            try SwapArea.make(on: swap, uuid: swapUUID)
+        let copied = try copy(entry, to: disks.root)
+        fault = copied.fault
+        if let superblock = copied.superblock {
+          if let swap = disks.swap, let swapUUID {
+            try steps.step("make swap on \(swap.path)") { progress throws(Failure) in
+              _ = try swap.wipe(configuration.diskWipe, progress: progress)
+              try SwapArea.make(on: swap, uuid: swapUUID)
+            }
           }
+          let data = try prepareData(disks.data, isReinstall: request.isReinstall, options)
+          try steps.step("configure \(name.full)") { _ throws(Failure) in
+            let filesystem = try grow(superblock, on: disks.root, options, zeroed: wiped != .none)
+            var identity = Identity(
+              name: name, rootUUID: filesystem.uuid.description, rootType: options.kind.rawValue,
+              swapUUID: swapUUID?.description, network: network, accounts: configuration.accounts,
+              locale: configuration.guestLocale,
+              release: ReleaseFile(
+                version: programVersion, installed: Timestamp.now.text, image: "sha256:\(entry.manifest.digest)",
+                suite: recipe.suite, wipe: wiped.rawValue))
+            identity.data = data
+            let guest = GuestTree(filesystem, isInPlace: false)
+            for mount in data { try guest.makeDirectory(ByteString(mount.mountPoint)) }
+            try identity.apply(to: guest)
+            try kept?.write(to: guest.filesystem)
+            try guest.commit()
+          }
+          return
         }
-        let data = try prepareData(disks.data, isReinstall: request.isReinstall, options)
-        try steps.step("configure \(name.full)") { _ throws(Failure) in
-          let filesystem = try grow(copy, on: disks.root, options, zeroed: wiped != .none)
-          var identity = Identity(
-            name: name, rootUUID: filesystem.uuid.description, rootType: options.kind.rawValue,
-            swapUUID: swapUUID?.description, network: network, accounts: configuration.accounts,
-            locale: configuration.guestLocale,
-            release: ReleaseFile(
-              version: programVersion, installed: Timestamp.now.text, image: "sha256:\(entry.manifest.digest)",
-              suite: recipe.suite, wipe: wiped.rawValue))
-          identity.data = data
-          let guest = GuestTree(filesystem, isInPlace: false)
-          for mount in data { try guest.makeDirectory(ByteString(mount.mountPoint)) }
-          try identity.apply(to: guest)
-          try kept?.write(to: guest.filesystem)
-          try guest.commit()
-        }
-        return
-      } catch let error as DeploymentFailure {
-        for disk in replaced { disk.spoil() }
-        guard error.isImageBroken else { throw error.failure }
-        try entry.reject()
-        guard !isRebuilt else { throw error.failure }
-        isRebuilt = true
-        steps.note("the image is broken and is built anew: \(error.failure.message)")
       } catch {
         for disk in replaced { disk.spoil() }
         throw error
       }
+      for disk in replaced { disk.spoil() }
+      try entry.reject()
+      guard let fault, !isRebuilt else { throw fault ?? Failure(.io, "the image is broken") }
+      isRebuilt = true
+      steps.note("the image is broken and is built anew: \(fault.message)")
+    }
+  }
+
+  /// Copies the image; returns the superblock that is kept back, or what is wrong with the image.
+  private func copy(
+    _ entry: borrowing ImageEntry, to disk: Disk
+  ) throws(Failure) -> (superblock: [UInt8]?, fault: Failure?) {
+    do throws(DeploymentFailure) {
+      let copy = try steps.step("copy the image") { progress throws(DeploymentFailure) in
+        try Deployment(entry, to: disk, progress: progress)
+      }
+      return (copy.superblock, nil)
+    } catch {
+      guard error.isImageBroken else { throw error.failure }
+      return (nil, error.failure)
     }
   }
 
   /// The image to copy. To build it may take minutes and may fail, and a host may start an instance whose create failed:
   /// what an earlier tenant left on the disks is not a guest from before that on.
   private func obtainImage(_ recipe: ImageRecipe, forgetting disks: [Disk]) throws(Failure) -> ImageEntry {
-    do {
+    do throws(Failure) {
       return try configuration.imageStore().obtain(recipe, steps: steps) { () throws(Failure) in
         for disk in disks { try disk.removeSignatures() }
       }
@@ -111,9 +126,9 @@ extension Provider {
   }
 
   private func grow(
-    _ copy: Deployment, on disk: Disk, _ options: FilesystemOptions, zeroed: Bool
+    _ superblock: [UInt8], on disk: Disk, _ options: FilesystemOptions, zeroed: Bool
   ) throws(Failure) -> Filesystem {
-    let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path, deferring: copy.superblock)
+    let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path, deferring: superblock)
     let filesystem = try Filesystem(opening: device, writable: true)
     filesystem.renewUUID()
     filesystem.setLabel(options.label)

@@ -23,7 +23,7 @@ enum DataDisk {
     // 2: nothing was found; 8: several things were.
     if status == .exited(2) { return .nothing }
     guard status.isSuccess || status == .exited(8) else {
-      throw Failure(.tool, "blkid can't tell what is on \(disk.path): \(Provider.lastLines(output))")
+      throw Failure(.tool, "blkid can't tell what is on \(disk.path): \(Command.lastLines(output))")
     }
     var found: [Substring: String] = [:]
     for line in String(decoding: output, as: UTF8.self).split(separator: "\n") {
@@ -55,7 +55,7 @@ enum DataDisk {
       ).capture(on: disk)
     }
     guard status.isSuccess else {
-      throw Failure(.tool, "mke2fs can't make a filesystem on \(path): \(Provider.lastLines(output))")
+      throw Failure(.tool, "mke2fs can't make a filesystem on \(path): \(Command.lastLines(output))")
     }
   }
 

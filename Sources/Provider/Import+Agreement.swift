@@ -111,7 +111,7 @@ extension Provider {
     }
     guard status.isSuccess else {
       throw Failure(
-        .guest, "the filesystem can't get the UUID \(uuid) of the original; tune2fs says: \(Self.lastLines(words))")
+        .guest, "the filesystem can't get the UUID \(uuid) of the original; tune2fs says: \(Command.lastLines(words))")
     }
     return uuid
   }

@@ -5,6 +5,7 @@ internal import Ext4
 internal import Images
 internal import LinuxIO
 internal import Report
+internal import Sources
 
 /// Archives of files: they are written straight into a new filesystem on the disk, which has no superblock until all is
 /// in it. No name in an archive ever is a name on this machine.

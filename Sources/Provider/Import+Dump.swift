@@ -17,7 +17,7 @@ extension Provider {
       guard filesystem != nil, manifest.used <= disk.size else {
         throw Self.tooSmall(disk, "the dumped disk had", manifest.diskSize, used: manifest.used)
       }
-      try withSpool(size: manifest.diskSize, content: manifest.used) { spool in
+      try withSpool(size: manifest.diskSize, content: manifest.used) { spool throws(Failure) in
         try fill(DiskFilling(spool, isZeroed: true), with: reader)
         try copy(spool, to: disk)
       }

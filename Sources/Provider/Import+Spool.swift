@@ -11,7 +11,7 @@ extension Provider {
   /// Runs `body` with a sparse file in the cache that is a disk of `size` bytes, for `content` bytes to be written to.
   func withSpool(size: UInt64, content: UInt64, _ body: (Disk) throws(Failure) -> Void) throws(Failure) {
     let store = try configuration.imageStore()
-    try store.withScratch { folder in
+    try store.withScratch { folder throws(Failure) in
       try requireRoom(content, in: folder, to: "make the guest smaller")
       try body(try Self.makeSparse("\(folder)/disk.raw", size: size))
     }
@@ -112,7 +112,7 @@ extension Provider {
         .flatMap { UInt64($0) }
       let blockSize = try Filesystem(opening: device, writable: false).blockSize
       guard let blocks, blocks * blockSize > disk.size else {
-        throw Failure(.guest, "the filesystem can't be made smaller; resize2fs says: \(Self.lastLines(words))")
+        throw Failure(.guest, "the filesystem can't be made smaller; resize2fs says: \(Command.lastLines(words))")
       }
       throw Self.tooSmall(disk, "the guest's files need", blocks * blockSize)
     }

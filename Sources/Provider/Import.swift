@@ -6,6 +6,7 @@ internal import Guest
 internal import Interface
 internal import LinuxIO
 internal import Report
+internal import Sources
 
 /// What a guest is restored to.
 struct ImportTarget {

@@ -3,6 +3,7 @@ internal import Dump
 internal import Ext4
 internal import Guest
 internal import Report
+internal import Sources
 internal import Synchronization
 
 /// The files with which a guest's kernel begins: cpio archives one behind the other, of which the last is packed as a

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Ext4
+internal import Inspection
 internal import LinuxIO
 internal import Report
 

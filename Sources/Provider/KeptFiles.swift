@@ -2,6 +2,7 @@
 internal import Configuration
 internal import Ext4
 internal import Images
+internal import Inspection
 internal import LinuxIO
 internal import Report
 

@@ -4,6 +4,7 @@ internal import Ext4
 internal import Interface
 internal import LinuxIO
 internal import Report
+internal import Sources
 
 /// Disks after the first have no guest on them that would have to agree with anything: they are restored as they were.
 extension Provider {

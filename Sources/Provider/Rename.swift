@@ -76,10 +76,10 @@ extension Provider {
     guard case .exited(let code) = status, passes.contains(code) else {
       if status == .exited(8) {
         // It came to no check: the filesystem is in use on another machine, its journal is elsewhere, or the like.
-        throw Failure(.guest, "e2fsck can't check the filesystem on \(path):\n  \(Self.lastLines(output))")
+        throw Failure(.guest, "e2fsck can't check the filesystem on \(path):\n  \(Command.lastLines(output))")
       }
       throw Failure(
-        .guest, "the filesystem on \(path) has errors; e2fsck \(option) says:\n  \(Self.lastLines(output))",
+        .guest, "the filesystem on \(path) has errors; e2fsck \(option) says:\n  \(Command.lastLines(output))",
         remedy: "repair it with e2fsck \(path), then try again")
     }
   }
@@ -96,10 +96,5 @@ extension Provider {
     let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
     let filesystem = try Filesystem(opening: device, writable: false)
     return !filesystem.isClean || filesystem.needsRecovery
-  }
-
-  static func lastLines(_ output: [UInt8]) -> String {
-    String(decoding: output, as: UTF8.self).split(separator: "\n").suffix(8).map { String($0).escaped }
-      .joined(separator: "\n  ")
   }
 }

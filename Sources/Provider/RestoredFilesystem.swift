@@ -19,7 +19,7 @@ extension Provider {
         steps.note(
           "the guest is whole, but its filesystem keeps its \(Words.bytes(size)) of the disk's "
             + "\(Words.bytes(disk.size)): resize2fs can't grow it on this machine; running resize2fs in the guest may\n  "
-            + Self.lastLines(words))
+            + Command.lastLines(words))
       } else if try Self.filesystemSize(on: disk) == size {
         return
       }
@@ -87,7 +87,7 @@ extension Provider {
     let result = try disk.withoutClaim { () throws(Failure) in
       let (status, output) = try Command.e2fsck(option, disk.path).capture(on: disk)
       // 1: errors were corrected (e2fsck(8)).
-      return Result(passes: status == .exited(0) || status == .exited(1), words: Self.lastLines(output))
+      return Result(passes: status == .exited(0) || status == .exited(1), words: Command.lastLines(output))
     }
     return (result.passes, result.words)
   }

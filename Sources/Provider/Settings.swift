@@ -6,6 +6,7 @@ internal import Glibc
 internal import Guest
 package import Images
 internal import LinuxIO
+package import Report
 
 /// What the configuration says, in the words of those who do it.
 extension Configuration {

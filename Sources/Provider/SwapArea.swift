@@ -28,12 +28,10 @@ enum SwapArea {
 
   private static func page(of disk: Disk) throws(Failure) -> [UInt8]? {
     var page = [UInt8](repeating: 0, count: Int(pageSize))
-    do {
-      let count = try page.withUnsafeMutableBytes { try disk.descriptor.readFull(into: $0, at: 0) }
-      guard count == page.count, page.suffix(10) == Array("SWAPSPACE2".utf8)[...] else { return nil }
-    } catch {
-      throw error as? Failure ?? Failure(.io, "\(error)")
+    let count = try page.withUnsafeMutableBufferPointer { (bytes) throws(Failure) in
+      try disk.descriptor.readFull(into: UnsafeMutableRawBufferPointer(bytes), at: 0)
     }
+    guard count == page.count, page.suffix(10) == Array("SWAPSPACE2".utf8)[...] else { return nil }
     return Array(page[1024..<1028]) == number(1) ? page : nil
   }
 
@@ -49,11 +47,7 @@ enum SwapArea {
   }
 
   private static func write(_ page: [UInt8], to disk: Disk) throws(Failure) {
-    do {
-      try page.withUnsafeBytes { try disk.descriptor.writeAll($0, at: 0) }
-    } catch {
-      throw error as? Failure ?? Failure(.io, "\(error)")
-    }
+    try disk.descriptor.writeAll(page, at: 0)
     try disk.descriptor.flush()
   }
 

@@ -2,6 +2,7 @@
 import Dump
 import Glibc
 import Report
+import Sources
 import Testing
 
 @Suite("A damaged dump is refused")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 import Report
+import Sources
 import Testing
 
 @testable import Dump

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Dump
 import Report
+import Sources
 import Testing
 
 @Suite("What a stream is")

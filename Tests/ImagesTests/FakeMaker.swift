@@ -33,19 +33,21 @@ final class FakeMaker: Sendable {
   var maker: ImageMaker {
     ImageMaker(
       neededRoom: 1 << 20,
-      bootstrap: { recipe, tar, scratch, _ in
+      bootstrap: { recipe, tar, scratch, _ throws(Failure) in
         self.builds.withLock { $0 += 1 }
         sleepMicroseconds(self.delay)
         if let failure = self.failure.withLock({ $0 }) { throw failure }
-        try shell("echo content > '\(tar)'; mkdir '\(scratch)/tree'; ln -s /etc '\(scratch)/tree/etc'")
+        try! shell("echo content > '\(tar)'; mkdir '\(scratch)/tree'; ln -s /etc '\(scratch)/tree/etc'")
         return recipe.sources
       },
-      populate: { _, image, _, _ in
-        try makeSparseFile(image, size: Self.size)
+      populate: { _, image, _, _ throws(Failure) in
+        try! makeSparseFile(image, size: Self.size)
         let file = try Descriptor(image, 1)
         for range in Self.used {
           let bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: range.offset >> 20) + 1, count: Int(range.length))
-          try bytes.withUnsafeBytes { try file.writeAll($0, at: range.offset) }
+          try bytes.withUnsafeBufferPointer { (content) throws(Failure) in
+            try file.writeAll(UnsafeRawBufferPointer(content), at: range.offset)
+          }
         }
         let status = "Package: apt\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2.6.1\n"
         return PopulatedImage(size: Self.size, usedExtents: Self.used, dpkgStatus: Array(status.utf8), files: 17)

@@ -2,10 +2,11 @@
 internal import ArgumentParser
 internal import Dump
 internal import Glibc
+internal import Inspection
 internal import Instances
 internal import LinuxIO
-internal import Provider
 internal import Report
+internal import Sources
 
 struct BackupVerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
-internal import Provider
+internal import Inspection
 internal import Report
 
 struct DumpDiffCommand: ParsableCommand {

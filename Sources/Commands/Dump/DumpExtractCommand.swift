@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
 internal import Glibc
-internal import Provider
+internal import Inspection
 internal import Report
 
 struct DumpExtractCommand: ParsableCommand {

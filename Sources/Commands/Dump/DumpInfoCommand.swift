@@ -3,7 +3,7 @@ internal import ArgumentParser
 internal import Dump
 internal import Glibc
 internal import Images
-internal import Provider
+internal import Inspection
 internal import Report
 
 struct DumpInfoCommand: ParsableCommand {

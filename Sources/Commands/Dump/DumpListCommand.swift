@@ -2,7 +2,7 @@
 internal import ArgumentParser
 internal import Ext4
 internal import Images
-internal import Provider
+internal import Inspection
 internal import Report
 
 struct DumpListCommand: ParsableCommand {

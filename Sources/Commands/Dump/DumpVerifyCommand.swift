@@ -2,8 +2,8 @@
 internal import ArgumentParser
 internal import Dump
 internal import Glibc
+internal import Inspection
 internal import LinuxIO
-internal import Provider
 internal import Report
 
 struct DumpVerifyCommand: ParsableCommand {

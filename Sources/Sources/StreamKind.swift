@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Dump
 
 /// What a stream is, by its first bytes.
 package enum StreamKind: Equatable, Sendable {
@@ -39,7 +40,8 @@ package enum StreamKind: Equatable, Sendable {
   /// Those that start with a signature.
   private static func signed(_ bytes: [UInt8]) -> StreamKind? {
     if bytes.isEmpty { return .empty }
-    if has(bytes, littleEndian(FrameHeader.magic)) { return startsDump(bytes) ? .dump : .zstd }
+    if Manifest.begins(bytes) { return .dump }
+    if has(bytes, [0x28, 0xB5, 0x2F, 0xFD]) { return .zstd }
     if bytes.count >= 4, bytes[0] & 0xF0 == 0x50, has(bytes, [0x2A, 0x4D, 0x18], at: 1) { return .zstd }
     if has(bytes, [0x1F, 0x8B, 8]) { return .gzip }
     if has(bytes, [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0]) { return .xz }
@@ -55,7 +57,7 @@ package enum StreamKind: Equatable, Sendable {
 
   /// Those that are known by something further in.
   private static func structured(_ bytes: [UInt8]) -> StreamKind {
-    if isTar(bytes) { return has(bytes, "\(Layout.manifestName)\0") ? .dump : .tar }
+    if TarHeader.begins(bytes) { return .tar }
     if isDump8(bytes) { return .dump8 }
     if has(bytes, [0x53, 0xEF], at: 1024 + 56) { return .ext }
     let isDisk =
@@ -63,20 +65,6 @@ package enum StreamKind: Equatable, Sendable {
       || has(bytes, "XFSB") || has(bytes, "_BHRfS_M", at: (64 << 10) + 64) || has(bytes, "LABELONE", at: 512)
       || has(bytes, "SWAPSPACE2", at: 4096 - 10) || (bytes.count >= 512 && bytes.allSatisfy { $0 == 0 })
     return isDisk ? .disk : .unknown
-  }
-
-  /// The first frame holds a dump's manifest and nothing else. How the frame is written does not matter here: the
-  /// reader of dumps shall see one that is damaged, where zstd itself would take it.
-  private static func startsDump(_ bytes: [UInt8]) -> Bool {
-    let longest = TarHeader.blockSize + Manifest.longestText
-    guard let content = Decompressor.firstFrame(of: bytes, longest: longest) else { return false }
-    guard let length = Layout.manifestLength(firstBlock: content) else { return false }
-    return content.count == TarHeader.blockSize + length + Int(TarHeader.padding(after: UInt64(length)))
-  }
-
-  private static func isTar(_ bytes: [UInt8]) -> Bool {
-    guard bytes.count >= TarHeader.blockSize, bytes[0] != 0 else { return false }
-    return TarHeader.number(bytes[148..<156]) == TarHeader.checksum(of: bytes[..<TarHeader.blockSize])
   }
 
   /// `c_magic` and `c_checksum` of a header in <protocols/dumprestore.h>, in either byte order.

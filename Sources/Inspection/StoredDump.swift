@@ -4,6 +4,7 @@ internal import Ext4
 internal import Glibc
 internal import LinuxIO
 package import Report
+internal import Sources
 
 /// What a dump says of itself, read from its beginning: a pipe or a dump that was cut off will do.
 package struct DumpHead {

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import LinuxIO
-internal import Report
+package import Report
 
 extension Command {
-  static func e2fsck(_ arguments: String...) -> Command { ofSystem("e2fsck", arguments) }
+  package static func e2fsck(_ arguments: String...) -> Command { ofSystem("e2fsck", arguments) }
 
-  static func resize2fs(_ arguments: String...) -> Command { ofSystem("resize2fs", arguments) }
+  package static func resize2fs(_ arguments: String...) -> Command { ofSystem("resize2fs", arguments) }
 
-  static func tune2fs(_ arguments: String...) -> Command { ofSystem("tune2fs", arguments) }
+  package static func tune2fs(_ arguments: String...) -> Command { ofSystem("tune2fs", arguments) }
 
-  static func blkid(_ arguments: String...) -> Command { ofSystem("blkid", arguments) }
+  package static func blkid(_ arguments: String...) -> Command { ofSystem("blkid", arguments) }
 
-  static func mke2fs(_ arguments: String...) -> Command { ofSystem("mke2fs", arguments) }
+  package static func mke2fs(_ arguments: String...) -> Command { ofSystem("mke2fs", arguments) }
 
   /// A tool of the system, whatever the caller's PATH and language.
-  static func ofSystem(_ name: String, _ arguments: [String]) -> Command {
+  package static func ofSystem(_ name: String, _ arguments: [String]) -> Command {
     var command = Command(name, arguments)
     command.environment = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"]
     return command
@@ -24,7 +23,7 @@ extension Command {
   /// it ended, and the end of what it said.
   ///
   /// - Throws: `.guest` where it was stopped at a limit.
-  func capture(on disk: Disk) throws(Failure) -> (status: ExitStatus, output: [UInt8]) {
+  package func capture(on disk: Disk) throws(Failure) -> (status: ExitStatus, output: [UInt8]) {
     var command = self
     command.limits = limits ?? .disk(of: disk.size)
     let (status, output) = try command.capture(limit: 16 << 10)
@@ -35,8 +34,14 @@ extension Command {
       remedy: "see by hand what \(executable) finds on a copy of it")
   }
 
+  /// The end of what a tool said, to be shown in a message.
+  package static func lastLines(_ output: [UInt8]) -> String {
+    String(decoding: output, as: UTF8.self).split(separator: "\n").suffix(8).map { String($0).escaped }
+      .joined(separator: "\n  ")
+  }
+
   /// Runs `body`, which starts the tool; where it is missing, names the package of Debian that has it.
-  static func needing<T: ~Copyable>(_ package: String, _ body: () throws(Failure) -> T) throws(Failure) -> T {
+  package static func needing<T: ~Copyable>(_ package: String, _ body: () throws(Failure) -> T) throws(Failure) -> T {
     do {
       return try body()
     } catch {

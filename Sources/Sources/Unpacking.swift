@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dispatch
-internal import Dump
 internal import Glibc
 internal import LinuxIO
-internal import Report
+package import Report
 internal import Synchronization
 
 /// How other hands have packed a stream: a tool of the system unpacks it, as a child that works beside us and checks
 /// what the format lets it check.
-enum Packing: String, CaseIterable {
+package enum Packing: String, CaseIterable {
   case gzip, xz, bzip2, lz4, zstd
 
-  init?(_ kind: StreamKind) {
+  package init?(_ kind: StreamKind) {
     switch kind {
     case .gzip: self = .gzip
     case .xz: self = .xz
@@ -53,7 +52,7 @@ extension IncomingStream {
   /// The stream without what other hands packed it in, and what it is.
   ///
   /// - Parameter size: of the disk that the content is for, in bytes.
-  func unpacked(to size: UInt64) throws(Failure) -> (stream: IncomingStream, kind: StreamKind) {
+  package func unpacked(to size: UInt64) throws(Failure) -> (stream: IncomingStream, kind: StreamKind) {
     var stream = self
     for _ in 0...Self.deepest {
       let kind = StreamKind(prefix: try stream.prefix(StreamKind.prefixLength))
@@ -63,7 +62,7 @@ extension IncomingStream {
     throw Failure(.dump, "\(name) is packed more than \(Self.deepest) times")
   }
 
-  func unpacked(_ packing: Packing, to size: UInt64) throws(Failure) -> IncomingStream {
+  package func unpacked(_ packing: Packing, to size: UInt64) throws(Failure) -> IncomingStream {
     let unpacking = try Unpacking(packing, of: self, to: size)
     return IncomingStream(name: name) { buffer throws(Failure) in try unpacking.read(into: buffer) }
   }

@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
-internal import LinuxIO
-internal import Report
+package import LinuxIO
+package import Report
 
 /// A stream of bytes that comes in, whose beginning can be looked at before it is read. Used by one thread at a time.
-final class IncomingStream: @unchecked Sendable {
-  typealias Source = @Sendable (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
+package final class IncomingStream: @unchecked Sendable {
+  package typealias Source = @Sendable (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
 
   /// What it is in a message.
-  let name: String
+  package let name: String
   private let source: Source
   /// Bytes that were looked at and not read yet.
   private var seen: ArraySlice<UInt8> = []
   /// Bytes read so far.
-  private(set) var count: UInt64 = 0
+  package private(set) var count: UInt64 = 0
 
   /// - Parameter source: puts the next bytes into the buffer, as many as it likes; 0 only at the end.
-  init(name: String, _ source: @escaping Source) {
+  package init(name: String, _ source: @escaping Source) {
     self.name = name
     self.source = source
   }
 
   /// A stream that a descriptor gives, from where it stands.
-  convenience init(reading descriptor: SharedDescriptor) {
+  package convenience init(reading descriptor: SharedDescriptor) {
     self.init(name: descriptor.name) { buffer throws(Failure) in try descriptor.read(into: buffer) }
   }
 
-  static func standardInput() throws(Failure) -> IncomingStream {
+  package static func standardInput() throws(Failure) -> IncomingStream {
     IncomingStream(reading: SharedDescriptor(try StandardStream.input.open()))
   }
 
   /// The first `length` bytes, or fewer where the stream has no more. They are still there to be read.
-  func prefix(_ length: Int) throws(Failure) -> [UInt8] {
+  package func prefix(_ length: Int) throws(Failure) -> [UInt8] {
     if seen.count < length {
       let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: length - seen.count, alignment: 1)
       defer { buffer.deallocate() }
@@ -42,7 +42,7 @@ final class IncomingStream: @unchecked Sendable {
   }
 
   /// Puts the next bytes into the buffer; 0 at the end, which is a right end: what packed the stream says so.
-  func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+  package func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
     var length = min(seen.count, buffer.count)
     if length > 0 {
       buffer.copyBytes(from: seen.prefix(length))
@@ -55,7 +55,7 @@ final class IncomingStream: @unchecked Sendable {
   }
 
   /// Fills the buffer as far as the stream reaches; returns how much there was.
-  func readFull(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+  package func readFull(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
     try readFull(into: buffer) { rest throws(Failure) in try read(into: rest) }
   }
 
@@ -73,7 +73,7 @@ final class IncomingStream: @unchecked Sendable {
 
   /// Calls `body` with everything that is left, in pieces of a MiB but for the last, and the offset of each in the
   /// stream.
-  func eachPiece(_ body: (UnsafeRawBufferPointer, UInt64) throws(Failure) -> Void) throws(Failure) {
+  package func eachPiece(_ body: (UnsafeRawBufferPointer, UInt64) throws(Failure) -> Void) throws(Failure) {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
     defer { buffer.deallocate() }
     while true {
@@ -85,14 +85,14 @@ final class IncomingStream: @unchecked Sendable {
   }
 
   /// Reads to the end, so that whoever packed the stream has told whether it was whole. What it is read for ends here.
-  func drain(for disk: Disk) throws(Failure) {
+  package func drain(for disk: Disk) throws(Failure) {
     let end = count
     try eachPiece { _, _ throws(Failure) in try refuseEndless(behind: end, for: disk) }
   }
 
   /// Refuses a stream that goes on behind the byte `end`, where the guest ends, for longer than one that was read from a
   /// tape or from a larger disk: for as many bytes as the guest's disk has, and 64 MiB.
-  func refuseEndless(behind end: UInt64, for disk: Disk) throws(Failure) {
+  package func refuseEndless(behind end: UInt64, for disk: Disk) throws(Failure) {
     let most = disk.size + (64 << 20)
     guard count > end, count - end > most else { return }
     throw Failure(
@@ -102,20 +102,20 @@ final class IncomingStream: @unchecked Sendable {
 }
 
 /// A descriptor that closures and threads use; it closes with the last of them.
-final class SharedDescriptor: Sendable {
+package final class SharedDescriptor: Sendable {
   private let descriptor: Descriptor
 
-  init(_ descriptor: consuming Descriptor) {
+  package init(_ descriptor: consuming Descriptor) {
     self.descriptor = descriptor
   }
 
-  var name: String { descriptor.name }
-  func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+  package var name: String { descriptor.name }
+  package func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
     try descriptor.read(into: buffer)
   }
 
   /// Reads at `offset` until the buffer is full or the end comes; returns how much there was.
-  func readFull(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Failure) -> Int {
+  package func readFull(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Failure) -> Int {
     try descriptor.readFull(into: buffer, at: offset)
   }
 }

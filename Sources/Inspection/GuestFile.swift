@@ -65,7 +65,7 @@ extension Filesystem {
     return (file, file.attributes.kind == .directory)
   }
 
-  borrowing func guestFile(_ number: InodeNumber, path: ByteString) throws(Failure) -> GuestFile {
+  package borrowing func guestFile(_ number: InodeNumber, path: ByteString) throws(Failure) -> GuestFile {
     let attributes = try attributes(of: number)
     return GuestFile(
       path: path, inode: number, attributes: attributes,
@@ -75,17 +75,17 @@ extension Filesystem {
 
 /// A walk through a tree that a guest made, and may have made badly: no folder is entered twice, and none that is too
 /// deep.
-struct GuestWalk {
+package struct GuestWalk {
   /// Folders in folders: more than any path has room for that a program can use.
-  static let deepest = 400
+  package static let deepest = 400
   private var entered: Set<InodeNumber>
 
-  init(root: InodeNumber) {
+  package init(root: InodeNumber) {
     entered = [root]
   }
 
   /// Calls `body` with all that is in a folder, before what is in its folders.
-  mutating func visit(
+  package mutating func visit(
     _ folder: GuestFile, in filesystem: borrowing Filesystem, recursive: Bool, depth: Int = 0,
     _ body: (GuestFile) throws(Failure) -> Void
   ) throws(Failure) {
@@ -99,7 +99,7 @@ struct GuestWalk {
   }
 
   /// Counts a folder as entered; a wrong tree ends here.
-  mutating func enter(_ folder: GuestFile, depth: Int) throws(Failure) {
+  package mutating func enter(_ folder: GuestFile, depth: Int) throws(Failure) {
     guard depth < Self.deepest else {
       throw Failure(.guest, "\(Words.printable(folder.path)) is more than \(Self.deepest) folders deep")
     }
