@@ -45,9 +45,9 @@ struct BackupVerifyCommand: ParsableCommand {
             verdict = "unknown"
           }
         }
-      } catch let failure as Failure {
+      } catch {
         Interrupts.holdIfInterrupted()
-        failures.append(failure)
+        failures.append(error)
         verdict = "damaged"
       }
       let message = verdict == "damaged" ? failures.last?.message : nil

@@ -32,7 +32,7 @@ struct DumpVerifyCommand: ParsableCommand {
     var failures: [Failure] = []
     var told: [JSON] = []
     for path in dump {
-      do {
+      do throws(Failure) {
         let (manifest, summary) = try steps.step("verify \(path)") { progress throws(Failure) in
           try verifyDump(path, workers: workers, progress: progress)
         }
@@ -42,7 +42,7 @@ struct DumpVerifyCommand: ParsableCommand {
           "stored_bytes": .integer(Int(summary.stored)), "failure": nil,
         ])
         if !json { try writeOutput(["\(path.escaped): good, SHA-256 \(summary.sha256)"]) }
-      } catch let failure as Failure {
+      } catch let failure {
         Interrupts.holdIfInterrupted()
         failures.append(failure)
         told.append([

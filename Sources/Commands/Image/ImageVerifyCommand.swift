@@ -47,19 +47,22 @@ struct ImageVerifyCommand: ParsableCommand {
 
 extension ImageStore {
   /// What is wrong with an image; nil when every used byte of it is what it was.
-  func reasonAgainst(_ key: String, steps: Steps) throws -> String? {
-    do {
+  func reasonAgainst(_ key: String, steps: Steps) throws(Failure) -> String? {
+    do throws(Failure) {
       guard let entry = try entry(key) else { return "it is not in the cache any more" }
-      do {
-        try steps.step("verifying \(key.prefix(12))") { progress throws(Failure) in try entry.verify(progress: progress)
+      do throws(Failure) {
+        try steps.step("verifying \(key.prefix(12))") { progress throws(Failure) in
+          try entry.verify(progress: progress)
         }
         return nil
-      } catch let failure as Failure where failure.code == .io {
+      } catch {
+        guard error.code == .io else { throw error }
         try entry.reject()
-        return failure.message
+        return error.message
       }
-    } catch let failure as Failure where failure.code == .io {
-      return failure.message
+    } catch {
+      guard error.code == .io else { throw error }
+      return error.message
     }
   }
 }
