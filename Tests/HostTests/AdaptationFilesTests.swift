@@ -172,7 +172,8 @@ import Testing
   @Test(arguments: ["broken-version-file", "broken-missing-rename", "broken-not-executable", "no-such"])
   func `a source that is not valid is refused`(_ name: String) throws {
     try withScratch { folder in
-      let failure = #expect(throws: Failure.self) { try adaptation(folder, of: "\(examples)/\(name)", name: "x") }
+      let source = name == "no-such" ? "\(examples)/no-such" : try folder.example(name)
+      let failure = #expect(throws: Failure.self) { try adaptation(folder, of: source, name: "x") }
       #expect(failure?.code == .script)
     }
   }

@@ -38,17 +38,20 @@ struct BrokenTests {
     ] as [(String, Set<String>)])
   func fault(_ name: String, _ wanted: Set<String>) throws {
     let limit = name == "broken-never-ends" ? 2 : 60
-    let judged = try Judged("\(examples)/\(name)", "--disk-size 64M --timeout \(limit)")
-    #expect(judged.checks("fail") == wanted, "\(judged.failures)")
-    #expect(judged.status == 10)
+    try withScratch { scratch in
+      let judged = try Judged(scratch.example(name), "--disk-size 64M --timeout \(limit)")
+      #expect(judged.checks("fail") == wanted, "\(judged.failures)")
+      #expect(judged.status == 10)
+    }
   }
 
   @Test("A secret that is told to a log or to a child is found")
   func secret() throws {
-    let judged = try Judged("\(examples)/broken-leaks-secret", "--disk-size 64M --api 20")
-    #expect(judged.checks("fail") == ["leaks.secrets"])
-    let evidence = judged.evidence("leaks.secrets")
-    #expect(evidence.contains("is in the log of the script"))
+    try withScratch { scratch in
+      let judged = try Judged(scratch.example("broken-leaks-secret"), "--disk-size 64M --api 20")
+      #expect(judged.checks("fail") == ["leaks.secrets"])
+      #expect(judged.evidence("leaks.secrets").contains("is in the log of the script"))
+    }
   }
 
   @Test("The examples that are not broken are accepted", arguments: ["tiny-5", "tiny-10", "tiny-15", "tiny-20"])

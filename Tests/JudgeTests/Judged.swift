@@ -44,16 +44,3 @@ struct Judged {
       (json["series"]?.array ?? []).map { ($0["ganeti"]?.string ?? "", $0["fault"]?.string) }, uniquingKeysWith: { $1 })
   }
 }
-
-/// The definitions that ship for testing.
-let examples = String(#filePath.dropLast("Tests/JudgeTests/Judged.swift".count)) + "Examples"
-
-extension Scratch {
-  /// A copy of an example that a test changes.
-  func example(_ name: String, as newName: String? = nil) throws -> String {
-    try folder("os")
-    let copy = self("os/\(newName ?? name)")
-    try shell("cp -R '\(examples)/\(name)' '\(copy)'")
-    return copy
-  }
-}

@@ -18,9 +18,11 @@ struct StaticTests {
       ("tiny-5", []), ("tiny-10", []), ("tiny-15", []), ("tiny-20", []), ("noop", []),
     ] as [(String, Set<String>)])
   func fault(_ name: String, _ wanted: Set<String>) throws {
-    let judged = try Judged("\(examples)/\(name)", "--static")
-    #expect(judged.checks("fail") == wanted)
-    #expect(judged.status == (wanted.isEmpty ? 0 : 10))
+    try withScratch { scratch in
+      let judged = try Judged(scratch.example(name), "--static")
+      #expect(judged.checks("fail") == wanted)
+      #expect(judged.status == (wanted.isEmpty ? 0 : 10))
+    }
   }
 
   @Test("Who can write to a script or to its folder is told")
