@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
-internal import Host
 internal import Interface
 internal import LinuxIO
 internal import Report
@@ -12,7 +11,7 @@ extension Series {
     init(_ words: String) { self.words = words }
   }
 
-  func verdict(on files: DefinitionFiles) -> SeriesVerdict {
+  package func verdict(on files: DefinitionFiles) -> SeriesVerdict {
     let spoken = versions.filter(files.declared.contains).max()
     do throws(Fault) {
       if masksNames, !isPluginName(files.name) || !examine(files.folder).status.isFolder {
@@ -28,10 +27,10 @@ extension Series {
   }
 
   private func judgeAs12(_ files: DefinitionFiles, _ wanted: Int) throws(Fault) {
-    let (status, error) = examine(files.path("ganeti_api_version"))
+    let (status, error) = examine(files.path(DefinitionFile.version))
     guard error == 0 else { throw Fault("'ganeti_api_version' file not found (\(errorName(error)))") }
     guard status.isRegular else { throw Fault("'ganeti_api_version' file is not a regular file") }
-    let unread = readingError(of: files.path("ganeti_api_version"))
+    let unread = readingError(of: files.path(DefinitionFile.version))
     guard unread == 0 else { throw Fault("error while reading the API version (\(errorName(unread)))") }
     var found: [String] = []
     for line in wantsOneVersion ? [Array(files.version.prefix(256))] : files.version.lines {
@@ -44,16 +43,11 @@ extension Series {
     guard found.contains("\(wanted)") else {
       throw Fault("API version mismatch (found \(wantsOneVersion ? found[0] : python.list(found)) want \(wanted))")
     }
-    for script in ["rename", "import", "create", "export"] {
-      let (status, error) = examine(files.path(script))
-      if error != 0 { throw Fault("'\(script)' script missing (\(errorName(error)))") }
-      if status.st_mode & S_IXUSR == 0 { throw Fault("'\(script)' script not executable") }
-      if !status.isRegular { throw Fault("'\(script)' is not a regular file") }
-    }
+    try judgeFiles(files, files.highest)
   }
 
   private func judgeAs2(_ files: DefinitionFiles) throws(Fault) {
-    let file = files.path("ganeti_api_version")
+    let file = files.path(DefinitionFile.version)
     let (status, error) = examine(file)
     guard error == 0 else {
       throw Fault("Required file 'ganeti_api_version' not found under path \(files.folder): \(errorName(error))")
@@ -77,11 +71,27 @@ extension Series {
     try judgeFiles(files, found.contains { Int($0) == nil && !$0.hasPrefix("-") } ? .max : files.highest)
   }
 
-  private func judgeFiles(_ files: DefinitionFiles, _ highest: Int) throws(Fault) {
-    let scripts = ["create", "create_untrusted", "export", "import", "rename", "verify"]
+  /// Judges the scripts and the lists.
+  ///
+  /// - Parameter highest: of the versions that the definition declares.
+  func judgeFiles(_ files: DefinitionFiles, _ highest: Int) throws(Fault) {
+    try speaksOneVersion ? judgeScripts(files) : judgeScriptsAndLists(files, highest)
+  }
+
+  private func judgeScripts(_ files: DefinitionFiles) throws(Fault) {
+    for script in [Script.rename, .import, .create, .export].map(\.rawValue) {
+      let (status, error) = examine(files.path(script))
+      if error != 0 { throw Fault("'\(script)' script missing (\(errorName(error)))") }
+      if status.st_mode & S_IXUSR == 0 { throw Fault("'\(script)' script not executable") }
+      if !status.isRegular { throw Fault("'\(script)' is not a regular file") }
+    }
+  }
+
+  private func judgeScriptsAndLists(_ files: DefinitionFiles, _ highest: Int) throws(Fault) {
+    let scripts = Script.allCases.map(\.rawValue) + [DefinitionFile.untrustedCreate]
     let found = order(highest).filter { file in
       let isOptional =
-        file.hasPrefix("create") && knowsUntrusted || file == "variants.list" && variantsFrom == nil
+        file.hasPrefix("create") && knowsUntrusted || file == DefinitionFile.variants && variantsFrom == nil
       return !(isOptional && examine(files.path(file)).error == ENOENT)
     }
     for file in found {
@@ -97,12 +107,14 @@ extension Series {
     if !found.contains(where: { $0.hasPrefix("create") }) {
       throw Fault("A create script (trusted or untrusted) under path '\(files.folder)' must exist")
     }
-    for (file, what) in [("variants.list", "variants"), ("parameters.list", "parameters")] where found.contains(file) {
+    for (file, what) in [
+      (DefinitionFile.variants, "variants"), (DefinitionFile.parameters, "parameters"),
+    ] where found.contains(file) {
       let error = readingError(of: files.path(file))
       if error != 0 {
         throw Fault("Error while reading the OS \(what) file at \(files.path(file)): \(errorName(error))")
       }
-      if file == "variants.list", variantsFrom != nil, files.variantLines(withComments: true).isEmpty {
+      if file == DefinitionFile.variants, variantsFrom != nil, files.variantLines(withComments: true).isEmpty {
         throw Fault("No supported os variant found")
       }
     }

@@ -61,7 +61,7 @@ extension Trial {
         "a filesystem of type \(content.type) is not read: only the kernel could, and the definition made it")
     }
     do {
-      tree = try GuestTree(of: disk, content)
+      tree = try DiskFiles(of: disk, content)
     } catch {
       found(.sameTree, .fail("the files of the guest cannot be read: \(error.message)"))
     }

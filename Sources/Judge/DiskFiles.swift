@@ -6,7 +6,7 @@ internal import LinuxIO
 internal import Report
 
 /// All files of a guest, read without a mount: a definition that is judged may have made the filesystem to attack.
-struct GuestTree {
+struct DiskFiles {
   struct Entry: Equatable {
     var kind: FileKind
     var permissions: UInt16
@@ -90,7 +90,7 @@ struct GuestTree {
   }
 
   /// Sorted by path.
-  func differences(from other: GuestTree) -> [Difference] {
+  func differences(from other: DiskFiles) -> [Difference] {
     Set(entries.keys).union(other.entries.keys).sorted().compactMap { path in
       switch (entries[path], other.entries[path]) {
       case (let mine?, let others?):
@@ -105,7 +105,7 @@ struct GuestTree {
   }
 }
 
-extension GuestTree.Entry {
+extension DiskFiles.Entry {
   /// What differs, with its value here and there.
   fileprivate func words(of other: Self) -> String {
     var words: [String] = []

@@ -59,9 +59,9 @@ extension Trial {
     let problems = try restored.problems(of: found)
     self.found(
       .importFilesystem, problems.map { .fail($0.first ?? "") } ?? .pass, problems ?? ["\(found.type) is clean"])
-    let differences: [GuestTree.Difference]
+    let differences: [DiskFiles.Difference]
     do {
-      differences = try GuestTree(of: restored, found).differences(from: tree)
+      differences = try DiskFiles(of: restored, found).differences(from: tree)
     } catch {
       self.found(.sameTree, .fail("the files of the restored guest cannot be read: \(error.message)"))
       return
@@ -104,16 +104,16 @@ extension Trial {
   private func isSameGuest(_ restored: ScratchDisk, _ disk: ScratchDisk) throws(Failure) -> Bool {
     guard let content, let tree else { return try restored.digest() == disk.digest() }
     guard let found = try restored.filesystem(), found.type == content.type else { return false }
-    let differences = try GuestTree(of: restored, found).differences(from: tree)
+    let differences = try DiskFiles(of: restored, found).differences(from: tree)
     return try seriousDifferences(differences, restored, found, disk, content).isEmpty
   }
 
   /// Those that are more than who the guest is: a file may name the disks' new UUIDs in the place of the old ones.
   private func seriousDifferences(
-    _ differences: [GuestTree.Difference], _ restored: ScratchDisk, _ found: DiskContent, _ disk: ScratchDisk,
+    _ differences: [DiskFiles.Difference], _ restored: ScratchDisk, _ found: DiskContent, _ disk: ScratchDisk,
     _ content: DiskContent
-  ) throws(Failure) -> [GuestTree.Difference] {
-    var serious: [GuestTree.Difference] = []
+  ) throws(Failure) -> [DiskFiles.Difference] {
+    var serious: [DiskFiles.Difference] = []
     for difference in differences {
       // Who may read such a file is the same for every guest.
       if isIdentity(difference.path) && (difference.isOfContent || !difference.isInBoth) { continue }

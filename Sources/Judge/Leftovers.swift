@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+// SPDX-License-Identifier: Apache-2.0
+internal import Host
 internal import LinuxIO
 internal import Report
 

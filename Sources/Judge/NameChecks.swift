@@ -69,7 +69,7 @@ extension Trial {
       guard let found = try guest.filesystem(), found.isExt else {
         return (.notApplicable("a reinstallation makes a filesystem that is not read"), [])
       }
-      let after = try GuestTree(of: guest, found)
+      let after = try DiskFiles(of: guest, found)
       let keeping = Self.places.filter { place in
         let path = Self.key("\(place.folder)/\(place.start)judged-text_key")
         return after.entries[path]?.content == before.entries[path]?.content
@@ -93,23 +93,23 @@ extension Trial {
   /// Makes files in a guest; returns all that it has then.
   private func plant(
     on disk: ScratchDisk, _ content: DiskContent, _ body: (borrowing Filesystem) throws(Failure) -> Void
-  ) throws(Failure) -> GuestTree {
+  ) throws(Failure) -> DiskFiles {
     try disk.withFilesystem(content, writable: true, body)
     try disk.flush()
     if let problems = try disk.problems(of: content) {
       throw Failure(.tool, "the judge cannot make files on this filesystem: \(problems.first ?? "")")
     }
-    return try GuestTree(of: disk, content)
+    return try DiskFiles(of: disk, content)
   }
 
   /// What became of the files whose paths begin so.
   private func lost(
-    _ before: GuestTree, of start: ByteString, on disk: ScratchDisk, _ content: DiskContent, by what: String
+    _ before: DiskFiles, of start: ByteString, on disk: ScratchDisk, _ content: DiskContent, by what: String
   ) throws(Failure) -> (Finding.Outcome, [String]) {
     guard let found = try disk.filesystem(), found.type == content.type else {
       return (.fail("there is no filesystem of type \(content.type) after \(what)"), [])
     }
-    let bad = try GuestTree(of: disk, found).differences(from: before).filter { $0.path.hasPrefix(start) }
+    let bad = try DiskFiles(of: disk, found).differences(from: before).filter { $0.path.hasPrefix(start) }
     let lines = bad.map { "\($0.path): \($0.words)" }
     let count = before.entries.keys.count { $0.hasPrefix(start) }
     return (

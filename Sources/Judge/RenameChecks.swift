@@ -24,7 +24,7 @@ extension Trial {
       return skip([.renamedTo, .renamedOnly], "the files of the guest are not known")
     }
     judge(.renamedTo) {
-      let after = try GuestTree(of: disk, content)
+      let after = try DiskFiles(of: disk, content)
       let differences = after.differences(from: before)
       judgeRenamedOnly(disk, content, differences)
       guard !differences.isEmpty else {
@@ -42,7 +42,7 @@ extension Trial {
 
   /// Only files that hold the name may be others, and the folders in which they lie.
   private func judgeRenamedOnly(
-    _ disk: ScratchDisk, _ content: DiskContent, _ differences: [GuestTree.Difference]
+    _ disk: ScratchDisk, _ content: DiskContent, _ differences: [DiskFiles.Difference]
   ) {
     judge(.renamedOnly) {
       let names = [oldName, newName].map { String($0.text.prefix { $0 != "." }) }

@@ -34,7 +34,8 @@ struct StaticChecks {
     let (status, error) = examine(files.folder)
     guard error == 0 else { return ["\(files.folder.escaped): \(String(cString: strerror(error)))"] }
     guard status.isFolder else { return ["\(files.folder.escaped) is not a folder"] }
-    return access(files.folder, R_OK | X_OK) == 0 ? files.unreadable : ["\(files.folder.escaped) cannot be read"]
+    return access(files.folder, R_OK | X_OK) == 0
+      ? files.unreadable.values.sorted() : ["\(files.folder.escaped) cannot be read"]
   }
 
   private var nameFaults: [String] {
@@ -59,7 +60,7 @@ struct StaticChecks {
   // MARK: The version
 
   private var versionFaults: [String] {
-    let (status, error) = examine(files.path("ganeti_api_version"))
+    let (status, error) = examine(files.path(DefinitionFile.version))
     guard error == 0 else { return ["there is no ganeti_api_version (\(errorName(error)))"] }
     guard status.isRegular else { return ["ganeti_api_version is not a regular file"] }
     var faults: [String] = []
@@ -68,7 +69,7 @@ struct StaticChecks {
     }
     if files.version.isEmpty { faults.append("ganeti_api_version is empty") }
     let declared = files.declared
-    if faults.isEmpty && declared.allSatisfy({ ![5, 10, 15, 20].contains($0) }) {
+    if faults.isEmpty && declared.allSatisfy({ !InterfaceVersion.all.contains($0) }) {
       let list = declared.map { String($0) }.joined(separator: ", ")
       faults.append("ganeti_api_version declares \(list), and no Ganeti speaks that: 5, 10, 15, 20 are spoken")
     }
@@ -82,13 +83,12 @@ struct StaticChecks {
 
   /// The scripts that the declared versions want.
   private var wanted: [String] {
-    var scripts = ["create", "export", "import", "rename"] + (files.highest >= 20 ? ["verify"] : [])
-    let untrusted = "create_untrusted"
-    if examine(files.path(untrusted), itself: true).error == 0 {
-      if examine(files.path("create"), itself: true).error != 0 { scripts.removeFirst() }
-      scripts.insert(untrusted, at: 0)
+    var scripts = Script.called(in: files.highest).map(\.rawValue)
+    guard examine(files.path(DefinitionFile.untrustedCreate), itself: true).error == 0 else { return scripts }
+    if examine(files.path(Script.create.rawValue), itself: true).error != 0 {
+      scripts.removeAll { $0 == Script.create.rawValue }
     }
-    return scripts
+    return [DefinitionFile.untrustedCreate] + scripts
   }
 
   private var scriptFaults: [String] {
@@ -163,7 +163,9 @@ struct StaticChecks {
   // MARK: Lists
 
   private var variants: Finding {
-    guard files.highest >= 15 else { return Finding(.variants, .notApplicable("versions below 15 have no variants")) }
+    guard files.highest >= InterfaceVersion.firstWithVariants else {
+      return Finding(.variants, .notApplicable("versions below 15 have no variants"))
+    }
     guard files.hasVariantList else {
       return Finding(.variants, .notApplicable("it has no variants.list"))
     }
@@ -183,26 +185,25 @@ struct StaticChecks {
   }
 
   private var parameters: Finding {
-    guard files.highest >= 20 else {
+    guard files.highest >= InterfaceVersion.firstWithParameters else {
       return Finding(.parameters, .notApplicable("versions below 20 have no parameters"))
     }
     var faults: [String] = []
     var seen: Set<String> = []
     for (index, line) in files.parameterLines.enumerated() {
       let start = "line \(index + 1) of parameters.list"
-      let words = line.trimmed.split(maxSplits: 1, whereSeparator: \.isWhitespace)
-      guard words.count == 2 else {
+      guard let name = OSDefinition.Parameter(line)?.name else {
         faults.append("\(start) is \(line.quoted), not a name and a help text")
         continue
       }
-      let name = String(words[0])
       if name.hasPrefix("#") { faults.append("\(start) is a comment, which is taken for a parameter") }
       if !isPluginName(name) && !name.hasPrefix("#") {
         faults.append("\(start) names \(name.quoted), which is not a name")
       }
       // In the environment there are no lower case letters and no hyphens.
-      let variable = name.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
-      if !seen.insert(variable).inserted { faults.append("\(start) names \(name.quoted), as one before it does") }
+      if !seen.insert(Environment.variable(ofParameter: name)).inserted {
+        faults.append("\(start) names \(name.quoted), as one before it does")
+      }
     }
     return judge(.parameters, faults)
   }

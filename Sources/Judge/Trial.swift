@@ -36,7 +36,7 @@ final class Trial {
   var disk: ScratchDisk?
   var swap: ScratchDisk?
   var content: DiskContent?
-  var tree: GuestTree?
+  var tree: DiskFiles?
   var dump: String?
   /// Whether create writes nothing, as that of an OS that is installed by hand.
   var isBlank = false
