@@ -69,6 +69,7 @@ package struct Command: Sendable {
   /// Starts it; the child ends when its owner is dropped.
   package func start() throws(Failure) -> Child {
     let path = try resolved()
+    showIfDebugging()
     let variables = (environment ?? ownEnvironment()).map { "\($0.key)=\($0.value)" }.sorted()
     var step = CLINUX_SPAWN_FORK
     let pid = withCStrings([path, workingDirectory ?? ""]) { paths in

@@ -11,6 +11,7 @@ extension Command {
   ///   descriptors could then be gone before them.
   package func replaceProcess(inheriting inherited: [Int32]) throws(Failure) {
     let path = try resolved()
+    showIfDebugging()
     for raw in inherited {
       guard fcntl(raw, F_SETFD, 0) == 0 else { throw .system("hand over a descriptor to", executable) }
     }

@@ -17,7 +17,7 @@ enum StandardError {
     }
   }
 
-  /// The width of the terminal that standard error is; nothing where it is none, or one that cannot redraw a line.
+  /// The width of the terminal that standard error is; nil where it is not one, or one that cannot redraw a line.
   static func columns() -> Int? {
     guard isatty(STDERR_FILENO) == 1 else { return nil }
     if let term = getenv("TERM"), strcmp(term, "dumb") == 0 { return nil }

@@ -34,9 +34,11 @@ package final class Steps: Sendable {
       }
   }
 
-  /// Steps as standard error can show them: redrawn on a terminal, plain lines elsewhere.
+  /// Steps as standard error can show them: redrawn on a terminal, plain lines elsewhere, and where command lines stand
+  /// between them.
   package static func forStandardError(quiet: Bool) -> Steps {
     if quiet { return Steps(.quiet) }
+    if Debugging.isOn { return Steps(.plain) }
     return Steps(StandardError.columns().map { .terminal(columns: $0) } ?? .plain)
   }
 
