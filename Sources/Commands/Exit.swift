@@ -60,21 +60,3 @@ enum Exit {
     try? Descriptor(owning: dup(raw), name: "the terminal").writeAll(Array(text.utf8))
   }
 }
-
-// All that goes to standard output goes by one of these: it is data, that a reader without room or a full disk must not lose
-// in silence.
-
-/// Writes lines that tell of things from outside: what could disturb a terminal is escaped here, whatever it came from.
-func writeOutput(_ lines: [String]) throws(Failure) {
-  try writeText(lines.map { $0.escaped + "\n" }.joined())
-}
-
-/// Writes JSON, which has escapes of its own.
-func writeOutput(_ json: JSON) throws(Failure) {
-  try writeText(json.serialized() + "\n")
-}
-
-/// Writes words of ours as they are.
-func writeText(_ text: String) throws(Failure) {
-  try StandardStream.output.open().writeAll(Array(text.utf8))
-}

@@ -23,13 +23,12 @@ struct StateOption: ParsableArguments {
     name: .customLong("state"), help: ArgumentHelp("Folder of the instances and their exports.", valueName: "dir"))
   var folder = State.standardFolder
 
-  @Flag(name: .shortAndLong, help: "Show no progress, only failures.")
-  var quiet = false
+  @OptionGroup var progress: ProgressOptions
 
   var state: State { State(folder) }
 
   /// A node that calls no scripts.
-  func node() -> Node { Node(state: state, steps: .forStandardError(quiet: quiet)) }
+  func node() -> Node { Node(state: state, steps: progress.steps) }
 }
 
 /// What every command that runs a script takes.
@@ -50,8 +49,7 @@ struct ScriptOptions: ParsableArguments {
 
   func node() -> Node {
     var node = Node(
-      searchPath: search.searchPath, logFolder: logDir, state: place.state,
-      steps: .forStandardError(quiet: place.quiet))
+      searchPath: search.searchPath, logFolder: logDir, state: place.state, steps: place.progress.steps)
     node.limits.seconds = timeout
     return node
   }
@@ -73,8 +71,8 @@ struct ParameterOptions: ParsableArguments {
       discussion: "Secret ones are used for this call and kept nowhere.", valueName: "file"))
   var parametersFile: String?
 
-  func all() throws -> [String: Instance.Parameter] {
-    var all = try parametersFile.map { path in try Assignments.parameters(reading: path) } ?? [:]
+  func all() throws(Failure) -> [String: Instance.Parameter] {
+    var all = try parametersFile.map { path throws(Failure) in try Assignments.parameters(reading: path) } ?? [:]
     for (texts, visibility) in [
       (parameters, Instance.Parameter.Visibility.public), (osParametersPrivate, .private),
     ] {
@@ -129,11 +127,12 @@ struct InstanceOptions: ParsableArguments {
     if noNics && !net.isEmpty { throw ValidationError("--net and --no-nics exclude each other") }
   }
 
-  func request(_ name: String, os: String?) throws -> InstanceRequest {
+  func request(_ name: String, os: String?) throws(Failure) -> InstanceRequest {
     var request = InstanceRequest(name: try InstanceName(name), os: os)
-    request.disks = try disk.map { try DiskTemplate(parsing: $0) }
-    request.nics = net.isEmpty ? (noNics ? [] : nil) : try net.map { try NICTemplate(parsing: $0) }
-    request.backend = try backend.map { try Assignments.parse($0, of: "-B") } ?? [:]
+    request.disks = try disk.map { text throws(Failure) in try DiskTemplate(parsing: text) }
+    request.nics =
+      net.isEmpty ? (noNics ? [] : nil) : try net.map { text throws(Failure) in try NICTemplate(parsing: text) }
+    request.backend = try backend.map { text throws(Failure) in try Assignments.parse(text, of: "-B") } ?? [:]
     if let hypervisor {
       let (name, parameters) = try Assignments.hypervisor(hypervisor)
       request.hypervisor = name

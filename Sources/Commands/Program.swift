@@ -11,7 +11,7 @@ public enum Program {
     Interrupts.install()
     Exit.after {
       if let script = ProviderScript(CommandLine.arguments) { return try script.run() }
-      let words = Array(ownArguments().dropFirst())
+      let words = withoutDebug(Array(ownArguments().dropFirst()))
       try Guestsmith.checkCommand(words)
       var command = try Guestsmith.parseAsRoot(words)
       try command.run()
@@ -19,14 +19,33 @@ public enum Program {
   }
 }
 
+/// The words without `--debug`, which any command may have behind it; where it is there, programs that are run are shown.
+private func withoutDebug(_ words: [String]) -> [String] {
+  let options = words.prefix { $0 != "--" }
+  guard options.contains("--debug") else { return words }
+  Debugging.turnOn()
+  return options.filter { $0 != "--debug" } + words.dropFirst(options.count)
+}
+
 struct Guestsmith: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "guestsmith",
     abstract: "Guest operating systems for Ganeti: installed, dumped, restored and renamed.",
-    version: "guestsmith \(programVersion)",
     subcommands: [
       OSCommand.self, InstanceCommand.self, BackupCommand.self, ImageCommand.self, DumpCommand.self, ConfigCommand.self,
     ])
+
+  @Flag(help: "Show the version.")
+  var version = false
+
+  /// For the help alone: it is taken from the words before they are parsed.
+  @Flag(help: "Show the command line of each program that is run, as GUESTSMITH_DEBUG=1 does.")
+  var debug = false
+
+  func run() throws {
+    guard version else { throw CleanExit.helpRequest(self) }
+    try writeText("guestsmith \(programVersion)\n")
+  }
 
   /// That the first words name a command. The parser says of any other word that it is unexpected, and no more.
   static func checkCommand(_ words: [String]) throws(Failure) {

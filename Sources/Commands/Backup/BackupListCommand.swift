@@ -16,24 +16,23 @@ struct BackupListCommand: ParsableCommand {
 
   @OptionGroup var options: StateOption
 
-  @Flag(help: "Write JSON.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
   func run() throws {
     options.node().recover()
-    let listed = try options.state.listExports()
-    let header = ["Instance", "OS", "Made", "Disks", "Size", "State"]
-    try json ? writeOutput(JSON.array(listed.map(\.json))) : writeOutput(columns([header] + listed.map(\.row)))
+    try output.write(options.state.listExports())
   }
 }
 
-extension ListedExport {
+extension ListedExport: Listed {
+  static let header = ["Instance", "OS", "Made", "Disks", "Size", "State"]
+
   private var made: String? { configuration?.timestamp.map { Timestamp(seconds: $0).text } }
 
-  var row: [String] {
+  var cells: [String] {
     [
-      name.escaped, configuration?.os.escaped ?? "-", made ?? "-", configuration.map { "\($0.disks.count)" } ?? "-",
-      Words.bytes(bytes), fault.map { "broken: \($0.message.escaped)" } ?? "complete",
+      name, configuration?.os ?? "-", made ?? "-", configuration.map { "\($0.disks.count)" } ?? "-",
+      Words.bytes(bytes), fault.map { "broken: \($0.message)" } ?? "complete",
     ]
   }
 

@@ -25,8 +25,7 @@ struct BackupVerifyCommand: ParsableCommand {
 
   @OptionGroup var options: StateOption
 
-  @Flag(help: "Write JSON.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
   func run() throws {
     let node = options.node()
@@ -36,7 +35,7 @@ struct BackupVerifyCommand: ParsableCommand {
     var told: [JSON] = []
     for dump in configuration.dumps {
       var verdict = "good"
-      do {
+      do throws(Failure) {
         try node.steps.step("verify \(dump.path)") { progress throws(Failure) in
           if try !verify(
             dump.path, isGzipped: configuration.isGzipped,
@@ -56,9 +55,9 @@ struct BackupVerifyCommand: ParsableCommand {
         "verdict": .string(verdict), "failure": .optional(message),
       ])
       let words = message ?? (verdict == "good" ? "good" : "there, in a form that only its OS definition knows")
-      if !json { try writeOutput(["disk \(dump.disk): \(words.escaped)"]) }
+      if !output.json { try writeOutput(["disk \(dump.disk): \(words)"]) }
     }
-    if json { try writeOutput(JSON.array(told)) }
+    if output.json { try writeOutput(.array(told)) }
     if let first = failures.first { throw first }
   }
 

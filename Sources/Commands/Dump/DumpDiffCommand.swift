@@ -20,21 +20,19 @@ struct DumpDiffCommand: ParsableCommand {
   @Argument(help: "The second dump: a file.")
   var second: String
 
-  @Flag(help: "Write JSON.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
-  @Flag(name: .shortAndLong, help: "Show no progress, only failures.")
-  var quiet = false
+  @OptionGroup var progress: ProgressOptions
 
   func run() throws {
-    let steps = Steps.forStandardError(quiet: quiet)
+    let steps = progress.steps
     let (one, other) = (try StoredDump(first, steps: steps), try StoredDump(second, steps: steps))
     let differences = try steps.step("compare the guest's files") { progress throws(Failure) in
       let found = try one.differences(to: other, steps: steps, progress: progress)
       progress.detail("\(found.count) differ")
       return found
     }
-    try json ? writeOutput(JSON.array(differences.map(\.json))) : writeOutput(differences.map(\.line))
+    try output.write(.array(differences.map(\.json)), else: differences.map(\.line))
   }
 }
 

@@ -30,15 +30,16 @@ struct DumpExtractCommand: ParsableCommand {
     help: "As root: also the owners by their numbers, set-id bits, extended attributes, devices, pipes and sockets.")
   var preserve = false
 
-  @Flag(name: .shortAndLong, help: "Show no progress, only failures.")
-  var quiet = false
+  @OptionGroup var progress: ProgressOptions
 
   func validate() throws {
-    if preserve, geteuid() != 0 { throw ValidationError("--preserve needs root: nobody else may give files away") }
+    if preserve, geteuid() != 0 {
+      throw ValidationError("--preserve needs root: only root may give files to other users")
+    }
   }
 
   func run() throws {
-    let steps = Steps.forStandardError(quiet: quiet)
+    let steps = progress.steps
     let stored = try StoredDump(dump, steps: steps)
     for path in path {
       try steps.step("extract \(path)") { progress throws(Failure) in

@@ -11,7 +11,7 @@ struct DumpInfoCommand: ParsableCommand {
     commandName: "info", abstract: "Show what a dump says of itself.",
     discussion: """
       Only the beginning is read: whether the rest is right tells guestsmith dump verify. On a terminal the last line is \
-      a map of the disk, the darker the more of it is used.
+      a map of the disk, the darker the more of it is used. JSON is the manifest, and how the dump is stored.
 
       Example:
         guestsmith dump info /srv/ganeti/export/vm1/vm1.dump
@@ -20,23 +20,20 @@ struct DumpInfoCommand: ParsableCommand {
   @Argument(help: "The dumps.")
   var dump: [String]
 
-  @Flag(help: "Write JSON: the manifest, and how the dump is stored.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let heads = try dump.map { (path: $0, head: try DumpHead(of: $0)) }
-    if json {
-      return try writeOutput(JSON.array(heads.map { $0.head.json(path: $0.path) }))
-    }
+    let heads = try dump.map { path throws(Failure) in (path: path, head: try DumpHead(of: path)) }
+    if output.json { return try writeOutput(.array(heads.map { $0.head.json(path: $0.path) })) }
     for (index, (path, head)) in heads.enumerated() {
-      var lines = columns(head.rows(path: path))
+      var lines = Table(head.rows(path: path)).lines
       if let width = outputColumns() { lines.append(head.map(cells: max(8, width))) }
       try writeOutput((index > 0 ? [""] : []) + lines)
     }
   }
 }
 
-/// The width of the terminal that standard output is; nil where it is none.
+/// The width of the terminal that standard output is; nil where it is not one.
 private func outputColumns() -> Int? {
   guard isatty(STDOUT_FILENO) == 1 else { return nil }
   var size = winsize()
@@ -50,8 +47,8 @@ extension DumpHead {
     let stored = storedSize.map { "\(Words.bytes($0)) (\($0) bytes)" } ?? "a stream"
     let packed = packing.map { ", packed by \($0)" } ?? ""
     return [
-      ["Dump", path.escaped], ["Instance", manifest.instance.escaped], ["OS", (manifest.os + variant).escaped],
-      ["Made", "\(Timestamp(seconds: Int(manifest.created)).text) by \(manifest.program.escaped)"],
+      ["Dump", path], ["Instance", manifest.instance], ["OS", manifest.os + variant],
+      ["Made", "\(Timestamp(seconds: Int(manifest.created)).text) by \(manifest.program)"],
       ["Disk", "\(Words.bytes(manifest.diskSize)) (\(manifest.diskSize) bytes)"],
       ["Held", "\(Words.bytes(manifest.used)) in \(manifest.extents) extents, \(manifest.selection.words)"],
       ["Stored", stored + packed],
@@ -59,7 +56,7 @@ extension DumpHead {
       + manifest.filesystems.map { filesystem in
         let uuid = filesystem.uuid.map { ", UUID \($0)" } ?? ""
         let label = filesystem.label.map { ", label \($0)" } ?? ""
-        return ["Filesystem", "\(filesystem.type) at byte \(filesystem.offset)\(uuid)\(label)".escaped]
+        return ["Filesystem", "\(filesystem.type) at byte \(filesystem.offset)\(uuid)\(label)"]
       }
   }
 

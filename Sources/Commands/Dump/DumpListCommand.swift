@@ -28,35 +28,24 @@ struct DumpListCommand: ParsableCommand {
   @Flag(name: .shortAndLong, help: "Also what is in folders, to any depth, with whole paths.")
   var recursive = false
 
-  @Flag(help: "Write JSON.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
   func run() throws {
     let steps = Steps.forStandardError(quiet: false)
     let stored = try StoredDump(dump, steps: steps)
     var files: [GuestFile] = []
     try stored.list(path, recursive: recursive, steps: steps) { files.append($0) }
-    if json { return try writeOutput(JSON.array(files.map(\.json))) }
+    if output.json { return try writeOutput(.array(files.map(\.json))) }
     let names = try stored.accountNames(steps: steps)
-    try writeOutput(aligned(files.map { $0.row(names, wholePath: recursive) }))
-  }
-}
-
-/// Columns with the third-last, a number, at its right edge.
-private func aligned(_ rows: [[String]]) -> [String] {
-  let widths = (0..<6).map { column in rows.map { $0[column].count }.max() ?? 0 }
-  return rows.map { row in
-    let cells = row.enumerated().map { column, cell in
-      let space = column < 6 ? String(repeating: " ", count: widths[column] - cell.count) : ""
-      return [1, 4].contains(column) ? space + cell : cell + space
-    }
-    return cells.joined(separator: " ")
+    // Links and sizes are numbers.
+    let table = Table(files.map { $0.cells(names, wholePath: recursive) }, gap: 1, rightAligned: [1, 4])
+    try writeOutput(table.lines)
   }
 }
 
 extension GuestFile {
   /// Mode, links, owner, group, size or device number, time, name.
-  func row(_ names: GuestAccountNames, wholePath: Bool) -> [String] {
+  func cells(_ names: GuestAccountNames, wholePath: Bool) -> [String] {
     let isDevice = attributes.kind == .characterDevice || attributes.kind == .blockDevice
     let name = wholePath ? path : path.split(separator: "/").last ?? path
     let target = self.target.map { " -> \($0)" } ?? ""

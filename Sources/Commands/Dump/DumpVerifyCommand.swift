@@ -20,14 +20,12 @@ struct DumpVerifyCommand: ParsableCommand {
   @Argument(help: "The dumps.")
   var dump: [String]
 
-  @Flag(help: "Write JSON.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
-  @Flag(name: .shortAndLong, help: "Show no progress, only failures.")
-  var quiet = false
+  @OptionGroup var progress: ProgressOptions
 
   func run() throws {
-    let steps = Steps.forStandardError(quiet: quiet)
+    let steps = progress.steps
     let workers = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     var failures: [Failure] = []
     var told: [JSON] = []
@@ -41,18 +39,18 @@ struct DumpVerifyCommand: ParsableCommand {
           "sha256": .string(summary.sha256),
           "stored_bytes": .integer(Int(summary.stored)), "failure": nil,
         ])
-        if !json { try writeOutput(["\(path.escaped): good, SHA-256 \(summary.sha256)"]) }
-      } catch let failure {
+        if !output.json { try writeOutput(["\(path): good, SHA-256 \(summary.sha256)"]) }
+      } catch {
         Interrupts.holdIfInterrupted()
-        failures.append(failure)
+        failures.append(error)
         told.append([
           "path": .string(path), "good": false, "instance": nil, "sha256": nil, "stored_bytes": nil,
-          "failure": .string(failure.message),
+          "failure": .string(error.message),
         ])
-        if !json { try writeOutput(["\(path.escaped): \(failure.message.escaped)"]) }
+        if !output.json { try writeOutput(["\(path): \(error.message)"]) }
       }
     }
-    if json { try writeOutput(JSON.array(told)) }
+    if output.json { try writeOutput(.array(told)) }
     guard let first = failures.first else { return }
     guard dump.count > 1 else { throw first }
     throw Failure(first.code, "\(failures.count) of \(dump.count) dumps are not good", remedy: first.remedy)

@@ -16,19 +16,17 @@ struct ImageBuildCommand: ParsableCommand {
 
   @OptionGroup var options: ImageOptions
 
-  @Flag(help: "Write JSON.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
-  @Flag(name: .shortAndLong, help: "Show no progress, only failures.")
-  var quiet = false
+  @OptionGroup var progress: ProgressOptions
 
   func run() throws {
-    let steps = Steps.forStandardError(quiet: quiet)
+    let steps = progress.steps
     let start = Timestamp.now
     let entry = try options.store().obtain(options.recipe(), steps: steps)
     let isNew = entry.manifest.created >= start
     if !isNew { steps.note("the image of \(entry.manifest.created.text) is in the cache") }
-    let told: JSON = ["key": .string(entry.manifest.key), "path": .string(entry.path), "built": .bool(isNew)]
-    try json ? writeOutput(told) : writeOutput([entry.path])
+    try output.write(
+      ["key": .string(entry.manifest.key), "path": .string(entry.path), "built": .bool(isNew)], else: [entry.path])
   }
 }

@@ -16,20 +16,17 @@ struct ImageListCommand: ParsableCommand {
 
   @OptionGroup var options: ImageOptions
 
-  @Flag(help: "Write JSON.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let images = try options.store().list()
-    try json
-      ? writeOutput(JSON.array(images.map(\.json))) : writeOutput(columns([ListedImage.header] + images.map(\.row)))
+    try output.write(options.store().list())
   }
 }
 
-extension ListedImage {
+extension ListedImage: Listed {
   static let header = ["Image", "Release", "Built", "Last used", "Used", "On disk", "Packages", "State"]
 
-  var row: [String] {
+  var cells: [String] {
     [
       String(key.prefix(12)), manifest?.suite ?? "-", manifest?.created.text ?? "-", lastUsed?.text ?? "-",
       manifest.map { Words.bytes($0.usedBytes) } ?? "-", Words.bytes(diskBytes),
@@ -65,17 +62,5 @@ extension ListedImage {
       "packages": manifest.map { .integer($0.packages.count) } ?? .null,
       "path": .string(path),
     ]
-  }
-}
-
-/// The rows with their columns below each other, two spaces apart.
-func columns(_ rows: [[String]]) -> [String] {
-  let count = rows.map(\.count).max() ?? 0
-  let widths = (0..<count).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
-  return rows.map { row in
-    let cells = row.enumerated().map { column, cell in
-      column == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[column] - cell.count + 2)
-    }
-    return cells.joined()
   }
 }

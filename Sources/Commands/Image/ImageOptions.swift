@@ -26,7 +26,7 @@ struct ImageOptions: ParsableArguments {
     try Configuration.load(definitionDirectory: folder(), variant: variant)
   }
 
-  /// The folder of the file that was named; who names one means it to be there.
+  /// The folder of the file that was named, which has to be there.
   private func folder() throws(Failure) -> String? {
     guard var path = config else { return nil }
     let suffix = "/\(Configuration.fileName)"

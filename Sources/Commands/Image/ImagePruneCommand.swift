@@ -20,19 +20,14 @@ struct ImagePruneCommand: ParsableCommand {
   @Flag(help: "Only tell what would be removed.")
   var dryRun = false
 
-  @Flag(help: "Write JSON.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
   func run() throws {
     let pruned = try options.store().prune(dryRun: dryRun)
-    if json {
-      let told: JSON = ["dry_run": .bool(dryRun), "pruned": .array(pruned.map(\.json))]
-      try writeOutput(told)
-    } else {
-      let freed = Words.bytes(pruned.reduce(0) { $0 + $1.diskBytes })
-      let sum = "\(freed) in \(pruned.count) images \(dryRun ? "would be freed" : "freed")"
-      try writeOutput(columns(pruned.map(\.row)) + [sum])
-    }
+    let freed = Words.bytes(pruned.reduce(0) { $0 + $1.diskBytes })
+    let sum = "\(freed) in \(pruned.count) images \(dryRun ? "would be freed" : "freed")"
+    try output.write(
+      ["dry_run": .bool(dryRun), "pruned": .array(pruned.map(\.json))], else: Table(pruned.map(\.cells)).lines + [sum])
   }
 }
 
@@ -45,7 +40,7 @@ extension PrunedImage {
     }
   }
 
-  var row: [String] { [String(key.prefix(12)), Words.bytes(diskBytes), words] }
+  var cells: [String] { [String(key.prefix(12)), Words.bytes(diskBytes), words] }
 
   var json: JSON {
     let kind: JSON =

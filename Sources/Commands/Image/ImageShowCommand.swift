@@ -7,7 +7,7 @@ struct ImageShowCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "show", abstract: "Show what an image is, when and from what it was made.",
     discussion: """
-      Without IMAGE, the one that the configuration asks for.
+      Without IMAGE, the one that the configuration asks for. JSON is the whole manifest.
 
       Example:
         guestsmith image show 3f9a
@@ -18,8 +18,7 @@ struct ImageShowCommand: ParsableCommand {
 
   @OptionGroup var options: ImageOptions
 
-  @Flag(help: "Write JSON: the manifest.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
   func run() throws {
     let store = try options.store()
@@ -30,7 +29,7 @@ struct ImageShowCommand: ParsableCommand {
         remedy: "guestsmith image build makes it")
     }
     let listed = try store.list().first { $0.key == key }
-    try json ? writeOutput(entry.manifest.json) : writeOutput(entry.manifest.lines(path: entry.path, listed: listed))
+    try output.write(entry.manifest.json, else: entry.manifest.lines(path: entry.path, listed: listed))
   }
 }
 
@@ -58,8 +57,8 @@ extension ImageManifest {
     rows += sources.split(separator: "\n", omittingEmptySubsequences: false).dropLast().enumerated().map {
       [$0 == 0 ? "sources" : "", String($1)]
     }
-    let list = columns(packages.map { [$0.name, $0.version, $0.architecture] })
+    let list = Table(packages.map { [$0.name, $0.version, $0.architecture] }).lines
     rows += list.enumerated().map { [$0 == 0 ? "packages" : "", $1] }
-    return columns(rows)
+    return Table(rows).lines
   }
 }

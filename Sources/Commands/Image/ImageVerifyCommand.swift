@@ -19,28 +19,23 @@ struct ImageVerifyCommand: ParsableCommand {
 
   @OptionGroup var options: ImageOptions
 
-  @Flag(help: "Write JSON.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
-  @Flag(name: .shortAndLong, help: "Show no progress, only failures.")
-  var quiet = false
+  @OptionGroup var progress: ProgressOptions
 
   func run() throws {
     let store = try options.store()
-    let steps = Steps.forStandardError(quiet: quiet)
+    let steps = progress.steps
     var keys: [String] = []
     for image in images { keys.append(try store.key(beginningWith: image)) }
     if images.isEmpty { keys = try store.keys() }
     var results: [(key: String, reason: String?)] = []
     for key in keys { results.append((key, try store.reasonAgainst(key, steps: steps))) }
-    if json {
-      let told = results.map { result -> JSON in
-        ["key": .string(result.key), "whole": .bool(result.reason == nil), "reason": .optional(result.reason)]
-      }
-      try writeOutput(JSON.array(told))
-    } else {
-      try writeOutput(results.map { "\($0.key)  \($0.reason.map { "broken: \($0)" } ?? "whole")" })
+    let told = results.map { result -> JSON in
+      ["key": .string(result.key), "whole": .bool(result.reason == nil), "reason": .optional(result.reason)]
     }
+    try output.write(
+      .array(told), else: Table(results.map { [$0.key, $0.reason.map { "broken: \($0)" } ?? "whole"] }).lines)
     if results.contains(where: { $0.reason != nil }) { throw ExitCode(Failure.Code.io.rawValue) }
   }
 }

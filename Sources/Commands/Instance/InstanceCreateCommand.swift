@@ -44,6 +44,6 @@ struct InstanceCreateCommand: ParsableCommand {
 }
 
 /// Tells what would be made.
-func tell(planned instance: Instance, _ verb: String) throws {
+func tell(planned instance: Instance, _ verb: String) throws(Failure) {
   try writeOutput(["\(instance.name) would be \(verb):"] + instance.lines.map { "  \($0)" })
 }

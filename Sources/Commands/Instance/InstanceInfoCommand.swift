@@ -20,15 +20,14 @@ struct InstanceInfoCommand: ParsableCommand {
 
   @OptionGroup var options: StateOption
 
-  @Flag(help: "Write JSON.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
   func run() throws {
     options.node().recover()
     let instance = try options.state.instance(InstanceName(name))
     let listed = ListedInstance(
       name: instance.name.text, instance: instance, fault: instance.unusable(in: options.state))
-    if json { return try writeOutput(listed.json) }
+    if output.json { return try writeOutput(listed.json) }
     let fault = listed.fault.map {
       ["State: broken", "  \($0.message.escaped)"] + ($0.remedy.map { ["  \($0)"] } ?? [])
     }

@@ -16,23 +16,22 @@ struct InstanceListCommand: ParsableCommand {
 
   @OptionGroup var options: StateOption
 
-  @Flag(help: "Write JSON.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
   func run() throws {
     options.node().recover()
-    let listed = try options.state.list()
-    let header = ["Instance", "OS", "Disks", "Memory", "State"]
-    try json ? writeOutput(JSON.array(listed.map(\.json))) : writeOutput(columns([header] + listed.map(\.row)))
+    try output.write(options.state.list())
   }
 }
 
-extension ListedInstance {
-  var row: [String] {
+extension ListedInstance: Listed {
+  static let header = ["Instance", "OS", "Disks", "Memory", "State"]
+
+  var cells: [String] {
     let disks = instance?.disks.map { Words.bytes($0.size) }.joined(separator: ", ") ?? "-"
     let memory = instance?.backend["memory"].flatMap { UInt64($0) }.map { Words.bytes($0 << 20) } ?? "-"
-    let state = fault.map { "broken: \($0.message.escaped)" } ?? "ready"
-    return [name.escaped, instance?.osName.escaped ?? "-", disks, memory, state]
+    let state = fault.map { "broken: \($0.message)" } ?? "ready"
+    return [name, instance?.osName ?? "-", disks, memory, state]
   }
 
   var json: JSON {

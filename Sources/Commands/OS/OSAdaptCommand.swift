@@ -47,8 +47,7 @@ struct OSAdaptCommand: ParsableCommand {
   @Flag(help: "Only show what would be written.")
   var dryRun = false
 
-  @Flag(help: "Write JSON.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
   @OptionGroup var search: SearchPathOption
 
@@ -56,7 +55,7 @@ struct OSAdaptCommand: ParsableCommand {
     let choices = Adaptation.Choices(variant: variant, parameters: try chosenParameters(), isCopied: copy)
     let adaptation = try Adaptation(of: try folder(), to: to, into: into, name: name, choices)
     let outcome = dryRun ? nil : try adaptation.install()
-    try json ? writeOutput(adaptation.json(outcome)) : writeOutput(adaptation.lines(outcome))
+    try output.write(adaptation.json(outcome), else: adaptation.lines(outcome))
   }
 
   private func folder() throws(Failure) -> String {
@@ -64,7 +63,7 @@ struct OSAdaptCommand: ParsableCommand {
     return try search.searchPath.folder(of: source)
   }
 
-  private func chosenParameters() throws -> [(name: String, value: String)] {
+  private func chosenParameters() throws(Failure) -> [(name: String, value: String)] {
     let all = try parameters.all()
     if let secret = all.first(where: { $0.value.visibility == .secret }) {
       throw Failure(

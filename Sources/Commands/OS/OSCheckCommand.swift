@@ -59,8 +59,7 @@ struct OSCheckCommand: ParsableCommand {
       "A folder that the scripts may change, such as a cache; /var/cache and /var/log always are.", valueName: "dir"))
   var mayChange: [String] = []
 
-  @Flag(help: "Write JSON.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
   @Option(help: ArgumentHelp("Write what was found as JUnit's XML.", valueName: "file"))
   var junit: String?
@@ -89,12 +88,12 @@ struct OSCheckCommand: ParsableCommand {
     let verdict = try judge.verdict(inSandbox: try commandInside(found.path))
     if let junit { try write(verdict.junit, to: junit) }
     if let html { try write(verdict.html, to: html) }
-    try json ? writeOutput(verdict.json) : writeOutput(verdict.lines)
+    try output.write(verdict.json, else: verdict.lines)
     if !verdict.isAccepted { throw ExitCode(Failure.Code.script.rawValue) }
   }
 
   /// A word with a slash in it is a folder, any other a name in the search path.
-  private func found() throws -> OSDefinition {
+  private func found() throws(Failure) -> OSDefinition {
     if definition.contains("/") || definition == "." {
       guard let real = realPath(definition) else {
         throw Failure(.script, "there is no OS definition \(definition.quoted): \(String(cString: strerror(errno)))")
@@ -109,7 +108,7 @@ struct OSCheckCommand: ParsableCommand {
       remedy: "give its folder, with a slash in it, or --search-path")
   }
 
-  private func trial() throws -> TrialOptions {
+  private func trial() throws(Failure) -> TrialOptions {
     var trial = TrialOptions()
     trial.runs = !self.static
     trial.versions = api
@@ -151,11 +150,11 @@ struct OSCheckCommand: ParsableCommand {
   }
 
   /// This command again, but for the scratch folder: its options go another way, since some of them are secret.
-  private func commandInside(_ path: String) throws -> [String] {
+  private func commandInside(_ path: String) throws(Failure) -> [String] {
     [try OSInstallation.runningProgram(), "os", "check", path] + (quiet ? ["--quiet"] : []) + ["--inside-of"]
   }
 
-  private func write(_ text: String, to path: String) throws {
+  private func write(_ text: String, to path: String) throws(Failure) {
     let file = try Descriptor(path, O_WRONLY | O_CREAT | O_TRUNC)
     try file.writeAll(Array(text.utf8))
     try file.close()

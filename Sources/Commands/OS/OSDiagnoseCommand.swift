@@ -19,14 +19,13 @@ struct OSDiagnoseCommand: ParsableCommand {
 
   @OptionGroup var search: SearchPathOption
 
-  @Flag(help: "Write JSON.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
   func run() throws {
     let inventory = search.searchPath.inventory()
     inventory.tellUnreadable()
     let node = nodeName()
-    try json ? writeOutput(inventory.diagnosisJSON(node: node)) : writeOutput(inventory.diagnosis(node: node))
+    try output.write(inventory.diagnosisJSON(node: node), else: inventory.diagnosis(node: node))
     if inventory.hasFaults { throw ExitCode(1) }
   }
 }

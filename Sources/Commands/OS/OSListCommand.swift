@@ -19,13 +19,12 @@ struct OSListCommand: ParsableCommand {
   @Flag(help: "Leave the line with the column's name out.")
   var noHeaders = false
 
-  @Flag(help: "Write JSON.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
   func run() throws {
     let inventory = search.searchPath.inventory()
     inventory.tellUnreadable()
-    try json ? writeOutput(inventory.listJSON()) : writeOutput(inventory.list(headers: !noHeaders))
+    try output.write(inventory.listJSON(), else: inventory.list(headers: !noHeaders))
   }
 }
 

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import LinuxIO
+internal import Report
+
+// All that goes to standard output goes by this file: it is data, that a reader without room or a full disk must not lose in
+// silence.
+
+/// How a command answers: with lines for a reader, or JSON for a machine.
+struct OutputOptions: ParsableArguments {
+  @Flag(help: "Write JSON.")
+  var json = false
+
+  func write(_ value: JSON, else lines: @autoclosure () -> [String]) throws(Failure) {
+    try json ? writeOutput(value) : writeOutput(lines())
+  }
+
+  /// A list: a table, or an array of objects.
+  func write<Row: Listed>(_ rows: [Row]) throws(Failure) {
+    try write(.array(rows.map(\.json)), else: Table(rows.map(\.cells), header: Row.header).lines)
+  }
+}
+
+/// A thing in a list.
+protocol Listed {
+  static var header: [String] { get }
+  /// As many as the header has.
+  var cells: [String] { get }
+  var json: JSON { get }
+}
+
+/// Cells below each other, each column as wide as its widest.
+struct Table {
+  private let rows: [[String]]
+  private let gap: Int
+  private let rightAligned: Set<Int>
+
+  /// - Parameters:
+  ///   - rows: as they came from outside.
+  ///   - rightAligned: the columns of numbers.
+  init(_ rows: [[String]], header: [String]? = nil, gap: Int = 2, rightAligned: Set<Int> = []) {
+    // Escaped before they are measured: `\x1b` is four characters wide. Escaping again changes nothing.
+    self.rows = ((header.map { [$0] } ?? []) + rows).map { $0.map(\.escaped) }
+    self.gap = gap
+    self.rightAligned = rightAligned
+  }
+
+  var lines: [String] {
+    let count = rows.map(\.count).max() ?? 0
+    let widths = (0..<count).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+    return rows.map { row in
+      row.enumerated().map { column, cell in
+        let space = String(repeating: " ", count: widths[column] - cell.count)
+        if rightAligned.contains(column) { return space + cell }
+        // Nothing stands behind the last one.
+        return column == row.count - 1 ? cell : cell + space
+      }.joined(separator: String(repeating: " ", count: gap))
+    }
+  }
+}
+
+/// Writes lines that tell of things from outside: what could disturb a terminal is escaped here, whatever it came from.
+func writeOutput(_ lines: [String]) throws(Failure) {
+  try writeText(lines.map { $0.escaped + "\n" }.joined())
+}
+
+/// Writes JSON, which has escapes of its own.
+func writeOutput(_ json: JSON) throws(Failure) {
+  try writeText(json.serialized() + "\n")
+}
+
+/// Writes words of ours as they are.
+func writeText(_ text: String) throws(Failure) {
+  try StandardStream.output.open().writeAll(Array(text.utf8))
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Report
+
+/// Whether a command shows its progress.
+struct ProgressOptions: ParsableArguments {
+  @Flag(name: .shortAndLong, help: "Show no progress, only failures.")
+  var quiet = false
+
+  var steps: Steps { .forStandardError(quiet: quiet) }
+}

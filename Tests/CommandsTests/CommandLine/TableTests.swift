@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+import TestSupport
+import Testing
+
+@testable import Commands
+
+@Suite("Tables") struct TableTests {
+  @Test("columns line up whatever a name has in it")
+  func hostile() {
+    let table = Table(
+      [["a\u{1B}[2Jb", "1", "x"], ["plain", "200", "y"], ["n\new\tt", "30", "\u{202E}z"]],
+      header: ["Name", "Size", "State"], rightAligned: [1])
+    #expect(
+      table.lines == [
+        #"Name       Size  State"#,
+        #"a\x1b[2Jb     1  x"#,
+        #"plain       200  y"#,
+        #"n\new\tt     30  \xe2\x80\xaez"#,
+      ])
+  }
+
+  @Test("nothing stands behind the last cell, and rows may be short")
+  func ends() {
+    #expect(Table([["a", "b"], ["long"], ["", "c"]]).lines == ["a     b", "long", "      c"])
+    #expect(Table([]).lines.isEmpty)
+  }
+}
