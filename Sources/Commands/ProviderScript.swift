@@ -25,7 +25,7 @@ struct ProviderScript {
     arguments = Array(commandLine.dropFirst())
   }
 
-  func run() throws {
+  func run() throws(Failure) {
     if Arguments.asksForHelp(arguments) { return try writeText(Arguments.usage(of: script)) }
     // Hosts call with a mask that hides everything from others. What is installed in a guest must not depend on it;
     // whatever is to be hidden is made so by itself.
@@ -52,7 +52,7 @@ struct ProviderScript {
     }
   }
 
-  private func run(_ request: Request) throws {
+  private func run(_ request: Request) throws(Failure) {
     let configuration = try Configuration.load(
       definitionDirectory: definition, variant: request.variant, parameters: request.os.parameters)
     try Provider(configuration: configuration, steps: Steps.forStandardError(quiet: false)).run(request)

@@ -10,17 +10,17 @@ internal import Report
 struct ImageOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The guestsmith.toml that counts, such as that of an OS definition, or its folder.",
-      discussion: "Without it: \(Configuration.systemDirectory)/\(Configuration.fileName), or the defaults.",
+      "The guestsmith.toml to use, such as that of an OS definition, or its folder.",
+      discussion: "By default \(Configuration.systemDirectory)/\(Configuration.fileName), or the defaults.",
       valueName: "path"))
   var config: String?
 
-  @Option(help: "The variant whose configuration comes over it.")
+  @Option(help: "The variant to apply to it.")
   var variant: String?
 
-  func store() throws -> ImageStore { try configuration().imageStore() }
+  func store() throws(Failure) -> ImageStore { try configuration().imageStore() }
 
-  func recipe() throws -> ImageRecipe { try ImageRecipe(configuration().imageRequest) }
+  func recipe() throws(Failure) -> ImageRecipe { try ImageRecipe(configuration().imageRequest) }
 
   private func configuration() throws(Failure) -> Configuration {
     try Configuration.load(definitionDirectory: folder(), variant: variant)
