@@ -4,14 +4,14 @@ internal import Configuration
 
 struct ConfigCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "config", abstract: "Tell about the configuration.", subcommands: [ConfigSampleCommand.self])
+    commandName: "config", abstract: "Show what can be configured.", subcommands: [ConfigSampleCommand.self])
 }
 
 struct ConfigSampleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "sample", abstract: "Write a guestsmith.toml that has every key, commented out.",
+    commandName: "sample", abstract: "Write a guestsmith.toml with every key, commented out.",
     discussion: """
-      Each key stands with what it is for, what may stand in it, and its default. As it is, the file changes nothing.
+      Each key has its purpose, its possible values and its default beside it. As written, the file changes nothing.
 
       Example:
         guestsmith config sample >/etc/guestsmith/guestsmith.toml

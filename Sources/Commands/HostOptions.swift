@@ -10,8 +10,8 @@ struct SearchPathOption: ParsableArguments {
   @Option(
     name: .customLong("search-path"),
     help: ArgumentHelp(
-      "Folders with OS definitions; the first match wins. May be repeated.",
-      discussion: "Without it: \(SearchPath.standard.folders.joined(separator: ":"))", valueName: "dir:dir..."))
+      "Folders with OS definitions; the first match wins; may be repeated.",
+      discussion: "By default \(SearchPath.standard.folders.joined(separator: ":"))", valueName: "dir:dir..."))
   var folders: [String] = []
 
   var searchPath: SearchPath { folders.isEmpty ? .standard : SearchPath(folders) }
@@ -37,14 +37,14 @@ struct ScriptOptions: ParsableArguments {
 
   @OptionGroup var search: SearchPathOption
 
-  @Option(help: ArgumentHelp("Folder for the logs of the scripts, which go into its folder os.", valueName: "dir"))
+  @Option(help: ArgumentHelp("Folder for the logs of the scripts; they go into its subfolder os.", valueName: "dir"))
   var logDir = Node.standardLogFolder
 
-  @Option(help: ArgumentHelp("End a script that takes longer than this.", valueName: "seconds"))
+  @Option(help: ArgumentHelp("Stop a script that takes longer than this.", valueName: "seconds"))
   var timeout: Int?
 
   func validate() throws {
-    if let timeout, timeout < 1 { throw ValidationError("--timeout \(timeout) is not a number of seconds above 0") }
+    if let timeout, timeout < 1 { throw ValidationError("--timeout \(timeout) must be at least 1 second") }
   }
 
   func node() -> Node {
@@ -59,16 +59,16 @@ struct ScriptOptions: ParsableArguments {
 struct ParameterOptions: ParsableArguments {
   @Option(
     name: [.customShort("O"), .customLong("os-parameters")],
-    help: ArgumentHelp("Parameters of the OS. May be repeated.", valueName: "name=value,..."))
+    help: ArgumentHelp("Parameters for the OS; may be repeated.", valueName: "name=value,..."))
   var parameters: [String] = []
 
-  @Option(help: ArgumentHelp("Parameters that are kept, but shown to nobody.", valueName: "name=value,..."))
+  @Option(help: ArgumentHelp("Parameters that are stored and never shown.", valueName: "name=value,..."))
   var osParametersPrivate: [String] = []
 
   @Option(
     help: ArgumentHelp(
-      "File with parameters in the sections public, private and secret.",
-      discussion: "Secret ones are used for this call and kept nowhere.", valueName: "file"))
+      "A file with parameters in the sections public, private and secret.",
+      discussion: "Secret ones are used for this call only and not stored.", valueName: "file"))
   var parametersFile: String?
 
   func all() throws(Failure) -> [String: Instance.Parameter] {
@@ -92,7 +92,7 @@ struct ParameterOptions: ParsableArguments {
 struct InstanceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "A disk, numbered from 0: size=10G, or adopt=PATH for a device or file that is there; name, access.",
+      "A disk, numbered from 0: size=10G, or adopt=PATH for an existing device or file; name, access.",
       valueName: "n:size=...,..."))
   var disk: [String] = []
 
@@ -101,7 +101,7 @@ struct InstanceOptions: ParsableArguments {
       "A network interface, numbered from 0: mac, ip, mode, link, network, name.", valueName: "n:ip=...,..."))
   var net: [String] = []
 
-  @Flag(help: "Give it no network interface; without --net it has one.")
+  @Flag(help: "Create no network interface; without --net there is one.")
   var noNics = false
 
   @Option(
@@ -112,19 +112,19 @@ struct InstanceOptions: ParsableArguments {
   @Option(
     name: [.customShort("H"), .customLong("hypervisor-parameters")],
     help: ArgumentHelp(
-      "The hypervisor, as scripts are told, and its parameters.", valueName: "[hypervisor:]name=value,..."))
+      "The hypervisor that scripts are told of, and its parameters.", valueName: "[hypervisor:]name=value,..."))
   var hypervisor: String?
 
   @OptionGroup var parameters: ParameterOptions
 
-  @Flag(help: "Overwrite disks that are adopted and not empty.")
+  @Flag(help: "Overwrite adopted disks that are not empty.")
   var force = false
 
-  @Flag(help: "Only tell what would be made.")
+  @Flag(help: "Show what would be made, and make nothing.")
   var dryRun = false
 
   func validate() throws {
-    if noNics && !net.isEmpty { throw ValidationError("--net and --no-nics exclude each other") }
+    if noNics && !net.isEmpty { throw ValidationError("--net and --no-nics cannot be used together") }
   }
 
   func request(_ name: String, os: String?) throws(Failure) -> InstanceRequest {

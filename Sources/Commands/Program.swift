@@ -30,7 +30,7 @@ private func withoutDebug(_ words: [String]) -> [String] {
 struct Guestsmith: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "guestsmith",
-    abstract: "Guest operating systems for Ganeti: installed, dumped, restored and renamed.",
+    abstract: "Install, dump, restore and rename guest operating systems for Ganeti.",
     subcommands: [
       OSCommand.self, InstanceCommand.self, BackupCommand.self, ImageCommand.self, DumpCommand.self, ConfigCommand.self,
     ])

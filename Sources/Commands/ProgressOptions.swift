@@ -4,7 +4,7 @@ internal import Report
 
 /// Whether a command shows its progress.
 struct ProgressOptions: ParsableArguments {
-  @Flag(name: .shortAndLong, help: "Show no progress, only failures.")
+  @Flag(name: .shortAndLong, help: "Show failures only, no progress.")
   var quiet = false
 
   var steps: Steps { .forStandardError(quiet: quiet) }

@@ -13,7 +13,7 @@ struct Binding: Sendable {
   }
 
   let shape: Shape
-  /// Nothing where the key is not set.
+  /// Nil where the key is not set.
   let get: @Sendable (Configuration) -> Value?
   /// Returns whether the value is one that the key can have.
   let set: @Sendable (inout Configuration, Value) -> Bool

@@ -8,7 +8,7 @@ extension Configuration {
     var faults: [Failure] = []
     if let prefix, prefix > 32, let gateway, Rules.isIPv4(gateway) {
       faults.append(
-        fault("prefix", "= \(prefix) is longer than an IPv4 address", "a gateway such as \(gateway) has 1 to 32"))
+        fault("prefix", "= \(prefix) is longer than an IPv4 address", "use 1 to 32 with the gateway \(gateway)"))
     }
     for (key, isSet) in [("keyring", keyring != nil), ("pockets", !pockets.isEmpty)] where isSet && mirror == nil {
       faults.append(
@@ -18,13 +18,13 @@ extension Configuration {
     if inodeRatio < blockSize {
       faults.append(
         fault(
-          "inode_ratio", "= \(inodeRatio) is less than a block of \(blockSize) bytes: no file is smaller",
+          "inode_ratio", "= \(inodeRatio) is less than the block size of \(blockSize) bytes",
           "set inode_ratio to \(blockSize) or more, or block_size to \(Self.blockSize(for: inodeRatio))"))
     }
     if !["C", "POSIX", "C.UTF-8"].contains(locale), !packages.contains("locales-all") {
       faults.append(
         fault(
-          "locale", "= \"\(locale)\" is in no guest without the package locales-all",
+          "locale", "= \"\(locale)\" needs the package locales-all in the guest",
           "add locales-all to packages, or set locale to \"C.UTF-8\""))
     }
     return faults + diskFaults()
@@ -39,10 +39,10 @@ extension Configuration {
     for index in Self.furtherDisks {
       guard let role = role(ofDisk: index), role != .untouched else { continue }
       guard let other = first.updateValue(index, forKey: role.text) else { continue }
-      let what = role == .swap ? "a guest has one swap disk" : "a place holds one disk"
+      let what = role == .swap ? "a guest has one swap disk" : "only one disk is mounted at a place"
       faults.append(
         fault(
-          "disk_\(index)", "= \"\(role.text)\" is said of disk \(other) too: \(what)",
+          "disk_\(index)", "= \"\(role.text)\" is also that of disk \(other): \(what)",
           "give each disk a role of its own"))
     }
     return faults

@@ -14,7 +14,7 @@ extension Configuration {
   /// variant, and over that the parameters. All of it is checked, alone and in combination.
   ///
   /// - Parameters:
-  ///   - definitionDirectory: nothing where no definition is called.
+  ///   - definitionDirectory: nil where no definition is called.
   ///   - variant: a file in the folder of variants, without its `.toml`, or `default`, which needs no file.
   ///   - parameters: as a host passes them, by key.
   /// - Throws: `.invalid` with every fault on a line of its own: file, line, key, the value (unless it is a secret)
@@ -116,7 +116,7 @@ extension Configuration {
     }
     guard key.isParameter || origin != .parameter else {
       throw Failure(
-        .invalid, "\(origin): \(key.name) is not for one instance to set", remedy: "set it in \(Self.fileName)")
+        .invalid, "\(origin): \(key.name) cannot be set for one instance", remedy: "set it in \(Self.fileName)")
     }
     guard key.binding.set(&self, value) else {
       throw Failure(.invalid, "\(origin): \(key.name)\(Self.shown(value, of: key)) must be \(key.rule)")

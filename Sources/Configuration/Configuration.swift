@@ -20,11 +20,11 @@ package struct Configuration: Sendable {
   /// In bytes; 0 is without limit.
   package internal(set) var cacheMaxSize: UInt64 = 20 << 30
 
-  /// Nothing: the release of this machine.
+  /// Nil: the release of this machine.
   package internal(set) var suite: String?
-  /// Nothing: the apt sources of this machine.
+  /// Nil: the apt sources of this machine.
   package internal(set) var mirror: String?
-  /// A file; nothing: the keys that apt on this machine trusts.
+  /// A file; nil: the keys that apt on this machine trusts.
   package internal(set) var keyring: String?
   /// More suites of the mirror, by the endings of their names: `updates` for `bookworm-updates`.
   package internal(set) var pockets: [String] = []
@@ -43,7 +43,7 @@ package struct Configuration: Sendable {
   package internal(set) var label = ""
   package internal(set) var wipe = Wipe.discard
 
-  /// Whether the second disk becomes swap; nothing: where the host says so.
+  /// Whether the second disk becomes swap; nil: where the host says so.
   package internal(set) var swap: Bool?
   /// What disks after the first are for.
   package internal(set) var diskRoles: [Int: RequestedDisk.Role] = [:]
@@ -56,7 +56,7 @@ package struct Configuration: Sendable {
 
   package internal(set) var rootPasswordHash: String?
   package internal(set) var sshKeys: [String] = []
-  /// Nothing: as it is installed.
+  /// Nil: as it is installed.
   package internal(set) var timezone: String?
   package internal(set) var locale = "C.UTF-8"
 
@@ -74,12 +74,12 @@ package struct Configuration: Sendable {
   /// The disks that a key can give a role; Ganeti has at most 16 disks.
   package static let furtherDisks = 1...15
 
-  /// What a disk after the first is configured to be for; nothing where that is left to the host.
+  /// What a disk after the first is configured to be for; nil where that is left to the host.
   package func role(ofDisk index: Int) -> RequestedDisk.Role? {
     diskRoles[index] ?? (index == 1 ? swap.map { $0 ? .swap : .untouched } : nil)
   }
 
-  /// The kernel package, or nothing where the guest gets none.
+  /// The kernel package, or nil where the guest gets none.
   package var kernelPackage: String? { kernel == "none" ? nil : kernel }
 
   /// Debian's kernel for virtual machines, a third of the size of the general one, where there is one for the processor.

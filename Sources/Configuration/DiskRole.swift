@@ -2,7 +2,7 @@
 internal import Interface
 
 extension RequestedDisk.Role {
-  /// As a key says it: `swap`, `none`, `data:/srv`. Nothing where the text is none of them.
+  /// As a key says it: `swap`, `none`, `data:/srv`. Nil where the text is not one of them.
   init?(configured text: String) {
     switch text {
     case "swap": self = .swap

@@ -10,7 +10,7 @@ struct Document {
   /// The most that a configuration may be: everything is read into memory.
   static let limit = 1 << 20
 
-  /// - Throws: `.invalid` where it is no TOML, with file and line.
+  /// - Throws: `.invalid` where it is not TOML, with file and line.
   init(_ bytes: [UInt8], path: String) throws(Failure) {
     self.path = path
     guard let text = String(validating: bytes, as: UTF8.self) else {
@@ -20,12 +20,12 @@ struct Document {
       entries = try TOMLReader(text).entries
     } catch {
       throw Failure(
-        .invalid, "\(path):\(error.line): no TOML: \(error.words)",
-        remedy: "write each key as: name = value, with texts in double quotes")
+        .invalid, "\(path):\(error.line): not valid TOML: \(error.words)",
+        remedy: "write each key as: name = value, with strings in double quotes")
     }
   }
 
-  /// Reads a file; nothing where there is none.
+  /// Reads a file; nil where there is none.
   static func read(_ path: String) throws(Failure) -> Document? {
     guard let bytes = try contents(of: path) else { return nil }
     return try Document(bytes, path: path)
@@ -48,7 +48,8 @@ struct Document {
       filled += count
     }
     guard filled <= limit else {
-      throw Failure(.invalid, "\(path) is larger than \(Words.bytes(UInt64(limit))): no configuration is")
+      throw Failure(
+        .invalid, "\(path) is larger than \(Words.bytes(UInt64(limit))), the most that a configuration may have")
     }
     return Array(bytes[..<filled])
   }

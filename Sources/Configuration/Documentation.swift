@@ -4,7 +4,7 @@ extension Configuration {
   /// A `guestsmith.toml` that says what each key is for and changes nothing: every line is a comment.
   package static func sample() -> String {
     let head = """
-      # guestsmith.toml: how guestsmith makes and dumps guests. All keys have defaults; a line without # changes one.
+      # guestsmith.toml: how guestsmith makes and dumps guests. Every key has a default, which a line without # overrides.
 
       """
     return head

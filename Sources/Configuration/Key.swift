@@ -44,7 +44,7 @@ package struct Key: Sendable {
     return "\(help) (\(rule)\(separator))".filter { $0 != "\"" }
   }
 
-  /// What stands in the key where nothing is configured, as TOML has it; nothing where the key is unset then.
+  /// What stands in the key where nothing is configured, as TOML has it; nil where the key is unset then.
   package var standard: String? { binding.get(Configuration())?.literal }
 
   /// Every key, in the order in which a person reads about them.
@@ -59,13 +59,13 @@ package struct Key: Sendable {
       isParameter: false),
     Key(
       "image_max_age_days", .integer(\.imageMaxAgeDays) { (0...36500).contains($0) },
-      "how old an image may become before it is built anew; 0 keeps it for ever", "a number of days from 0 to 36500",
+      "how old an image may be before it is rebuilt; 0 keeps it forever", "a number of days from 0 to 36500",
       isParameter: false),
     Key(
-      "cache_max_size", .size(\.cacheMaxSize), "what all images together may take of the disk; 0 is without limit",
+      "cache_max_size", .size(\.cacheMaxSize), "the most room that all images together may take; 0 sets no limit",
       "a number of bytes, or one with a unit such as \"20G\"", isParameter: false),
     Key(
-      "suite", .text(\.suite, Rules.isPackageName), "the release of the guests; unset: the one of this machine",
+      "suite", .text(\.suite, Rules.isPackageName), "the release of the guests; unset: that of this machine",
       "the code name of a release", example: .text("bookworm")),
     Key(
       "mirror", .text(\.mirror, Rules.isURI), "where the packages come from; unset: the apt sources of this machine",
@@ -76,14 +76,14 @@ package struct Key: Sendable {
       example: .text("/usr/share/keyrings/debian-archive-keyring.gpg")),
     Key(
       "pockets", .list(\.pockets, of: .words, Rules.isPackageName),
-      "more suites of the mirror, by what their names have behind the release's: updates for bookworm-updates",
+      "further suites of the mirror, by the suffix to the name of the release: updates for bookworm-updates",
       "a list of names such as [\"updates\", \"security\"]"),
     Key(
       "components", .list(\.components, of: .words, Rules.isComponent),
-      "the parts of the archive; none: those of the apt sources, and main with a mirror",
+      "the components of the archive; empty: those of the apt sources, or main with a mirror",
       "a list of names such as [\"main\", \"contrib\"]"),
     Key(
-      "packages", .list(\.packages, of: .words, Rules.isPackageName), "more packages for the guests",
+      "packages", .list(\.packages, of: .words, Rules.isPackageName), "additional packages for the guests",
       "a list of names of packages"),
     Key(
       "kernel", .text(\.kernel, Rules.isPackageName), "the package with the guests' kernel, or \"none\"",
@@ -93,7 +93,8 @@ package struct Key: Sendable {
   private static let filesystems = [
     Key("filesystem", .choice(\.filesystem), "the filesystem of the root disk", "\"ext4\", \"ext3\" or \"ext2\""),
     Key(
-      "block_size", .integer(\.blockSize) { [1024, 2048, 4096].contains($0) }, "its blocks, in bytes",
+      "block_size", .integer(\.blockSize) { [1024, 2048, 4096].contains($0) },
+      "the block size of the filesystem, in bytes",
       "1024, 2048 or 4096"),
     Key(
       "inode_ratio", .integer(\.inodeRatio) { (1024...67_108_864).contains($0) }, "bytes of the disk for each inode",
@@ -101,10 +102,10 @@ package struct Key: Sendable {
     Key(
       "reserved_percent", .decimal(\.reservedPercent, in: 0...50), "the share of the disk that only root may fill",
       "a number from 0 to 50"),
-    Key("label", .text(\.label, Rules.isLabel), "its label", "a text of up to 16 bytes"),
+    Key("label", .text(\.label, Rules.isLabel), "the label of the filesystem", "a text of up to 16 bytes"),
     Key(
       "wipe", .choice(\.wipe),
-      "how the old contents of a disk go: given back to the storage, overwritten with zeros, or not at all",
+      "how the old contents of a disk are removed: discarded, overwritten with zeros, or not at all",
       "\"discard\", \"zero\" or \"none\""),
   ]
 
@@ -112,7 +113,7 @@ package struct Key: Sendable {
     [
       Key(
         "swap", .flag(\.swap),
-        "whether the second disk becomes swap; unset: where the host says so, as interface version 5 does",
+        "whether the second disk becomes swap; unset: if the host says so, as with version 5 of the interface",
         "true or false", example: .flag(true))
     ]
     + Configuration.furtherDisks.map { index in
@@ -125,41 +126,41 @@ package struct Key: Sendable {
     + [
       Key(
         "reinstall_keep", .list(\.reinstallKeep, of: .words, Rules.isKeptPath),
-        "files and folders of the guest that outlive a reinstallation",
+        "files and folders of the guest that a reinstallation keeps",
         "a list of absolute paths, with * and ? in their last part only")
     ]
 
   private static let network = [
     Key(
       "address", .choice(\.address),
-      "how a guest gets its address: \"static\" is the one that the host gives it, or that its name resolves to",
+      "how a guest gets its address: \"static\" uses the one that the host assigns, or that its name resolves to",
       "\"dhcp\" or \"static\""),
     Key(
       "prefix", .integer(\.prefix) { (1...128).contains($0) },
-      "the length of a static address's network prefix; unset: that of the network that the host knows",
+      "the prefix length of a static address; unset: that of the host's network",
       "a number from 1 to 128", example: .integer(24)),
     Key(
       "gateway", .text(\.gateway, Rules.isAddress),
-      "the gateway of a static address; the host's network has the first word", "an IPv4 or IPv6 address",
+      "the gateway of a static address, unless the host's network has one", "an IPv4 or IPv6 address",
       example: .text("192.0.2.1")),
     Key(
       "nameservers", .list(\.nameservers, of: .words, Rules.isAddress),
-      "name servers of the guests, beside those that DHCP tells", "a list of IPv4 or IPv6 addresses"),
+      "name servers of the guests, in addition to those from DHCP", "a list of IPv4 or IPv6 addresses"),
   ]
 
   private static let accounts = [
     Key(
       "root_password_hash", .text(\.rootPasswordHash, Rules.isPasswordHash),
-      "root's password; unset: no password opens the account",
-      "a hash as crypt(3) makes it, such as of: openssl passwd -6",
+      "the hash of root's password; unset: no password is accepted",
+      "a hash as crypt(3) makes it, for example by: openssl passwd -6",
       example: .text("$6$…"), isSecret: true),
     Key(
-      "ssh_keys", .list(\.sshKeys, of: .lines, Rules.isSSHKey), "who may log in as root by ssh",
+      "ssh_keys", .list(\.sshKeys, of: .lines, Rules.isSSHKey), "the public keys that may log in as root by ssh",
       "a list of lines as in authorized_keys(5)", isSecret: true),
     Key(
-      "timezone", .text(\.timezone, Rules.isTimezone), "the guests' time zone; unset: as the system is installed",
+      "timezone", .text(\.timezone, Rules.isTimezone), "the guests' time zone; unset: the default of the release",
       "a name of the zone database such as \"Europe/Zurich\"", example: .text("Etc/UTC")),
-    Key("locale", .text(\.locale, Rules.isLocale), "the guests' language", "a locale such as \"C.UTF-8\""),
+    Key("locale", .text(\.locale, Rules.isLocale), "the guests' locale", "a locale such as \"C.UTF-8\""),
   ]
 
   private static let dumps = [
@@ -168,7 +169,7 @@ package struct Key: Sendable {
       "compression_level", .integer(\.compressionLevel) { (1...19).contains($0) }, "zstd's level",
       "a number from 1 to 19"),
     Key(
-      "threads", .integer(\.threads) { (0...256).contains($0) }, "threads that compress; 0: one for each processor",
+      "threads", .integer(\.threads) { (0...256).contains($0) }, "how many threads compress; 0: one for each processor",
       "a number from 0 to 256"),
   ]
 }

@@ -52,13 +52,13 @@ struct TOMLInput {
   mutating func endLine() throws(TOMLReader.Fault) {
     skipSpaces()
     try skipComment()
-    guard skipNewline() || current == nil else { throw fault("more stands behind the value than a comment") }
+    guard skipNewline() || current == nil else { throw fault("only a comment may follow a value on its line") }
   }
 
   private mutating func skipComment() throws(TOMLReader.Fault) {
     guard current == UInt8(ascii: "#") else { return }
     while let byte = current, byte != UInt8(ascii: "\n"), !bytes[index...].starts(with: "\r\n".utf8) {
-      if isControl(byte) { throw fault("a control character is in a comment") }
+      if isControl(byte) { throw fault("a comment contains a control character") }
       index += 1
     }
   }
@@ -97,12 +97,12 @@ struct TOMLInput {
         text.append(UInt8(ascii: "\n"))
       } else {
         if byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") { break }
-        if isControl(byte) { throw fault("a control character is in a text") }
+        if isControl(byte) { throw fault("a string contains a control character") }
         text.append(byte)
         index += 1
       }
     }
-    throw fault("a text has no quote at its end")
+    throw fault("the quote at the end of a string is missing")
   }
 
   /// Behind a backslash at the end of a line: all blanks and line ends up to the next word.
@@ -127,7 +127,7 @@ struct TOMLInput {
     let digits = String(decoding: bytes[index...].prefix(length), as: UTF8.self)
     guard length > 0, digits.utf8.count == length, digits.allSatisfy(\.isHexDigit),
       let scalar = UInt32(digits, radix: 16).flatMap(Unicode.Scalar.init)
-    else { throw fault("a backslash in a text is followed by none of b t n f r \" \\ u U") }
+    else { throw fault("a backslash in a string is not followed by b, t, n, f, r, u, U, \" or \\") }
     index += length
     return Array(String(scalar).utf8)
   }

@@ -34,7 +34,7 @@ struct TOMLReader {
         isInTable = true
       } else {
         let (name, isDotted) = try keyPath()
-        try expect("=", "behind a key")
+        try expect("=", "after a key")
         input.skipSpaces()
         let value = try value(depth: 0)
         if !isInTable {
@@ -53,7 +53,7 @@ struct TOMLReader {
     var depth = 0
     while depth < 2, input.skip("[") { depth += 1 }
     let name = try keyPath().name
-    for _ in 0..<depth { try expect("]", "behind the name of a table") }
+    for _ in 0..<depth { try expect("]", "after the name of a table") }
     return name
   }
 
@@ -91,14 +91,14 @@ struct TOMLReader {
   }
 
   private mutating func value(depth: Int) throws(Fault) -> Value {
-    guard depth < 32 else { throw input.fault("lists are nested too deep") }
+    guard depth < 32 else { throw input.fault("lists are nested too deeply") }
     switch input.current {
     case UInt8(ascii: "\""), UInt8(ascii: "'"): return .text(try input.string(mayBeLong: true))
     case UInt8(ascii: "["): return try list(depth: depth)
     case UInt8(ascii: "{"): return try inlineTable(depth: depth)
     default:
       guard let value = TOMLScalar.parse(input.scalar()) else {
-        throw input.fault("what stands here is not a value; a text is in double quotes")
+        throw input.fault("this is not a value; a string is in double quotes")
       }
       return value
     }
@@ -116,7 +116,7 @@ struct TOMLReader {
       try expect("]", "at the end of a list")
       break
     }
-    return texts.map { .list($0) } ?? .other("a list of other things than texts")
+    return texts.map { .list($0) } ?? .other("a list of something other than strings")
   }
 
   private mutating func inlineTable(depth: Int) throws(Fault) -> Value {
@@ -125,7 +125,7 @@ struct TOMLReader {
     if input.skip("}") { return .other("a table") }
     repeat {
       _ = try keyPath()
-      try expect("=", "behind a key")
+      try expect("=", "after a key")
       input.skipSpaces()
       _ = try value(depth: depth + 1)
       input.skipSpaces()

@@ -2,7 +2,7 @@
 
 /// TOML's values of one word: numbers, truth, dates.
 enum TOMLScalar {
-  /// Nothing where the word is none.
+  /// Nil where the word is not one of them.
   static func parse(_ text: String) -> Value? {
     switch text {
     case "true": return .flag(true)

@@ -16,13 +16,13 @@ struct StepMeasure: Sendable {
     }
   }
 
-  /// 0 to 1; nothing while the whole is not known.
+  /// 0 to 1; nil while the whole is not known.
   var fraction: Double? {
     guard let total, total > 0 else { return nil }
     return min(1, Double(done) / Double(total))
   }
 
-  /// What the whole will still take at the mean rate so far; nothing before it can be told.
+  /// What the whole will still take at the mean rate so far; nil before it can be told.
   func timeLeft(after time: Duration) -> Duration? {
     guard let fraction, fraction > 0, time >= .milliseconds(500) else { return nil }
     return .seconds(Words.seconds(time) * (1 - fraction) / fraction)

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Where the lines of the steps go: a log, or a terminal whose last line is redrawn.
 final class StepScreen: Sendable {
-  /// The width of the terminal; nothing for a log.
+  /// The width of the terminal; nil for a log.
   private let columns: Int?
   private let write: @Sendable (String) -> Void
   let now: @Sendable () -> ContinuousClock.Instant

@@ -5,7 +5,7 @@
 /// Everything goes to standard error: standard output is data.
 package final class Steps: Sendable {
   package enum Style: Sendable {
-    /// Nothing: a failure is told by whoever shows it.
+    /// Nil: a failure is told by whoever shows it.
     case quiet
     /// A line when a step ends, and one each ten seconds of a long step: for logs.
     case plain

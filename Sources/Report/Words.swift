@@ -23,7 +23,7 @@ package enum Words {
     }
   }
 
-  /// `bytes` moved in `time`, a second: `860 MiB/s`; nothing where the time is too short to say.
+  /// `bytes` moved in `time`, a second: `860 MiB/s`; nil where the time is too short to say.
   package static func rate(bytes: UInt64, in time: Duration) -> String? {
     let seconds = seconds(time)
     guard seconds >= 0.01 else { return nil }

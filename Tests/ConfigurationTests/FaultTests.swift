@@ -39,7 +39,7 @@ struct FaultTests {
       ("filesystem = true", "F:1: filesystem = true, must be \"ext4\", \"ext3\" or \"ext2\""),
       ("packages = \"less\"", "F:1: packages = \"less\", must be a list of names of packages"),
       ("packages = [\"-o\"]", "F:1: packages = [\"-o\"], must be a list of names of packages"),
-      ("packages = [1]", "F:1: packages = a list of other things than texts, must be a list of names of packages"),
+      ("packages = [1]", "F:1: packages = a list of something other than strings, must be a list of names of packages"),
       ("threads = 1.5", "F:1: threads = 1.5, must be a number from 0 to 256"),
       ("threads = -1", "F:1: threads = -1, must be a number from 0 to 256"),
       ("swap = \"yes\"", "F:1: swap = \"yes\", must be true or false"),
@@ -84,7 +84,7 @@ struct FaultTests {
 
   @Test("a parameter cannot set what is the machine's")
   func machine() {
-    #expect(fault(nil, parameters: ["cache": "/x"]) == "parameter: cache is not for one instance to set")
+    #expect(fault(nil, parameters: ["cache": "/x"]) == "parameter: cache cannot be set for one instance")
   }
 
   @Test("all that is wrong in the file, the variant and the parameters is told at once")
@@ -104,7 +104,7 @@ struct FaultTests {
   func secrets(value: String) throws {
     let found = try #require(fault("root_password_hash = \(value)"))
     #expect(
-      found == "F:1: root_password_hash must be a hash as crypt(3) makes it, such as of: openssl passwd -6")
+      found == "F:1: root_password_hash must be a hash as crypt(3) makes it, for example by: openssl passwd -6")
     #expect(fault("ssh_keys = \(value)") == "F:1: ssh_keys must be a list of lines as in authorized_keys(5)")
     for name in ["root_password_hash", "ssh_keys"] {
       #expect(fault(nil, parameters: [name: "hunter2"])?.contains("hunter2") == false)
@@ -113,7 +113,7 @@ struct FaultTests {
   }
 
   @Test(
-    "what is no TOML is told with file and line",
+    "what is not TOML is told with file and line",
     arguments: [
       ("threads = 1\nthreads = 2", 2), ("label = \"x", 1), ("\n\nthreads", 3), ("[x", 1), ("= 1", 1), ("]", 1),
       ("a = [1,\n\n", 3),
@@ -121,7 +121,7 @@ struct FaultTests {
     ])
   func syntax(text: String, line: Int) throws {
     let found = try #require(fault(text))
-    #expect(found.hasPrefix("F:\(line): no TOML: "))
+    #expect(found.hasPrefix("F:\(line): not valid TOML: "))
     #expect(!found.contains("hunter2") && !found.contains("\n"))
   }
 
@@ -139,13 +139,13 @@ struct FaultTests {
       }
     }
     #expect(try failure([0xFF, 0xFE]).hasSuffix("is not text in UTF-8"))
-    #expect(try failure(Array("threads = 1\n\0sute".utf8)).contains(":2: no TOML"))
+    #expect(try failure(Array("threads = 1\n\0sute".utf8)).contains(":2: not valid TOML"))
     #expect(try failure(Array(#"label = "a\u0000b""#.utf8)).contains(":1: label = \"a\\u0000b\", must be"))
     #expect(try failure([UInt8](repeating: 0x0A, count: 1 << 20 + 1)).contains("larger than 1.0 MiB"))
-    #expect(try failure(Array("[=".utf8)).contains(":1: no TOML"))
+    #expect(try failure(Array("[=".utf8)).contains(":1: not valid TOML"))
     #expect(try failure(Array(("a" + String(repeating: ".a", count: 99999) + " = 1").utf8)).contains("unknown key 'a'"))
     let deep = "packages = " + String(repeating: "[", count: 99999)
-    #expect(try failure(Array(deep.utf8)).contains(":1: no TOML"))
+    #expect(try failure(Array(deep.utf8)).contains(":1: not valid TOML"))
   }
 
   @Test("combinations that cannot work are refused, with file and line of the one that does not fit")
@@ -159,21 +159,21 @@ struct FaultTests {
     #expect(fault("swap = true\ndisk_1 = \"swap\"") == nil && fault("swap = false\ndisk_1 = \"none\"") == nil)
     #expect(
       fault("swap = true\ndisk_2 = \"swap\"")
-        == "F:2: disk_2 = \"swap\" is said of disk 1 too: a guest has one swap disk")
+        == "F:2: disk_2 = \"swap\" is also that of disk 1: a guest has one swap disk")
     #expect(
       fault("disk_4 = \"data:/srv\"\ndisk_2 = \"data:/srv\"")
-        == "F:1: disk_4 = \"data:/srv\" is said of disk 2 too: a place holds one disk")
+        == "F:1: disk_4 = \"data:/srv\" is also that of disk 2: only one disk is mounted at a place")
     #expect(fault("disk_1 = \"none\"\ndisk_2 = \"none\"") == nil)
     #expect(
       fault("address = \"static\"\nprefix = 64\ngateway = \"192.0.2.1\"")
         == "F:2: prefix = 64 is longer than an IPv4 address")
     #expect(fault("address = \"static\"\nprefix = 64\ngateway = \"2001:db8::1\"") == nil)
     #expect(
-      fault("inode_ratio = 1024") == "F:1: inode_ratio = 1024 is less than a block of 4096 bytes: no file is smaller")
+      fault("inode_ratio = 1024") == "F:1: inode_ratio = 1024 is less than the block size of 4096 bytes")
     #expect(fault("inode_ratio = 1024\nblock_size = 1024") == nil)
     #expect(
       fault("locale = \"de_CH.UTF-8\"")
-        == "F:1: locale = \"de_CH.UTF-8\" is in no guest without the package locales-all")
+        == "F:1: locale = \"de_CH.UTF-8\" needs the package locales-all in the guest")
     #expect(fault("locale = \"de_CH.UTF-8\"\npackages = [\"locales-all\"]") == nil)
   }
 }

@@ -19,7 +19,9 @@ struct KeyTests {
   func sample() throws {
     let sample = Configuration.sample()
     #expect(sample.hasPrefix("# guestsmith.toml: "))
-    #expect(sample.contains("\n# Its blocks, in bytes.\n# Must be 1024, 2048 or 4096.\n#block_size = 4096\n"))
+    #expect(
+      sample.contains(
+        "\n# The block size of the filesystem, in bytes.\n# Must be 1024, 2048 or 4096.\n#block_size = 4096\n"))
     #expect(try load(sample).origins.isEmpty)
     let unset = Key.all.filter { $0.standard == nil }.map(\.name)
     let taken = sample.split(separator: "\n").filter { $0.hasPrefix("#") && !$0.hasPrefix("# ") }.map { $0.dropFirst() }
@@ -32,7 +34,7 @@ struct KeyTests {
   func markdown() {
     let rows = Configuration.markdownTable().split(separator: "\n")
     #expect(rows.count == Key.all.count - 14 + 2)
-    #expect(rows.contains("| `suite` | unset | the release of the guests; unset: the one of this machine |"))
+    #expect(rows.contains("| `suite` | unset | the release of the guests; unset: that of this machine |"))
   }
 
   @Test("the machine's own keys are not parameters, and the help of the others is one line that says what to write")
@@ -42,7 +44,8 @@ struct KeyTests {
     let help = Dictionary(uniqueKeysWithValues: Key.parameters.map { ($0.name, $0.parameterHelp) })
     #expect(help.count == Key.all.count - 3)
     #expect(
-      help["packages"] == "more packages for the guests (a list of names of packages, separated by blanks or commas)")
+      help["packages"]
+        == "additional packages for the guests (a list of names of packages, separated by blanks or commas)")
     #expect(help["filesystem"] == "the filesystem of the root disk (ext4, ext3 or ext2)")
     #expect(help.values.allSatisfy { !$0.contains("\n") && !$0.contains("\"") })
   }

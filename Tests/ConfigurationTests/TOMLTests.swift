@@ -20,8 +20,8 @@ struct TOMLTests {
       ("3.5", .decimal(3.5)), ("-0.01", .decimal(-0.01)), ("5e+2", .decimal(500)), ("1_0.2_5E-1", .decimal(1.025)),
       ("inf", .decimal(.infinity)), ("-inf", .decimal(-.infinity)), ("true", .flag(true)), ("false", .flag(false)),
       ("[]", .list([])), ("[ \"a\", # b\n\n 'c' , ]", .list(["a", "c"])),
-      ("[1, 2]", .other("a list of other things than texts")),
-      ("[[\"a\"]]", .other("a list of other things than texts")),
+      ("[1, 2]", .other("a list of something other than strings")),
+      ("[[\"a\"]]", .other("a list of something other than strings")),
       ("{}", .other("a table")), ("{ a = 1, b.\"c\" = [ {} ] }", .other("a table")), ("1979-05-27", .other("a date")),
       ("1979-05-27T07:32:00Z", .other("a date")), ("1979-05-27 07:32:00.5", .other("a date")),
       ("07:32:00", .other("a time")),
@@ -32,7 +32,7 @@ struct TOMLTests {
   }
 
   @Test(
-    "what is no TOML is refused",
+    "what is not TOML is refused",
     arguments: [
       "k", "k =", "k = \n1", "= 1", "k = 1 2", "k = 1\rj = 2", "k = a", "k = 01", "k = 1__0", "k = _1", "k = 1_",
       "k = 0x", "k = +0x1",

@@ -3,7 +3,7 @@ internal import ArgumentParser
 
 struct BackupCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "backup", abstract: "Export and import instances by the scripts of OS definitions.",
+    commandName: "backup", abstract: "Export and import the instances of this machine.",
     subcommands: [
       BackupExportCommand.self, BackupImportCommand.self, BackupListCommand.self, BackupVerifyCommand.self,
       BackupRemoveCommand.self,

@@ -6,7 +6,7 @@ internal import Report
 
 struct BackupExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "export", abstract: "Write an export of an instance.",
+    commandName: "export", abstract: "Export an instance.",
     discussion: """
       Runs the export script of the OS definition for each disk, all at the same time, on copies of the disks. What \
       they write is kept as it is, beside a config.ini, in STATE/exports/NAME: gnt-backup import takes that folder. The \

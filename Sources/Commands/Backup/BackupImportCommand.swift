@@ -6,31 +6,31 @@ internal import Report
 
 struct BackupImportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "import", abstract: "Make an instance of an export.",
+    commandName: "import", abstract: "Create an instance from an export.",
     discussion: """
       Takes exports of guestsmith and of Ganeti 1.2.6 to 3.1. Runs the import script of the OS definition for each disk \
-      of which there is a dump, with the dump on its standard input, and the rename script where the instance gets \
-      another name. What is not given is taken from the export. If a script fails nothing is left of the instance.
+      that has a dump, with the dump on its standard input, and the rename script if the name changes. What is not \
+      given is taken from the export. If a script fails, nothing is left of the instance.
 
       Example:
         guestsmith backup import vm2.example.com --src-dir /srv/ganeti/export/vm1.example.com --disk 0:size=20G
       """)
 
-  @Argument(help: "The name that the instance is to have.")
+  @Argument(help: "The name of the new instance.")
   var name: String
 
   @Option(
     help: ArgumentHelp(
-      "The folder of the export.", discussion: "Without it, one in the state folder.", valueName: "dir"))
+      "The folder of the export.", discussion: "By default one in the state folder.", valueName: "dir"))
   var srcDir: String?
 
   @Option(
-    help: ArgumentHelp("The instance whose export is to be taken from the state folder.", valueName: "name"))
+    help: ArgumentHelp("The instance whose export in the state folder to import.", valueName: "name"))
   var srcInstance: String?
 
   @Option(
     name: [.customShort("o"), .customLong("os")],
-    help: ArgumentHelp("Another OS than that of the export.", valueName: "name[+variant]"))
+    help: ArgumentHelp("Use this OS instead of that of the export.", valueName: "name[+variant]"))
   var os: String?
 
   @OptionGroup var instance: InstanceOptions
@@ -39,7 +39,7 @@ struct BackupImportCommand: ParsableCommand {
 
   func validate() throws {
     if srcDir != nil && srcInstance != nil {
-      throw ValidationError("--src-dir and --src-instance exclude each other")
+      throw ValidationError("--src-dir and --src-instance cannot be used together")
     }
   }
 

@@ -6,9 +6,9 @@ internal import Report
 
 struct BackupListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List the exports of the instances of this machine.",
+    commandName: "list", abstract: "List the exports on this machine.",
     discussion: """
-      Complete is an export with all files that its config.ini names; guestsmith backup verify looks into them.
+      An export is complete if all files that its config.ini names are there; guestsmith backup verify reads them.
 
       Example:
         guestsmith backup list

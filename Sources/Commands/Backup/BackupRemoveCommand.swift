@@ -19,7 +19,7 @@ struct BackupRemoveCommand: ParsableCommand {
 
   @OptionGroup var options: StateOption
 
-  @Flag(help: "Only tell what would be removed.")
+  @Flag(help: "Show what would be removed, and remove nothing.")
   var dryRun = false
 
   func run() throws {

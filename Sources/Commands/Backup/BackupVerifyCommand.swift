@@ -10,17 +10,19 @@ internal import Sources
 
 struct BackupVerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "verify", abstract: "Check an export: its description, and its dumps as far as they tell.",
+    commandName: "verify", abstract: "Check an export: its description and its dumps.",
     discussion: """
-      Dumps of guestsmith are compared with their checksums to the last byte, those that a host compressed with gzip \
-      are read to their end. Of a dump in a form of another OS definition it is only known that it is there. The exit \
-      status is 0 when nothing is wrong, else 7.
+      Dumps of guestsmith are compared with their checksums to the last byte; those that a host compressed with gzip \
+      are unpacked to their end. A dump in the format of another OS definition is only checked to be there. The exit \
+      status is 0 if nothing is wrong, else 7.
 
       Example:
         guestsmith backup verify vm1.example.com
       """)
 
-  @Argument(help: ArgumentHelp("An instance, or the folder of an export, with a slash in it.", valueName: "name|dir"))
+  @Argument(
+    help: ArgumentHelp(
+      "The name of an instance, or the folder of an export, which must contain a slash.", valueName: "name|dir"))
   var export: String
 
   @OptionGroup var options: StateOption
@@ -54,7 +56,7 @@ struct BackupVerifyCommand: ParsableCommand {
         "disk": .integer(dump.disk), "path": .string(dump.path), "bytes": .integer(Int(clamping: dump.size)),
         "verdict": .string(verdict), "failure": .optional(message),
       ])
-      let words = message ?? (verdict == "good" ? "good" : "there, in a form that only its OS definition knows")
+      let words = message ?? (verdict == "good" ? "good" : "present, in a format that only its OS definition can check")
       if !output.json { try writeOutput(["disk \(dump.disk): \(words)"]) }
     }
     if output.json { try writeOutput(.array(told)) }

@@ -5,10 +5,10 @@ internal import Report
 
 struct DumpDiffCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "diff", abstract: "Show which of the guest's files differ between two dumps.",
+    commandName: "diff", abstract: "Show the guest's files that differ between two dumps.",
     discussion: """
-      A line for each file: + is only in the second dump, - only in the first, ~ is in both with something that differs: \
-      its content, mode, owner, time, attributes or what a link leads to.
+      One line for each file: + is only in the second dump, - only in the first, ~ is in both and differs in its content, \
+      mode, owner, time, attributes or link target.
 
       Example:
         guestsmith dump diff monday.dump tuesday.dump

@@ -6,10 +6,10 @@ internal import Report
 
 struct DumpExtractCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "extract", abstract: "Take files and folders of the guest out of a dump, without restoring it.",
+    commandName: "extract", abstract: "Extract files and folders of the guest from a dump.",
     discussion: """
-      Each PATH becomes a file or folder of its last name. Only the parts of the dump that hold it are read. Links are \
-      made as they are and never followed, and nothing that is there is replaced. The files belong to you; devices, \
+      Each PATH becomes a file or folder named by its last part. Only the parts of the dump that hold it are read. Links \
+      are created as they are and never followed, and nothing existing is replaced. The files belong to you; devices, \
       pipes, sockets and extended attributes are left out.
 
       Examples:
@@ -20,14 +20,14 @@ struct DumpExtractCommand: ParsableCommand {
   @Argument(help: "The dump: a file.")
   var dump: String
 
-  @Argument(help: "Files and folders of the guest; a link is followed where the path ends in a slash.")
+  @Argument(help: "Files and folders of the guest; a link is followed if the path ends in a slash.")
   var path: [ByteString]
 
-  @Option(help: ArgumentHelp("The folder to put them into, which must be there.", valueName: "dir"))
+  @Option(help: ArgumentHelp("The existing folder to extract into.", valueName: "dir"))
   var to: String = "."
 
   @Flag(
-    help: "As root: also the owners by their numbers, set-id bits, extended attributes, devices, pipes and sockets.")
+    help: "As root: also restore numeric owners, set-id bits, extended attributes, devices, pipes and sockets.")
   var preserve = false
 
   @OptionGroup var progress: ProgressOptions

@@ -8,10 +8,10 @@ internal import Report
 
 struct DumpInfoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "info", abstract: "Show what a dump says of itself.",
+    commandName: "info", abstract: "Show what a dump says about itself.",
     discussion: """
-      Only the beginning is read: whether the rest is right tells guestsmith dump verify. On a terminal the last line is \
-      a map of the disk, the darker the more of it is used. JSON is the manifest, and how the dump is stored.
+      Only the beginning is read; guestsmith dump verify checks the rest. On a terminal the last line is a map of the \
+      disk: the fuller a block, the more of that part is used. JSON is the manifest, and how the dump is stored.
 
       Example:
         guestsmith dump info /srv/ganeti/export/vm1/vm1.dump

@@ -22,10 +22,10 @@ struct DumpListCommand: ParsableCommand {
   @Argument(help: "The dump: a file.")
   var dump: String
 
-  @Argument(help: "A file or folder of the guest; a link is followed where the path ends in a slash.")
+  @Argument(help: "A file or folder of the guest; a link is followed if the path ends in a slash.")
   var path: ByteString = "/"
 
-  @Flag(name: .shortAndLong, help: "Also what is in folders, to any depth, with whole paths.")
+  @Flag(name: .shortAndLong, help: "List folders with all that is in them, by whole paths.")
   var recursive = false
 
   @OptionGroup var output: OutputOptions

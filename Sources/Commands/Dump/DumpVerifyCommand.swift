@@ -8,10 +8,10 @@ internal import Report
 
 struct DumpVerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "verify", abstract: "Check dumps to their last byte, without a disk.",
+    commandName: "verify", abstract: "Check dumps to the last byte, without a disk.",
     discussion: """
-      Every frame, every checksum and the digest of the whole are compared: what passes is what export wrote. The exit \
-      status is 0 when all dumps are good, else that of the first failure: 7 for a damaged dump.
+      Compares every frame, every checksum and the digest of the whole: a dump that passes is what export wrote. The exit \
+      status is 0 if all dumps are good, else that of the first failure: 7 for a damaged dump.
 
       Example:
         guestsmith dump verify /srv/ganeti/export/*/*.dump
@@ -53,6 +53,7 @@ struct DumpVerifyCommand: ParsableCommand {
     if output.json { try writeOutput(.array(told)) }
     guard let first = failures.first else { return }
     guard dump.count > 1 else { throw first }
-    throw Failure(first.code, "\(failures.count) of \(dump.count) dumps are not good", remedy: first.remedy)
+    throw Failure(
+      first.code, "\(failures.count) of \(dump.count) dumps are damaged or unreadable", remedy: first.remedy)
   }
 }

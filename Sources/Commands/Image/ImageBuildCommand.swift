@@ -5,10 +5,10 @@ internal import Report
 
 struct ImageBuildCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "build", abstract: "Build the image that the configuration asks for, unless the cache has it.",
+    commandName: "build", abstract: "Build the image for the configuration, unless it is in the cache.",
     discussion: """
-      What creating the first instance would do: an image that is missing, broken or too old is built from packages \
-      by mmdebstrap, one that is fine is left as it is. Prints the path of the image.
+      Does what creating the first instance would do: builds an image that is missing, broken or too old from packages \
+      with mmdebstrap, and leaves a good one alone. Prints the path of the image.
 
       Example:
         guestsmith image build

@@ -5,10 +5,10 @@ internal import Report
 
 struct ImageCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "image", abstract: "Look after the golden images that new instances are copied from.",
+    commandName: "image", abstract: "Manage the golden images that new instances are copied from.",
     discussion: """
       An image is a filesystem with a freshly bootstrapped system, built once for each configuration and kept in the \
-      cache. It is built by the first create that needs it, or ahead of time by guestsmith image build.
+      cache. The first create that needs it builds it, or guestsmith image build does so ahead of time.
       """,
     subcommands: [
       ImageListCommand.self, ImageBuildCommand.self, ImageShowCommand.self, ImageVerifyCommand.self,
@@ -22,7 +22,7 @@ extension ImageStore {
     let matches = try keys().filter { $0.hasPrefix(prefix) }
     guard matches.count == 1 else {
       let found = matches.isEmpty ? "no image begins" : "\(matches.count) images begin"
-      throw Failure(.invalid, "\(found) with \(prefix.quoted)", remedy: "guestsmith image list shows what there is")
+      throw Failure(.invalid, "\(found) with \(prefix.quoted)", remedy: "guestsmith image list shows the images")
     }
     return matches[0]
   }

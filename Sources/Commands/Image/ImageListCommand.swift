@@ -5,10 +5,10 @@ internal import Report
 
 struct ImageListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List the images in the cache, the one that was used last first.",
+    commandName: "list", abstract: "List the images in the cache, the most recently used first.",
     discussion: """
-      Used is what a copy writes to a disk, On disk what the image takes in the cache. An image that is old is built \
-      anew when it is needed next, one that is broken as well.
+      Used is what a copy writes to a disk; On disk is what the image takes in the cache. An old or broken image is \
+      rebuilt when it is next needed.
 
       Example:
         guestsmith image list

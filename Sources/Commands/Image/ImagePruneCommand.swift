@@ -7,9 +7,8 @@ struct ImagePruneCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "prune", abstract: "Remove images that are broken, too old, or too many.",
     discussion: """
-      Removed are images that are broken, those older than image_max_age_days, and then those that were not used for \
-      longest until the rest is within cache_max_size. An image that is in use or being built stays. What killed \
-      builds have left goes too.
+      Removes broken images, those older than image_max_age_days, and then the least recently used until the rest is \
+      within cache_max_size. An image that is in use or being built stays. Leftovers of killed builds go too.
 
       Example:
         guestsmith image prune --dry-run
@@ -17,7 +16,7 @@ struct ImagePruneCommand: ParsableCommand {
 
   @OptionGroup var options: ImageOptions
 
-  @Flag(help: "Only tell what would be removed.")
+  @Flag(help: "Show what would be removed, and remove nothing.")
   var dryRun = false
 
   @OptionGroup var output: OutputOptions

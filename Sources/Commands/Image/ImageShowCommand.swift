@@ -5,9 +5,9 @@ internal import Report
 
 struct ImageShowCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "show", abstract: "Show what an image is, when and from what it was made.",
+    commandName: "show", abstract: "Show what an image is, and when and from what it was built.",
     discussion: """
-      Without IMAGE, the one that the configuration asks for. JSON is the whole manifest.
+      Without IMAGE, that of the configuration. JSON is the whole manifest.
 
       Example:
         guestsmith image show 3f9a
@@ -25,8 +25,8 @@ struct ImageShowCommand: ParsableCommand {
     let key = if let image { try store.key(beginningWith: image) } else { try options.recipe().key }
     guard let entry = try store.entry(key) else {
       throw Failure(
-        .invalid, "the image that the configuration asks for is not in the cache \(store.folder)",
-        remedy: "guestsmith image build makes it")
+        .invalid, "the image for the configuration is not in the cache \(store.folder)",
+        remedy: "build it with guestsmith image build")
     }
     let listed = try store.list().first { $0.key == key }
     try output.write(entry.manifest.json, else: entry.manifest.lines(path: entry.path, listed: listed))

@@ -5,10 +5,10 @@ internal import Report
 
 struct ImageVerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "verify", abstract: "Read images in full and compare them with their digests.",
+    commandName: "verify", abstract: "Read whole images and compare them with their digests.",
     discussion: """
-      Without IMAGE, all in the cache. One that differs is marked, so that it is built anew when it is needed next. \
-      The exit status is 1 when an image is broken.
+      Without IMAGE, all in the cache. One that differs is marked, and rebuilt when it is next needed. The exit status \
+      is 1 if an image is broken.
 
       Example:
         guestsmith image verify
@@ -44,7 +44,7 @@ extension ImageStore {
   /// What is wrong with an image; nil when every used byte of it is what it was.
   func reasonAgainst(_ key: String, steps: Steps) throws(Failure) -> String? {
     do throws(Failure) {
-      guard let entry = try entry(key) else { return "it is not in the cache any more" }
+      guard let entry = try entry(key) else { return "it is no longer in the cache" }
       do throws(Failure) {
         try steps.step("verifying \(key.prefix(12))") { progress throws(Failure) in
           try entry.verify(progress: progress)

@@ -12,13 +12,13 @@ struct InstanceBootCommand: ParsableCommand {
       -H kernel_path=,initrd_path=; else the disk boots by its own boot loader. The network is qemu's own, behind this \
       machine. Ctrl-A X ends it. While it runs, no other command has the instance.
 
-      KVM runs the guest where a Linux kernel has shown that it runs under it, which is tried once after each start of \
-      this machine; else the processor is emulated, and a note says why. --accelerator chooses.
+      KVM is used if a Linux kernel runs under it, which is tested once after each boot of this machine; otherwise the \
+      processor is emulated, and a note says why. --accelerator overrides that.
 
-      With --until the command ends as soon as the console shows some words: a test of whether a guest comes up. The \
-      console goes to standard output, nothing is read, and what the guest writes to its disks is dropped. A guest that \
-      panics, ends in an emergency shell, goes off or takes too long is a failure, with exit status 6 and the last \
-      lines of the console.
+      With --until the command ends as soon as the console shows the given words: a test of whether a guest comes up. \
+      The console goes to standard output, no input is read, and what the guest writes to its disks is discarded. A \
+      guest that panics, drops to an emergency shell, powers off or takes too long is a failure, with exit status 6 and \
+      the last lines of the console.
 
       Examples:
         guestsmith instance boot vm1.example.com
@@ -30,19 +30,19 @@ struct InstanceBootCommand: ParsableCommand {
 
   @OptionGroup var options: StateOption
 
-  @Option(help: "What runs the guest's instructions: kvm, emulation (tcg), or what works (auto).")
+  @Option(help: "How the guest runs: kvm, emulation (tcg), or kvm where it works (auto).")
   var accelerator = Accelerator.auto
 
-  @Option(help: ArgumentHelp("End when the console shows these words; the disks stay as they are.", valueName: "words"))
+  @Option(help: ArgumentHelp("Stop when the console shows these words; the disks stay unchanged.", valueName: "words"))
   var until: String?
 
   @Option(help: ArgumentHelp("With --until: how long to wait (default: 300).", valueName: "seconds"))
   var timeout: Int?
 
   func validate() throws {
-    if until?.isEmpty == true { throw ValidationError("--until '' would be shown by any console") }
-    if let timeout, timeout < 1 { throw ValidationError("--timeout \(timeout) is not a number of seconds above 0") }
-    if timeout != nil && until == nil { throw ValidationError("--timeout goes with --until") }
+    if until?.isEmpty == true { throw ValidationError("--until needs words to wait for") }
+    if let timeout, timeout < 1 { throw ValidationError("--timeout \(timeout) must be at least 1 second") }
+    if timeout != nil && until == nil { throw ValidationError("--timeout needs --until") }
   }
 
   func run() throws {

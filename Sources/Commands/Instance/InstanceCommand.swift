@@ -3,7 +3,7 @@ internal import ArgumentParser
 
 struct InstanceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "instance", abstract: "Keep instances on this machine, by the scripts of OS definitions.",
+    commandName: "instance", abstract: "Create, change and boot instances on this machine.",
     subcommands: [
       InstanceCreateCommand.self, InstanceReinstallCommand.self, InstanceRenameCommand.self, InstanceListCommand.self,
       InstanceInfoCommand.self, InstanceBootCommand.self, InstanceRemoveCommand.self,

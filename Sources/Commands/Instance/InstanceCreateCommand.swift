@@ -7,12 +7,12 @@ internal import Report
 
 struct InstanceCreateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "create", abstract: "Make an instance and install its OS.",
+    commandName: "create", abstract: "Create an instance and install its OS.",
     discussion: """
-      Runs the create script of the OS definition as Ganeti does, in the version of the interface that both know. The \
-      disks are sparse files in the state folder, unless they are adopted. What the script says goes to a file in \
-      LOGDIR/os; its last lines are shown if it fails, and then nothing is left of the instance. The options are those \
-      of gnt-instance(8).
+      Runs the create script of the OS definition as Ganeti does, in the newest version of the interface that both \
+      support. The disks are sparse files in the state folder, unless they are adopted. The script's output goes to a \
+      file in LOGDIR/os; if the script fails its last lines are shown, and nothing is left of the instance. The options \
+      are those of gnt-instance(8).
 
       Example:
         guestsmith instance create vm1.example.com -o guestsmith \\
@@ -29,7 +29,7 @@ struct InstanceCreateCommand: ParsableCommand {
 
   @OptionGroup var instance: InstanceOptions
 
-  @Flag(help: "Install nothing: the disks stay as they are.")
+  @Flag(help: "Install nothing, and leave the disks as they are.")
   var noInstall = false
 
   @OptionGroup var options: ScriptOptions

@@ -7,9 +7,9 @@ internal import Report
 
 struct InstanceInfoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "info", abstract: "Show all that is known of an instance.",
+    commandName: "info", abstract: "Show all that is known about an instance.",
     discussion: """
-      Parameters that are private are named, and their values not shown.
+      The values of private parameters are not shown.
 
       Example:
         guestsmith instance info vm1.example.com

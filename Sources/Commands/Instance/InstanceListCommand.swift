@@ -8,7 +8,7 @@ struct InstanceListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List the instances of this machine.",
     discussion: """
-      The state of each is ready, or broken with the reason; guestsmith instance info says what to do.
+      The state of an instance is ready, or broken with the reason; guestsmith instance info says what to do.
 
       Example:
         guestsmith instance list --json

@@ -6,11 +6,11 @@ internal import Report
 
 struct InstanceReinstallCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "reinstall", abstract: "Install the OS of an instance anew, or another one.",
+    commandName: "reinstall", abstract: "Reinstall the OS of an instance, or install another one.",
     discussion: """
-      Runs the create script on copies of the disks, and puts them in the place of the disks when it has ended well: \
-      an instance whose reinstallation fails is as it was before. Disks that are adopted are changed in their place. \
-      Parameters that are not given stay as they are, unless the OS is another one; secret ones are to be given again.
+      Runs the create script on copies of the disks, which replace the disks if it succeeds: if it fails, the instance \
+      is as it was before. Adopted disks are changed in place. Parameters that are not given stay as they are, unless \
+      the OS changes; secret ones must be given again.
 
       Example:
         guestsmith instance reinstall vm1.example.com -o guestsmith+trixie
@@ -21,7 +21,7 @@ struct InstanceReinstallCommand: ParsableCommand {
 
   @Option(
     name: [.customShort("o"), .customLong("os")],
-    help: ArgumentHelp("Another OS, as guestsmith os list shows it.", valueName: "name[+variant]"))
+    help: ArgumentHelp("Install this OS, as guestsmith os list shows it.", valueName: "name[+variant]"))
   var os: String?
 
   @OptionGroup var parameters: ParameterOptions

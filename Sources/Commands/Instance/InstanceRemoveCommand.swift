@@ -8,7 +8,7 @@ struct InstanceRemoveCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "remove", abstract: "Remove an instance and its disks.",
     discussion: """
-      Disks that were adopted stay as they are, and so do exports.
+      Adopted disks and exports stay as they are.
 
       Example:
         guestsmith instance remove vm1.example.com --dry-run
@@ -19,7 +19,7 @@ struct InstanceRemoveCommand: ParsableCommand {
 
   @OptionGroup var options: StateOption
 
-  @Flag(help: "Only tell what would be removed.")
+  @Flag(help: "Show what would be removed, and remove nothing.")
   var dryRun = false
 
   func run() throws {

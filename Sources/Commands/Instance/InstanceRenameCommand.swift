@@ -6,20 +6,20 @@ internal import Report
 
 struct InstanceRenameCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "rename", abstract: "Give an instance, and the OS inside, another name.",
+    commandName: "rename", abstract: "Rename an instance and the OS inside.",
     discussion: """
-      Runs the rename script of the OS definition on copies of the disks, which take the place of the disks when it has \
-      ended well. What the script says goes to a file in LOGDIR/os; its last lines are shown if it fails, and then the \
-      instance is as it was before.
+      Runs the rename script of the OS definition on copies of the disks, which replace the disks if it succeeds. The \
+      script's output goes to a file in LOGDIR/os; if the script fails its last lines are shown, and the instance is as \
+      it was before.
 
       Example:
         guestsmith instance rename vm1.example.com vm2.example.com
       """)
 
-  @Argument(help: "The name that the instance has.")
+  @Argument(help: "The present name of the instance.")
   var oldName: String
 
-  @Argument(help: "The name that it is to have.")
+  @Argument(help: "Its new name.")
   var newName: String
 
   @OptionGroup var options: ScriptOptions

@@ -44,7 +44,7 @@ struct OSAdaptCommand: ParsableCommand {
   @Flag(help: "Copy the source into the definition, which then needs nothing else.")
   var copy = false
 
-  @Flag(help: "Only show what would be written.")
+  @Flag(help: "Show what would be written, and write nothing.")
   var dryRun = false
 
   @OptionGroup var output: OutputOptions

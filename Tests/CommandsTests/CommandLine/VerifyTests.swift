@@ -48,7 +48,7 @@ struct Verify {
       for words in [
         "threads = 999", "unknown variant 'debian-99'", "the known ones are: debian-12", "block_size = 3000",
         "unknown key 'filesystems', the nearest known one is filesystem", "disk_1 = \"data:relative\"",
-        "root_password_hash must be", "ssh_keys must be", "mirror must be", "cache is not",
+        "root_password_hash must be", "ssh_keys must be", "mirror must be", "cache cannot be set for one instance",
         "label = \"two\\u000alines\"",
       ] {
         #expect(lines.count { $0.contains(words) } == 1, "\(words) in \(outcome.errors)")
