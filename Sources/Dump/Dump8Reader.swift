@@ -23,7 +23,8 @@ package final class Dump8Reader {
     /// What a device's inode holds in place of the first two block numbers.
     package let blocks: (UInt32, UInt32)
 
-    package var isFolder: Bool { mode & 0o170000 == 0o040000 }
+    /// Nil where the stream says nothing that is one.
+    package var kind: FileKind? { FileKind(mode: mode) }
   }
 
   /// A name in a folder.

@@ -162,7 +162,7 @@ private final class DecompressingWorkers: @unchecked Sendable {
 /// Takes the extents' concatenated content apart again.
 private struct Delivery {
   private var extents: ExtentMap.Iterator
-  private var rest: Extent?
+  private var rest: ByteRange?
   private(set) var done: UInt64 = 0
 
   init(_ map: ExtentMap) {
@@ -178,7 +178,7 @@ private struct Delivery {
       try consumer(extent.offset, UnsafeRawBufferPointer(rebasing: bytes[taken..<taken + Int(length)]))
       taken += Int(length)
       done += length
-      rest = length < extent.length ? Extent(offset: extent.offset + length, length: extent.length - length) : nil
+      rest = length < extent.length ? ByteRange(offset: extent.offset + length, length: extent.length - length) : nil
     }
   }
 }

@@ -5,12 +5,12 @@ import Report
 /// number in decimal on a line of its own. A disk that ends with a hole has an entry of length 0 at its end.
 struct SparseMapText: Sequence, IteratorProtocol {
   private var extents: ExtentMap.Iterator
-  private var ending: Extent?
+  private var ending: ByteRange?
   private var first: Int?
 
   init(_ map: ExtentMap) {
     extents = map.makeIterator()
-    ending = map.endsWithHole ? Extent(offset: map.diskSize, length: 0) : nil
+    ending = map.endsWithHole ? ByteRange(offset: map.diskSize, length: 0) : nil
     first = map.count + (ending == nil ? 0 : 1)
   }
 
@@ -85,7 +85,7 @@ struct SparseMapParser {
     }
     let count = map.count
     do {
-      try map.append(Extent(offset: start, length: number))
+      try map.append(ByteRange(offset: start, length: number))
     } catch {
       throw Self.flaw("an \(error.message)")
     }

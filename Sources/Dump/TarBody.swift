@@ -14,7 +14,7 @@ final class TarBody: @unchecked Sendable {
   private var head: [UInt8]
   private var extents: ExtentMap.Iterator
   /// What is left of the extent that the last frame ended in.
-  private var rest: Extent?
+  private var rest: ByteRange?
 
   init(_ layout: Layout, _ extents: ExtentMap, read: @escaping Read) {
     self.layout = layout
@@ -54,7 +54,7 @@ final class TarBody: @unchecked Sendable {
       let length = min(extent.length, UInt64(content.count - filled))
       try read(extent.offset, UnsafeMutableRawBufferPointer(rebasing: content[filled..<filled + Int(length)]))
       filled += Int(length)
-      rest = length < extent.length ? Extent(offset: extent.offset + length, length: extent.length - length) : nil
+      rest = length < extent.length ? ByteRange(offset: extent.offset + length, length: extent.length - length) : nil
     }
     clear(content[filled...])
   }

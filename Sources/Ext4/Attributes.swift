@@ -135,7 +135,7 @@ extension Filesystem {
     else { throw damaged("inode \(number) has an attribute in another inode") }
     let inode = try inode(entry.inode)
     guard Int64(inode.i_flags) & Int64(EXT4_EA_INODE_FL) != 0, Int64(inode.i_flags) & Int64(EXT4_INLINE_DATA_FL) == 0,
-      inode.i_mode & 0o170000 == 0o100000, inode.i_size == entry.size, inode.i_size_high == 0
+      FileKind(mode: inode.i_mode) == .file, inode.i_size == entry.size, inode.i_size_high == 0
     else { throw damaged("inode \(entry.inode) is not that of an attribute of inode \(number)") }
     var file: ext2_file_t?
     try device.check(ext2fs_file_open(fs, entry.inode, 0, &file), "open inode \(entry.inode)")

@@ -17,16 +17,16 @@ extension Filesystem {
   borrowing func examine(_ number: InodeNumber) throws(Failure) -> ext2_inode {
     let inode = try inode(number)
     let flags = Int64(inode.i_flags)
-    let kind = inode.i_mode & 0o170000
-    let size = UInt64(inode.i_size) | (kind == 0o040000 ? 0 : UInt64(inode.i_size_high) << 32)
+    let kind = FileKind(mode: inode.i_mode)
+    let size = UInt64(inode.i_size) | (kind == .directory ? 0 : UInt64(inode.i_size_high) << 32)
     func refuse(_ words: String) -> Failure { damaged("inode \(number) \(words)") }
     guard flags & Int64(EXT4_EA_INODE_FL) == 0 else { throw refuse("is that of an attribute, not of a file") }
     if flags & Int64(EXT4_INLINE_DATA_FL) != 0 {
       guard ext2fs_has_feature_inline_data(fs.pointee.super) != 0,
-        [0o100000, 0o040000, 0o120000].contains(kind)
+        [.file, .directory, .symbolicLink].contains(kind)
       else { throw refuse("can't have its content in itself") }
       let room = 60 + (try inlineTail(of: number))
-      guard size <= room, kind != 0o040000 || size == room else {
+      guard size <= room, kind != .directory || size == room else {
         throw refuse("has \(size) bytes in itself, where there are \(room)")
       }
       return inode
@@ -42,13 +42,13 @@ extension Filesystem {
       guard magic == 0xF30A, entries <= most, most <= 4, depth <= 5 else { throw refuse("has no sound extents") }
     }
     switch kind {
-    case 0o120000:
+    case .symbolicLink:
       guard size > 0, size <= Self.longestTarget, size < blockSize || flags & Int64(EXT4_ENCRYPT_FL) != 0 else {
         throw refuse("is a link of \(size) bytes")
       }
-    case 0o040000:
+    case .directory:
       guard size <= Self.largestDirectory else { throw refuse("is a directory of \(size) bytes") }
-    case 0o100000:
+    case .file:
       guard size / blockSize < UInt64(UInt32.max) else { throw refuse("is a file of \(size) bytes") }
     default: break
     }

@@ -6,11 +6,6 @@ package import Report
 /// The number of a file in its filesystem.
 package typealias InodeNumber = UInt32
 
-/// What is at a path.
-package enum FileKind: Sendable, Equatable {
-  case file, directory, symbolicLink, characterDevice, blockDevice, pipe, socket
-}
-
 /// Reading and editing single files. A path is absolute and is resolved inside the filesystem: a symbolic link, also an
 /// absolute one, and `..` lead nowhere else, since nothing but libext2fs ever reads them.
 extension Filesystem {
@@ -24,15 +19,7 @@ extension Filesystem {
   }
 
   package borrowing func kind(_ number: InodeNumber) throws(Failure) -> FileKind {
-    switch try inode(number).i_mode & 0o170000 {
-    case 0o040000: .directory
-    case 0o120000: .symbolicLink
-    case 0o020000: .characterDevice
-    case 0o060000: .blockDevice
-    case 0o010000: .pipe
-    case 0o140000: .socket
-    default: .file
-    }
+    FileKind(mode: try inode(number).i_mode) ?? .file
   }
 
   /// The whole content of a regular file.
@@ -72,7 +59,7 @@ extension Filesystem {
     }
     try remove(path)
     let (parent, name) = try directory(above: path)
-    let made = try makeInode(in: parent, mode: 0o100000 | mode)
+    let made = try makeInode(in: parent, mode: FileKind.file.mode | mode)
     try setContent(of: made, content, path)
     try link(made, as: name, in: parent, type: EXT2_FT_REG_FILE)
   }

@@ -127,15 +127,15 @@ extension Filesystem {
     return ext2fs_has_feature_journal(superblock) != 0 ? "ext3" : "ext2"
   }
 
-  package var uuid: FilesystemUUID {
-    FilesystemUUID(bytes: withUnsafeBytes(of: fs.pointee.super.pointee.s_uuid) { Array($0) })
+  package var uuid: UUID {
+    UUID(bytes: withUnsafeBytes(of: fs.pointee.super.pointee.s_uuid) { Array($0) })
   }
 
   /// What is in the filesystem depends on its UUID, as the keys of some encrypted files do.
   package var dependsOnUUID: Bool { ext2fs_has_feature_stable_inodes(fs.pointee.super) != 0 }
 
   /// The UUID of the journal, where that is on another disk.
-  package var externalJournal: FilesystemUUID? {
+  package var externalJournal: UUID? {
     withUnsafeBytes(of: fs.pointee.super.pointee) { Superblock(Array($0))?.journal }
   }
 

@@ -118,7 +118,7 @@ extension Filesystem {
 
   /// The first UUID, from which the seed of the checksums is, as mke2fs has it.
   private borrowing func beginIdentity(label: String) {
-    let (superblock, uuid) = (fs.pointee.super!, FilesystemUUID.random())
+    let (superblock, uuid) = (fs.pointee.super!, UUID.random())
     withUnsafeMutableBytes(of: &superblock.pointee.s_uuid) { $0.copyBytes(from: uuid.bytes) }
     if ext2fs_has_feature_metadata_csum(superblock) != 0 {
       superblock.pointee.s_checksum_type = UInt8(EXT2_CRC32C_CHKSUM)

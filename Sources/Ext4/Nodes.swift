@@ -47,10 +47,10 @@ extension Filesystem {
     inode.i_links_count = 1
     (inode.i_atime, inode.i_ctime, inode.i_mtime) = (now, now, now)
     inode.i_extra_isize = UInt16(MemoryLayout<ext2_inode_large>.size - Int(EXT2_GOOD_OLD_INODE_SIZE))
-    ext2fs_inode_alloc_stats2(fs, number, +1, mode & 0o170000 == 0o040000 ? 1 : 0)
+    ext2fs_inode_alloc_stats2(fs, number, +1, FileKind(mode: mode) == .directory ? 1 : 0)
     try withUnsafeMutablePointer(to: &inode) { large throws(Failure) in
       try large.withMemoryRebound(to: ext2_inode.self, capacity: 1) { inode throws(Failure) in
-        if mode & 0o170000 == 0o100000 { try beginExtents(of: number, inode) }
+        if FileKind(mode: mode) == .file { try beginExtents(of: number, inode) }
         try device.check(ext2fs_write_new_inode(fs, number, inode), "write inode \(number)")
       }
     }
@@ -131,21 +131,29 @@ extension Filesystem {
   package borrowing func makeSpecial(
     _ kind: FileKind, major: UInt32, minor: UInt32, as name: ByteString, in parent: InodeNumber
   ) throws(Failure) -> InodeNumber {
-    let (mode, type): (UInt16, Int32) =
-      switch kind {
-      case .characterDevice: (0o020000, EXT2_FT_CHRDEV)
-      case .blockDevice: (0o060000, EXT2_FT_BLKDEV)
-      case .socket: (0o140000, EXT2_FT_SOCK)
-      default: (0o010000, EXT2_FT_FIFO)
-      }
     try Self.examine(name)
-    let number = try makeInode(in: parent, mode: mode)
-    if kind == .characterDevice || kind == .blockDevice {
+    let number = try makeInode(in: parent, mode: kind.mode)
+    if kind.isDevice {
       var inode = try inode(number)
       gs_inode_set_device(&inode, major, minor)
       try device.check(ext2fs_write_inode(fs, number, &inode), "make the device \(name)")
     }
-    try link(number, as: name, in: parent, type: type)
+    try link(number, as: name, in: parent, type: kind.entryType)
     return number
+  }
+}
+
+extension FileKind {
+  /// What a directory says of an entry of this kind (`EXT2_FT_…`).
+  var entryType: Int32 {
+    switch self {
+    case .file: EXT2_FT_REG_FILE
+    case .directory: EXT2_FT_DIR
+    case .symbolicLink: EXT2_FT_SYMLINK
+    case .characterDevice: EXT2_FT_CHRDEV
+    case .blockDevice: EXT2_FT_BLKDEV
+    case .pipe: EXT2_FT_FIFO
+    case .socket: EXT2_FT_SOCK
+    }
   }
 }

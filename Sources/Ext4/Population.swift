@@ -50,21 +50,13 @@ extension Filesystem {
 
   /// Another name for a file that has one.
   package borrowing func addName(_ name: ByteString, to number: InodeNumber, in parent: InodeNumber) throws(Failure) {
-    let type: Int32 =
-      switch try kind(number) {
-      case .file: EXT2_FT_REG_FILE
-      case .symbolicLink: EXT2_FT_SYMLINK
-      case .characterDevice: EXT2_FT_CHRDEV
-      case .blockDevice: EXT2_FT_BLKDEV
-      case .pipe: EXT2_FT_FIFO
-      case .socket: EXT2_FT_SOCK
-      case .directory: throw Failure(.guest, "\(name) names a directory a second time")
-      }
+    let kind = try kind(number)
+    guard kind != .directory else { throw Failure(.guest, "\(name) names a directory a second time") }
     var inode = try inode(number)
     guard inode.i_links_count < Self.mostLinkedNames else {
       throw Failure(.guest, "\(name) is one name too many: a file has at most \(Self.mostLinkedNames)")
     }
-    try link(number, as: name, in: parent, type: type)
+    try link(number, as: name, in: parent, type: kind.entryType)
     inode.i_links_count += 1
     try device.check(ext2fs_write_inode(fs, number, &inode), "count the name \(name)")
   }

@@ -62,14 +62,13 @@ extension Filesystem {
       }
     }
     let kind = try kind(number)
-    let isDevice = kind == .characterDevice || kind == .blockDevice
     let (uid, gid) = try owner(of: number)
-    let (major, minor) = isDevice ? Self.device(large.i_block.0, large.i_block.1) : (0, 0)
+    let (major, minor) = kind.isDevice ? Self.device(large.i_block.0, large.i_block.1) : (0, 0)
     // Where there is no extra word of a time, seconds have 32 bits: it ends at byte 140, i_extra_isize counts from 128.
     let extra = large.i_extra_isize >= 12 ? large.i_mtime_extra : 0
     return FileAttributes(
       kind: kind, permissions: large.i_mode & 0o7777, links: large.i_links_count, uid: uid, gid: gid,
-      size: isDevice ? 0 : UInt64(large.i_size) | (kind == .file ? UInt64(large.i_size_high) << 32 : 0),
+      size: kind.isDevice ? 0 : UInt64(large.i_size) | (kind == .file ? UInt64(large.i_size_high) << 32 : 0),
       seconds: Int64(Int32(bitPattern: large.i_mtime)) + Int64(extra & 3) << 32,
       nanoseconds: min(extra >> 2, 999_999_999), major: major, minor: minor,
       flags: FileFlags(rawValue: large.i_flags),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CExt2FS
+package import Report
 
 /// What the 1024 bytes of a primary superblock tell, which are there before the rest of the filesystem is.
 package struct Superblock: Equatable, Sendable {
@@ -12,7 +13,7 @@ package struct Superblock: Equatable, Sendable {
   /// It is not a filesystem but the journal of one on another disk (`journal_dev`).
   package let isJournal: Bool
   /// Of the journal, where that is on another disk.
-  package let journal: FilesystemUUID?
+  package let journal: UUID?
 
   /// Nil where the bytes are not a superblock.
   package init?(_ bytes: [UInt8]) {
@@ -30,6 +31,6 @@ package struct Superblock: Equatable, Sendable {
     used = size - min(size, free.multipliedReportingOverflow(by: blockSize).partialValue)
     isJournal = has(EXT3_FEATURE_INCOMPAT_JOURNAL_DEV, 96)
     let isElsewhere = has(EXT3_FEATURE_COMPAT_HAS_JOURNAL, 92) && number(224) == 0
-    journal = isElsewhere && !isJournal ? FilesystemUUID(bytes: Array(bytes[208..<224])) : nil
+    journal = isElsewhere && !isJournal ? UUID(bytes: Array(bytes[208..<224])) : nil
   }
 }

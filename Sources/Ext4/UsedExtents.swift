@@ -3,19 +3,6 @@ internal import CExt2FS
 internal import Glibc
 package import Report
 
-/// A run of bytes on a disk.
-package struct ByteRange: Equatable, Sendable {
-  package var offset: UInt64
-  package var length: UInt64
-
-  package init(offset: UInt64, length: UInt64) {
-    self.offset = offset
-    self.length = length
-  }
-
-  package var end: UInt64 { offset + length }
-}
-
 extension Filesystem {
   /// The bytes that somebody wrote and that count: what the block bitmap calls used, without the tails of inode tables
   /// that no inode was ever written to. Ascending, in whole blocks, neighbours joined; the boot block and the primary

@@ -23,16 +23,9 @@ package protocol GuestFiles: AnyObject {
   func link(_ path: ByteString, to target: ByteString) throws(Failure)
 
   /// What is at `path`, without following a link there; nothing where nothing is.
-  func kind(_ path: ByteString) throws(Failure) -> GuestFileKind?
+  func kind(_ path: ByteString) throws(Failure) -> FileKind?
 
   func setOwnerAndMode(_ path: ByteString, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure)
-}
-
-package enum GuestFileKind: Sendable, Equatable {
-  case file
-  case directory
-  case link
-  case other
 }
 
 extension GuestFiles {
@@ -43,7 +36,7 @@ extension GuestFiles {
   }
 
   func place(_ path: ByteString, _ bytes: [UInt8], mode: UInt16 = 0o644) throws(Failure) {
-    if try kind(path) == .link { try remove(path) }
+    if try kind(path) == .symbolicLink { try remove(path) }
     try write(path, bytes, mode: mode)
     try setOwnerAndMode(path, uid: 0, gid: 0, mode: mode)
   }

@@ -24,7 +24,7 @@ package struct Locale: Sendable, Equatable {
       !$0.isEmpty && $0 != "." && $0 != ".."
     }
     let kind = isPath ? try guest.kind(file) : nil
-    guard kind == .file || kind == .link else {
+    guard kind == .file || kind == .symbolicLink else {
       throw Failure(
         .guest, "the guest knows no time zone \(zone.quoted)",
         remedy: "set timezone to a name below /usr/share/zoneinfo, or add tzdata to packages")

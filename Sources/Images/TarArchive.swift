@@ -95,7 +95,7 @@ struct TarArchive: ~Copyable {
     }
     return TarEntry(
       path: path,
-      kind: kind(of: entry),
+      kind: FileKind(mode: archive_entry_filetype(entry)) ?? .file,
       hardLink: try hardLink.map { path throws(Failure) in try normal(path) },
       target: archive_entry_symlink(entry).map { ByteString(cString: $0) } ?? "",
       uid: UInt32(truncatingIfNeeded: archive_entry_uid(entry)),
@@ -122,18 +122,6 @@ struct TarArchive: ~Copyable {
       if result == ARCHIVE_EOF { return }
       try check(result)
       try body(UnsafeRawBufferPointer(start: block, count: size), UInt64(offset))
-    }
-  }
-
-  private func kind(of entry: OpaquePointer) -> FileKind {
-    switch archive_entry_filetype(entry) {
-    case 0o040000: .directory
-    case 0o120000: .symbolicLink
-    case 0o020000: .characterDevice
-    case 0o060000: .blockDevice
-    case 0o010000: .pipe
-    case 0o140000: .socket
-    default: .file
     }
   }
 

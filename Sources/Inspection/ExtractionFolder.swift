@@ -67,17 +67,13 @@ struct ExtractionFolder: ~Copyable {
 
   /// A device, a pipe or a socket.
   func makeSpecial(_ name: [CChar], _ attributes: FileAttributes) throws(Failure) -> Descriptor {
-    let type: mode_t =
-      switch attributes.kind {
-      case .characterDevice: S_IFCHR
-      case .blockDevice: S_IFBLK
-      case .socket: S_IFSOCK
-      default: S_IFIFO
-      }
+    let type = mode_t(attributes.kind.mode)
     // glibc's makedev: the low parts of both numbers together, the high parts above them.
     let (major, minor) = (UInt64(attributes.major), UInt64(attributes.minor))
     let number = (minor & 0xFF) | (major & 0xFFF) << 8 | (minor & ~0xFF) << 12 | (major & ~0xFFF) << 32
-    guard mknodat(descriptor.raw, name, type | 0o600, dev_t(number)) == 0 else { throw failure("make", name) }
+    guard mknodat(descriptor.raw, name, type | 0o600, dev_t(number)) == 0 else {
+      throw failure("make", name)
+    }
     let made = try openMade(name)
     let status = try made.status()
     guard status.st_mode & ~0o600 == type, status.st_rdev == dev_t(number), status.st_nlink == 1,

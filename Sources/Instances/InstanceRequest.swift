@@ -108,20 +108,6 @@ extension InstanceRequest {
   }
 }
 
-/// A random UUID (RFC 9562, version 4).
-func randomUUID() -> String {
-  var bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
-  bytes[6] = bytes[6] & 0x0F | 0x40
-  bytes[8] = bytes[8] & 0x3F | 0x80
-  let digits = bytes.map { hexadecimal($0) }.joined()
-  var text = ""
-  for (index, character) in digits.enumerated() {
-    if [8, 12, 16, 20].contains(index) { text += "-" }
-    text.append(character)
-  }
-  return text
-}
-
 /// A MAC below Ganeti's own prefix that is none of `used`.
 func randomMAC(besides used: Set<String>) -> String {
   while true {

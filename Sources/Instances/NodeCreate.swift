@@ -69,7 +69,7 @@ extension Node {
     // No script is called where nothing is installed: then nothing depends on the variant yet.
     let (definition, variant) = try find(os, isChosen: isOSChosen && request.installs)
     var instance = Instance(
-      name: request.name, os: definition.name, variant: variant, uuid: randomUUID(), created: time(nil))
+      name: request.name, os: definition.name, variant: variant, uuid: UUID.random().description, created: time(nil))
     instance.parameters = request.parameters
     instance.backend = try request.fullBackend()
     try request.checkHypervisorParameters()
@@ -82,7 +82,7 @@ extension Node {
       }
       var disk = Instance.Disk(
         path: template.adopted ?? "\(state.instanceFolder(request.name))/disk\(template.index)",
-        size: size ?? template.size ?? 0, uuid: randomUUID())
+        size: size ?? template.size ?? 0, uuid: UUID.random().description)
       disk.isAdopted = template.adopted != nil
       disk.name = template.name
       disk.access = template.access
@@ -97,12 +97,12 @@ extension Node {
       }
       let mac = template.mac ?? randomMAC(besides: used)
       used.insert(mac)
-      var nic = Instance.NIC(mac: mac, uuid: randomUUID())
+      var nic = Instance.NIC(mac: mac, uuid: UUID.random().description)
       nic.ip = template.ip
       nic.mode = template.mode ?? "bridged"
       nic.link = template.link ?? (nic.mode == "routed" ? nil : "br0")
       nic.name = template.name
-      nic.network = template.network.map { RequestedNIC.Network(name: $0, uuid: randomUUID()) }
+      nic.network = template.network.map { RequestedNIC.Network(name: $0, uuid: UUID.random().description) }
       instance.nics.append(nic)
     }
     return (instance, definition)

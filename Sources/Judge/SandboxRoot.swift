@@ -137,7 +137,7 @@ struct HostLayer {
       guard error == 0 else { continue }
       let (before, missing) = examine("\(lower)/\(name)", itself: true)
       let full = "\(place)\(path)/\(name)"
-      if mine.kind == S_IFCHR && mine.st_rdev == 0 {
+      if mine.kind == .characterDevice && mine.st_rdev == 0 {
         // This is how an overlay notes that a file is removed; one that was never there is no change.
         if missing == 0 { found.append(HostChange(path: full, kind: .removed, mine)) }
       } else if missing != 0 {

@@ -38,7 +38,7 @@ package final class Disk {
       throw Failure(.device, error.message)
     }
     let status = try descriptor.status()
-    let isBlockDevice = clinux_is_block(status.st_mode)
+    let isBlockDevice = status.isBlockDevice
     var block = clinux_block()
     if isBlockDevice {
       let error = clinux_examine_block(descriptor.raw, &block)
@@ -78,7 +78,7 @@ package final class Disk {
       return nil
     }
     var block = clinux_block()
-    let isBlockDevice = clinux_is_block(status.st_mode)
+    let isBlockDevice = status.isBlockDevice
     if isBlockDevice, clinux_examine_block(descriptor.raw, &block) != 0 { return nil }
     return identities(status, block, isBlockDevice)
   }
@@ -117,7 +117,7 @@ package final class Disk {
       }
       throw Failure(.device, Failure.system("examine", path).message)
     }
-    if clinux_is_block(status.st_mode) || clinux_is_file(status.st_mode) { return }
+    if status.isBlockDevice || status.isRegular { return }
     let kind = status.isFolder ? "a directory" : "neither a block device nor a file"
     throw Failure(.device, "disk \(path) is \(kind)", remedy: "name a block device or an image file")
   }

@@ -41,7 +41,7 @@ extension Disk {
         progress.advance(by: length)
       } else {
         let piece = min(64 << 20, size - offset)
-        try clear(ByteSpan(offset: offset, length: piece))
+        try clear(ByteRange(offset: offset, length: piece))
         offset += piece
         progress.advance(by: piece)
       }
@@ -62,9 +62,9 @@ extension Disk {
   /// RAID and GPT have their copies, which are found only by who knows the sectors that they were written with.
   private func clearEnds() throws(Failure) {
     let length = min(size, 1 << 20)
-    try clear(ByteSpan(offset: 0, length: length))
+    try clear(ByteRange(offset: 0, length: length))
     let end = size - size % UInt64(sectorSize)
-    try clear(ByteSpan(offset: end - min(end, length), length: min(end, length)))
+    try clear(ByteRange(offset: end - min(end, length), length: min(end, length)))
   }
 
   /// A file that is all allocated stays so; any other gets holes.
@@ -75,15 +75,15 @@ extension Disk {
   }
 
   /// Makes a range read as zeros, by writing them if there is no other way.
-  package func clear(_ range: ByteSpan) throws(Failure) {
+  package func clear(_ range: ByteRange) throws(Failure) {
     let fast =
       isBlockDevice
       ? clinux_zero_device(descriptor.raw, range.offset, range.length) : try forget(range.offset, range.length)
     if fast == 0 { return }
     let zeros = [UInt8](repeating: 0, count: 1 << 20)
     var offset = range.offset
-    while offset < range.offset + range.length {
-      let count = Int(min(UInt64(zeros.count), range.offset + range.length - offset))
+    while offset < range.end {
+      let count = Int(min(UInt64(zeros.count), range.end - offset))
       do {
         try zeros.withUnsafeBytes {
           try descriptor.writeAll(UnsafeRawBufferPointer(rebasing: $0[..<count]), at: offset)
@@ -101,16 +101,5 @@ extension Disk {
     _ = clinux_wipe_signatures(descriptor.raw, &found)
     try? clearEnds()
     try? descriptor.flush()
-  }
-}
-
-/// A run of bytes on a disk.
-package struct ByteSpan: Equatable, Sendable {
-  package var offset: UInt64
-  package var length: UInt64
-
-  package init(offset: UInt64, length: UInt64) {
-    self.offset = offset
-    self.length = length
   }
 }

@@ -20,11 +20,11 @@ package func isFolder(_ path: String) -> Bool {
 }
 
 extension stat {
-  package var kind: mode_t { st_mode & S_IFMT }
-  package var isRegular: Bool { kind == S_IFREG }
-  package var isFolder: Bool { kind == S_IFDIR }
-  package var isLink: Bool { kind == S_IFLNK }
-  package var isBlockDevice: Bool { kind == S_IFBLK }
+  package var kind: FileKind? { FileKind(mode: st_mode) }
+  package var isRegular: Bool { kind == .file }
+  package var isFolder: Bool { kind == .directory }
+  package var isLink: Bool { kind == .symbolicLink }
+  package var isBlockDevice: Bool { kind == .blockDevice }
 }
 
 /// The names in a folder, sorted, without those that start with a dot; or the error number.
@@ -123,7 +123,7 @@ package func splitPath(_ path: String) -> (folder: String, name: String) {
 }
 
 /// Makes `folder` and what is missing above it, of exactly that mode, whatever the umask.
-package func makeFolders(_ folder: String, mode: mode_t = 0o755) throws(Failure) {
+package func makeFolders(_ folder: String, mode: UInt32 = 0o755) throws(Failure) {
   if isFolder(folder) { return }
   if let slash = folder.lastIndex(of: "/"), slash != folder.startIndex {
     try makeFolders(String(folder[..<slash]), mode: mode)

@@ -21,7 +21,7 @@ extension Provider {
     // A guest that is installed anew keeps what is on its other disks, and itself for as long as there is no other.
     let replaced = request.isReinstall ? [disks.root] : disks.all
 
-    let swapUUID = disks.swap == nil ? nil : FilesystemUUID.random()
+    let swapUUID = disks.swap == nil ? nil : UUID.random()
     var kept: KeptFiles?
     var isRebuilt = false
     while true {

@@ -45,7 +45,7 @@ enum DataDisk {
   ///
   /// The features are named one by one: those of this machine's mke2fs may be more than a guest of an older release
   /// knows.
-  static func format(_ disk: Disk, uuid: FilesystemUUID, _ options: FilesystemOptions) throws(Failure) {
+  static func format(_ disk: Disk, uuid: UUID, _ options: FilesystemOptions) throws(Failure) {
     let path = disk.path
     let (status, output) = try disk.withoutClaim { () throws(Failure) in
       try Command.mke2fs(
@@ -76,7 +76,7 @@ extension Provider {
       let disk = data.disk
       switch isReinstall ? try DataDisk.contents(of: disk) : .nothing {
       case .nothing:
-        let uuid = FilesystemUUID.random()
+        let uuid = UUID.random()
         try steps.step("make \(options.kind.rawValue) on \(disk.path) for \(data.mountPoint)") {
           progress throws(Failure) in
           let wiped = try disk.wipe(configuration.diskWipe, progress: progress)

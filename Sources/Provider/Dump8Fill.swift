@@ -12,7 +12,7 @@ extension Filesystem {
     let most = (256 << 20) + 256 * Int(inodeCount)
     var memory = 0
     while let node = try reader.next() {
-      guard node.isFolder else {
+      guard node.kind == .directory else {
         first = node
         break
       }
@@ -82,8 +82,8 @@ extension Filesystem {
   ) throws(Failure) {
     guard let first = places.first else { return }
     let number: InodeNumber
-    switch node.mode & 0o170000 {
-    case 0o100000:
+    switch node.kind {
+    case .file:
       number = try makeFile(first.name, in: first.folder) { content throws(Failure) in
         var end: UInt64 = 0
         try reader.eachBlock { bytes, offset throws(Failure) in
@@ -93,17 +93,14 @@ extension Filesystem {
         }
         if end < node.size { try content.setLength(node.size) }
       }
-    case 0o120000:
+    case .symbolicLink:
       let target = ByteString(try reader.content(limit: 4096))
       number = try makeLink(to: target, as: first.name, in: first.folder)
-    case 0o020000, 0o060000:
-      let (major, minor) = Self.device(node.blocks)
-      number = try makeSpecial(
-        node.mode & 0o170000 == 0o020000 ? .characterDevice : .blockDevice, major: major, minor: minor,
-        as: first.name, in: first.folder)
-    case 0o010000: number = try makeSpecial(.pipe, major: 0, minor: 0, as: first.name, in: first.folder)
-    case 0o140000: number = try makeSpecial(.socket, major: 0, minor: 0, as: first.name, in: first.folder)
-    default: throw Failure(.dump, "the dump(8) is damaged: \(first.name.quoted) is not a kind of file")
+    case .directory, nil:
+      throw Failure(.dump, "the dump(8) is damaged: \(first.name.quoted) is not a kind of file")
+    case let kind?:
+      let (major, minor) = kind.isDevice ? Self.device(node.blocks) : (0, 0)
+      number = try makeSpecial(kind, major: major, minor: minor, as: first.name, in: first.folder)
     }
     for place in places.dropFirst() { try addName(place.name, to: number, in: place.folder) }
     try setAttributes(number, try Self.attributes(from: reader))

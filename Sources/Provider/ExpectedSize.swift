@@ -57,7 +57,7 @@ extension Provider {
       let end = start + extent.length
       while next < end {
         let (from, to) = (max(next, start), min(next + pieceSize, end))
-        try sample.append(Extent(offset: extent.offset + from - start, length: to - from))
+        try sample.append(ByteRange(offset: extent.offset + from - start, length: to - from))
         guard next + pieceSize <= end else { break }
         next += stride
       }

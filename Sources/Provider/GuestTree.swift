@@ -50,14 +50,8 @@ final class GuestTree: GuestFiles {
     try filesystem.makeDirectory(path)
   }
 
-  func kind(_ path: ByteString) throws(Failure) -> GuestFileKind? {
-    guard let number = try filesystem.find(path, followingLast: false) else { return nil }
-    return switch try filesystem.kind(number) {
-    case .file: .file
-    case .directory: .directory
-    case .symbolicLink: .link
-    default: .other
-    }
+  func kind(_ path: ByteString) throws(Failure) -> FileKind? {
+    try filesystem.find(path, followingLast: false).map { number throws(Failure) in try filesystem.kind(number) }
   }
 
   func setOwnerAndMode(_ path: ByteString, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure) {

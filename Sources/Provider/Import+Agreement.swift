@@ -23,9 +23,9 @@ extension Provider {
     let origin: Origin
     let isCopy: Bool
     /// Of the root filesystem on the disk.
-    let current: FilesystemUUID
+    let current: UUID
     /// Of the root filesystem that the guest knows.
-    let known: FilesystemUUID?
+    let known: UUID?
     let type: String
     /// Why the filesystem keeps its UUID, whatever names it.
     let tie: String?
@@ -62,16 +62,16 @@ extension Provider {
     let guest = GuestTree(try Filesystem(opening: device, writable: false), isInPlace: true)
     let origin = try Origin(of: guest)
     let current = guest.filesystem.uuid
-    let (known, recorded): (FilesystemUUID?, String?) =
+    let (known, recorded): (UUID?, String?) =
       switch restored {
       case .disk(let instance): (current, instance)
-      case .archive: (origin.rootUUID.flatMap { FilesystemUUID($0) }, nil)
+      case .archive: (origin.rootUUID.flatMap { UUID($0) }, nil)
       }
     let isCopy = !origin.isSame(as: GuestName(target.name.text), recorded: recorded)
-    var uuids: Set<UUIDText> = []
+    var uuids: Set<UUID> = []
     if isCopy {
       uuids = Set(
-        [known?.description, target.swap == nil ? nil : origin.swapUUID].compactMap { $0.flatMap(UUIDText.init) })
+        [known?.description, target.swap == nil ? nil : origin.swapUUID].compactMap { $0.flatMap(UUID.init) })
     }
     return Survey(
       origin: origin, isCopy: isCopy, current: current, known: known, type: guest.filesystem.type,
@@ -81,7 +81,7 @@ extension Provider {
   }
 
   /// Gives the root filesystem the UUID that it is to have; returns the one that it has then.
-  private func identify(_ disk: Disk, _ survey: Survey) throws(Failure) -> FilesystemUUID {
+  private func identify(_ disk: Disk, _ survey: Survey) throws(Failure) -> UUID {
     guard survey.isCopy else { return try identify(disk, survey, as: survey.known ?? survey.current) }
     if let tie = survey.tie {
       tellKept("the root filesystem", survey.current, tie)
@@ -102,8 +102,8 @@ extension Provider {
   }
 
   private func identify(
-    _ disk: Disk, _ survey: Survey, as uuid: FilesystemUUID
-  ) throws(Failure) -> FilesystemUUID {
+    _ disk: Disk, _ survey: Survey, as uuid: UUID
+  ) throws(Failure) -> UUID {
     guard uuid != survey.current else { return uuid }
     // It writes all checksums anew.
     let (status, words) = try disk.withoutClaim { () throws(Failure) in
@@ -117,26 +117,26 @@ extension Provider {
   }
 
   /// The UUID of the swap that is made.
-  private func uuidOfSwap(_ survey: Survey) -> FilesystemUUID {
-    guard let old = survey.origin.swapUUID.flatMap({ FilesystemUUID($0) }) else { return .random() }
+  private func uuidOfSwap(_ survey: Survey) -> UUID {
+    guard let old = survey.origin.swapUUID.flatMap({ UUID($0) }) else { return .random() }
     guard survey.isCopy else { return old }
     guard let obstacle = survey.places.obstacle(to: old) else { return .random() }
     tellKept("the swap", old, obstacle)
     return old
   }
 
-  private func tellKept(_ what: String, _ uuid: FilesystemUUID, _ reason: String) {
+  private func tellKept(_ what: String, _ uuid: UUID, _ reason: String) {
     steps.note("\(what) has the UUID of the original, \(uuid): \(reason)")
   }
 
   /// Has every text that names an old UUID name the new one.
   private func follow(
-    _ survey: Survey, rootUUID: FilesystemUUID, swapUUID: FilesystemUUID?, in guest: GuestTree
+    _ survey: Survey, rootUUID: UUID, swapUUID: UUID?, in guest: GuestTree
   ) throws(Failure) {
     let changes = [
       (survey.known?.description, rootUUID.description), (survey.origin.swapUUID, swapUUID?.description),
-    ].compactMap { old, new -> (UUIDText, UUIDText)? in
-      guard let old = old.flatMap(UUIDText.init), let new = new.flatMap(UUIDText.init), old != new else { return nil }
+    ].compactMap { old, new -> (UUID, UUID)? in
+      guard let old = old.flatMap(UUID.init), let new = new.flatMap(UUID.init), old != new else { return nil }
       return (old, new)
     }
     guard !changes.isEmpty else { return }
@@ -170,7 +170,7 @@ extension Provider {
     return paths.count > most ? "\(shown) and \(paths.count - most) more" : shown
   }
 
-  func makeSwap(_ target: ImportTarget, uuid: FilesystemUUID) throws(Failure) {
+  func makeSwap(_ target: ImportTarget, uuid: UUID) throws(Failure) {
     guard let swap = target.swap else { return }
     try steps.step("make swap on \(swap.path)") { progress throws(Failure) in
       _ = try swap.wipe(configuration.diskWipe, progress: progress)

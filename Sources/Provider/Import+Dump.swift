@@ -48,10 +48,10 @@ extension Provider {
       try steps.step("clear what the dump does not hold") { _ throws(Failure) in
         var end: UInt64 = 0
         for extent in extents {
-          if extent.offset > end { try disk.clear(ByteSpan(offset: end, length: extent.offset - end)) }
+          if extent.offset > end { try disk.clear(ByteRange(offset: end, length: extent.offset - end)) }
           end = extent.end
         }
-        if end < disk.size { try disk.clear(ByteSpan(offset: end, length: disk.size - end)) }
+        if end < disk.size { try disk.clear(ByteRange(offset: end, length: disk.size - end)) }
       }
     }
     try fill(DiskFilling(disk, isZeroed: wiped != .none), with: reader)
@@ -89,12 +89,12 @@ extension Provider {
     try filesystem.eachWrittenExtent { written throws(Failure) in
       var begin = written.offset
       while let extent = next, extent.offset < written.end {
-        if extent.offset > begin { try disk.clear(ByteSpan(offset: begin, length: extent.offset - begin)) }
+        if extent.offset > begin { try disk.clear(ByteRange(offset: begin, length: extent.offset - begin)) }
         begin = max(begin, extent.end)
         guard extent.end <= written.end else { return }
         next = held.next()
       }
-      if begin < written.end { try disk.clear(ByteSpan(offset: begin, length: written.end - begin)) }
+      if begin < written.end { try disk.clear(ByteRange(offset: begin, length: written.end - begin)) }
     }
     filesystem.distrustInodeTables()
     try filesystem.commit()

@@ -48,7 +48,7 @@ extension Provider {
       guard spool.size <= disk.size else { throw Self.tooSmall(disk, "the image has", spool.size) }
       let wiped = try wipe(disk)
       // Holes are zeros of the disk too.
-      if wiped == .none { try disk.clear(ByteSpan(offset: 0, length: disk.size)) }
+      if wiped == .none { try disk.clear(ByteRange(offset: 0, length: disk.size)) }
       return try copy(spool, to: DiskFilling(disk, isZeroed: true)) { body throws(Failure) in
         var offset = try spool.nextData(from: 0)
         while offset < spool.size {

@@ -14,9 +14,9 @@ enum SwapArea {
   static let smallest = 10 * pageSize
 
   /// The UUID of the swap area on a disk; nil where there is none, or one that holds a sleeping machine's memory.
-  static func uuid(on disk: Disk) throws(Failure) -> FilesystemUUID? {
+  static func uuid(on disk: Disk) throws(Failure) -> UUID? {
     guard let page = try page(of: disk) else { return nil }
-    return FilesystemUUID(bytes: Array(page[1036..<1052]))
+    return UUID(bytes: Array(page[1036..<1052]))
   }
 
   /// Makes the swap area on a disk fill it.
@@ -51,7 +51,7 @@ enum SwapArea {
     try disk.descriptor.flush()
   }
 
-  static func make(on disk: Disk, uuid: FilesystemUUID) throws(Failure) {
+  static func make(on disk: Disk, uuid: UUID) throws(Failure) {
     var page = [UInt8](repeating: 0, count: Int(pageSize))
     put(number(1), at: 1024, in: &page)
     put(number(lastPage(of: disk)), at: 1028, in: &page)

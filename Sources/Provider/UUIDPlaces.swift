@@ -15,9 +15,9 @@ struct UUIDPlaces {
 
   private(set) var texts: [Text] = []
   /// Why a disk keeps its UUID: the first reason that was found.
-  private var obstacles: [UUIDText: String] = [:]
+  private var obstacles: [UUID: String] = [:]
 
-  private let uuids: Set<UUIDText>
+  private let uuids: Set<UUID>
   private var entered: Set<InodeNumber> = []
   private var entriesLeft = 100_000
   private var bytesLeft: UInt64 = 4 << 30
@@ -34,7 +34,7 @@ struct UUIDPlaces {
   private static let longestBehindLink: UInt64 = 64 << 10
 
   /// Looks through the filesystem of a guest.
-  init(of uuids: Set<UUIDText>, _ origin: Origin, in filesystem: borrowing Filesystem) throws(Failure) {
+  init(of uuids: Set<UUID>, _ origin: Origin, in filesystem: borrowing Filesystem) throws(Failure) {
     self.uuids = uuids
     guard !uuids.isEmpty else { return }
     if let mount = origin.bootMounts.first { obstruct(uuids, "the guest's \(mount.escaped) is another filesystem") }
@@ -45,9 +45,9 @@ struct UUIDPlaces {
   }
 
   /// Why the disk of this UUID has to keep it; nil where it can get another.
-  func obstacle(to uuid: FilesystemUUID) -> String? { UUIDText(uuid.description).flatMap { obstacles[$0] } }
+  func obstacle(to uuid: UUID) -> String? { obstacles[uuid] }
 
-  private mutating func obstruct(_ uuids: Set<UUIDText>, _ reason: String) {
+  private mutating func obstruct(_ uuids: Set<UUID>, _ reason: String) {
     for uuid in uuids where obstacles[uuid] == nil { obstacles[uuid] = reason }
   }
 

@@ -42,7 +42,7 @@ struct UsedBlocks {
       // What was swapped out is of no use to anybody else.
       filesystems = [Manifest.Filesystem(offset: 0, type: "swap", uuid: uuid.description, label: nil)]
       selection = .usedBlocks
-      try extents.append(Extent(offset: 0, length: SwapArea.pageSize))
+      try extents.append(ByteRange(offset: 0, length: SwapArea.pageSize))
       progress.detail("a swap area, of which the first page is kept")
       return
     } else {
@@ -80,7 +80,7 @@ struct UsedBlocks {
   private mutating func takeUsed(of filesystem: borrowing Filesystem) throws(Failure) {
     try filesystem.eachWrittenExtent { written throws(Failure) in
       guard !disk.isBlockDevice else {
-        return try extents.append(Extent(offset: written.offset, length: written.length))
+        return try extents.append(written)
       }
       var offset = written.offset
       while true {
@@ -88,7 +88,7 @@ struct UsedBlocks {
         let data = max(offset, try disk.nextData(from: offset) / 512 * 512)
         guard data < written.end else { return }
         offset = min(written.end, (try disk.nextHole(from: data) + 511) / 512 * 512)
-        try extents.append(Extent(offset: data, length: offset - data))
+        try extents.append(ByteRange(offset: data, length: offset - data))
         guard offset < written.end else { return }
       }
     }
@@ -120,7 +120,7 @@ struct UsedBlocks {
 
   private mutating func takeNonZero(_ piece: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
     try NonZeroRuns(in: piece, unit: Self.blockSize).each { run throws(Failure) in
-      try extents.append(Extent(offset: offset + UInt64(run.lowerBound), length: UInt64(run.count)))
+      try extents.append(ByteRange(offset: offset + UInt64(run.lowerBound), length: UInt64(run.count)))
     }
   }
 }

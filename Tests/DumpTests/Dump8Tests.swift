@@ -20,7 +20,7 @@ struct Dump8Tests {
     let reader = try Dump8Reader("the stream") { buffer throws(Failure) in input.read(buffer) }
     var contents = Contents()
     while let node = try reader.next() {
-      if node.isFolder {
+      if node.kind == .directory {
         contents.folders[node.inode] = try reader.names().map(\.name)
       } else if node.size < 64 << 20 {
         contents.files[node.inode] = try reader.content(limit: 64 << 20)

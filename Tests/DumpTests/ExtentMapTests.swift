@@ -13,13 +13,14 @@ struct ExtentMapTests {
     let map = try ExtentMap(
       diskSize: 1 << 44,
       [
-        Extent(offset: 0, length: 512), Extent(offset: 512, length: 1024), Extent(offset: 1 << 43, length: 1 << 42),
-        Extent(offset: (1 << 44) - 512, length: 512),
+        ByteRange(offset: 0, length: 512), ByteRange(offset: 512, length: 1024),
+        ByteRange(offset: 1 << 43, length: 1 << 42),
+        ByteRange(offset: (1 << 44) - 512, length: 512),
       ])
     #expect(
       Array(map) == [
-        Extent(offset: 0, length: 1536), Extent(offset: 1 << 43, length: 1 << 42),
-        Extent(offset: (1 << 44) - 512, length: 512),
+        ByteRange(offset: 0, length: 1536), ByteRange(offset: 1 << 43, length: 1 << 42),
+        ByteRange(offset: (1 << 44) - 512, length: 512),
       ])
     #expect(map.count == 3 && map.used == 2048 + 1 << 42)
   }
@@ -27,12 +28,13 @@ struct ExtentMapTests {
   @Test(
     "are refused where they are not a run of sectors behind the last one",
     arguments: [
-      Extent(offset: 100, length: 512), Extent(offset: 8192, length: 100), Extent(offset: 8192, length: 0),
-      Extent(offset: 512, length: 512), Extent(offset: 1 << 20, length: 512), Extent(offset: 8192, length: .max - 511),
-      Extent(offset: .max - 511, length: 512),
+      ByteRange(offset: 100, length: 512), ByteRange(offset: 8192, length: 100), ByteRange(offset: 8192, length: 0),
+      ByteRange(offset: 512, length: 512), ByteRange(offset: 1 << 20, length: 512),
+      ByteRange(offset: 8192, length: .max - 511),
+      ByteRange(offset: .max - 511, length: 512),
     ])
-  func refused(_ extent: Extent) throws {
-    var map = try ExtentMap(diskSize: 1 << 20, [Extent(offset: 0, length: 4096)])
+  func refused(_ extent: ByteRange) throws {
+    var map = try ExtentMap(diskSize: 1 << 20, [ByteRange(offset: 0, length: 4096)])
     let before = Array(map)
     #expect(throws: Failure.self) { try map.append(extent) }
     #expect(Array(map) == before)
@@ -44,7 +46,7 @@ struct ExtentMapTests {
     var map = ExtentMap(diskSize: 1 << 30)
     var offset: UInt64 = 0
     for _ in 0..<2000 {
-      let extent = Extent(
+      let extent = ByteRange(
         offset: offset + sector * .random(in: 1...300, using: &random),
         length: sector * .random(in: 1...300, using: &random))
       try map.append(extent)
@@ -52,7 +54,7 @@ struct ExtentMapTests {
     }
     for _ in 0..<300 {
       let wanted = UInt64.random(in: 0..<1 << 30, using: &random)
-      let slow = map.reduce(into: (data: UInt64(0), first: Extent?.none, place: UInt64(0))) { found, extent in
+      let slow = map.reduce(into: (data: UInt64(0), first: ByteRange?.none, place: UInt64(0))) { found, extent in
         if extent.end > wanted, found.first == nil {
           found.first = extent
           found.place = found.data
@@ -76,12 +78,12 @@ struct ExtentMapTests {
   @Test("are bounded in number: the smallest gaps become part of the dump, and nothing is lost")
   func bounded() throws {
     var map = ExtentMap(diskSize: 1 << 40, limit: 100)
-    var all: [Extent] = []
+    var all: [ByteRange] = []
     var offset: UInt64 = 0
     for number in 0..<5000 as Range<UInt64> {
       // Every hundredth gap is large.
       offset += number % 100 == 0 ? 64 << 20 : 4096 * (1 + number % 3)
-      all.append(Extent(offset: offset, length: 8192))
+      all.append(ByteRange(offset: offset, length: 8192))
       offset += 8192
       try map.append(all[all.count - 1])
     }
@@ -98,7 +100,7 @@ struct ExtentMapTests {
   func memory() throws {
     var map = ExtentMap(diskSize: 1 << 40)
     for number in 0..<200_000 as Range<UInt64> {
-      try map.append(Extent(offset: number * 65536, length: 4096))
+      try map.append(ByteRange(offset: number * 65536, length: 4096))
     }
     #expect(map.count == 200_000)
     #expect(map.textLength > 200_000 * 10)

@@ -8,10 +8,10 @@ import Testing
 struct Disk: Sendable, CustomTestStringConvertible {
   let testDescription: String
   var bytes: [UInt8]
-  var extents: [Extent]
+  var extents: [ByteRange]
 
   /// All that is outside of the extents is zero.
-  init(_ description: String, size: Int, extents: [Extent], content: (Int) -> UInt8) {
+  init(_ description: String, size: Int, extents: [ByteRange], content: (Int) -> UInt8) {
     testDescription = description
     bytes = [UInt8](repeating: 0, count: size)
     self.extents = extents
@@ -25,14 +25,14 @@ struct Disk: Sendable, CustomTestStringConvertible {
   /// Extents of random place and length, of which every other KiB compresses well.
   static func random(_ description: String, size: Int, extents count: Int, seed: UInt64 = 1) -> Disk {
     var random = SplitMix(state: seed)
-    var extents: [Extent] = []
+    var extents: [ByteRange] = []
     var sector = 0
     let share = max(2, size / 512 / count)
     while extents.count < count {
       let gap = Int.random(in: 1...share, using: &random)
       let length = Int.random(in: 1...share, using: &random)
       guard sector + gap + length <= size / 512 else { break }
-      extents.append(Extent(offset: UInt64(sector + gap) * 512, length: UInt64(length) * 512))
+      extents.append(ByteRange(offset: UInt64(sector + gap) * 512, length: UInt64(length) * 512))
       sector += gap + length
     }
     let noise = (0..<4096).map { _ in UInt8.random(in: 0...255, using: &random) }

@@ -17,7 +17,7 @@ struct ManifestTests {
   }
 
   /// The disk of the documentation's examples.
-  private let golden = Disk("golden", size: 1 << 20, extents: [Extent(offset: 0, length: 4096)]) { _ in 1 }
+  private let golden = Disk("golden", size: 1 << 20, extents: [ByteRange(offset: 0, length: 4096)]) { _ in 1 }
 
   @Test("and all of the plain dump are those that the documentation shows")
   func documented() throws {

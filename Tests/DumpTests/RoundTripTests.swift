@@ -7,11 +7,11 @@ import Testing
 struct RoundTripTests {
   static let disks: [Disk] = [
     Disk("empty", size: 1 << 20, extents: []) { _ in 0 },
-    Disk("one sector", size: 512, extents: [Extent(offset: 0, length: 512)]) { UInt8($0 & 255) },
-    Disk("zeros", size: 3 << 20, extents: [Extent(offset: 0, length: 3 << 20)]) { _ in 0 },
-    Disk("a byte behind the last sector", size: 4097, extents: [Extent(offset: 4096, length: 1)]) { _ in 7 },
+    Disk("one sector", size: 512, extents: [ByteRange(offset: 0, length: 512)]) { UInt8($0 & 255) },
+    Disk("zeros", size: 3 << 20, extents: [ByteRange(offset: 0, length: 3 << 20)]) { _ in 0 },
+    Disk("a byte behind the last sector", size: 4097, extents: [ByteRange(offset: 4096, length: 1)]) { _ in 7 },
     Disk("no whole sectors, with a hole at the end", size: 1001, extents: []) { _ in 0 },
-    Disk("exactly one frame", size: 3 << 20, extents: [Extent(offset: 1 << 20, length: 2 << 20)]) { UInt8($0 & 63) },
+    Disk("exactly one frame", size: 3 << 20, extents: [ByteRange(offset: 1 << 20, length: 2 << 20)]) { UInt8($0 & 63) },
     .random("a few extents", size: 9 << 20, extents: 11),
     .random("many extents", size: 7 << 20, extents: 5000),
   ]

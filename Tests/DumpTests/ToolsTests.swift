@@ -72,7 +72,7 @@ struct ToolsTests {
 
   @Test("The holes of a disk stay holes", .enabled(if: has("zstd")))
   func holes() throws {
-    let disk = Disk("sparse", size: 48 << 20, extents: [Extent(offset: 40 << 20, length: 4096)]) { _ in 1 }
+    let disk = Disk("sparse", size: 48 << 20, extents: [ByteRange(offset: 40 << 20, length: 4096)]) { _ in 1 }
     let scratch = try Scratch()
     try scratch.write("dump", try disk.dump())
     let blocks = try scratch.shell("zstd -dc dump | tar -xS && stat -c %b disk.raw").dropLast()
@@ -156,7 +156,7 @@ struct ToolsTests {
   func large() throws {
     // Only the head is made here: what follows is never read by a listing of the first two members.
     let size: UInt64 = 16 << 40
-    let extents = (0..<12).map { Extent(offset: $0 << 40, length: 1 << 30) }
+    let extents = (0..<12).map { ByteRange(offset: $0 << 40, length: 1 << 30) }
     let map = try ExtentMap(diskSize: size, extents)
     let manifest = Manifest(
       program: "guestsmith 0.0", created: 1, instance: "web1.example.org", os: "debian", variant: nil,

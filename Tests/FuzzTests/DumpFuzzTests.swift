@@ -21,7 +21,7 @@ import Testing
       try ExtFuzzTests.writeDump(
         of: ExtFuzzTests.make(ExtFuzzTests.forms[0], in: scratch), to: good, compressed ? .zstd(level: 1) : .none)
       let base = try readFile(good)
-      let extent = FuzzTests.Extent(cases: 20)
+      let extent = Extent(cases: 20)
       try extent.each { index, noise in
         // A plain tar has no checksum before its end, so that every reader believes what stands first.
         let input = compressed ? changedAnywhere(base, &noise) : changedText(base, &noise)
@@ -83,7 +83,7 @@ import Testing
       }
       let records = stride(from: 0, to: base.count - 1023, by: 1024).filter { base.number($0 + 24, 4) == 60012 }
       try #require(records.count > 10)
-      let extent = FuzzTests.Extent(cases: 30)
+      let extent = Extent(cases: 30)
       try extent.each { index, noise in
         var input = base
         for _ in 0..<noise.one(of: [1, 1, 2, 4]) {

@@ -89,7 +89,7 @@ import Testing
     of bytes: [UInt8], to path: String, _ compression: DumpWriter.Compression = .none
   ) throws {
     let map = try ExtentMap(
-      diskSize: UInt64(bytes.count), [Dump.Extent(offset: 0, length: UInt64(bytes.count))])
+      diskSize: UInt64(bytes.count), [ByteRange(offset: 0, length: UInt64(bytes.count))])
     let manifest = Manifest(
       program: "guestsmith 0.0", created: 1_700_000_000, instance: "old.example.com", os: "debian", variant: nil,
       selection: .allBlocks,

@@ -82,12 +82,12 @@ final class MemoryGuest: GuestFiles {
     putLink(resolved, target)
   }
 
-  func kind(_ path: ByteString) throws(Failure) -> GuestFileKind? {
+  func kind(_ path: ByteString) throws(Failure) -> FileKind? {
     switch try resolve(path, last: false).flatMap({ entries[$0] })?.node {
     case nil: nil
     case .file: .file
     case .directory: .directory
-    case .link: .link
+    case .link: .symbolicLink
     }
   }
 

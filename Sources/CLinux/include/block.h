@@ -54,7 +54,5 @@ int clinux_probe(int fd, struct clinux_content *content);
 /// Finds the ranges of up to `limit` partitions; `count` is 0 where there is no partition table.
 int clinux_find_partitions(int fd, struct clinux_content *partitions, int limit, int *count);
 
-bool clinux_is_block(uint32_t mode);
-bool clinux_is_file(uint32_t mode);
 /// Has the kernel begin to write a range to the disk, so that less is left for the flush at the end.
 void clinux_start_writing(int fd, uint64_t offset, uint64_t length);

@@ -1,28 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+package import Report
 
-/// A UUID as text names it: its letters in either case, and its hyphens also as `\x2d`, the form in the names of units
+/// UUIDs in a guest's texts: their letters in either case, and their hyphens also as `\x2d`, the form in the names of units
 /// of systemd.
-package struct UUIDText: Hashable, Sendable {
-  /// No form of a UUID is longer, with two backslashes at each hyphen.
-  package static let longest = 36 + 4 * 4
-  /// In lower case, with hyphens.
-  private let letters: [UInt8]
-
-  /// - Parameter text: 32 hexadecimal digits, in groups of 8, 4, 4, 4 and 12; not all of them zeros.
-  package init?(_ text: String) {
-    letters = Array(text.lowercased().utf8)
-    let isRight = letters.enumerated().allSatisfy { index, byte in
-      Self.hyphens.contains(index) ? byte == hyphen : byte.isHexadecimalDigit
-    }
-    guard letters.count == 36, isRight, letters.contains(where: { !"-0".utf8.contains($0) }) else { return nil }
-  }
-
-  private static let hyphens: Set = [8, 13, 18, 23]
-
-  package var text: String { String(decoding: letters, as: UTF8.self) }
+extension UUID {
+  /// No form of a UUID in a text is longer, with two backslashes at each hyphen.
+  package static let longestForm = 36 + 4 * 4
 
   package func isNamed(in bytes: UnsafeRawBufferPointer) -> Bool {
+    let letters = Array(description.utf8)
     // The first separator is looked for: in what is not text there are few of it.
     for separator in [hyphen, backslash] {
       var start = 0
@@ -30,7 +17,7 @@ package struct UUIDText: Hashable, Sendable {
         let found = memchr(base + start, Int32(separator), bytes.count - start)
       {
         let place = found - UnsafeMutableRawPointer(mutating: base)
-        if place >= 8, end(of: place - 8, in: bytes) != nil { return true }
+        if place >= 8, Self.end(of: letters, from: place - 8, in: bytes) != nil { return true }
         start = place + 1
       }
     }
@@ -38,14 +25,15 @@ package struct UUIDText: Hashable, Sendable {
   }
 
   /// The same bytes with `other` wherever this UUID is named, in the form that stands there.
-  package func replaced(by other: UUIDText, in bytes: [UInt8]) -> [UInt8] {
-    bytes.withUnsafeBytes { bytes in
+  package func replaced(by other: UUID, in bytes: [UInt8]) -> [UInt8] {
+    let (letters, others) = (Array(description.utf8), Array(other.description.utf8))
+    return bytes.withUnsafeBytes { bytes in
       var result: [UInt8] = []
       result.reserveCapacity(bytes.count)
       var index = 0
       while index < bytes.count {
-        if let end = end(of: index, in: bytes) {
-          result += other.written(like: bytes[index..<end])
+        if let end = Self.end(of: letters, from: index, in: bytes) {
+          result += Self.written(others, like: bytes[index..<end])
           index = end
         } else {
           result.append(bytes[index])
@@ -56,8 +44,10 @@ package struct UUIDText: Hashable, Sendable {
     }
   }
 
-  /// Where a name of the UUID that begins at `start` ends; nil where none begins there.
-  private func end(of start: Int, in bytes: UnsafeRawBufferPointer) -> Int? {
+  /// Where the form of a UUID that begins at `start` ends; nil where none begins there.
+  ///
+  /// - Parameter letters: the UUID in lower case.
+  private static func end(of letters: [UInt8], from start: Int, in bytes: UnsafeRawBufferPointer) -> Int? {
     var index = start
     for letter in letters {
       guard index < bytes.count else { return nil }
@@ -73,7 +63,7 @@ package struct UUIDText: Hashable, Sendable {
     return index
   }
 
-  private func written(like form: Slice<UnsafeRawBufferPointer>) -> [UInt8] {
+  private static func written(_ letters: [UInt8], like form: Slice<UnsafeRawBufferPointer>) -> [UInt8] {
     let isUpper = form.contains { (UInt8(ascii: "A")...UInt8(ascii: "F")).contains($0) }
     let separator = Array(form.dropFirst(8).prefix((form.count - 32) / 4))
     return letters.flatMap { $0 == hyphen ? separator : [isUpper ? $0.inUpperCase : $0] }
@@ -86,8 +76,4 @@ private let backslash = UInt8(ascii: "\\")
 extension UInt8 {
   fileprivate var inLowerCase: UInt8 { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) ? self + 32 : self }
   fileprivate var inUpperCase: UInt8 { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self) ? self - 32 : self }
-  fileprivate var isHexadecimalDigit: Bool {
-    (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self)
-      || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(inLowerCase)
-  }
 }

@@ -1,22 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Report
 
-/// A run of bytes of a disk.
-package struct Extent: Equatable, Sendable {
-  /// In bytes from the start of the disk; a multiple of 512.
-  package var offset: UInt64
-  /// In bytes; a multiple of 512, except that the last extent may end with the disk.
-  package var length: UInt64
-
-  package init(offset: UInt64, length: UInt64) {
-    self.offset = offset
-    self.length = length
-  }
-
-  package var end: UInt64 { offset + length }
-}
-
 /// The extents of a disk that a dump holds, in ascending order; everything between them reads as zeros.
+/// Each is made of whole sectors of 512 bytes, except that the last may end with the disk.
 ///
 /// Memory is bounded whatever the disk: an extent takes three or four bytes, neighbours are joined, and when there are
 /// more than `limit`, the smallest gaps become part of the dump.
@@ -35,7 +21,7 @@ package struct ExtentMap: Sendable {
   private var packedEnd: UInt64 = 0
   private var marks: [Mark] = []
   /// The extent that the next one may still join.
-  private var last: Extent?
+  private var last: ByteRange?
   /// Gaps of up to this many bytes are taken into the dump.
   private var bridgedGap: UInt64 = 0
   private let limit: Int
@@ -56,7 +42,7 @@ package struct ExtentMap: Sendable {
     self.limit = limit
   }
 
-  package init(diskSize: UInt64, _ extents: some Sequence<Extent>) throws(Failure) {
+  package init(diskSize: UInt64, _ extents: some Sequence<ByteRange>) throws(Failure) {
     self.init(diskSize: diskSize)
     for extent in extents {
       try append(extent)
@@ -70,7 +56,7 @@ package struct ExtentMap: Sendable {
 
   /// Adds an extent behind all others; throws `.invalid` when it is not behind them, is empty, leaves the disk or is
   /// not made of whole sectors.
-  package mutating func append(_ extent: Extent) throws(Failure) {
+  package mutating func append(_ extent: ByteRange) throws(Failure) {
     let (newEnd, overflow) = extent.offset.addingReportingOverflow(extent.length)
     guard !overflow, extent.length > 0, newEnd <= diskSize, extent.offset % 512 == 0,
       extent.length % 512 == 0 || newEnd == diskSize, extent.offset >= end
@@ -86,7 +72,7 @@ package struct ExtentMap: Sendable {
     }
   }
 
-  private mutating func add(_ extent: Extent) {
+  private mutating func add(_ extent: ByteRange) {
     guard let before = last else {
       last = extent
       used = extent.length
@@ -102,7 +88,7 @@ package struct ExtentMap: Sendable {
     }
   }
 
-  private mutating func pack(_ extent: Extent) {
+  private mutating func pack(_ extent: ByteRange) {
     if packedCount % 128 == 0 {
       marks.append(Mark(position: packed.count, end: packedEnd, data: used - extent.length))
     }
@@ -150,10 +136,10 @@ extension ExtentMap: Sequence {
       lastIsDue = map.last != nil
     }
 
-    package mutating func next() -> Extent? {
+    package mutating func next() -> ByteRange? {
       if position < map.packed.count {
         let offset = end + number() * 512
-        let extent = Extent(offset: offset, length: number() * 512)
+        let extent = ByteRange(offset: offset, length: number() * 512)
         end = extent.end
         data += extent.length
         return extent
