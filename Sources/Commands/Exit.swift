@@ -56,7 +56,7 @@ enum Exit {
   }
 
   private static func write(_ text: String, to raw: Int32) {
-    // Where even the error cannot be told there is nobody left to tell.
+    // If even the error cannot be written, there is nothing left to do.
     try? Descriptor(owning: dup(raw), name: "the terminal").writeAll(Array(text.utf8))
   }
 }

@@ -52,7 +52,7 @@ struct Table {
       row.enumerated().map { column, cell in
         let space = String(repeating: " ", count: widths[column] - cell.count)
         if rightAligned.contains(column) { return space + cell }
-        // Nothing stands behind the last one.
+        // No blanks at the end of a line.
         return column == row.count - 1 ? cell : cell + space
       }.joined(separator: String(repeating: " ", count: gap))
     }

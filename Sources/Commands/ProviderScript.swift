@@ -58,14 +58,14 @@ struct ProviderScript {
     try Provider(configuration: configuration, steps: Steps.forStandardError(quiet: false)).run(request)
   }
 
-  /// In version 5 it is a part of the folder's name, which may have its plus from somebody who did not mean a variant.
+  /// In version 5 the variant is a part of the folder's name, in which a plus may have been meant otherwise.
   private func checkVariant(_ variant: String) throws(Failure) {
     do throws(Failure) {
       try Configuration.checkVariant(variant, definitionDirectory: definition)
     } catch {
       throw Failure(
         error.code,
-        "\(definition) cannot be called: what is behind the '+' in its name is a variant, and \(error.message)",
+        "\(definition) cannot be called: the part of its name after '+' is a variant, and \(error.message)",
         remedy: "rename the folder, or write the variant; \(error.remedy ?? "")")
     }
   }

@@ -142,7 +142,7 @@ struct Binding: Sendable {
       })
   }
 
-  /// A parameter's text as a value of the shape; the text itself where it is none.
+  /// A parameter's text as a value of the shape; the text itself if it is not one.
   func value(ofParameter text: String) -> Value {
     switch shape {
     case .text: return .text(text)

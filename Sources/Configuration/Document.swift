@@ -25,7 +25,7 @@ struct Document {
     }
   }
 
-  /// Reads a file; nil where there is none.
+  /// Reads a file; nil if it is not there.
   static func read(_ path: String) throws(Failure) -> Document? {
     guard let bytes = try contents(of: path) else { return nil }
     return try Document(bytes, path: path)

@@ -44,7 +44,7 @@ package struct Key: Sendable {
     return "\(help) (\(rule)\(separator))".filter { $0 != "\"" }
   }
 
-  /// What stands in the key where nothing is configured, as TOML has it; nil where the key is unset then.
+  /// The default of the key, as TOML writes it; nil if the key is unset by default.
   package var standard: String? { binding.get(Configuration())?.literal }
 
   /// Every key, in the order in which a person reads about them.

@@ -17,7 +17,7 @@ enum Rules {
     }
   }
 
-  /// Where a filesystem can be mounted in a guest: none of the places that the guest itself is made of.
+  /// Where a filesystem can be mounted in a guest: not one of the folders that the guest itself is made of.
   static func isMountPoint(_ text: String) -> Bool {
     let taken = [
       "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root/.ssh", "/run", "/sbin", "/sys", "/usr",

@@ -117,7 +117,7 @@ struct TOMLInput {
     return true
   }
 
-  /// What stands for the characters behind a backslash.
+  /// What the characters after a backslash mean.
   private mutating func escape() throws(TOMLReader.Fault) -> [UInt8] {
     let plain: [(String, UInt8)] = [
       ("b", 0x08), ("t", 0x09), ("n", 0x0A), ("f", 0x0C), ("r", 0x0D), ("\"", 0x22), ("\\", 0x5C),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What stands in a key, whether it came from a file or from a parameter.
+/// The value of a key, whether it came from a file or from a parameter.
 enum Value: Sendable, Equatable {
   case text(String)
   case integer(Int)

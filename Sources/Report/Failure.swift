@@ -15,7 +15,7 @@ package struct Failure: Error, Equatable, Sendable {
     case invalid = 3
     /// A disk is missing, is not a disk, is too small or cannot be written.
     case device = 4
-    /// A disk or an instance is in use by somebody else.
+    /// A disk or an instance is in use.
     case busy = 5
     /// What is inside the guest is not what the operation needs.
     case guest = 6

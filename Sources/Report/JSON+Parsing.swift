@@ -8,7 +8,7 @@ extension JSON {
     package var expected: String
   }
 
-  /// The first member of that name; nil when there is none or this is not an object.
+  /// The first member of that name; nil if it has none, or is not an object.
   package subscript(key: String) -> JSON? {
     guard case .object(let members) = self else { return nil }
     return members.first { $0.key == key }?.value

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A JSON value (RFC 8259), for what is told to machines. The members of an object stay in the order given.
+/// A JSON value (RFC 8259), for machines. The members of an object stay in the order given.
 package enum JSON: Sendable, Equatable {
   case null
   case bool(Bool)
@@ -19,7 +19,7 @@ package enum JSON: Sendable, Equatable {
     }
   }
 
-  /// A string, or null where there is none.
+  /// A string, or null for nil.
   package static func optional(_ text: String?) -> JSON {
     text.map { .string($0) } ?? .null
   }

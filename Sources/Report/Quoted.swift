@@ -11,7 +11,7 @@ extension String {
 
 /// How what must not reach a terminal is shown.
 enum Escaping {
-  /// - Parameter backslash: what stands for one.
+  /// - Parameter backslash: how a backslash is shown.
   static func text(of bytes: [UInt8], backslash: String) -> String {
     var text = ""
     UTF8Pieces.each(of: bytes) { scalar, bytes in
@@ -47,7 +47,7 @@ enum Escaping {
 
 /// Bytes as UTF-8 divides them.
 enum UTF8Pieces {
-  /// Calls `body` with each character and its bytes; with nil and the bytes where they are none.
+  /// Calls `body` with each character and its bytes; with nil and the bytes that are not UTF-8.
   static func each(of bytes: [UInt8], _ body: (Unicode.Scalar?, ArraySlice<UInt8>) -> Void) {
     var parser = Unicode.UTF8.ForwardParser()
     var input = bytes.makeIterator()

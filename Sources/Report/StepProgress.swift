@@ -20,7 +20,7 @@ package final class StepProgress: Sendable {
     var finished = false
   }
 
-  /// A progress that nobody sees.
+  /// A progress that is not shown.
   package convenience init() {
     self.init(title: "", screen: nil)
   }

@@ -7,7 +7,7 @@ final class StepScreen: Sendable {
   private let columns: Int?
   private let write: @Sendable (String) -> Void
   let now: @Sendable () -> ContinuousClock.Instant
-  /// Whether an unfinished line stands at the end of the terminal.
+  /// Whether the last line of the terminal is unfinished.
   private let isDrawn = Mutex(false)
 
   init(

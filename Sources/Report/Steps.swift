@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What is told while the work goes on: one line a step, with its time; on a terminal a bar while it runs.
+/// The progress of the work: one line a step, with its time; on a terminal a bar while it runs.
 ///
 /// Everything goes to standard error: standard output is data.
 package final class Steps: Sendable {
   package enum Style: Sendable {
-    /// Nil: a failure is told by whoever shows it.
+    /// Nothing; failures are the caller's to show.
     case quiet
     /// A line when a step ends, and one each ten seconds of a long step: for logs.
     case plain
@@ -42,7 +42,7 @@ package final class Steps: Sendable {
     return Steps(StandardError.columns().map { .terminal(columns: $0) } ?? .plain)
   }
 
-  /// Runs one step of the work and tells how long it took.
+  /// Runs one step of the work and shows how long it took.
   package func step<T, E: Error>(_ title: String, _ body: (StepProgress) throws(E) -> T) throws(E) -> T {
     let progress = StepProgress(title: title, screen: screen)
     do throws(E) {

@@ -47,7 +47,7 @@ extension ImageManifest {
     if let used = listed?.lastUsed { rows.append(["last used", used.text]) }
     rows += [
       ["filesystem", filesystemWords],
-      ["content", "\(files) files, \(Words.bytes(usedBytes)) to copy, \(Words.bytes(size)) at the least for the disk"],
+      ["content", "\(files) files, \(Words.bytes(usedBytes)) to copy, \(Words.bytes(size)) at least for the disk"],
       ["path", path],
     ]
     if let listed { rows.append(["on disk", Words.bytes(listed.diskBytes)]) }

@@ -98,7 +98,7 @@ struct Usage {
         #expect(outcome.status == Failure.Code.invalid.rawValue)
         #expect(
           outcome.errors.contains(
-            "+old cannot be called: what is behind the '+' in its name is a variant, and unknown"),
+            "+old cannot be called: the part of its name after '+' is a variant, and unknown"),
           "\(outcome)")
       }
       #expect(try allocated(disk) == 0)
