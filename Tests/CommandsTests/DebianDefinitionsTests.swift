@@ -29,7 +29,7 @@ extension EndToEnd {
         """#)
     }
 
-    @Test func `are listed, and valid`() throws {
+    @Test("are listed, and valid") func listedValid() throws {
       try withScratch { scratch in
         let list = try run(#""$guestsmith" os list --search-path os"#, in: scratch)
         #expect(list.output == "Name\ndebootstrap+default\nnoop\n", "\(list)")
@@ -40,7 +40,7 @@ extension EndToEnd {
       }
     }
 
-    @Test func `noop moves the bytes of a disk from instance to instance`() throws {
+    @Test("noop moves the bytes of a disk from instance to instance") func noopMovesBytes() throws {
       try withScratch { scratch in
         let outcome = try run(
           #"""
@@ -55,7 +55,7 @@ extension EndToEnd {
       }
     }
 
-    @Test func `debootstrap installs, renames, exports and imports a Debian`() throws {
+    @Test("debootstrap installs, renames, exports and imports a Debian") func debootstrapInstallsRenames() throws {
       try withScratch { scratch in
         let outcome = try run(
           #"""
@@ -78,10 +78,12 @@ extension EndToEnd {
       }
     }
 
-    @Test(arguments: [
-      ("noop", "import.last-byte-missing"), ("debootstrap", "hostile.rename"),
-    ])
-    func `are not accepted by the judge, which says why`(_ os: String, _ check: String) throws {
+    @Test(
+      "are not accepted by the judge, which says why",
+      arguments: [
+        ("noop", "import.last-byte-missing"), ("debootstrap", "hostile.rename"),
+      ])
+    func notAcceptedJudge(_ os: String, _ check: String) throws {
       try withScratch { scratch in
         let outcome = try run(#""$guestsmith" os check \#(os) --search-path os --api 10 --quiet"#, in: scratch)
         #expect(outcome.status == Failure.Code.script.rawValue, "\(outcome)")

@@ -6,7 +6,7 @@ import Testing
 extension EndToEnd {
   @Suite("Instances that boot, by instance boot")
   struct InstanceBoots {
-    @Test func `a guest of ours comes up with its own kernel, and asks for a login`() throws {
+    @Test("a guest of ours comes up with its own kernel, and asks for a login") func guestOursComes() throws {
       try withScratch { scratch in
         _ = try InstalledDefinition(in: scratch)
         try succeeded(
@@ -27,7 +27,7 @@ extension EndToEnd {
       }
     }
 
-    @Test func `a disk with a boot loader of its own is started by that`() throws {
+    @Test("a disk with a boot loader of its own is started by that") func diskBootLoader() throws {
       try withScratch { scratch in
         // Sixteen bits: writes the text behind it to the first serial port, and halts.
         let code: [UInt8] = [

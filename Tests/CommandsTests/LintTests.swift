@@ -70,6 +70,7 @@ import Testing
       ("scripts/long", "#!/bin/bash\n" + String(repeating: "\n", count: 400), "scripts/long:401: 401 lines"),
       ("Sources/Leaf/a.swift", "func a() throws {}\n", "Sources/Leaf/a.swift:1: throws any error"),
       ("Sources/Leaf/a.swift", "\nlet words = \"x is no disk\"\n", "Sources/Leaf/a.swift:2: 'is no'"),
+      ("Tests/a.swift", "@Suite struct A {\n  @Test func b() {}\n}\n", "Tests/a.swift:2: a test's name is a sentence"),
       ("README.md", "nobody says its prefix\n", "README.md:1: 'nobody says'"),
     ])
   func fault(file: String, text: String, expected: String) throws {
@@ -86,6 +87,7 @@ import Testing
       func b() rethrows {}
 
       """
-    #expect(try lint(["Sources/Leaf/a.swift": code]) == [])
+    let test = "@Test(\n  \"a sentence\", arguments: [1])\nfunc b() {}\n"
+    #expect(try lint(["Sources/Leaf/a.swift": code, "Tests/a.swift": test]) == [])
   }
 }

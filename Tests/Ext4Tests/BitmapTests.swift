@@ -8,16 +8,17 @@ import Testing
 
 @Suite struct BitmapTests {
   @Test(
+    "the runs of ones in bits are counted",
     arguments: [
       ([0, 0], 0), ([.max, .max], 1), ([0xAAAA_AAAA_AAAA_AAAA, 0xAAAA_AAAA_AAAA_AAAA], 64), ([1 << 63, 1], 1),
       ([1, 1 << 63], 2), ([0b0110_0111, 0], 2),
     ] as [([UInt64], UInt64)])
-  func `the runs of ones in bits are counted`(words: [UInt64], runs: UInt64) {
+  func runsOnesBits(words: [UInt64], runs: UInt64) {
     let bits = words.map(\.littleEndian)
     #expect(bits.withUnsafeBytes { Filesystem.runs(in: $0) } == runs)
   }
 
-  @Test func `a bitmap of every other block is known before it is in memory`() throws {
+  @Test("a bitmap of every other block is known before it is in memory") func bitmapEveryOther() throws {
     try withScratch { scratch in
       let image = try makeSparseFile(scratch("image"), size: 64 << 20)
       try shell("mke2fs -q -F -t ext4 -b 1024 -O ^metadata_csum,^uninit_bg -m 0 '\(image)'")

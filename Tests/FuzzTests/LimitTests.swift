@@ -5,7 +5,8 @@ import Testing
 
 /// What would keep the node busy or fill it, each by itself; the fuzzers find others.
 @Suite struct LimitTests {
-  @Test func `a filesystem that e2fsck never comes to the end of is refused, and its disk is free again`() throws {
+  @Test("a filesystem that e2fsck never comes to the end of is refused, and its disk is free again")
+  func filesystemE2fsckNever() throws {
     try withScratch { scratch in
       let attack = try Attack(in: scratch)
       let disk = scratch("guest.img")
@@ -19,7 +20,9 @@ import Testing
     }
   }
 
-  @Test func `a packing that asks for more memory than any real one is refused, with the limit`() throws {
+  @Test("a packing that asks for more memory than any real one is refused, with the limit") func packingAsksMore()
+    throws
+  {
     try withScratch { scratch in
       let attack = try Attack(in: scratch)
       // An empty frame with a window of 2 GiB (RFC 8878, 3.1.1.1.2).
@@ -41,7 +44,7 @@ import Testing
     }
   }
 
-  @Test func `what goes on without an end behind a guest is not read on`() throws {
+  @Test("what goes on without an end behind a guest is not read on") func goesWithoutEnd() throws {
     try withScratch { scratch in
       let attack = try Attack(in: scratch)
       var tar = Tar.small
@@ -59,7 +62,9 @@ import Testing
     }
   }
 
-  @Test func `a raw disk that is made smaller is spooled no further than its new disk could hold it`() throws {
+  @Test("a raw disk that is made smaller is spooled no further than its new disk could hold it") func rawDiskMade()
+    throws
+  {
     try withScratch { scratch in
       let attack = try Attack(in: scratch)
       try makeGuest(scratch("ext"), in: scratch)
@@ -79,7 +84,7 @@ import Testing
     }
   }
 
-  @Test func `a qcow2 image is unpacked no further than its disk could hold it`() throws {
+  @Test("a qcow2 image is unpacked no further than its disk could hold it") func qcow2ImageUnpacked() throws {
     try withScratch { scratch in
       let attack = try Attack(in: scratch)
       // 1 GiB of one cluster: a header, a table of reference counts and a block of it, and two levels of tables.
@@ -102,7 +107,7 @@ import Testing
     }
   }
 
-  @Test func `a packed dump is unpacked no further than its disk could take`() throws {
+  @Test("a packed dump is unpacked no further than its disk could take") func packedDumpUnpacked() throws {
     try withScratch { scratch in
       let attack = try Attack(in: scratch)
       try makeGuest(scratch("ext"), in: scratch)
@@ -119,7 +124,9 @@ import Testing
     }
   }
 
-  @Test func `a file that is a hole of terabytes is compared and extracted without reading it`() throws {
+  @Test("a file that is a hole of terabytes is compared and extracted without reading it") func fileHoleTerabytes()
+    throws
+  {
     try withScratch { scratch in
       let attack = try Attack(in: scratch)
       try shell(

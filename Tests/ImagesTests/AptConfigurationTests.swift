@@ -6,7 +6,7 @@ import Testing
 @testable import Images
 
 @Suite struct AptConfigurationTests {
-  @Test func aDumpIsReadWithItsQuotes() {
+  @Test("a dump is read with its quotes") func aDumpIsReadWithItsQuotes() {
     let dump = """
       APT "";
       Acquire::http::Proxy::mirror.example "DIRECT";
@@ -20,7 +20,7 @@ import Testing
       ])
   }
 
-  @Test func pathsAreThoseThatAptItselfFinds() throws {
+  @Test("paths are those that apt itself finds") func pathsAreThoseThatAptItselfFinds() throws {
     try withScratch { scratch in
       let file = try scratch.write(
         """
@@ -44,7 +44,7 @@ import Testing
     }
   }
 
-  @Test func aBootstrapIsToldTheWaysAndTheLoginsAndNoHooks() throws {
+  @Test("a bootstrap is told the ways and the logins and no hooks") func bootstrapToldWays() throws {
     try withScratch { scratch in
       let apt = try aptOfTest(
         scratch,
@@ -74,7 +74,7 @@ import Testing
     }
   }
 
-  @Test func aConfigurationThatAptCannotReadIsTold() throws {
+  @Test("a configuration that apt cannot read is told") func configurationAptCannot() throws {
     try withScratch { scratch in
       let file = try scratch.write("nonsense\";\n", to: "apt.conf")
       let failure = #expect(throws: Failure.self) {

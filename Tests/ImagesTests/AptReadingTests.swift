@@ -7,52 +7,56 @@ import Testing
 
 /// Sources as apt reads them: asked what it would fetch, apt names the same URIs for the original and for what we made of it.
 @Suite struct AptReadingTests {
-  @Test(arguments: [
-    "deb http://m.example/debian bookworm main contrib # the mirror",
-    "deb\thttp://m.example/debian \t bookworm\tmain",
-    "deb [arch=amd64,i386 color=red] http://m.example/debian bookworm main",
-    "deb [ arch=amd64 trusted=yes ] http://m.example/debian/ bookworm main",
-    "deb [trusted=yes ] \"http://m.example/with blank\" bookworm main",
-    "deb [arch+=i386] http://m.example/a%2520b bookworm main\n\n# nothing\n",
-    "deb [lang=none,de by-hash=force] http://m.example/debian bookworm main\ndeb http://m.example/debian bookworm contrib",
-    "deb http://flat.example/ ./\ndeb http://flat.example/debian sub/folder/",
-    "deb http://[2001:db8::1]:8080/debian bookworm main",
-    "deb mirror+file:/etc/apt/mirrors/debian.list bookworm main",
-    "deb cdrom:[Debian GNU/Linux 12 - x y]/ bookworm main # [ no bracket",
-  ])
+  @Test(
+    "one-line entries",
+    arguments: [
+      "deb http://m.example/debian bookworm main contrib # the mirror",
+      "deb\thttp://m.example/debian \t bookworm\tmain",
+      "deb [arch=amd64,i386 color=red] http://m.example/debian bookworm main",
+      "deb [ arch=amd64 trusted=yes ] http://m.example/debian/ bookworm main",
+      "deb [trusted=yes ] \"http://m.example/with blank\" bookworm main",
+      "deb [arch+=i386] http://m.example/a%2520b bookworm main\n\n# nothing\n",
+      "deb [lang=none,de by-hash=force] http://m.example/debian bookworm main\ndeb http://m.example/debian bookworm contrib",
+      "deb http://flat.example/ ./\ndeb http://flat.example/debian sub/folder/",
+      "deb http://[2001:db8::1]:8080/debian bookworm main",
+      "deb mirror+file:/etc/apt/mirrors/debian.list bookworm main",
+      "deb cdrom:[Debian GNU/Linux 12 - x y]/ bookworm main # [ no bracket",
+    ])
   func oneLineEntries(text: String) throws { try expectSame(text, "a.list") }
 
-  @Test(arguments: [
-    """
-    # comment
-    Types: deb
-    URIs: http://m.example/debian
-      http://n.example/debian
-    # another
-    Suites: bookworm
-     bookworm-updates
-    Components: main contrib
-    Languages: none
-    X-Repolib-Name: The mirror
-    """,
-    """
-    types: deb
-    uris: http://m.example/debian
-    suites: bookworm
-    components: main
-    enabled: disable
+  @Test(
+    "deb822 entries",
+    arguments: [
+      """
+      # comment
+      Types: deb
+      URIs: http://m.example/debian
+        http://n.example/debian
+      # another
+      Suites: bookworm
+       bookworm-updates
+      Components: main contrib
+      Languages: none
+      X-Repolib-Name: The mirror
+      """,
+      """
+      types: deb
+      uris: http://m.example/debian
+      suites: bookworm
+      components: main
+      enabled: disable
 
-    Types: deb
-    URIs: http://n.example/debian
-    Suites: bookworm
-    Components: main
-    Enabled: with
-    """,
-    "Types: deb\nURIs: http://flat.example/\nSuites: ./\nTrusted: yes\n",
-    "Types: deb deb-src\nURIs: http://m.example/a%20b\nSuites: bookworm\nComponents: main\nArchitectures: amd64 i386\n",
-    "Types: deb\nURIs: http://m.example/\nSuites: bookworm\nComponents: main\nArchitectures-Remove: amd64\nArchitectures-Add: i386\n",
-    "\n\nTypes: deb\nURIs:\n http://m.example/\nSuites:\n bookworm\nComponents:\n main\n\n\n",
-  ])
+      Types: deb
+      URIs: http://n.example/debian
+      Suites: bookworm
+      Components: main
+      Enabled: with
+      """,
+      "Types: deb\nURIs: http://flat.example/\nSuites: ./\nTrusted: yes\n",
+      "Types: deb deb-src\nURIs: http://m.example/a%20b\nSuites: bookworm\nComponents: main\nArchitectures: amd64 i386\n",
+      "Types: deb\nURIs: http://m.example/\nSuites: bookworm\nComponents: main\nArchitectures-Remove: amd64\nArchitectures-Add: i386\n",
+      "\n\nTypes: deb\nURIs:\n http://m.example/\nSuites:\n bookworm\nComponents:\n main\n\n\n",
+    ])
   func deb822Entries(text: String) throws { try expectSame(text, "a.sources") }
 
   private func expectSame(_ text: String, _ name: String) throws {

@@ -25,7 +25,7 @@ import Testing
     return try ImageRecipe(ImageRequest(suite: suite), apt)
   }
 
-  @Test func theArchiveTellsOfWhichReleaseASuiteIs() throws {
+  @Test("the archive tells of which release a suite is") func archiveTellsRelease() throws {
     try withScratch { scratch in
       let archive = try TestArchive(in: scratch)
       try archive.add("oldstable", suite: "oldstable")
@@ -50,7 +50,7 @@ import Testing
     }
   }
 
-  @Test func whatAptKnowsAlreadyIsDecidedAtOnce() throws {
+  @Test("what apt knows already is decided at once") func aptKnowsAlready() throws {
     try withScratch { scratch in
       let archive = try TestArchive(in: scratch)
       try archive.add("oldstable")
@@ -63,7 +63,7 @@ import Testing
     }
   }
 
-  @Test func aMachineWithoutTheReleaseSaysWhichItHas() throws {
+  @Test("a machine without the release says which it has") func machineWithoutRelease() throws {
     try withScratch { scratch in
       let archive = try TestArchive(in: scratch)
       try archive.add("stable", codename: "trixie")
@@ -77,7 +77,7 @@ import Testing
     }
   }
 
-  @Test func aliasesLeadToAnotherReleaseOfTheSameMirrors() throws {
+  @Test("aliases lead to another release of the same mirrors") func aliasesLeadAnother() throws {
     let sources = AptSources(
       entries: ["stable", "stable-updates", "bookworm-security", "nodistro"].map {
         AptSource(uris: ["http://m.example/"], suites: [$0], components: ["main"])
@@ -88,7 +88,7 @@ import Testing
     #expect(sources.replacing(suite: "bookworm", by: "sid").entries.flatMap(\.suites) == ["sid"])
   }
 
-  @Test func aMachineThatFollowsUnstableMakesUnstableGuests() throws {
+  @Test("a machine that follows unstable makes unstable guests") func machineFollowsUnstable() throws {
     try withScratch { scratch in
       let apt = try aptOfTest(scratch)
       try scratch.write(

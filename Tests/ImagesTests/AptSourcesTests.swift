@@ -14,7 +14,7 @@ import Testing
   /// None of what the tests name is in the lists of the machine that runs them.
   private var noLists: AptLists { AptLists(environment: [:]) }
 
-  @Test func deb822KeepsOwnSuitesAndOptions() throws {
+  @Test("deb822 keeps own suites and options") func deb822KeepsOwnSuitesAndOptions() throws {
     let text = """
       # a comment
       Types: deb deb-src
@@ -65,7 +65,7 @@ import Testing
     #expect(try AptSource.parse(deb822: sources.text, file: "again") == sources.entries)
   }
 
-  @Test func aKeyInTheEntrySurvives() throws {
+  @Test("a key in the entry survives") func aKeyInTheEntrySurvives() throws {
     let text = """
       Types: deb
       URIs: http://mirror.example/debian
@@ -85,7 +85,7 @@ import Testing
     #expect(try AptSource.parse(deb822: entries[0].text, file: "again") == entries)
   }
 
-  @Test func oneLineFormMeansTheSame() throws {
+  @Test("one-line form means the same") func oneLineFormMeansTheSame() throws {
     let text = """
       # deb cdrom:[Debian GNU/Linux 12]/ bookworm main
       deb [arch=amd64,arm64,ppc64el,s390x,riscv64 signed-by=/etc/apt/keyrings/a.gpg] http://deb.debian.org/debian bookworm main contrib # trailing
@@ -118,19 +118,21 @@ import Testing
     #expect(all.knownEntries(of: "buster", noLists).map(\.suites) == [["buster/updates"]])
   }
 
-  @Test(arguments: [
-    ("x.sources", "Types deb\n", "x.sources, line 1: no field: Types deb"),
-    ("x.sources", "\n deb\n", "x.sources, line 2: a continuation of no field:  deb"),
-    ("x.sources", "Types: deb\nSuites: a\n", "x.sources: the entry that ends before line 3 has no URIs or no Suites"),
-    ("x.list", "deb http://a.example\n", "x.list, line 1: an entry needs a URI and a suite"),
-    ("x.list", "\nrpm http://a.example x\n", "x.list, line 2: rpm where deb or deb-src should be"),
-    ("x.list", "deb [arch=amd64 http://a.example x\n", "x.list, line 1: the option http://a.example has no value"),
-    ("x.list", "deb [arch=amd64\n", "x.list, line 1: the options have no ] at their end"),
-    ("x.list", "deb [arch] http://a.example x\n", "x.list, line 1: the option arch has no value"),
-    ("x.list", "deb \"http://a.example x\n", "x.list, line 1: \" is missing"),
-    ("x.list", "deb cdrom:[Debian 12/ x\n", "x.list, line 1: ] is missing"),
-  ])
-  func damagedFilesAreNamedWithTheirLine(file: String, text: String, message: String) {
+  @Test(
+    "damaged files are named with their line",
+    arguments: [
+      ("x.sources", "Types deb\n", "x.sources, line 1: no field: Types deb"),
+      ("x.sources", "\n deb\n", "x.sources, line 2: a continuation of no field:  deb"),
+      ("x.sources", "Types: deb\nSuites: a\n", "x.sources: the entry that ends before line 3 has no URIs or no Suites"),
+      ("x.list", "deb http://a.example\n", "x.list, line 1: an entry needs a URI and a suite"),
+      ("x.list", "\nrpm http://a.example x\n", "x.list, line 2: rpm where deb or deb-src should be"),
+      ("x.list", "deb [arch=amd64 http://a.example x\n", "x.list, line 1: the option http://a.example has no value"),
+      ("x.list", "deb [arch=amd64\n", "x.list, line 1: the options have no ] at their end"),
+      ("x.list", "deb [arch] http://a.example x\n", "x.list, line 1: the option arch has no value"),
+      ("x.list", "deb \"http://a.example x\n", "x.list, line 1: \" is missing"),
+      ("x.list", "deb cdrom:[Debian 12/ x\n", "x.list, line 1: ] is missing"),
+    ])
+  func damagedFilesNamed(file: String, text: String, message: String) {
     let failure = #expect(throws: Failure.self) {
       _ =
         file.hasSuffix(".list")
@@ -140,7 +142,7 @@ import Testing
     #expect(failure?.code == .invalid)
   }
 
-  @Test func credentialsAreRemovedFromUris() {
+  @Test("credentials are removed from URIs") func credentialsAreRemovedFromUris() {
     let source = AptSource(
       uris: ["https://joe:s3c%20ret@mirror.example:8080/debian", "http://plain.example/a@b"], suites: ["a"],
       components: ["main"])
@@ -150,7 +152,7 @@ import Testing
     #expect(removingCredentials("E: https://joe:x@h.example/a failed") == "E: https://h.example/a failed")
   }
 
-  @Test func theMachinesFilesAreReadInAptsOrder() throws {
+  @Test("the machine's files are read in apt's order") func machineFilesRead() throws {
     try withScratch { root in
       try root.write(bookworm, to: "etc/os-release")
       let apt = try aptOfTest(root)
@@ -169,7 +171,7 @@ import Testing
     }
   }
 
-  @Test func theConfigurationComesBeforeTheMachine() throws {
+  @Test("the configuration comes before the machine") func configurationComesBefore() throws {
     try withScratch { root in
       try root.write(bookworm, to: "etc/os-release")
       try root.write(
@@ -197,7 +199,7 @@ import Testing
     }
   }
 
-  @Test func aMirrorHasItsKeyringAndItsPockets() throws {
+  @Test("a mirror has its keyring and its pockets") func mirrorKeyringPockets() throws {
     try withScratch { root in
       func resolve() throws -> String {
         try AptSources.resolve(
@@ -225,7 +227,7 @@ import Testing
     }
   }
 
-  @Test func aMachineWithoutSourcesSaysWhatIsMissing() throws {
+  @Test("a machine without sources says what is missing") func machineWithoutSources() throws {
     try withScratch { root in
       let apt = try aptOfTest(root)
       let nothing = #expect(throws: Failure.self) {

@@ -32,7 +32,7 @@ import Testing
     "deb [trusted=yes] file:\(archive.folder) bookworm main"
   }
 
-  @Test func theCallSaysEverything() throws {
+  @Test("the call says everything") func theCallSaysEverything() throws {
     try withScratch { scratch in
       let bootstrap = try self.bootstrap(scratch, "")
       let root = bootstrap.command(tar: "/t.tar", isRoot: true)
@@ -52,7 +52,8 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: canBootstrap)) func itRunsInNamespacesWithACleanEnvironment() throws {
+  @Test("it runs in namespaces with a clean environment", .enabled(if: canBootstrap)) func runsNamespacesClean() throws
+  {
     try withScratch { scratch in
       let script = """
         { id -u; echo $$; env | cut -d= -f1 | grep -v -e PWD -e SHLVL -e _proxy -e '^_$' | sort; } > "$TMPDIR/seen"
@@ -89,7 +90,7 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: isRoot, "needs root")) func theUmaskIsNotTheGuests() async {
+  @Test("the umask is not the guests", .enabled(if: isRoot, "needs root")) func theUmaskIsNotTheGuests() async {
     await #expect(processExitsWith: .success) {
       umask(0o077)
       try withScratch { scratch in
@@ -103,7 +104,7 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: canBootstrap)) func aFailureShowsTheCauseAndNoCredentials() throws {
+  @Test("a failure shows the cause and no credentials", .enabled(if: canBootstrap)) func failureShowsCause() throws {
     try withScratch { scratch in
       let script = """
         echo "I: running apt-get update..." >&2
@@ -129,7 +130,7 @@ import Testing
     }
   }
 
-  @Test func anUnknownPackageIsFoundBeforeAnythingIsInstalled() throws {
+  @Test("an unknown package is found before anything is installed") func unknownPackageFound() throws {
     try withScratch { scratch in
       let bootstrap = try self.bootstrap(scratch, "touch \"$TMPDIR/started\"", packages: ["vmi"])
       let failure = #expect(throws: Failure.self) {
@@ -160,7 +161,7 @@ import Testing
     return (failure?.remedy, text)
   }
 
-  @Test(arguments: ["http://127.0.0.1:1", "file:/nowhere"])
+  @Test("what cannot be reached is to be reached", arguments: ["http://127.0.0.1:1", "file:/nowhere"])
   func whatCannotBeReachedIsToBeReached(mirror: String) throws {
     try withScratch { scratch in
       let (words, uri) = try remedy(scratch, trust: "[trusted=yes]") { _ in mirror }
@@ -168,7 +169,7 @@ import Testing
     }
   }
 
-  @Test func whatIsNotAtTheMirrorOrNotAllowedOrNotSignedHasARemedyOfItsOwn() throws {
+  @Test("what is not at the mirror or not allowed or not signed has a remedy of its own") func notAtMirror() throws {
     var server: TestServer?
     func serve(_ archive: TestArchive, login: String? = nil) throws -> String {
       let started = try archive.serve(login: login)
@@ -196,7 +197,8 @@ import Testing
     withExtendedLifetime(server) {}
   }
 
-  @Test(.enabled(if: isRoot, "needs root")) func aCacheThatIsMountedNoexecIsFoundBeforehand() throws {
+  @Test("a cache that is mounted noexec is found beforehand", .enabled(if: isRoot, "needs root"))
+  func cacheMountedNoexec() throws {
     try withScratch { scratch in
       let bootstrap = try self.bootstrap(scratch, "touch \"$TMPDIR/started\"")
       try shell("mount -t tmpfs -o noexec,mode=755 none '\(scratch("work"))'")
@@ -212,6 +214,7 @@ import Testing
   }
 
   @Test(
+    "apt's sizes are read",
     arguments: [
       ("After this operation, 204 MB of additional disk space will be used.", "After this operation, ", 204_000_000),
       ("Need to get 1,204 kB/78.6 MB of archives.", "Need to get ", 78_600_000),
@@ -222,7 +225,7 @@ import Testing
     #expect(AptUpdate.size(in: "Reading package lists...\n\(line)\n", after: words) == size)
   }
 
-  @Test func aMissingMmdebstrapNamesItsPackage() throws {
+  @Test("a missing mmdebstrap names its package") func missingMmdebstrapNames() throws {
     try withScratch { scratch in
       var bootstrap = try self.bootstrap(scratch, "")
       bootstrap = Bootstrap(bootstrap.recipe, scratch: scratch("work"), searchPath: scratch("bin"))
@@ -234,7 +237,7 @@ import Testing
     }
   }
 
-  @Test func theHooksTakeOutWhatIsNotTheGuests() throws {
+  @Test("the hooks take out what is not the guests") func hooksTakeOut() throws {
     try withScratch { scratch in
       let bootstrap = try self.bootstrap(scratch, "")
       for folder in ["etc/dpkg/dpkg.cfg.d", "etc/apt/apt.conf.d", "etc/apt/sources.list.d", "etc/ssh"] {
@@ -277,7 +280,9 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: canBootstrap)) func aKilledProcessLeavesNoProcessAndNoMount() async throws {
+  @Test("a killed process leaves no process and no mount", .enabled(if: canBootstrap)) func killedProcessLeaves()
+    async throws
+  {
     try await awaitingWithScratch { scratch in
       // No other process sleeps for as long as this.
       let time = "86\(getpid()).\(UInt32.random(in: 1...999_999))"

@@ -23,7 +23,7 @@ import Testing
     guest.files.first { $0.path == path }.map { String(decoding: $0.bytes, as: UTF8.self) }
   }
 
-  @Test func whatIsOfTheMachineAloneStaysThereAndIsTold() throws {
+  @Test("what is of the machine alone stays there and is told") func machineAloneStays() throws {
     try withScratch { scratch in
       let list = try scratch.write(
         "# mirrors\nfile:/srv/mirror/\tpriority:1\nhttp://joe:secret@m.example/debian\tpriority:2\n", to: "mirrors.list"
@@ -50,7 +50,7 @@ import Testing
     }
   }
 
-  @Test func loginsStayOnTheMachine() throws {
+  @Test("logins stay on the machine") func loginsStayOnTheMachine() throws {
     try withScratch { scratch in
       let apt = try aptOfTest(
         scratch,
@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  @Test func theSitesSettingsGoAndTheMachinesStay() throws {
+  @Test("the sites settings go and the machines stay") func sitesSettingsGo() throws {
     try withScratch { scratch in
       let certificate = try scratch.write("certificate", to: "site.crt")
       let apt = try aptOfTest(
@@ -110,7 +110,7 @@ import Testing
     }
   }
 
-  @Test func theAuthoritiesOfTheSiteGoWithHttps() throws {
+  @Test("the authorities of the site go with https") func authoritiesSiteGo() throws {
     try withScratch { scratch in
       try scratch.write("a", to: "ca/a.crt")
       try scratch.write("b", to: "ca/site/b.crt")
@@ -127,7 +127,7 @@ import Testing
     }
   }
 
-  @Test func pinsGoButForThoseOnHostsThatTheGuestHasNot() throws {
+  @Test("pins go but for those on hosts that the guest has not") func pinsGoBut() throws {
     try withScratch { scratch in
       let apt = try aptOfTest(scratch)
       try scratch.write(
@@ -156,7 +156,7 @@ import Testing
     }
   }
 
-  @Test func keysGoAlongAndMakeAnotherImage() throws {
+  @Test("keys go along and make another image") func keysGoAlongAndMakeAnotherImage() throws {
     try withScratch { scratch in
       let apt = try aptOfTest(scratch)
       let file = try scratch.write("key", to: "site.gpg")

@@ -55,7 +55,7 @@ import Testing
     #expect(!outcome.output.contains(scratch("machine")), sourceLocation: sourceLocation)
   }
 
-  @Test func keysInEveryPlace() throws {
+  @Test("keys in every place") func keysInEveryPlace() throws {
     for place in ["inline", "file", "trusted", "fingerprint"] {
       try withScratch { scratch in
         let key = try TestKey(in: scratch, "site")
@@ -76,7 +76,7 @@ import Testing
     }
   }
 
-  @Test func loginsCertificatesAndProxies() throws {
+  @Test("logins certificates and proxies") func loginsCertificatesAndProxies() throws {
     try withScratch { scratch in
       let archive = try TestArchive(in: scratch)
       try archive.add("bookworm")
@@ -102,7 +102,7 @@ import Testing
     }
   }
 
-  @Test func listsOfMirrors() throws {
+  @Test("lists of mirrors") func listsOfMirrors() throws {
     try withScratch { scratch in
       let archive = try TestArchive(in: scratch)
       try archive.add("bookworm")
@@ -114,7 +114,7 @@ import Testing
     }
   }
 
-  @Test func repositoriesWithoutSuitesAndFolders() throws {
+  @Test("repositories without suites and folders") func repositoriesWithoutSuites() throws {
     try withScratch { scratch in
       let archive = try TestArchive(in: scratch)
       try archive.add("./")

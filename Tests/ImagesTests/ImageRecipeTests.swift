@@ -13,7 +13,7 @@ import Testing
     return try ImageRecipe(request)
   }
 
-  @Test func theSameIsMadeUnderTheSameKey() throws {
+  @Test("the same is made under the same key") func theSameIsMadeUnderTheSameKey() throws {
     let key = try recipe().key
     #expect(key.count == 64)
     #expect(try recipe().key == key)
@@ -22,7 +22,7 @@ import Testing
     #expect(try recipe { $0.mirror = "http://joe:secret@m.example/debian" }.key == key)
   }
 
-  @Test func everyChoiceMakesAnotherKey() throws {
+  @Test("every choice makes another key") func everyChoiceMakesAnotherKey() throws {
     let changes: [(inout ImageRequest) -> Void] = [
       { _ in }, { $0.suite = "trixie" }, { $0.mirror = "http://n.example/debian" },
       { $0.components = ["main", "contrib"] }, { $0.packages = [] }, { $0.packages = ["vim", "less"] },
@@ -33,7 +33,7 @@ import Testing
     #expect(Set(keys).count == changes.count)
   }
 
-  @Test func theImageLeavesOutWhatTheReleaseCannotRead() throws {
+  @Test("the image leaves out what the release cannot read") func imageLeavesOut() throws {
     #expect(try recipe().filesystem.omitted == [])
     #expect(try recipe { $0.suite = "bullseye" }.filesystem.omitted == [.checksumSeed])
     #expect(
@@ -41,21 +41,21 @@ import Testing
     #expect(try recipe { $0.suite = "bullseye" }.text.contains("filesystem ext4,^metadata_csum_seed\n"))
   }
 
-  @Test func whatComesWithTheDiskMakesNoOtherKey() throws {
+  @Test("what comes with the disk makes no other key") func comesDiskMakes() throws {
     let key = try recipe { _ in }.key
     #expect(try recipe { $0.filesystem.reservedPercent = 1 }.key == key)
     #expect(try recipe { $0.filesystem.label = "root" }.key == key)
     #expect(try recipe { $0.filesystem.kind = .ext3 }.key == recipe { $0.filesystem.kind = .ext2 }.key)
   }
 
-  @Test(arguments: ["", "-o", "a b", "a,b", "a;b", "../x", "?essential", "x\n"])
+  @Test("what is no name is refused", arguments: ["", "-o", "a b", "a,b", "a;b", "../x", "?essential", "x\n"])
   func whatIsNoNameIsRefused(name: String) {
     #expect(throws: Failure.self) { try recipe { $0.packages = [name] } }
     #expect(throws: Failure.self) { try recipe { $0.suite = name } }
     #expect(throws: Failure.self) { try recipe { $0.kernel = name } }
   }
 
-  @Test func installedPackagesAreReadFromDpkgsStatus() {
+  @Test("installed packages are read from dpkgs status") func installedPackagesRead() {
     let status = """
       Package: zlib1g
       Status: install ok installed
@@ -81,7 +81,7 @@ import Testing
       ])
   }
 
-  @Test func timesAreWrittenAndReadInOneForm() {
+  @Test("times are written and read in one form") func timesAreWrittenAndReadInOneForm() {
     #expect(Timestamp(seconds: 0).text == "1970-01-01T00:00:00Z")
     #expect(Timestamp(seconds: 1_763_879_580).text == "2025-11-23T06:33:00Z")
     #expect(Timestamp("2025-11-23T06:33:00Z") == Timestamp(seconds: 1_763_879_580))

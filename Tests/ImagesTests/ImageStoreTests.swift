@@ -23,7 +23,7 @@ import Testing
     try bytes.withUnsafeBytes { try file.writeAll($0, at: offset) }
   }
 
-  @Test func anImageIsBuiltOnceAndThenFound() throws {
+  @Test("an image is built once and then found") func anImageIsBuiltOnceAndThenFound() throws {
     try withScratch { scratch in
       let fake = FakeMaker()
       let store = try store(scratch)
@@ -49,7 +49,7 @@ import Testing
     }
   }
 
-  @Test func thePiecesCoverExactlyTheUsedBytes() throws {
+  @Test("the pieces cover exactly the used bytes") func piecesCoverExactly() throws {
     try withScratch { scratch in
       let entry = try store(scratch).obtain(anyRecipe, steps: quiet, maker: FakeMaker().maker)
       #expect(entry.pieces.map(\.length) == [4096, 1 << 20, 1 << 20, 8192, 1 << 20])
@@ -69,7 +69,7 @@ import Testing
     }
   }
 
-  @Test func recipesOfTheirOwnHaveImagesOfTheirOwn() throws {
+  @Test("recipes of their own have images of their own") func recipesTheirOwn() throws {
     try withScratch { scratch in
       let fake = FakeMaker()
       let store = try store(scratch)
@@ -81,7 +81,7 @@ import Testing
     }
   }
 
-  @Test func thirtyTwoAtOnceBuildOnce() throws {
+  @Test("thirty two at once build once") func thirtyTwoAtOnceBuildOnce() throws {
     try withScratch { scratch in
       let fake = FakeMaker(delay: 300_000)
       let store = try store(scratch)
@@ -97,7 +97,7 @@ import Testing
     }
   }
 
-  @Test func whoWaitedForABuildThatFailedFailsAsIt() throws {
+  @Test("who waited for a build that failed fails as it") func whoWaitedBuild() throws {
     try withScratch { scratch in
       let fake = FakeMaker(delay: 300_000)
       fake.fail(with: Failure(.tool, "mmdebstrap failed\n  a line", remedy: "look at the network"))
@@ -120,7 +120,7 @@ import Testing
     }
   }
 
-  @Test func aBuilderInAnotherProcessIsWaitedFor() throws {
+  @Test("a builder in another process is waited for") func builderAnotherProcess() throws {
     try withScratch { scratch in
       let fake = FakeMaker()
       let store = try store(scratch)
@@ -138,12 +138,14 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    "truncate -s -1 disk.img", "truncate -s 100 pieces", "printf x | dd of=pieces bs=1 seek=60 conv=notrunc",
-    "rm disk.img", "rm pieces", "rm manifest.json", "truncate -s 20 manifest.json", "echo {} > manifest.json",
-    "sed -i s/amd64/amd65/ manifest.json; sed -i 's/\"size\": 8/\"size\": 9/' manifest.json",
-    "rm disk.img; ln -s /etc/passwd disk.img", "cd ..; rm -r *; touch $(basename $OLDPWD)",
-  ])
+  @Test(
+    "a broken image is found and built anew",
+    arguments: [
+      "truncate -s -1 disk.img", "truncate -s 100 pieces", "printf x | dd of=pieces bs=1 seek=60 conv=notrunc",
+      "rm disk.img", "rm pieces", "rm manifest.json", "truncate -s 20 manifest.json", "echo {} > manifest.json",
+      "sed -i s/amd64/amd65/ manifest.json; sed -i 's/\"size\": 8/\"size\": 9/' manifest.json",
+      "rm disk.img; ln -s /etc/passwd disk.img", "cd ..; rm -r *; touch $(basename $OLDPWD)",
+    ])
   func aBrokenImageIsFoundAndBuiltAnew(damage: String) throws {
     try withScratch { scratch in
       let fake = FakeMaker()
@@ -163,7 +165,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [0, 4095, 1 << 20, 3 << 20, (8 << 20) - 1] as [UInt64])
+  @Test("a tampered byte is found by its piece", arguments: [0, 4095, 1 << 20, 3 << 20, (8 << 20) - 1] as [UInt64])
   func aTamperedByteIsFoundByItsPiece(offset: UInt64) throws {
     try withScratch { scratch in
       let fake = FakeMaker()
@@ -189,7 +191,7 @@ import Testing
     }
   }
 
-  @Test func bytesThatAreNotUsedDoNotMatter() throws {
+  @Test("bytes that are not used do not matter") func bytesThatAreNotUsedDoNotMatter() throws {
     try withScratch { scratch in
       let entry = try store(scratch).obtain(anyRecipe, steps: quiet, maker: FakeMaker().maker)
       try overwrite(entry.path, at: 5000, count: 100)

@@ -33,7 +33,7 @@ import Testing
     return try ImageRecipe(request)
   }
 
-  @Test func anImageThatIsTooOldIsBuiltAnew() throws {
+  @Test("an image that is too old is built anew") func anImageThatIsTooOldIsBuiltAnew() throws {
     try withScratch { scratch in
       let (fake, clock) = (FakeMaker(), Clock())
       let store = try store(scratch, clock: clock, age: 14)
@@ -47,7 +47,7 @@ import Testing
     }
   }
 
-  @Test func anOldImageIsUsedWhereNoneCanBeBuilt() throws {
+  @Test("an old image is used where none can be built") func oldImageUsed() throws {
     try withScratch { scratch in
       let (fake, clock) = (FakeMaker(), Clock())
       let store = try store(scratch, clock: clock, age: 14)
@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  @Test func aRefreshWaitsForThoseWhoStillCopy() throws {
+  @Test("a refresh waits for those who still copy") func refreshWaitsThose() throws {
     try withScratch { scratch in
       let (fake, clock) = (FakeMaker(), Clock())
       let store = try store(scratch, clock: clock, age: 14)
@@ -99,7 +99,7 @@ import Testing
     }
   }
 
-  @Test func whatAKilledBuilderLeftIsRemoved() throws {
+  @Test("what a killed builder left is removed") func whatAKilledBuilderLeftIsRemoved() throws {
     try withScratch { scratch in
       let fake = FakeMaker()
       let store = try store(scratch)
@@ -126,7 +126,7 @@ import Testing
     }
   }
 
-  @Test func aBuildThatFailsLeavesNothing() throws {
+  @Test("a build that fails leaves nothing") func aBuildThatFailsLeavesNothing() throws {
     try withScratch { scratch in
       let fake = FakeMaker()
       fake.fail(with: Failure(.tool, "no"))
@@ -137,7 +137,7 @@ import Testing
     }
   }
 
-  @Test func withoutRoomNothingIsBegun() throws {
+  @Test("without room nothing is begun") func withoutRoomNothingIsBegun() throws {
     try withScratch { scratch in
       let fake = FakeMaker()
       var maker = fake.maker
@@ -154,7 +154,7 @@ import Testing
     }
   }
 
-  @Test func pruningRemovesTheBrokenTheOldAndTheLeastUsed() throws {
+  @Test("pruning removes the broken the old and the least used") func pruningRemovesBroken() throws {
     try withScratch { scratch in
       let (fake, clock) = (FakeMaker(), Clock())
       let store = try store(scratch, clock: clock, age: 14)
@@ -182,7 +182,7 @@ import Testing
     }
   }
 
-  @Test func anImageInUseIsNotPruned() throws {
+  @Test("an image in use is not pruned") func anImageInUseIsNotPruned() throws {
     try withScratch { scratch in
       let fake = FakeMaker()
       let store = try store(scratch, size: 1)
@@ -192,7 +192,7 @@ import Testing
     }
   }
 
-  @Test func aBuildMakesRoomAfterwards() throws {
+  @Test("a build makes room afterwards") func aBuildMakesRoomAfterwards() throws {
     try withScratch { scratch in
       let fake = FakeMaker()
       let store = try store(scratch, size: 5 << 20)
@@ -202,8 +202,8 @@ import Testing
     }
   }
 
-  @Test(arguments: [0o777, 0o775, 0o1777])
-  func aCacheThatOthersCanChangeIsRefused(mode: mode_t) throws {
+  @Test("a cache that others can change is refused", arguments: [0o777, 0o775, 0o1777])
+  func cacheOthersCan(mode: mode_t) throws {
     try withScratch { scratch in
       try scratch.folder("cache")
       chmod(scratch("cache"), mode)
@@ -213,7 +213,7 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: isRoot)) func aCacheOfAnotherUserIsRefused() throws {
+  @Test("a cache of another user is refused", .enabled(if: isRoot)) func aCacheOfAnotherUserIsRefused() throws {
     try withScratch { scratch in
       try scratch.folder("cache")
       chown(scratch("cache"), 65534, 65534)
@@ -222,7 +222,7 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: isRoot)) func othersCannotLockWhatIsLockedInACache() throws {
+  @Test("others cannot lock what is locked in a cache", .enabled(if: isRoot)) func othersCannotLock() throws {
     try withScratch { scratch in
       chmod(scratch.path, 0o755)
       let path = try store(scratch).obtain(anyRecipe, steps: Steps(.quiet), maker: FakeMaker().maker).path
@@ -238,7 +238,7 @@ import Testing
   }
 
   /// In a process of its own: the umask is that of all threads.
-  @Test func theUmaskOfAHostDoesNotMatter() async {
+  @Test("the umask of a host does not matter") func theUmaskOfAHostDoesNotMatter() async {
     await #expect(processExitsWith: .success) {
       umask(0o077)
       try withScratch { scratch in

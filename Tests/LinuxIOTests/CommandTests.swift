@@ -8,13 +8,13 @@ import Testing
 @Suite struct CommandTests {
   private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 
-  @Test func `an exit status and a signal are told apart`() throws {
+  @Test("an exit status and a signal are told apart") func exitStatusSignal() throws {
     #expect(try Command("/bin/sh", ["-c", "exit 0"]).run().isSuccess)
     #expect(try Command("/bin/sh", ["-c", "exit 37"]).run() == .exited(37))
     #expect(try Command("/bin/sh", ["-c", "kill -9 $$"]).run() == .signalled(9))
   }
 
-  @Test func `output and error are captured together and only the last bytes are kept`() throws {
+  @Test("output and error are captured together and only the last bytes are kept") func outputErrorCaptured() throws {
     let (status, output) = try Command("sh", ["-c", "echo one; echo two >&2; echo three; exit 3"]).capture(limit: 9)
     #expect(status == .exited(3))
     #expect(text(output) == "wo\nthree\n")
@@ -22,7 +22,7 @@ import Testing
     #expect(text(many.output) == "200000\n")
   }
 
-  @Test func `a missing program is a failure of the tool that names it`() throws {
+  @Test("a missing program is a failure of the tool that names it") func missingProgramFailure() throws {
     let byName = #expect(throws: Failure.self) { try Command("no-such-program", []).run() }
     #expect(byName?.code == .tool)
     #expect(byName?.message.contains("no-such-program") == true)
@@ -31,7 +31,7 @@ import Testing
     #expect(byPath?.message == "cannot execute /no/such/program: No such file or directory")
   }
 
-  @Test func `a script whose interpreter is missing says so`() throws {
+  @Test("a script whose interpreter is missing says so") func scriptWhoseInterpreter() throws {
     try withScratch { folder in
       let script = try folder.write("#!/no/such/shell\n", to: "script", mode: 0o755)
       let failure = #expect(throws: Failure.self) { try Command(script, []).run() }
@@ -39,7 +39,7 @@ import Testing
     }
   }
 
-  @Test func `a script without a first line is run by sh as a shell would`() throws {
+  @Test("a script without a first line is run by sh as a shell would") func scriptWithoutFirst() throws {
     try withScratch { folder in
       let script = try folder.write("echo \"$0 $1\"\n", to: "script", mode: 0o755)
       let (status, output) = try Command(script, ["one two"]).capture(limit: 1000)
@@ -48,7 +48,7 @@ import Testing
     }
   }
 
-  @Test func `what reaches one of its limits is stopped, and says which`() throws {
+  @Test("what reaches one of its limits is stopped, and says which") func reachesOneLimits() throws {
     try withScratch { folder in
       func stopped(_ script: String, _ change: (inout ChildLimits) -> Void) throws -> String {
         var command = Command("/bin/sh", ["-c", script, "sh", folder("file")])
@@ -66,7 +66,7 @@ import Testing
     }
   }
 
-  @Test func `the limits of a disk grow with it`() throws {
+  @Test("the limits of a disk grow with it") func limitsDiskGrow() throws {
     var command = Command("/bin/sh", ["-c", "ulimit -t; ulimit -v; ulimit -c"])
     command.limits = .disk(of: 8 << 30)
     #expect(text(try command.capture(limit: 1000).output) == "26\n\(528 << 10)\n0\n")
@@ -74,14 +74,14 @@ import Testing
     #expect(text(try command.capture(limit: 1000).output) == "4106\n\(4608 << 10)\n0\n")
   }
 
-  @Test func `a missing working directory is named`() throws {
+  @Test("a missing working directory is named") func missingWorkingDirectory() throws {
     var command = Command("/bin/true", [])
     command.workingDirectory = "/no/such/folder"
     let failure = #expect(throws: Failure.self) { try command.run() }
     #expect(failure?.message == "cannot run /bin/true in /no/such/folder: No such file or directory")
   }
 
-  @Test func `arguments, environment and working directory reach it as they are`() throws {
+  @Test("arguments, environment and working directory reach it as they are") func argumentsEnvironmentWorking() throws {
     try withScratch { folder in
       var command = Command("/bin/sh", ["-c", #"printf '%s|' "$@"; pwd; env"#, "sh", "a b", "$(id)", "", "é"])
       command.environment = ["ONE": "1", "TWO": "two words"]
@@ -94,7 +94,7 @@ import Testing
     }
   }
 
-  @Test func `standard input is empty unless one is given`() throws {
+  @Test("standard input is empty unless one is given") func standardInputEmpty() throws {
     #expect(text(try Command("cat", []).capture(limit: 100).output) == "")
     try withScratch { folder in
       try folder.write("from a file", to: "input")
@@ -105,7 +105,7 @@ import Testing
     }
   }
 
-  @Test func `output and error can be sent to two descriptors, also to crossed ones`() throws {
+  @Test("output and error can be sent to two descriptors, also to crossed ones") func outputErrorCan() throws {
     try withScratch { folder in
       let output = try Descriptor(folder("output"), O_WRONLY | O_CREAT)
       let error = try Descriptor(folder("error"), O_WRONLY | O_CREAT)
@@ -118,7 +118,7 @@ import Testing
     }
   }
 
-  @Test func `it has no descriptor but its three, not even one that may be inherited`() throws {
+  @Test("it has no descriptor but its three, not even one that may be inherited") func noDescriptorBut() throws {
     try withScratch { folder in
       try folder.write("", to: "open")
       let leaked = open(folder("open"), O_RDONLY)
@@ -128,7 +128,7 @@ import Testing
     }
   }
 
-  @Test func `it leads its own process group with the default signals`() throws {
+  @Test("it leads its own process group with the default signals") func leadsOwnProcess() throws {
     let script = "ps -o pgid= -p $$ | tr -d ' '; echo $$; grep -E '^Sig(Blk|Ign)' /proc/self/status"
     let lines = text(try Command("sh", ["-c", script]).capture(limit: 1000).output).split(separator: "\n")
     #expect(lines[0] == lines[1])
@@ -138,7 +138,7 @@ import Testing
     }
   }
 
-  @Test func `a pipe joins two of them`() throws {
+  @Test("a pipe joins two of them") func pipeJoinsTwo() throws {
     try withScratch { folder in
       let result = try Descriptor(folder("result"), O_WRONLY | O_CREAT)
       let pipe = try Pipe()
@@ -156,7 +156,7 @@ import Testing
     }
   }
 
-  @Test func `many threads can start children at once`() async throws {
+  @Test("many threads can start children at once") func manyThreadsCan() async throws {
     try await withThrowingTaskGroup(of: Bool.self) { group in
       for number in 0..<40 {
         group.addTask {
@@ -171,7 +171,7 @@ import Testing
     }
   }
 
-  @Test func `a child that is dropped ends with what it started`() throws {
+  @Test("a child that is dropped ends with what it started") func childDroppedEnds() throws {
     try withScratch { folder in
       let script = "trap 'echo undone > undone; exit' TERM; sleep 1000 & echo $! > grandchild; echo $$ > child; wait"
       var command = Command("sh", ["-c", script])

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite struct FolderTests {
-  @Test func removalTakesAllAndFollowsNoLink() throws {
+  @Test("removal takes all and follows no link") func removalTakesAllAndFollowsNoLink() throws {
     try withScratch { scratch in
       try scratch.write("keep", to: "outside/file")
       try shell(
@@ -23,7 +23,7 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: isRoot)) func removalStopsAtAMount() throws {
+  @Test("removal stops at a mount", .enabled(if: isRoot)) func removalStopsAtAMount() throws {
     try withScratch { scratch in
       try scratch.folder("tree/mnt")
       try shell("mount -t tmpfs none '\(scratch("tree/mnt"))'; touch '\(scratch("tree/mnt/file"))'")
@@ -34,7 +34,9 @@ import Testing
     }
   }
 
-  @Test func `a folder of our own is made as it should be, and refused where others could change it`() throws {
+  @Test("a folder of our own is made as it should be, and refused where others could change it") func folderOurOwn()
+    throws
+  {
     try withScratch { scratch in
       let state = try Folder.own(scratch("a/state"), mode: 0o700)
       _ = try state.own("locks", mode: 0o700)
@@ -49,8 +51,10 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: isRoot, "needs root"))
-  func `a folder of another user is refused, and a link that another user has put there`() throws {
+  @Test(
+    "a folder of another user is refused, and a link that another user has put there",
+    .enabled(if: isRoot, "needs root"))
+  func folderAnotherUser() throws {
     try withScratch { scratch in
       try shell("cd '\(scratch.path)'; mkdir theirs mine; ln -s mine link; chown -h nobody theirs link")
       for (name, words) in [("theirs", "belongs to user 65534"), ("link", "is a link of user 65534")] {
@@ -60,7 +64,7 @@ import Testing
     }
   }
 
-  @Test func aLinkIsNoFolderAndNoFile() throws {
+  @Test("a link is no folder and no file") func aLinkIsNoFolderAndNoFile() throws {
     try withScratch { scratch in
       try shell("cd '\(scratch.path)'; mkdir real; touch real/file; ln -s real link; ln -s file real/alias")
       let folder = try Folder(scratch.path)
@@ -78,7 +82,7 @@ import Testing
     }
   }
 
-  @Test func oneOwnsTheLockUntilItGoes() throws {
+  @Test("one owns the lock until it goes") func oneOwnsTheLockUntilItGoes() throws {
     try withScratch { scratch in
       let path = scratch("lock")
       do {
@@ -95,7 +99,7 @@ import Testing
     }
   }
 
-  @Test func aLockWhoseFileWasRemovedIsTakenAnew() throws {
+  @Test("a lock whose file was removed is taken anew") func lockWhoseFile() throws {
     try withScratch { scratch in
       let path = scratch("lock")
       let old = try Descriptor(path, O_RDWR | O_CREAT)
@@ -107,7 +111,7 @@ import Testing
     }
   }
 
-  @Test func manyMayShare() throws {
+  @Test("many may share") func manyMayShare() throws {
     try withScratch { scratch in
       let folder = try scratch.folder("shared")
       let one = try Descriptor(folder, O_RDONLY)

@@ -20,26 +20,26 @@ struct IsolationTests {
   /// Whether a process of this machine has the words in its command line.
   private func runs(_ words: String) throws -> Bool { try bash("pgrep -f -- '^sleep \(words)$'").status == 0 }
 
-  @Test func `ends as the program does`() throws {
+  @Test("ends as the program does") func endsProgramDoes() throws {
     #expect(try isolated("exit 0").run().isSuccess)
     #expect(try isolated("exit 37").run() == .exited(37))
     #expect(try isolated("kill -TERM $$").run() == .signalled(SIGTERM))
     #expect(try isolated("kill -KILL $$").run() == .signalled(SIGKILL))
   }
 
-  @Test func `sees no process but its own, and can end none`() throws {
+  @Test("sees no process but its own, and can end none") func seesNoProcess() throws {
     let told = try output("echo /proc/[0-9]*; kill -KILL $PPID; kill -KILL -1 2>/dev/null; echo here")
     #expect(told == "/proc/1 /proc/2\nhere\n")
   }
 
-  @Test func `what it leaves behind ends with it`() throws {
+  @Test("what it leaves behind ends with it") func leavesBehindEnds() throws {
     let seconds = "1000.\(getpid())1"
     // In a session of its own: no signal to the group reaches it.
     #expect(try isolated("setsid sleep \(seconds) >/dev/null 2>&1 </dev/null & exit 0").run().isSuccess)
     #expect(try eventually { try !runs(seconds) })
   }
 
-  @Test func `what it mounts nobody else sees`() throws {
+  @Test("what it mounts nobody else sees") func mountsNobodyElse() throws {
     try withScratch { scratch in
       let folder = try scratch.folder("mount")
       #expect(try isolated("mount -t tmpfs none '\(folder)' && mountpoint -q '\(folder)'").run().isSuccess)
@@ -47,7 +47,7 @@ struct IsolationTests {
     }
   }
 
-  @Test func `is ended with all that it started when its owner drops it`() throws {
+  @Test("is ended with all that it started when its owner drops it") func endedAllStarted() throws {
     let seconds = "1000.\(getpid())2"
     let command = isolated("trap '' TERM; setsid sleep \(seconds) & wait")
     do {
@@ -58,7 +58,7 @@ struct IsolationTests {
     #expect(try eventually { try !runs(seconds) })
   }
 
-  @Test func `is asked to end before it is ended`() throws {
+  @Test("is asked to end before it is ended") func askedEndBefore() throws {
     try withScratch { scratch in
       let command = isolated(
         "trap 'echo undone > \(scratch("undone")); exit 1' TERM; touch \(scratch("begun")); while :; do sleep 0.01; done"
@@ -72,15 +72,15 @@ struct IsolationTests {
     }
   }
 
-  @Test func `a program that is missing is told as without`() throws {
+  @Test("a program that is missing is told as without") func programMissingTold() throws {
     var command = Command("/no/such/program", [])
     command.isIsolated = true
     let failure = #expect(throws: Failure.self) { try command.run() }
     #expect(failure?.message == "cannot execute /no/such/program: No such file or directory")
   }
 
-  @Test(arguments: [false, true])
-  func `gets one more descriptor by its number, a mask, and nothing else`(_ isIsolated: Bool) throws {
+  @Test("gets one more descriptor by its number, a mask, and nothing else", arguments: [false, true])
+  func getsOneMore(_ isIsolated: Bool) throws {
     try withScratch { scratch in
       let extra = try Descriptor(scratch("extra"), O_RDWR | O_CREAT, mode: 0o600)
       var command = Command("/bin/bash", ["-c", "umask; echo told >&11; ls /proc/$$/fd; true"])
@@ -94,7 +94,7 @@ struct IsolationTests {
     }
   }
 
-  @Test func `a check that throws ends it`() throws {
+  @Test("a check that throws ends it") func checkThrowsEnds() throws {
     let seconds = "1000.\(getpid())3"
     let command = isolated("sleep \(seconds)")
     let failure = #expect(throws: Failure.self) {

@@ -13,13 +13,15 @@ struct ByteStringTests {
     Array("-rf *".utf8), Array("it's".utf8), Array("日本語".utf8), Array("\u{FFFD}".utf8), Array("\u{FFFF}".utf8),
   ]
 
-  @Test func `names of other bytes are other names, in the order of the bytes`() {
+  @Test("names of other bytes are other names, in the order of the bytes") func namesOtherBytes() {
     #expect(Set(Self.names.map { ByteString($0) }).count == Self.names.count)
     #expect(ByteString("e\u{301}") != ByteString("é"))
     #expect(ByteString([0xE9]) > ByteString("é"))
   }
 
-  @Test func `what is shown is one line of text, other for each name, and bash reads the name from it`() throws {
+  @Test("what is shown is one line of text, other for each name, and bash reads the name from it") func shownOneLine()
+    throws
+  {
     var shown: Set<[UInt8]> = []
     for name in Self.names {
       let text = "\(ByteString(name))"
@@ -37,7 +39,7 @@ struct ByteStringTests {
     #expect("\(ByteString(Array("caf".utf8) + [0xE9]))" == #"caf\xe9"#)
   }
 
-  @Test func `an argument gives its bytes back, whatever they are`() {
+  @Test("an argument gives its bytes back, whatever they are") func argumentGivesBytes() {
     for name in Self.names {
       let argument = String(argument: name)
       #expect(ByteString(argument: argument).bytes == name)
@@ -46,7 +48,7 @@ struct ByteStringTests {
     #expect(String(argument: Array("café".utf8)) == "café")
   }
 
-  @Test func `a literal joins bytes and text`() {
+  @Test("a literal joins bytes and text") func literalJoinsBytes() {
     let name = ByteString([0xE9])
     let path: ByteString = "/srv/\(name)/\("x")"
     #expect(path.bytes == Array("/srv/".utf8) + [0xE9] + Array("/x".utf8))

@@ -5,7 +5,7 @@ import Testing
 @Suite struct JSONParsingTests {
   private func parse(_ text: String) throws(JSON.SyntaxError) -> JSON { try JSON(parsing: Array(text.utf8)) }
 
-  @Test func whatIsWrittenIsRead() throws {
+  @Test("what is written is read") func whatIsWrittenIsRead() throws {
     let value: JSON = [
       "text": "a \"b\" \\ \n\t\r \u{1} ü 🦉", "number": 42, "yes": true, "no": false, "none": nil, "empty": [],
       "nothing": [:],
@@ -18,21 +18,23 @@ import Testing
     #expect(value["absent"] == nil)
   }
 
-  @Test func escapesAreRead() throws {
+  @Test("escapes are read") func escapesAreRead() throws {
     #expect(try parse(#" "\u00fc\ud83e\udd89\/\b\f\n" "#) == "ü🦉/\u{08}\u{0c}\n")
   }
 
-  @Test(arguments: [
-    "", "{", "[1,]", "{\"a\":1,}", "{\"a\":1,\"a\":2}", "01", "1.5", "1e3", "-1", "9223372036854775808", "\"a",
-    "\"\n\"",
-    "nul", "[1] x", "1 2", "truefalse", "{\"a\"}", "\"\\", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"",
-    "\"\\u12\"", "\"\\u+123\"", "\"\\x\"", "{a:1}", String(repeating: "[", count: 20),
-  ])
+  @Test(
+    "what is not JSON is refused",
+    arguments: [
+      "", "{", "[1,]", "{\"a\":1,}", "{\"a\":1,\"a\":2}", "01", "1.5", "1e3", "-1", "9223372036854775808", "\"a",
+      "\"\n\"",
+      "nul", "[1] x", "1 2", "truefalse", "{\"a\"}", "\"\\", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"",
+      "\"\\u12\"", "\"\\u+123\"", "\"\\x\"", "{a:1}", String(repeating: "[", count: 20),
+    ])
   func whatIsNotJSONIsRefused(text: String) {
     #expect(throws: JSON.SyntaxError.self) { try parse(text) }
   }
 
-  @Test func whatIsNotUTF8IsRefused() {
+  @Test("what is not UTF8 is refused") func whatIsNotUTF8IsRefused() {
     #expect(throws: JSON.SyntaxError.self) { try JSON(parsing: [0x22, 0xFF, 0x22]) }
   }
 }

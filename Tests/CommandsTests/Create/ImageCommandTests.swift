@@ -12,7 +12,7 @@ import Testing
     return try bash("'\(program)' image \(arguments) --config '\(scratch.path)'")
   }
 
-  @Test func anEmptyCacheIsNoError() throws {
+  @Test("an empty cache is no error") func anEmptyCacheIsNoError() throws {
     try withScratch { scratch in
       let list = try run("list", in: scratch)
       #expect(list.status == 0, "\(list)")
@@ -27,7 +27,7 @@ import Testing
     }
   }
 
-  @Test func aBrokenImageIsListedFoundAndPruned() throws {
+  @Test("a broken image is listed found and pruned") func brokenImageListed() throws {
     try withScratch { scratch in
       let key = String(repeating: "ab", count: 32)
       try scratch.write("{}", to: "cache/images/\(key)/manifest.json")
@@ -47,7 +47,7 @@ import Testing
     }
   }
 
-  @Test func aConfigurationThatIsNamedMustBeThere() throws {
+  @Test("a configuration that is named must be there") func configurationNamedMust() throws {
     try withScratch { scratch in
       let outcome = try bash("'\(program)' image list --config '\(scratch("nowhere"))'")
       #expect(outcome.status == Failure.Code.invalid.rawValue)
@@ -59,7 +59,7 @@ import Testing
 extension EndToEnd {
   @Suite("The commands over the image that guests were made from")
   struct ImageCommands {
-    @Test func theImageIsBuiltShownAndWhole() throws {
+    @Test("the image is built shown and whole") func theImageIsBuiltShownAndWhole() throws {
       try withScratch { scratch in
         let definition = try InstalledDefinition(in: scratch)
         func run(_ arguments: String) throws -> Outcome {

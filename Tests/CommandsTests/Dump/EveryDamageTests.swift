@@ -47,11 +47,11 @@ extension Dumps {
       }
     }
 
-    @Test func `is refused when it is cut at any byte`() throws {
+    @Test("is refused when it is cut at any byte") func refusedWhenCut() throws {
       #expect(try accepted("$size", "head -c $i dump >$copy") == "")
     }
 
-    @Test func `is refused with any one of a thousand bits flipped`() throws {
+    @Test("is refused with any one of a thousand bits flipped") func refusedAnyOne() throws {
       // The positions are spread over the whole by a step that has no divisor in common with a power of two.
       let flip =
         #"bit=$((i * 7919 % (size * 8))); perl -0777 -e 'local $_ = <STDIN>; substr($_, $ARGV[0] >> 3, 1) ^= chr(1 << ($ARGV[0] & 7)); print' $bit <dump >$copy"#
