@@ -25,10 +25,13 @@ struct ReportTests {
 
   @Test("The table has a line for each check, and the failures in full")
   func table() throws {
-    let outcome = try bash("'\(program)' os check '\(examples)/broken-missing-rename' --static")
-    #expect(outcome.output.contains("static.scripts            fail"))
-    #expect(outcome.output.contains("static.scripts: rename: No such file or directory"))
-    #expect(outcome.output.contains("  | rename: No such file or directory"))
-    #expect(outcome.output.hasSuffix("not accepted, 5 passed, 2 failed, 2 not applicable\n"))
+    try withScratch { scratch in
+      let definition = try scratch.example("broken-missing-rename")
+      let outcome = try bash("'\(program)' os check '\(definition)' --static")
+      #expect(outcome.output.contains("static.scripts            fail"))
+      #expect(outcome.output.contains("static.scripts: rename: No such file or directory"))
+      #expect(outcome.output.contains("  | rename: No such file or directory"))
+      #expect(outcome.output.hasSuffix("not accepted, 5 passed, 2 failed, 2 not applicable\n"))
+    }
   }
 }
