@@ -129,7 +129,8 @@ package struct DumpReader: Sendable {
       (slot.storedCount, slot.contentCount) = try stream.readFrame(
         into: slot.stored, part: Layout.manifestName, first: first)
       guard slot.contentCount <= longest else {
-        throw .damaged(at: 0, in: Layout.manifestName, "a first frame of \(slot.contentCount) bytes is none of a dump")
+        throw .damaged(
+          at: 0, in: Layout.manifestName, "a first frame of \(slot.contentCount) bytes is not one of a dump")
       }
       do throws(Failure) {
         try decompressor.decompress(slot.storedBytes, into: slot.contentBuffer)

@@ -126,7 +126,7 @@ extension Manifest {
     do {
       root = try JSON(parsing: text)
     } catch {
-      throw Failure(.dump, "manifest.json is no JSON: at byte \(error.offset) it lacks \(error.expected)")
+      throw Failure(.dump, "manifest.json is not valid JSON: at byte \(error.offset) it lacks \(error.expected)")
     }
     let fields = Fields(root)
     let format = try fields.string("format")

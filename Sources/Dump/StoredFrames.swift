@@ -72,7 +72,7 @@ final class StoredFrames {
   func firstContent() throws(Failure) -> [UInt8] {
     let length = Int(contentLengths[0])
     guard length <= TarHeader.blockSize + Manifest.longestText else {
-      throw Failure.damaged(at: 0, in: Layout.manifestName, "a first frame of \(length) bytes is none of a dump")
+      throw Failure.damaged(at: 0, in: Layout.manifestName, "a first frame of \(length) bytes is not one of a dump")
     }
     return try load(0, length: length, part: Layout.manifestName)
   }

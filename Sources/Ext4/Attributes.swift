@@ -37,7 +37,7 @@ extension Filesystem {
   ]
 
   /// The extended attributes of a file, ACLs and capabilities among them, in the order of their names; the values as
-  /// getxattr(2) has them. What is of the filesystem itself (inline data, keys of encryption) is none.
+  /// getxattr(2) has them. What is of the filesystem itself (inline data, keys of encryption) is not one.
   package borrowing func extendedAttributes(of number: InodeNumber) throws(Failure) -> [ExtendedAttribute] {
     let (inside, block) = try attributeEntries(of: number)
     var attributes: [ExtendedAttribute] = []

@@ -21,7 +21,7 @@ extension Filesystem {
     device.device.pointee.flushes = true
     var result = ext2fs_mmp_start(fs)
     if result == 0 {
-      // It left the mark of e2fsck, which keeps everybody out for ever should this process be ended; that of a mount is
+      // It left the mark of e2fsck, which keeps everybody out forever should this process be ended; that of a mount is
       // passed over when it does not change.
       fs.pointee.mmp_buf.assumingMemoryBound(to: mmp_struct.self).pointee.mmp_seq = ext2fs_mmp_new_seq()
       result = ext2fs_mmp_write(fs, blk64_t(fs.pointee.super.pointee.s_mmp_block), fs.pointee.mmp_buf)

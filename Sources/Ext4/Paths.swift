@@ -11,7 +11,7 @@ extension Filesystem {
   /// The file that an absolute path leads to, or nil where there is none; the last link is followed when asked.
   ///
   /// Name by name, and not by `ext2fs_namei`: that follows up to eight links one inside the other, but any number of them
-  /// side by side, so that six links of a KiB each keep it busy for ever. A loop of links leads to no file.
+  /// side by side, so that six links of a KiB each keep it busy forever. A loop of links leads to no file.
   package borrowing func find(_ path: ByteString, followingLast: Bool = true) throws(Failure) -> InodeNumber? {
     // The next name is the last of these.
     var names = Array(path.split(separator: "/").reversed())

@@ -51,7 +51,7 @@ package struct DirectoryEntry: Equatable, Sendable {
   package var inode: InodeNumber
 }
 
-/// Reading whole trees. The names are the guest's: who makes files of them must not trust them.
+/// Reading whole trees. The names are the guest's, and not to be trusted when files are made of them.
 extension Filesystem {
   package borrowing func attributes(of number: InodeNumber) throws(Failure) -> FileAttributes {
     var large = ext2_inode_large()
@@ -142,7 +142,7 @@ extension Filesystem {
       file: file, inode: number, size: UInt64(inode.i_size) | UInt64(inode.i_size_high) << 32, device: device)
   }
 
-  /// Where on the disk a file's content begins, in blocks; 0 where it has none. Who reads many files does it in this
+  /// Where on the disk a file's content begins, in blocks; 0 where it has none. To read many files, do it in this
   /// order.
   package borrowing func firstBlock(of number: InodeNumber) -> UInt64 {
     var block: blk64_t = 0

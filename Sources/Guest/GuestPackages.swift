@@ -4,7 +4,7 @@
 package enum GuestPackages {
   /// The packages of a release, by its code name, beside those that every system of it has (priority `required`).
   ///
-  /// The kernel is none of them: it is configured.
+  /// The kernel is not one of them: it is configured.
   package static func needed(suite: String) -> [String] {
     [
       // Boots, finds its devices, checks and grows its root filesystem, has time zones.

@@ -68,7 +68,7 @@ package struct AptSource: Equatable, Sendable {
 // MARK: Whom apt believes
 
 extension AptSource {
-  /// The key files that `Signed-By` names. There are none where it holds the keys themselves, or their fingerprints.
+  /// The key files that `Signed-By` names. None if it holds the keys themselves, or their fingerprints.
   package var keyFiles: [String] {
     hasKeysWithin ? [] : words("Signed-By").filter { $0.hasPrefix("/") }
   }

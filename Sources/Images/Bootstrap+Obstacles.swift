@@ -20,7 +20,7 @@ extension Bootstrap {
   func requireGround(isRoot: Bool) throws(Failure) {
     var status = statvfs()
     guard statvfs(scratch, &status) == 0 else { throw .system("examine", scratch) }
-    // Devices are no matter: mmdebstrap shows the tree those of this machine where the filesystem has none.
+    // Devices do not matter: mmdebstrap shows the tree those of this machine where the filesystem has none.
     guard status.f_flag & Self.noexec == 0 else {
       throw Failure(
         .invalid, "the cache is on a filesystem that is mounted noexec: the guest's programs cannot run in \(scratch)",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Report
 
-/// What the lock file of a build says: who builds, or why the last build failed. Nothing after one that went well.
+/// The lock file of a build: the process that builds, or why the last build failed. Empty after a success.
 enum BuildRecord {
   case building(pid: Int32)
   case failed(Failure, at: Timestamp)

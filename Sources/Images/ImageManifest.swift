@@ -101,7 +101,7 @@ package struct ImageManifest: Equatable, Sendable {
     guard let kind = FilesystemOptions.Kind(rawValue: try text("type", of: options)),
       let blockSize = UInt32(exactly: try number("block_size", of: options)),
       let inodeRatio = UInt32(exactly: try number("inode_ratio", of: options))
-    else { throw Failure(.io, "filesystem is none that is known") }
+    else { throw Failure(.io, "filesystem is not a known one") }
     filesystem = FilesystemOptions(kind: kind, blockSize: blockSize, inodeRatio: inodeRatio)
     size = UInt64(try number("size", of: json))
     usedBytes = UInt64(try number("used_bytes", of: json))

@@ -31,7 +31,7 @@ struct INI: Sendable {
   var file: String
   var sections: [Section] = []
 
-  /// More than any description has: a longer file is none.
+  /// More than any description has: a longer file is not one.
   static let limit = 1 << 20
 
   init(file: String) {

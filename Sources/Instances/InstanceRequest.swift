@@ -108,7 +108,7 @@ extension InstanceRequest {
   }
 }
 
-/// A MAC below Ganeti's own prefix that is none of `used`.
+/// A MAC below Ganeti's own prefix that is not one of `used`.
 func randomMAC(besides used: Set<String>) -> String {
   while true {
     let mac = "aa:00:00:" + (0..<3).map { _ in hexadecimal(UInt8.random(in: 0...255)) }.joined(separator: ":")

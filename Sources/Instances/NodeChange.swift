@@ -34,7 +34,7 @@ extension Node {
   /// Gives an instance, and the OS inside, another name.
   package func renameInstance(_ old: InstanceName, to new: InstanceName) throws {
     guard old != new else {
-      throw Failure(.usage, "\(old) has that name already", remedy: "give the name that it is to have")
+      throw Failure(.usage, "\(old) has that name already", remedy: "give another name")
     }
     try changing(old, and: new, for: "instance rename") { instance in
       try state.checkFree(new)

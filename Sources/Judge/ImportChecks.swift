@@ -5,7 +5,7 @@ internal import Interface
 internal import LinuxIO
 internal import Report
 
-// What import makes of a dump: of a whole one, and of what is none.
+// What import makes of a dump: of a whole one, and of what is not one.
 
 extension Trial {
   func judgeImport() {

@@ -27,7 +27,7 @@ extension Judge {
       // As for a daemon: nobody's home.
       for name in ["HOME", "USER", "LOGNAME", "MAIL", "TERM", "TMPDIR", "XDG_RUNTIME_DIR"] { unsetenv(name) }
       limitFiles(to: 4 * options.diskSize + (4 << 30))
-      // The first child brings a process of its own that stays: it is none of the definition's.
+      // The first child brings a process of its own that stays: it is not one of the definition's.
       _ = try Command("true", []).run()
       for version in judge.versions {
         let host = HostWatch(root, scratch: scratch, mayChange: options.mayChange)

@@ -4,7 +4,7 @@ package import Host
 internal import Interface
 package import Report
 
-/// The judge of OS definitions of anyone.
+/// The judge of OS definitions.
 package struct Judge: Sendable {
   package let definition: OSDefinition
   package var trial: TrialOptions

@@ -139,7 +139,7 @@ final class Records {
       if count == 0 { break }
       bytes += buffer[..<count]
     }
-    // A record that was cut short is none.
+    // A record that was cut short is not one.
     return bytes.split(separator: 0).compactMap { try? JSON(parsing: Array($0)) }
   }
 }

@@ -107,7 +107,7 @@ final class ScratchDisk {
     return result
   }
 
-  /// A small file of the guest on it; nil where it is none.
+  /// A small file of the guest on it; nil where it is not one.
   func text(_ path: ByteString, in content: DiskContent) throws(Failure) -> String? {
     try withFilesystem(content) { filesystem throws(Failure) in
       guard let number = try filesystem.find(path), try filesystem.kind(number) == .file,

@@ -196,7 +196,7 @@ final class Trial {
     let before = Leftovers(below: scratch)
     let result = try body()
     var after = Leftovers(below: scratch)
-    // A process that is just ending is none that stays, nor is a loop device that goes with it: the kernel lets go of
+    // A process that is just ending is not one that stays, nor is a loop device that goes with it: the kernel lets go of
     // that a moment later.
     for _ in 0..<40 where after.hasNewProcesses(since: before) || after.hasNewLoops(since: before) {
       usleep(50000)

@@ -68,7 +68,7 @@ package struct FileLock: ~Copyable, Sendable {
     }
   }
 
-  /// Removes the file. Who waits for the lock then makes another.
+  /// Removes the file. Whoever waits for the lock then makes another.
   package consuming func remove() throws(Failure) {
     guard unlink(descriptor.name) == 0 || errno == ENOENT else { throw .system("remove", descriptor.name) }
   }

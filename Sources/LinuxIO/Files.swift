@@ -93,7 +93,7 @@ extension Descriptor {
 
 // MARK: Where they are
 
-/// Where a symbolic link leads; nil for what is none.
+/// Where a symbolic link leads; nil for what is not one.
 package func linkTarget(_ path: String) -> String? {
   var target = [CChar](repeating: 0, count: Int(PATH_MAX))
   let count = readlink(ByteString(argument: path).cString, &target, target.count)

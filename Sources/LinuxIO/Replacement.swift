@@ -5,7 +5,7 @@ package import Report
 
 extension Command {
   /// Has the program take the place of this one: it gets our terminal, our process id, the environment and the rights that
-  /// it is to have and, of our descriptors, those of `inherited` beside the three standard ones, by their numbers.
+  /// of the command and, of our descriptors, those of `inherited` beside the three standard ones, by their numbers.
   ///
   /// - Throws: `.tool` when it cannot be executed. It does not return; that is not in its type, since what owns the
   ///   descriptors could then be gone before them.

@@ -14,7 +14,7 @@ struct GuestDisks {
   let root: Disk
   let swap: Disk?
   let data: [Data]
-  /// Those that stay as they are because nobody says what they are for.
+  /// Those that stay as they are because their purpose is not configured.
   let unassigned: [RequestedDisk]
 
   /// All that get something to hold.

@@ -80,7 +80,7 @@ extension Provider {
       places: try UUIDPlaces(of: uuids, origin, in: guest.filesystem))
   }
 
-  /// Gives the root filesystem the UUID that it is to have; returns the one that it has then.
+  /// Gives the root filesystem its UUID; returns the one that it has afterwards.
   private func identify(_ disk: Disk, _ survey: Survey) throws(Failure) -> UUID {
     guard survey.isCopy else { return try identify(disk, survey, as: survey.known ?? survey.current) }
     if let tie = survey.tie {

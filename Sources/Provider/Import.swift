@@ -71,7 +71,7 @@ extension Provider {
         remedy: "see the log of the export: one that fails before it begins leaves nothing")
     default:
       throw Failure(
-        .dump, "\(stream.name) is nothing that is known as a guest: it begins with \(try Self.beginning(of: stream))",
+        .dump, "\(stream.name) is not a known guest format: it starts with \(try Self.beginning(of: stream))",
         remedy: "import a dump of guestsmith or dump(8), a raw disk, a qcow2 image or a tar of a root filesystem, "
           + "as such or packed by gzip, xz, bzip2, lz4 or zstd")
     }

@@ -116,7 +116,7 @@ extension KeptFiles {
 
 extension ByteString {
   /// Whether a pattern with `*` and `?` is all of the name. As in a shell, what begins with a dot is found by a dot only, and
-  /// a character is one of UTF-8, or a byte that is none.
+  /// a character is one of UTF-8, or a byte that is not one.
   func matches(_ pattern: ByteString) -> Bool {
     if hasPrefix("."), !pattern.hasPrefix(".") { return false }
     return Self.matches(

@@ -46,7 +46,7 @@ extension Provider {
     var bytes = in6_addr()
     guard inet_pton(AF_INET, address, &bytes) == 1 || inet_pton(AF_INET6, address, &bytes) == 1 else {
       throw Failure(
-        .invalid, "the host gives the first interface the address \(address.quoted), which is none",
+        .invalid, "the host gives the first interface the address \(address.quoted), which is not one",
         remedy: "correct the address of the instance's first interface")
     }
     return address

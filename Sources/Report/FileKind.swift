@@ -4,7 +4,7 @@
 package enum FileKind: Sendable, Equatable {
   case file, directory, symbolicLink, characterDevice, blockDevice, pipe, socket
 
-  /// Of `st_mode`, whose other bits do not count; nil for what is none of them.
+  /// Of `st_mode`, whose other bits do not count; nil for what is not one of them.
   package init?(mode: some BinaryInteger) {
     switch mode & 0o170000 {
     case 0o100000: self = .file

@@ -18,7 +18,7 @@ package func makeSparseFile(_ path: String, size: UInt64) throws(Failure) -> Str
 package func withLoopDevice<R>(
   _ file: String, sectorSize: Int = 512, _ body: (String) throws -> R
 ) throws -> R {
-  // It goes with this process, in whatever way that ends; who else holds it (udev looks at new contents) lets go soon.
+  // It goes with this process, in whatever way that ends; others that hold it (udev looks at new contents) let go soon.
   let device = try LoopDevice(on: file, sectorSize: UInt32(sectorSize))
   defer { withExtendedLifetime(device) {} }
   return try body(device.path)

@@ -92,5 +92,5 @@ int clinux_pipe(int *_Nonnull ends);
 /// memfd_create with MFD_CLOEXEC: a file in memory that goes with its last descriptor.
 int clinux_memory_file(const char *_Nonnull name);
 
-/// The name of an error number, such as ENOENT; NULL for what is none.
+/// The name of an error number, such as ENOENT; NULL for what is not one.
 const char *_Nullable clinux_error_name(int error);
