@@ -18,7 +18,7 @@ import Testing
     adaptation.files.first { $0.name == name }?.text
   }
 
-  @Test func `the scripts are short, and say by whom and from what they were made`() throws {
+  @Test("the scripts are short, and say by whom and from what they were made") func scriptsShortSay() throws {
     try withScratch { folder in
       let source = folder("it's mine/old")
       try folder.define("old", in: "mine")
@@ -51,8 +51,9 @@ import Testing
   }
 
   @Test(
+    "shellcheck has nothing against them",
     .enabled(if: (try? shell("command -v shellcheck")) != nil, "needs shellcheck"), arguments: [5, 10, 15, 20])
-  func `shellcheck has nothing against them`(_ to: Int) throws {
+  func shellcheckNothingAgainst(_ to: Int) throws {
     try withScratch { folder in
       for from in [5, 10, 15, 20] {
         _ = try adaptation(folder, of: "\(examples)/tiny-\(from)", to: to).install()
@@ -63,7 +64,7 @@ import Testing
     }
   }
 
-  @Test func `made again it is unchanged, and what was changed or lost is made again`() throws {
+  @Test("made again it is unchanged, and what was changed or lost is made again") func madeAgainUnchanged() throws {
     try withScratch { folder in
       let adaptation = try adaptation(folder, .init(isCopied: true))
       #expect(try adaptation.install() == .installed)
@@ -78,12 +79,15 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("touch tiny-5/mine", "it has 'mine'"), ("rm tiny-5/adapted.sh", "its adapted.sh is of somebody else, or missing"),
-    ("echo 20 > tiny-5/ganeti_api_version", "it is for hosts of another version"),
-    ("rm -r tiny-5; touch tiny-5", "it is not a folder"), ("mv tiny-5 x; ln -s x tiny-5", "it is not a folder"),
-  ])
-  func `what is not ours is refused and left as it is`(_ change: String, _ found: String) throws {
+  @Test(
+    "what is not ours is refused and left as it is",
+    arguments: [
+      ("touch tiny-5/mine", "it has 'mine'"),
+      ("rm tiny-5/adapted.sh", "its adapted.sh is of somebody else, or missing"),
+      ("echo 20 > tiny-5/ganeti_api_version", "it is for hosts of another version"),
+      ("rm -r tiny-5; touch tiny-5", "it is not a folder"), ("mv tiny-5 x; ln -s x tiny-5", "it is not a folder"),
+    ])
+  func notOursRefused(_ change: String, _ found: String) throws {
     try withScratch { folder in
       let adaptation = try adaptation(folder)
       _ = try adaptation.install()
@@ -97,7 +101,8 @@ import Testing
     }
   }
 
-  @Test func `a copy needs its source no more, keeps secrets and links, and follows links that lead out`() throws {
+  @Test("a copy needs its source no more, keeps secrets and links, and follows links that lead out")
+  func copyNeedsSource() throws {
     try withScratch { folder in
       let source = try folder.define("source", scripts: ["create": ". ./more/lib; cat secret link out"])
       try shell(
@@ -115,11 +120,13 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("mkfifo pipe", "is not copied: it is not a file"), ("ln -s /etc folder", "is not copied: it is not a file"),
-    ("ln -s . round", "is not copied: it is not a file"),
-  ])
-  func `what cannot be copied is refused`(_ change: String, _ words: String) throws {
+  @Test(
+    "what cannot be copied is refused",
+    arguments: [
+      ("mkfifo pipe", "is not copied: it is not a file"), ("ln -s /etc folder", "is not copied: it is not a file"),
+      ("ln -s . round", "is not copied: it is not a file"),
+    ])
+  func cannotCopiedRefused(_ change: String, _ words: String) throws {
     try withScratch { folder in
       let source = try folder.define("source", in: "mine")
       try shell("cd '\(source)'; \(change)")
@@ -128,18 +135,21 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    (5, "a b"), (5, ".x"), (5, "-x"), (5, "a/b"), (5, ""), (5, "a+b"), (20, "a.b"), (20, "-x"), (20, ""), (10, "a\nb"),
-    (15, "ä"),
-  ])
-  func `a name that the hosts do not take is refused`(_ version: Int, _ name: String) throws {
+  @Test(
+    "a name that the hosts do not take is refused",
+    arguments: [
+      (5, "a b"), (5, ".x"), (5, "-x"), (5, "a/b"), (5, ""), (5, "a+b"), (20, "a.b"), (20, "-x"), (20, ""),
+      (10, "a\nb"),
+      (15, "ä"),
+    ])
+  func nameHostsDo(_ version: Int, _ name: String) throws {
     try withScratch { folder in
       let failure = #expect(throws: Failure.self) { try adaptation(folder, to: version, name: name) }
       #expect(failure?.code == .invalid)
     }
   }
 
-  @Test func `what a source does not have cannot be chosen, and what a host chooses is not`() throws {
+  @Test("what a source does not have cannot be chosen, and what a host chooses is not") func sourceDoesNot() throws {
     try withScratch { folder in
       let source = "\(examples)/tiny-20"
       let cases: [(Int, Adaptation.Choices, Failure.Code)] = [
@@ -155,7 +165,7 @@ import Testing
     }
   }
 
-  @Test func `no variant of a source ends as a command`() throws {
+  @Test("no variant of a source ends as a command") func noVariantSource() throws {
     try withScratch { folder in
       let source = try folder.define(
         "source", version: "15\n", scripts: ["create": "echo \"<$OS_VARIANT>\""],
@@ -169,8 +179,10 @@ import Testing
     }
   }
 
-  @Test(arguments: ["broken-version-file", "broken-missing-rename", "broken-not-executable", "no-such"])
-  func `a source that is not valid is refused`(_ name: String) throws {
+  @Test(
+    "a source that is not valid is refused",
+    arguments: ["broken-version-file", "broken-missing-rename", "broken-not-executable", "no-such"])
+  func sourceNotValid(_ name: String) throws {
     try withScratch { folder in
       let source = name == "no-such" ? "\(examples)/no-such" : try folder.example(name)
       let failure = #expect(throws: Failure.self) { try adaptation(folder, of: source, name: "x") }
@@ -178,7 +190,7 @@ import Testing
     }
   }
 
-  @Test func `a definition is not adapted onto or into itself`() throws {
+  @Test("a definition is not adapted onto or into itself") func definitionNotAdapted() throws {
     try withScratch { folder in
       try folder.define("source")
       try shell("ln -s os '\(folder("alias"))'")
@@ -191,7 +203,9 @@ import Testing
     }
   }
 
-  @Test func `the command adapts by name and by path, writes JSON, and a dry run writes nothing`() throws {
+  @Test("the command adapts by name and by path, writes JSON, and a dry run writes nothing") func commandAdaptsName()
+    throws
+  {
     try withScratch { folder in
       let line = "cd '\(folder.path)' && '\(program)' os adapt"
       let dry = try bash("\(line) tiny-20 --search-path '\(examples)' --to 5 --into os --dry-run -O 'motd=hush\\, now'")

@@ -10,8 +10,10 @@ import Testing
 @Suite struct AdaptationTests {
   private static let pairs = [5, 10, 15, 20].flatMap { from in [5, 10, 15, 20].map { (from, $0) } }
 
-  @Test(.enabled(if: isRoot, "needs root"), arguments: pairs)
-  func `a definition of any version makes, moves and renames a guest for hosts of any other`(
+  @Test(
+    "a definition of any version makes, moves and renames a guest for hosts of any other",
+    .enabled(if: isRoot, "needs root"), arguments: pairs)
+  func definitionAnyVersion(
     _ from: Int, _ to: Int
   ) throws {
     try withScratch { folder in
@@ -40,8 +42,10 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: isRoot, "needs root"), arguments: [(5, 20), (20, 5), (10, 20)])
-  func `a short dump and garbage are refused as the source refuses them`(_ from: Int, _ to: Int) throws {
+  @Test(
+    "a short dump and garbage are refused as the source refuses them", .enabled(if: isRoot, "needs root"),
+    arguments: [(5, 20), (20, 5), (10, 20)])
+  func shortDumpGarbage(_ from: Int, _ to: Int) throws {
     try withScratch { folder in
       let adapted = try AdaptedDefinition("\(examples)/tiny-\(from)", to: to, in: folder)
       let instance = try adapted.instance("vm1", ["disk", "swap"])
@@ -59,8 +63,10 @@ import Testing
 
   // MARK: Version 5 for hosts of later versions
 
-  @Test(.enabled(if: isRoot, "needs root"))
-  func `a source of version 5 gets block devices, its folder, the mask of 1_2_6 and nothing by quotes`() throws {
+  @Test(
+    "a source of version 5 gets block devices, its folder, the mask of 1.2.6 and nothing by quotes",
+    .enabled(if: isRoot, "needs root"))
+  func sourceVersion5() throws {
     try withScratch { folder in
       let script = #"""
         [ -b "$4" ] && [ -b "$6" ] && echo devices
@@ -79,8 +85,10 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: isRoot, "needs root"))
-  func `an instance with one disk gets swap that is gone when the script ends, even by a kill`() throws {
+  @Test(
+    "an instance with one disk gets swap that is gone when the script ends, even by a kill",
+    .enabled(if: isRoot, "needs root"))
+  func instanceOneDisk() throws {
     try withScratch { folder in
       let notes = "mkswap \"$6\" && losetup -nO BACK-FILE \"$6\" >> '\(folder("files"))'"
       let source = try folder.define("source", scripts: ["create": notes, "import": "\(notes); kill -9 $$"])
@@ -101,8 +109,8 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: isRoot, "needs root"))
-  func `nothing on the other disks is lost`() throws {
+  @Test("nothing on the other disks is lost", .enabled(if: isRoot, "needs root"))
+  func nothingOtherDisks() throws {
     try withScratch { folder in
       let adapted = try AdaptedDefinition("\(examples)/tiny-5", to: 20, in: folder)
       let instance = try adapted.instance("vm1", ["disk", "swap", "data"])
@@ -132,8 +140,10 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: isRoot, "needs root"))
-  func `a second disk that is not a swap is neither exported as swap nor overwritten by a reinstallation`() throws {
+  @Test(
+    "a second disk that is not a swap is neither exported as swap nor overwritten by a reinstallation",
+    .enabled(if: isRoot, "needs root"))
+  func secondDiskNot() throws {
     try withScratch { folder in
       let adapted = try AdaptedDefinition("\(examples)/tiny-5", to: 20, in: folder)
       let instance = try adapted.instance("vm1", ["disk", "swap"])
@@ -155,7 +165,7 @@ import Testing
 
   // MARK: Version 4
 
-  @Test func `a definition of version 4 gets the rename script of the manual`() throws {
+  @Test("a definition of version 4 gets the rename script of the manual") func definitionVersion4() throws {
     try withScratch { folder in
       let source = try folder.define("source", version: "4\n", scripts: ["create": "echo \"$*\""])
       try shell("rm '\(source)/rename' '\(source)/verify'")
@@ -175,8 +185,9 @@ import Testing
 
   // MARK: Later versions for hosts of version 5
 
-  @Test(.enabled(if: isRoot, "needs root"))
-  func `variant and parameters are fixed, checked by the source, and for root only`() throws {
+  @Test(
+    "variant and parameters are fixed, checked by the source, and for root only", .enabled(if: isRoot, "needs root"))
+  func variantParametersFixed() throws {
     try withScratch { folder in
       let hash = "$6$salt$it.is/secret"
       let adapted = try AdaptedDefinition(
@@ -199,8 +210,8 @@ import Testing
     }
   }
 
-  @Test func `a source of version 20 is told all that the interface has, and nothing of its host's environment`() throws
-  {
+  @Test("a source of version 20 is told all that the interface has, and nothing of its host's environment")
+  func sourceVersion20() throws {
     try withScratch { folder in
       let source = try folder.define(
         "source", version: "20\n", scripts: ["create": "env | sed 's/^/env:/'; umask; pwd; [ $# = 0 ]"],
@@ -228,8 +239,8 @@ import Testing
     }
   }
 
-  @Test(arguments: ["create", "import", "export", "rename"])
-  func `scripts for hosts of version 5 show their usage`(_ script: String) throws {
+  @Test("scripts for hosts of version 5 show their usage", arguments: ["create", "import", "export", "rename"])
+  func scriptsHostsVersion(_ script: String) throws {
     try withScratch { folder in
       _ = try AdaptedDefinition("\(examples)/tiny-20", to: 5, in: folder)
       let path = folder("os/adapted/\(script)")
@@ -250,9 +261,10 @@ import Testing
   // MARK: Debian's
 
   @Test(
+    "ganeti-os-noop moves a disk byte for byte",
     .enabled(if: isRoot && access("/usr/share/ganeti/os/noop/create", X_OK) == 0, "needs root and ganeti-os-noop"),
     arguments: [5, 10, 15, 20])
-  func `ganeti-os-noop moves a disk byte for byte`(_ to: Int) throws {
+  func ganetiOsNoop(_ to: Int) throws {
     try withScratch { folder in
       let adapted = try AdaptedDefinition("/usr/share/ganeti/os/noop", to: to, in: folder)
       #expect(adapted.definition.isValid)

@@ -14,19 +14,21 @@ import Testing
   private static let sound = names("ls -d */ | tr -d / | grep -v '^broken$'")
   private static let broken = names("cd broken; ls *.patch | sed 's/.patch$//'")
 
-  @Test func `each is told of in the table, and the table tells of no other`() {
+  @Test("each is told of in the table, and the table tells of no other") func eachToldTable() {
     let told = Self.names("sed -n 's/^| `\\([^`]*\\)` .*/\\1/p' README.md")
     #expect(told.sorted() == (Self.sound + Self.broken).sorted())
     #expect(Self.broken.count > 20 && Self.sound.count == 5)
   }
 
-  @Test(arguments: sound)
-  func `what is not broken is judged valid`(_ name: String) {
+  @Test("what is not broken is judged valid", arguments: sound)
+  func notBrokenJudged(_ name: String) {
     #expect(OSDefinition(judging: name, in: examples).isValid)
   }
 
-  @Test(arguments: broken)
-  func `what is broken is laid down, and differs from its base in one file, but where its name is the fault`(
+  @Test(
+    "what is broken is laid down, and differs from its base in one file, but where its name is the fault",
+    arguments: broken)
+  func brokenLaidDown(
     _ name: String
   ) throws {
     try withScratch { scratch in

@@ -6,7 +6,8 @@ import TestSupport
 import Testing
 
 @Suite struct OSDefinitionTests {
-  @Test func `a definition of version 5 is valid and one of version 20 tells its variants and parameters`() throws {
+  @Test("a definition of version 5 is valid and one of version 20 tells its variants and parameters")
+  func definitionVersion5() throws {
     try withScratch { folder in
       try folder.define("etch")
       try folder.define(
@@ -23,16 +24,18 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("", "API version is not integer (invalid literal for int() with base 10: '')"),
-    ("\n", "API version is not integer (invalid literal for int() with base 10: '')"),
-    ("five\n", "API version is not integer (invalid literal for int() with base 10: 'five')"),
-    ("5\n# comment\n", "API version is not integer (invalid literal for int() with base 10: '# comment')"),
-    ("5 10\n", "API version is not integer (invalid literal for int() with base 10: '5 10')"),
-    ("4\n", "API version mismatch (found 4 want 5, 10, 15, 20)"),
-    ("25\n", "API version mismatch for path 'OS/one': found [25], want [5, 10, 15, 20]."),
-  ])
-  func `a version file that does not hold versions is told with what it holds`(
+  @Test(
+    "a version file that does not hold versions is told with what it holds",
+    arguments: [
+      ("", "API version is not integer (invalid literal for int() with base 10: '')"),
+      ("\n", "API version is not integer (invalid literal for int() with base 10: '')"),
+      ("five\n", "API version is not integer (invalid literal for int() with base 10: 'five')"),
+      ("5\n# comment\n", "API version is not integer (invalid literal for int() with base 10: '# comment')"),
+      ("5 10\n", "API version is not integer (invalid literal for int() with base 10: '5 10')"),
+      ("4\n", "API version mismatch (found 4 want 5, 10, 15, 20)"),
+      ("25\n", "API version mismatch for path 'OS/one': found [25], want [5, 10, 15, 20]."),
+    ])
+  func versionFileDoes(
     _ text: String, _ message: String
   ) throws {
     try withScratch { folder in
@@ -41,16 +44,18 @@ import Testing
     }
   }
 
-  @Test(arguments: ["5", " 5 \n", "+5\r\n", "5\n"])
-  func `a version may have white space around it`(_ text: String) throws {
+  @Test("a version may have white space around it", arguments: ["5", " 5 \n", "+5\r\n", "5\n"])
+  func versionMayWhite(_ text: String) throws {
     try withScratch { folder in
       try folder.define("one", version: text)
       #expect(folder.fault() == nil)
     }
   }
 
-  @Test(arguments: ["ganeti_api_version", "variants.list", "parameters.list"])
-  func `what a link leads to outside of the definition is not shown`(_ file: String) throws {
+  @Test(
+    "what a link leads to outside of the definition is not shown",
+    arguments: ["ganeti_api_version", "variants.list", "parameters.list"])
+  func linkLeadsOutside(_ file: String) throws {
     try withScratch { folder in
       try folder.define("one", version: "20\n", files: ["variants.list": "small\n", "parameters.list": ""])
       try folder.write("secret 20\n", to: "outside")
@@ -63,7 +68,7 @@ import Testing
     }
   }
 
-  @Test func `scripts may be links to outside of the definition`() throws {
+  @Test("scripts may be links to outside of the definition") func scriptsMayLinks() throws {
     try withScratch { folder in
       try folder.define("one", version: "20\n", files: ["parameters.list": ""])
       try shell("cd '\(folder("os/one"))'; for i in create export; do mv $i ../../$i; ln -s ../../$i; done")
@@ -71,7 +76,7 @@ import Testing
     }
   }
 
-  @Test func `binary garbage as a version is shown escaped on one line`() throws {
+  @Test("binary garbage as a version is shown escaped on one line") func binaryGarbageVersion() throws {
     try withScratch { folder in
       try folder.define("one")
       try folder.write([0x1b, 0x5b, 0xff, 0x00, 0x35], to: "os/one/ganeti_api_version")
@@ -81,16 +86,18 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("rm create", "'create' script missing (ENOENT)"),
-    ("chmod 644 import", "'import' script not executable"),
-    ("rm export; mkdir export", "'export' is not a regular file"),
-    ("ln -sf /no/such/file rename", "'rename' script missing (ENOENT)"),
-    ("rm rename; ln -s rename rename", "'rename' script missing (ELOOP)"),
-    ("rm ganeti_api_version", "'ganeti_api_version' file not found (ENOENT)"),
-    ("rm ganeti_api_version; mkfifo ganeti_api_version", "'ganeti_api_version' file is not a regular file"),
-  ])
-  func `what is wrong with version 5 is told in the words of Ganeti 1_2_6`(_ damage: String, _ message: String) throws {
+  @Test(
+    "what is wrong with version 5 is told in the words of Ganeti 1.2.6",
+    arguments: [
+      ("rm create", "'create' script missing (ENOENT)"),
+      ("chmod 644 import", "'import' script not executable"),
+      ("rm export; mkdir export", "'export' is not a regular file"),
+      ("ln -sf /no/such/file rename", "'rename' script missing (ENOENT)"),
+      ("rm rename; ln -s rename rename", "'rename' script missing (ELOOP)"),
+      ("rm ganeti_api_version", "'ganeti_api_version' file not found (ENOENT)"),
+      ("rm ganeti_api_version; mkfifo ganeti_api_version", "'ganeti_api_version' file is not a regular file"),
+    ])
+  func wrongVersion5(_ damage: String, _ message: String) throws {
     try withScratch { folder in
       try folder.define("one")
       try shell("cd '\(folder("os/one"))'; \(damage)")
@@ -98,18 +105,20 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("rm create", "A create script (trusted or untrusted) under path 'OS/one' must exist"),
-    ("rm import", "File 'import' under path 'OS/one' is missing (ENOENT)"),
-    ("chmod 600 verify", "File 'verify' under path 'OS/one' is not executable"),
-    ("rm rename; mkdir rename", "File 'rename' under path 'OS/one' is not a regular file"),
-    ("rm parameters.list", "File 'parameters.list' under path 'OS/one' is missing (ENOENT)"),
-    (
-      "echo lonely >> parameters.list",
-      "Line 1 of the OS parameters file at OS/one/parameters.list is not a name and a help text"
-    ),
-  ])
-  func `what is wrong with version 20 is told in the words of Ganeti 3`(_ damage: String, _ message: String) throws {
+  @Test(
+    "what is wrong with version 20 is told in the words of Ganeti 3",
+    arguments: [
+      ("rm create", "A create script (trusted or untrusted) under path 'OS/one' must exist"),
+      ("rm import", "File 'import' under path 'OS/one' is missing (ENOENT)"),
+      ("chmod 600 verify", "File 'verify' under path 'OS/one' is not executable"),
+      ("rm rename; mkdir rename", "File 'rename' under path 'OS/one' is not a regular file"),
+      ("rm parameters.list", "File 'parameters.list' under path 'OS/one' is missing (ENOENT)"),
+      (
+        "echo lonely >> parameters.list",
+        "Line 1 of the OS parameters file at OS/one/parameters.list is not a name and a help text"
+      ),
+    ])
+  func wrongVersion20(_ damage: String, _ message: String) throws {
     try withScratch { folder in
       try folder.define("one", version: "20\n", files: ["parameters.list": ""])
       #expect(folder.fault() == nil)
@@ -118,7 +127,8 @@ import Testing
     }
   }
 
-  @Test func `verify and parameters are not asked of earlier versions, and create_untrusted is enough`() throws {
+  @Test("verify and parameters are not asked of earlier versions, and create_untrusted is enough")
+  func verifyParametersNot() throws {
     try withScratch { folder in
       try folder.define("one", version: "15\n10\n")
       try shell("cd '\(folder("os/one"))'; rm verify; mv create create_untrusted")
@@ -126,7 +136,7 @@ import Testing
     }
   }
 
-  @Test func `a name with a dot or a plus is for version 5 only`() throws {
+  @Test("a name with a dot or a plus is for version 5 only") func nameDotPlus() throws {
     try withScratch { folder in
       try folder.define("deb.ian+min")
       #expect(folder.fault() == nil)
@@ -136,7 +146,7 @@ import Testing
     }
   }
 
-  @Test func `whatever lies in a folder, the rest is seen`() throws {
+  @Test("whatever lies in a folder, the rest is seen") func whateverLiesFolder() throws {
     try withScratch { folder in
       try folder.define("good")
       try folder.write("a file", to: "os/README")
@@ -156,8 +166,10 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: !isRoot, "root may read every folder"))
-  func `a folder without the right to read it is told and hides nothing`() throws {
+  @Test(
+    "a folder without the right to read it is told and hides nothing",
+    .enabled(if: !isRoot, "root may read every folder"))
+  func folderWithoutRight() throws {
     try withScratch { folder in
       try folder.define("good")
       try folder.folder("closed")
@@ -168,12 +180,14 @@ import Testing
     }
   }
 
-  @Test func `a search path is split at colons and names each folder once`() {
+  @Test("a search path is split at colons and names each folder once") func searchPathSplit() {
     #expect(SearchPath(["/a:/b/", "", "/a", "/c::/d"]).folders == ["/a", "/b", "/c", "/d"])
     #expect(SearchPath(["x"]).folders[0].hasPrefix("/"))
   }
 
-  @Test func `the first definition of a name is the one that is run, even when it is not valid`() throws {
+  @Test("the first definition of a name is the one that is run, even when it is not valid") func firstDefinitionName()
+    throws
+  {
     try withScratch { folder in
       try folder.define("one", in: "first", version: "none\n")
       try folder.define("one", in: "second")

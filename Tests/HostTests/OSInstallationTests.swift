@@ -16,7 +16,7 @@ import Testing
     try shell(#"cd '\#(folder("srv/os"))'; find . -mindepth 1 -printf '%P %y %m %l\n' | sort"#)
   }
 
-  @Test func `it lays down four links and the version, and nothing else`() throws {
+  @Test("it lays down four links and the version, and nothing else") func laysDownFour() throws {
     try withScratch { folder in
       let outcome = try installation(folder).install()
       #expect(outcome == .installed)
@@ -33,7 +33,7 @@ import Testing
     }
   }
 
-  @Test func `installing twice changes nothing, with a configuration beside it too`() throws {
+  @Test("installing twice changes nothing, with a configuration beside it too") func installingTwiceChanges() throws {
     try withScratch { folder in
       _ = try installation(folder).install()
       try folder.write("suite = \"bookworm\"\n", to: "srv/os/guestsmith/guestsmith.toml")
@@ -44,7 +44,7 @@ import Testing
     }
   }
 
-  @Test func `links that lead to the program by a relative path are right as they are`() throws {
+  @Test("links that lead to the program by a relative path are right as they are") func linksLeadProgram() throws {
     try withScratch { folder in
       try folder.write("", to: "bin/guestsmith")
       let program = try shell("realpath '\(folder("bin/guestsmith"))'")
@@ -55,7 +55,7 @@ import Testing
     }
   }
 
-  @Test func `a variant is a part of the folder's name, and both are judged valid`() throws {
+  @Test("a variant is a part of the folder's name, and both are judged valid") func variantPartFolder() throws {
     try withScratch { folder in
       let program = OSInstallationTests.someProgram
       _ = try installation(folder, variant: "min.base", program: program).install()
@@ -73,17 +73,19 @@ import Testing
       parameters: [("suite", "the release (a name)"), ("disk_1", "what for")])
   }
 
-  @Test(arguments: [
-    (10, "10\n5\n", ["create", "export", "ganeti_api_version", "import", "rename"]),
-    (15, "15\n10\n5\n", ["create", "export", "ganeti_api_version", "import", "rename", "variants.list"]),
-    (
-      20, "20\n15\n10\n5\n",
-      [
-        "create", "export", "ganeti_api_version", "import", "parameters.list", "rename", "variants.list", "verify",
-      ]
-    ),
-  ])
-  func `a definition for Ganeti 2 and 3 declares its versions and has the files of the highest`(
+  @Test(
+    "a definition for Ganeti 2 and 3 declares its versions and has the files of the highest",
+    arguments: [
+      (10, "10\n5\n", ["create", "export", "ganeti_api_version", "import", "rename"]),
+      (15, "15\n10\n5\n", ["create", "export", "ganeti_api_version", "import", "rename", "variants.list"]),
+      (
+        20, "20\n15\n10\n5\n",
+        [
+          "create", "export", "ganeti_api_version", "import", "parameters.list", "rename", "variants.list", "verify",
+        ]
+      ),
+    ])
+  func definitionGaneti2(
     _ version: Int, _ text: String, _ files: [String]
   ) throws {
     try withScratch { folder in
@@ -104,7 +106,7 @@ import Testing
     }
   }
 
-  @Test func `the lists follow what is configured, and the administrator's files stay`() throws {
+  @Test("the lists follow what is configured, and the administrator's files stay") func listsFollowConfigured() throws {
     try withScratch { folder in
       _ = try installation(folder, version: 20).install()
       try folder.write("", to: "srv/os/guestsmith/guestsmith.toml")
@@ -115,7 +117,7 @@ import Testing
     }
   }
 
-  @Test func `a definition of another version is left alone`() throws {
+  @Test("a definition of another version is left alone") func definitionAnotherVersion() throws {
     try withScratch { folder in
       _ = try installation(folder, version: 20).install()
       let failure = #expect(throws: Failure.self) { try installation(folder, program: Self.someProgram).install() }
@@ -125,8 +127,8 @@ import Testing
     }
   }
 
-  @Test(arguments: ["", "a.b", "a+b", "-x", "a b", "a/b", "ä"])
-  func `a name that Ganeti 2 does not take is refused`(_ name: String) throws {
+  @Test("a name that Ganeti 2 does not take is refused", arguments: ["", "a.b", "a+b", "-x", "a b", "a/b", "ä"])
+  func nameGaneti2(_ name: String) throws {
     let failure = #expect(throws: Failure.self) {
       try OSInstallation(into: "/srv", name: name, program: "/bin/true", version: 20, variants: [], parameters: [])
     }
@@ -135,7 +137,8 @@ import Testing
 
   private static let someProgram = "/bin/true"
 
-  @Test func `what is missing is added and what points to an older place of the program is corrected`() throws {
+  @Test("what is missing is added and what points to an older place of the program is corrected")
+  func missingAddedPoints() throws {
     try withScratch { folder in
       _ = try installation(folder, program: "/opt/old/guestsmith").install()
       try shell("cd '\(folder("srv/os/guestsmith"))'; rm rename ganeti_api_version")
@@ -148,7 +151,7 @@ import Testing
     }
   }
 
-  @Test func `a folder with the configuration only is filled`() throws {
+  @Test("a folder with the configuration only is filled") func folderConfigurationOnly() throws {
     try withScratch { folder in
       try folder.write("", to: "srv/os/guestsmith/guestsmith.toml")
       guard case .completed = try installation(folder).install() else {
@@ -159,16 +162,18 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("touch guestsmith/foo", "it has 'foo'"),
-    ("ln -s x guestsmith/.hidden", "it has '.hidden'"),
-    ("echo 20 > guestsmith/ganeti_api_version", #"its ganeti_api_version holds '20\n'"#),
-    ("ln -sf /bin/true guestsmith/create", "its create is a symbolic link to /bin/true"),
-    ("cp --remove-destination /bin/true guestsmith/create", "its create is not a symbolic link"),
-    ("rm -r guestsmith; touch guestsmith", "it is not a folder"),
-    ("mv guestsmith x; ln -s x guestsmith", "it is not a folder"),
-  ])
-  func `what is not ours is refused and left as it is`(_ change: String, _ found: String) throws {
+  @Test(
+    "what is not ours is refused and left as it is",
+    arguments: [
+      ("touch guestsmith/foo", "it has 'foo'"),
+      ("ln -s x guestsmith/.hidden", "it has '.hidden'"),
+      ("echo 20 > guestsmith/ganeti_api_version", #"its ganeti_api_version holds '20\n'"#),
+      ("ln -sf /bin/true guestsmith/create", "its create is a symbolic link to /bin/true"),
+      ("cp --remove-destination /bin/true guestsmith/create", "its create is not a symbolic link"),
+      ("rm -r guestsmith; touch guestsmith", "it is not a folder"),
+      ("mv guestsmith x; ln -s x guestsmith", "it is not a folder"),
+    ])
+  func notOursRefused(_ change: String, _ found: String) throws {
     try withScratch { folder in
       _ = try installation(folder).install()
       try shell("cd '\(folder("srv/os"))'; \(change)")
@@ -180,7 +185,7 @@ import Testing
     }
   }
 
-  @Test func `what a killed installation left is taken away`() throws {
+  @Test("what a killed installation left is taken away") func killedInstallationLeft() throws {
     try withScratch { folder in
       try shell("mkdir -p '\(folder("srv/os/.guestsmith.new"))'; ln -s x '\(folder("srv/os/.guestsmith.new/create"))'")
       #expect(try installation(folder).install() == .installed)
@@ -188,8 +193,10 @@ import Testing
     }
   }
 
-  @Test(arguments: ["", ".", "..", "a/b", "a b", "-x", ".x", "a+b", "a:b", "ä", "a\n"])
-  func `a name that a host cannot use is refused`(_ name: String) throws {
+  @Test(
+    "a name that a host cannot use is refused",
+    arguments: ["", ".", "..", "a/b", "a b", "-x", ".x", "a+b", "a:b", "ä", "a\n"])
+  func nameHostCannot(_ name: String) throws {
     for (name, variant) in [(name, nil), ("good", name)] as [(String, String?)] {
       let failure = #expect(throws: Failure.self) {
         try OSInstallation(into: "/srv", name: name, variant: variant, program: "/bin/true")
@@ -198,7 +205,7 @@ import Testing
     }
   }
 
-  @Test func `a folder that Ganeti 1_2_6 could not use is refused`() throws {
+  @Test("a folder that Ganeti 1.2.6 could not use is refused") func folderGaneti1() throws {
     let failure = #expect(throws: Failure.self) {
       try OSInstallation(into: "/srv/my os", name: "x", variant: nil, program: "/bin/true")
     }

@@ -22,7 +22,7 @@ import Testing
     return folder.inventory("os", "more", "last")
   }
 
-  @Test func `the list is that of gnt-os: valid names and variants, numbers sorted as numbers`() throws {
+  @Test("the list is that of gnt-os: valid names and variants, numbers sorted as numbers") func listGntOs() throws {
     try withScratch { folder in
       let inventory = try define(in: folder)
       #expect(inventory.list(headers: true) == ["Name", "image+a", "image+b", "noop", "os2", "os10"])
@@ -30,7 +30,7 @@ import Testing
     }
   }
 
-  @Test func `the diagnosis is that of gnt-os, valid ones first, with hidden copies`() throws {
+  @Test("the diagnosis is that of gnt-os, valid ones first, with hidden copies") func diagnosisGntOs() throws {
     try withScratch { folder in
       let text = try define(in: folder).diagnosis(node: "node1").joined(separator: "\n")
         .replacing(folder.path, with: "")
@@ -63,7 +63,7 @@ import Testing
     }
   }
 
-  @Test func `a bad copy behind a good one is not a fault`() throws {
+  @Test("a bad copy behind a good one is not a fault") func badCopyBehind() throws {
     try withScratch { folder in
       try folder.define("one")
       try folder.define("one", in: "more", version: "x\n")
@@ -73,7 +73,7 @@ import Testing
     }
   }
 
-  @Test func `machines get the same as JSON that others can read`() throws {
+  @Test("machines get the same as JSON that others can read") func machinesGetSame() throws {
     try withScratch { folder in
       let inventory = try define(in: folder)
       try folder.write(inventory.listJSON().serialized(), to: "list.json")

@@ -6,23 +6,24 @@ import Testing
 @Suite("The words of Python")
 struct PythonTests {
   @Test(
+    "int() takes decimal digits, with a sign and white space around",
     arguments: [
       ("5", "5"), (" +05\n", "5"), ("-0", "0"), ("-12", "-12"), ("99999999999999999999", "99999999999999999999"),
       ("", nil),
       ("five", nil), ("0x5", nil), ("5.0", nil), ("5 5", nil), ("+", nil), ("5L", nil), ("5\u{0}", nil),
     ] as [(String, String?)])
-  func `int() takes decimal digits, with a sign and white space around`(_ text: String, _ number: String?) {
+  func intTakesDecimal(_ text: String, _ number: String?) {
     #expect(Python.two.integer(Array(text.utf8)) == number)
     #expect(Python.three.integer(Array(text.utf8)) == number)
   }
 
-  @Test func `version 3 takes underscores between digits`() {
+  @Test("version 3 takes underscores between digits") func version3Takes() {
     #expect(Python.three.integer(Array("1_0".utf8)) == "10")
     #expect(Python.three.integer(Array("1__0".utf8)) == nil)
     #expect(Python.two.integer(Array("1_0".utf8)) == nil)
   }
 
-  @Test func `what is not a number is shown by repr(), as much of it as the message has room for`() {
+  @Test("what is not a number is shown by repr(), as much of it as the message has room for") func notNumberShown() {
     let start = "invalid literal for int() with base 10: "
     #expect(Python.two.refusal(ofInteger: Array("five".utf8)) == start + "'five'")
     #expect(Python.two.refusal(ofInteger: Array("5\u{0}".utf8)) == "null byte in argument for int()")
@@ -32,7 +33,7 @@ struct PythonTests {
     #expect(Python.three.refusal(ofInteger: long).utf8.count == start.utf8.count + 200)
   }
 
-  @Test func `lists, sets and lines are those of each version`() {
+  @Test("lists, sets and lines are those of each version") func listsSetsLines() {
     #expect(Python.two.list(["20", "99999999999999999999"]) == "[20, 99999999999999999999L]")
     #expect(Python.three.list(["99999999999999999999"]) == "[99999999999999999999]")
     #expect(Python.two.frozenset([10, 15, 20]) == "frozenset([10, 20, 15])")
@@ -42,8 +43,8 @@ struct PythonTests {
     #expect(Python.three.lines(of: Array("a\u{0B}b".utf8)).count == 2)
   }
 
-  @Test(.enabled(if: hasPython, "needs python3"))
-  func `repr() and int() are those of the Python on this machine`() throws {
+  @Test("repr() and int() are those of the Python on this machine", .enabled(if: hasPython, "needs python3"))
+  func reprIntThose() throws {
     for text in [
       "", "it's", "\"", "'\"", "a\\b", "\u{1}\u{7f}\u{80}\u{a0}é\u{ad}漢\u{2028}\u{1F600}", "\t5\n", "1_0", "-7",
     ] {

@@ -44,8 +44,8 @@ import Testing
     return (lines.first ?? "", Set(lines.dropFirst()).subtracting(["PWD", "_"]))
   }
 
-  @Test(arguments: [10, 15, 20])
-  func `holds exactly what the contract lists`(_ version: Int) throws {
+  @Test("holds exactly what the contract lists", arguments: [10, 15, 20])
+  func holdsExactlyContract(_ version: Int) throws {
     let parameters: Set<String> = version == 20 ? ["OSP_SIZE"] : []
     let all = Self.ofEveryCall.union(Self.ofInstance).union(parameters)
     var cases: [(ScriptCall.Purpose, Set<String>)] = [
@@ -63,8 +63,8 @@ import Testing
     }
   }
 
-  @Test(arguments: [10, 15, 20])
-  func `tells an export and an import their disk besides`(_ version: Int) throws {
+  @Test("tells an export and an import their disk besides", arguments: [10, 15, 20])
+  func tellsExportImport(_ version: Int) throws {
     let parameters: Set<String> = version == 20 ? ["OSP_SIZE"] : []
     let all = Self.ofEveryCall.union(Self.ofInstance).union(parameters)
     try withScratch { folder in

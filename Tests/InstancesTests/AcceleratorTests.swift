@@ -20,8 +20,10 @@ private let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
     try host.node().createInstance(request)
   }
 
-  @Test(.enabled(if: hasKVM, "needs /dev/kvm"))
-  func `KVM under which a kernel has run is used, and believed from then on, whatever the kernel`() throws {
+  @Test(
+    "KVM under which a kernel has run is used, and believed from then on, whatever the kernel",
+    .enabled(if: hasKVM, "needs /dev/kvm"))
+  func kvmUnderKernel() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try instance(host)
@@ -37,6 +39,7 @@ private let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
   }
 
   @Test(
+    "where a kernel does not run under KVM the guest is emulated, with a note, and that is remembered",
     .enabled(if: hasKVM, "needs /dev/kvm"),
     arguments: [
       ("exec sleep 600", "a Linux kernel shows nothing on its console under KVM"),
@@ -47,7 +50,7 @@ private let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
       ("echo no vmx >&2; exit 1", "qemu ended with exit status 1 under KVM: no vmx"),
       ("\(alive); kill -ABRT $$", "qemu was ended by signal 6 under KVM: it said nothing"),
     ])
-  func `where a kernel does not run under KVM the guest is emulated, with a note, and that is remembered`(
+  func whereKernelDoes(
     _ trial: String, _ words: String
   ) throws {
     try withScratch { folder in
@@ -63,8 +66,10 @@ private let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
     }
   }
 
-  @Test(.enabled(if: hasKVM, "needs /dev/kvm"))
-  func `a kernel that says nothing speaks for itself alone, not for that of another guest`() throws {
+  @Test(
+    "a kernel that says nothing speaks for itself alone, not for that of another guest",
+    .enabled(if: hasKVM, "needs /dev/kvm"))
+  func kernelSaysNothing() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try instance(host, kernel: "silent")
@@ -77,8 +82,8 @@ private let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
     }
   }
 
-  @Test(.enabled(if: hasKVM, "needs /dev/kvm"))
-  func `what was remembered before the machine started anew is tried again`() throws {
+  @Test("what was remembered before the machine started anew is tried again", .enabled(if: hasKVM, "needs /dev/kvm"))
+  func rememberedBeforeMachine() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try instance(host)
@@ -91,7 +96,7 @@ private let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
     }
   }
 
-  @Test func `the option chooses, and nothing is tried`() throws {
+  @Test("the option chooses, and nothing is tried") func optionChoosesNothing() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try instance(host)
@@ -106,7 +111,7 @@ private let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
     }
   }
 
-  @Test func `where there is no KVM the guest is emulated`() throws {
+  @Test("where there is no KVM the guest is emulated") func whereThereNo() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try instance(host)
@@ -120,8 +125,10 @@ private let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
     }
   }
 
-  @Test(.enabled(if: hasKVM, "needs /dev/kvm"))
-  func `an internal error of KVM while a guest boots starts it again under emulation`() throws {
+  @Test(
+    "an internal error of KVM while a guest boots starts it again under emulation",
+    .enabled(if: hasKVM, "needs /dev/kvm"))
+  func internalErrorKVM() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try instance(host)

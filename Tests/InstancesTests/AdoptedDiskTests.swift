@@ -13,7 +13,9 @@ import Testing
     try host.request(name, disks: ["0:adopt=\(path)", "1:size=4"])
   }
 
-  @Test func `a disk that is not empty is overwritten only by force, and kept without an installation`() throws {
+  @Test("a disk that is not empty is overwritten only by force, and kept without an installation") func diskNotEmpty()
+    throws
+  {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one", scripts: ["create": "echo ran > ../../ran"])
@@ -35,8 +37,8 @@ import Testing
     }
   }
 
-  @Test(arguments: ["missing", "os", "empty", "pipe"])
-  func `what cannot be a disk is refused before anything is done`(_ path: String) throws {
+  @Test("what cannot be a disk is refused before anything is done", arguments: ["missing", "os", "empty", "pipe"])
+  func cannotDiskRefused(_ path: String) throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one")
@@ -47,7 +49,7 @@ import Testing
     }
   }
 
-  @Test func `no disk belongs to two, by whatever path`() throws {
+  @Test("no disk belongs to two, by whatever path") func noDiskBelongs() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one")
@@ -67,7 +69,8 @@ import Testing
     }
   }
 
-  @Test func `a change in place that fails leaves the instance broken, and says so until one ends well`() throws {
+  @Test("a change in place that fails leaves the instance broken, and says so until one ends well")
+  func changePlaceFails() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one")
@@ -85,8 +88,10 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: isRoot, "loop devices need root"))
-  func `a block device has the size that it has, and an export that writes to it is found out`() throws {
+  @Test(
+    "a block device has the size that it has, and an export that writes to it is found out",
+    .enabled(if: isRoot, "loop devices need root"))
+  func blockDeviceSize() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one", scripts: ["export": "cat \"$4\""])

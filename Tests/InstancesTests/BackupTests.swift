@@ -42,7 +42,7 @@ import Testing
       request, from: place.map { .folder($0) } ?? .instance(InstanceName("vm1")))
   }
 
-  @Test func `what is exported is imported again: disks, memory, parameters, networks`() throws {
+  @Test("what is exported is imported again: disks, memory, parameters, networks") func exportedImportedAgain() throws {
     try withScratch { folder in
       let host = try host(folder)
       let vm1 = try filled(host)
@@ -70,7 +70,7 @@ import Testing
 
   private func size(_ path: String) throws -> String { try shell("stat -c %s '\(path)'") }
 
-  @Test func `an OS of version 5 is called as 1_2_6 does, for the root disk alone`() throws {
+  @Test("an OS of version 5 is called as 1.2.6 does, for the root disk alone") func osVersion5() throws {
     try withScratch { folder in
       let scripts = ["export": "echo \"$*\" >&2; cat \"$4\"", "import": "echo \"$*\"; dd of=\"$4\" conv=notrunc"]
       let host = try host(folder, version: "5\n", scripts: scripts)
@@ -91,8 +91,10 @@ import Testing
     }
   }
 
-  @Test(arguments: ["echo half; echo no room >&2; exit 9", "cat $EXPORT_DISK_PATH; kill -9 $$"])
-  func `an export that fails leaves the export that was there, and no other`(_ script: String) throws {
+  @Test(
+    "an export that fails leaves the export that was there, and no other",
+    arguments: ["echo half; echo no room >&2; exit 9", "cat $EXPORT_DISK_PATH; kill -9 $$"])
+  func exportFailsLeaves(_ script: String) throws {
     try withScratch { folder in
       let host = try host(folder)
       let vm1 = try filled(host)
@@ -105,8 +107,8 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: isRoot, "needs root"))
-  func `an export of version 5 for which there is no room fails, and leaves none`() throws {
+  @Test("an export of version 5 for which there is no room fails, and leaves none", .enabled(if: isRoot, "needs root"))
+  func exportVersion5() throws {
     try withScratch { folder in
       let host = try host(folder, version: "5\n", scripts: ["export": "cat \"$4\""])
       let vm1 = try filled(host)
@@ -119,7 +121,7 @@ import Testing
     }
   }
 
-  @Test func `when one disk fails the scripts of the others are ended`() throws {
+  @Test("when one disk fails the scripts of the others are ended") func whenOneDisk() throws {
     try withScratch { folder in
       let host = try host(folder, scripts: ["export": "[ $EXPORT_INDEX = 0 ] && exit 9; sleep 1000"])
       let vm1 = try filled(host)
@@ -127,8 +129,8 @@ import Testing
     }
   }
 
-  @Test(arguments: [0, 1])
-  func `an export script that writes to a disk fails, and the disk is as it was`(_ disk: Int) throws {
+  @Test("an export script that writes to a disk fails, and the disk is as it was", arguments: [0, 1])
+  func exportScriptWrites(_ disk: Int) throws {
     try withScratch { folder in
       let scripts = ["export": "cat $EXPORT_DISK_PATH; [ $EXPORT_INDEX = 0 ] && echo x >> $DISK_\(disk)_PATH; exit 0"]
       let host = try host(folder, scripts: scripts)
@@ -141,7 +143,7 @@ import Testing
     }
   }
 
-  @Test func `a script sees how far it may count, and the dump has what it wrote`() throws {
+  @Test("a script sees how far it may count, and the dump has what it wrote") func scriptSeesHow() throws {
     try withScratch { folder in
       let scripts = ["export": "exec bash -c 'echo 4 >&$EXP_SIZE_FD; printf data'"]
       let host = try host(folder, scripts: scripts)
@@ -150,11 +152,13 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("cat > /dev/null; exit 1", "exit status 1"), ("exit 0", "has not read all of"),
-    ("head -c 1000 > /dev/null", "has not read all of"), ("exec <&-; exit 0", "has not read all of"),
-  ])
-  func `an import script that fails, or does not read its input, leaves no instance`(
+  @Test(
+    "an import script that fails, or does not read its input, leaves no instance",
+    arguments: [
+      ("cat > /dev/null; exit 1", "exit status 1"), ("exit 0", "has not read all of"),
+      ("head -c 1000 > /dev/null", "has not read all of"), ("exec <&-; exit 0", "has not read all of"),
+    ])
+  func importScriptFails(
     _ script: String, _ words: String
   ) throws {
     try withScratch { folder in
@@ -168,7 +172,7 @@ import Testing
     }
   }
 
-  @Test func `a rename that fails after the import leaves no instance`() throws {
+  @Test("a rename that fails after the import leaves no instance") func renameFailsAfter() throws {
     try withScratch { folder in
       let host = try host(folder, scripts: Self.scripts.merging(["rename": "exit 3"]) { $1 })
       try host.node().exportBackup(of: filled(host).name)
@@ -210,7 +214,7 @@ import Testing
     try shell("cd '\(folder("old"))'; head -c 500000 /dev/urandom > plain; gzip -c plain > sda.dump")
   }
 
-  @Test func `an export of 1_2_6 is taken, with the swap disk that is not in it`() throws {
+  @Test("an export of 1.2.6 is taken, with the swap disk that is not in it") func export12() throws {
     try withScratch { folder in
       let host = try host(folder)
       try old(folder)
@@ -231,7 +235,8 @@ import Testing
     }
   }
 
-  @Test func `a dump that is said to be compressed and is not, or is and is not said to be, is handed over as it is`()
+  @Test("a dump that is said to be compressed and is not, or is and is not said to be, is handed over as it is")
+  func dumpSaidCompressed()
     throws
   {
     try withScratch { folder in
@@ -246,7 +251,8 @@ import Testing
     }
   }
 
-  @Test func `a dump whose compression is damaged is told to be, and leaves no instance`() throws {
+  @Test("a dump whose compression is damaged is told to be, and leaves no instance") func dumpWhoseCompression() throws
+  {
     try withScratch { folder in
       let host = try host(folder)
       try old(folder)
@@ -261,37 +267,39 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("rm sda.dump", "the dump of disk 0 is missing: OLD/sda.dump"),
-    ("mv sda.dump sdb.dump", "the dump of disk 0 is missing: OLD/sda.dump"),
-    ("rm sda.dump; ln -s /etc/passwd sda.dump", "the dump of disk 0, OLD/sda.dump, is not a file"),
-    ("rm sda.dump; mkfifo sda.dump", "the dump of disk 0, OLD/sda.dump, is not a file"),
-    ("sed -i /_dump/d config.ini", "OLD/config.ini names no dump"), ("rm config.ini", "cannot read OLD/config.ini"),
-    ("rm config.ini; mkdir config.ini", "OLD/config.ini is not a file"),
-    (
-      "sed -i 's/sda.dump/..\\/x/' config.ini",
-      "OLD/config.ini, line 18, 'disk0_dump': '../x' is not the name of a file"
-    ),
-    ("sed -i 's/sda.dump/\\/etc\\/passwd/' config.ini", "'/etc/passwd' is not the name of a file"),
-    ("sed -i 's/sda.dump/../' config.ini", "'..' is not the name of a file"),
-    (
-      "sed -i 's/^disk0_size = 8/disk0_size = -8/' config.ini",
-      "OLD/config.ini, line 19, 'disk0_size': '-8' is not a number of MiB"
-    ),
-    ("sed -i 's/^version = 0/version = 1/' config.ini", "'1' is not the version of an export"),
-    ("sed -i 's/^name = vm1/name = ..\\/x/' config.ini", "OLD/config.ini, line 9, 'name': '../x' is not the name"),
-    (
-      "sed -i 's/^vcpus = 2/nic0_link = br0\\n more/' config.ini",
-      "OLD/config.ini, line 11, 'nic0_link': it is more than one line"
-    ),
-    ("sed -i 's/^os = one//' config.ini", "there is no 'os' in [export]"),
-    ("sed -i 's/^os = one/os = two/' config.ini", "there is no 'two' in"),
-    ("sed -i 's/11:22:33/zz/' config.ini", "OLD/config.ini, line 13, 'nic0_mac'"),
-    ("sed -i 's/.instance.//' config.ini", "OLD/config.ini has no [export] or no [instance]"),
-    ("head -c 3000000 /dev/zero > config.ini", "OLD/config.ini has 3000000 bytes"),
-    ("head -c 3000 /dev/urandom > config.ini", "OLD/config.ini"),
-  ])
-  func `an export with something missing, renamed or wrong is refused by name, and nothing is made`(
+  @Test(
+    "an export with something missing, renamed or wrong is refused by name, and nothing is made",
+    arguments: [
+      ("rm sda.dump", "the dump of disk 0 is missing: OLD/sda.dump"),
+      ("mv sda.dump sdb.dump", "the dump of disk 0 is missing: OLD/sda.dump"),
+      ("rm sda.dump; ln -s /etc/passwd sda.dump", "the dump of disk 0, OLD/sda.dump, is not a file"),
+      ("rm sda.dump; mkfifo sda.dump", "the dump of disk 0, OLD/sda.dump, is not a file"),
+      ("sed -i /_dump/d config.ini", "OLD/config.ini names no dump"), ("rm config.ini", "cannot read OLD/config.ini"),
+      ("rm config.ini; mkdir config.ini", "OLD/config.ini is not a file"),
+      (
+        "sed -i 's/sda.dump/..\\/x/' config.ini",
+        "OLD/config.ini, line 18, 'disk0_dump': '../x' is not the name of a file"
+      ),
+      ("sed -i 's/sda.dump/\\/etc\\/passwd/' config.ini", "'/etc/passwd' is not the name of a file"),
+      ("sed -i 's/sda.dump/../' config.ini", "'..' is not the name of a file"),
+      (
+        "sed -i 's/^disk0_size = 8/disk0_size = -8/' config.ini",
+        "OLD/config.ini, line 19, 'disk0_size': '-8' is not a number of MiB"
+      ),
+      ("sed -i 's/^version = 0/version = 1/' config.ini", "'1' is not the version of an export"),
+      ("sed -i 's/^name = vm1/name = ..\\/x/' config.ini", "OLD/config.ini, line 9, 'name': '../x' is not the name"),
+      (
+        "sed -i 's/^vcpus = 2/nic0_link = br0\\n more/' config.ini",
+        "OLD/config.ini, line 11, 'nic0_link': it is more than one line"
+      ),
+      ("sed -i 's/^os = one//' config.ini", "there is no 'os' in [export]"),
+      ("sed -i 's/^os = one/os = two/' config.ini", "there is no 'two' in"),
+      ("sed -i 's/11:22:33/zz/' config.ini", "OLD/config.ini, line 13, 'nic0_mac'"),
+      ("sed -i 's/.instance.//' config.ini", "OLD/config.ini has no [export] or no [instance]"),
+      ("head -c 3000000 /dev/zero > config.ini", "OLD/config.ini has 3000000 bytes"),
+      ("head -c 3000 /dev/urandom > config.ini", "OLD/config.ini"),
+    ])
+  func exportSomethingMissing(
     _ harm: String, _ words: String
   ) throws {
     try withScratch { folder in
@@ -310,7 +318,7 @@ import Testing
     }
   }
 
-  @Test func `exports are listed, also broken ones, and removed`() throws {
+  @Test("exports are listed, also broken ones, and removed") func exportsListedAlso() throws {
     try withScratch { folder in
       let host = try host(folder)
       try host.node().exportBackup(of: filled(host).name)

@@ -14,7 +14,7 @@ import Testing
     }
   }
 
-  @Test func `it ends well when the console shows the words, in how many pieces they may come`() throws {
+  @Test("it ends well when the console shows the words, in how many pieces they may come") func endsWellWhen() throws {
     let outcome = try boot(
       "trap 'exit 0' TERM; printf 'vm1 lo'; sleep 0.3; printf 'gin: '; sleep 600 & wait", "--until 'vm1 login:'")
     #expect(outcome.status == 0, "\(outcome)")
@@ -25,13 +25,14 @@ import Testing
   }
 
   @Test(
+    "a guest that says that it does not come up is a failure at once, with the last lines",
     arguments: [
       ("[ 1.2] Kernel panic - not syncing: VFS", "did not come up: its console shows 'Kernel panic'"),
       ("You are in emergency mode. After", "did not come up: its console shows 'You are in emergency mode'"),
       ("ALERT! /dev/vda does not exist.\\r\\n(initramfs) ", "did not come up: its console shows '(initramfs)'"),
       ("grub rescue> ", "did not come up: its console shows 'grub rescue>'"),
     ])
-  func `a guest that says that it does not come up is a failure at once, with the last lines`(
+  func guestSaysDoes(
     _ shown: String, _ words: String
   ) throws {
     let outcome = try boot("printf 'one\\r\\n\(shown)'; exec sleep 600", "--until login:")
@@ -40,7 +41,7 @@ import Testing
     #expect(outcome.errors.contains("\n  | one\n  | "))
   }
 
-  @Test func `a guest that takes too long, goes off or never starts is a failure`() throws {
+  @Test("a guest that takes too long, goes off or never starts is a failure") func guestTakesToo() throws {
     let slow = try boot("printf '\\033[2J1\\n'; exec sleep 600", "--until login: --timeout 1")
     #expect(slow.status == Failure.Code.guest.rawValue, "\(slow)")
     #expect(slow.errors.contains("the console of vm1 did not show 'login:' within 1 s; the last lines:\n"), "\(slow)")
@@ -53,8 +54,8 @@ import Testing
     #expect(broken.errors.contains("qemu ended with exit status 1: no such machine"), "\(broken)")
   }
 
-  @Test(arguments: ["--until ''", "--timeout 5", "--until a --timeout 0"])
-  func `what cannot be meant is refused`(_ options: String) throws {
+  @Test("what cannot be meant is refused", arguments: ["--until ''", "--timeout 5", "--until a --timeout 0"])
+  func cannotMeantRefused(_ options: String) throws {
     #expect(try boot("true", options).status == Failure.Code.usage.rawValue)
   }
 }

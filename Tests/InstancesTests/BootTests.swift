@@ -14,7 +14,8 @@ import Testing
     try StandIn(host).boot(name, "--accelerator tcg & pid=$!; \(more); wait $pid; echo $? $pid", boots: meanwhile)
   }
 
-  @Test func `qemu takes the place of the command, with the guest's own newest kernel and with the lock`() throws {
+  @Test("qemu takes the place of the command, with the guest's own newest kernel and with the lock")
+  func qemuTakesPlace() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one")
@@ -46,7 +47,7 @@ import Testing
     }
   }
 
-  @Test func `a disk without a filesystem boots by itself, and signals reach qemu`() throws {
+  @Test("a disk without a filesystem boots by itself, and signals reach qemu") func diskWithoutFilesystem() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one")
@@ -60,7 +61,8 @@ import Testing
     }
   }
 
-  @Test func `qemu is in its sandbox, as nobody where it can be, and has its disks as descriptors alone`() throws {
+  @Test("qemu is in its sandbox, as nobody where it can be, and has its disks as descriptors alone")
+  func qemuSandboxNobody() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one")
@@ -79,7 +81,7 @@ import Testing
     }
   }
 
-  @Test func `a kernel of the machine is used where the instance names one`() throws {
+  @Test("a kernel of the machine is used where the instance names one") func kernelMachineUsed() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one")

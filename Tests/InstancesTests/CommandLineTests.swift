@@ -25,7 +25,7 @@ import Testing
     instance create vm1 -o one --state state --search-path os --log-dir log --disk 0:size=8 --disk 1:size=4
     """
 
-  @Test func `an installed definition is listed and found valid`() throws {
+  @Test("an installed definition is listed and found valid") func installedDefinitionListed() throws {
     try withScratch { folder in
       let installed = try guestsmith(folder, "os install --api 5 --into os")
       #expect(installed.status == 0)
@@ -49,7 +49,7 @@ import Testing
     }
   }
 
-  @Test func `one bad definition makes diagnose exit with 1, and list still lists the rest`() throws {
+  @Test("one bad definition makes diagnose exit with 1, and list still lists the rest") func oneBadDefinition() throws {
     try withScratch { folder in
       try folder.define("good")
       try folder.define("bad", version: "bad\n")
@@ -63,21 +63,23 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("os install --api 7", 2), ("os install", 2), ("os list --nope", 2), ("instance create", 2), ("nonsense", 2),
-    ("instance create ../x --os one --disk 0:size=1", 3), ("os install --api 5 --name 'a b'", 3),
-    ("instance create vm1 -o one \(TestHost.options) --disk 0:adopt=missing --disk 1:size=1", 4),
-    ("instance create vm1 -o none \(TestHost.options) --disk 0:size=1 --disk 1:size=1", 10),
-    ("instance create vm1 -o one \(TestHost.options) --disk 0:size=1 --disk 1:size=1", 10),
-    ("instance create vm1 -o one \(TestHost.options) --disk 0:size=lots", 2), ("instance info vm1 --state state", 3),
-    ("instance create vm1 -o one \(TestHost.options) --disk 0:size=1 --no-nics --net 0:ip=none", 2),
-    ("backup import vm1 --src-dir missing \(TestHost.options)", 7), ("backup verify vm1 --state state", 7),
-    ("backup import vm1 --src-dir a --src-instance b", 2), ("instance remove vm1 --state state", 3),
-    ("instance reinstall vm1 --timeout 0", 2),
-    ("--help", 0), ("os list --help", 0), ("help backup import", 0), ("instance list --state state", 0),
-    ("backup list --state state", 0),
-  ])
-  func `the exit status is that of the table, and a failure says so on standard error only`(
+  @Test(
+    "the exit status is that of the table, and a failure says so on standard error only",
+    arguments: [
+      ("os install --api 7", 2), ("os install", 2), ("os list --nope", 2), ("instance create", 2), ("nonsense", 2),
+      ("instance create ../x --os one --disk 0:size=1", 3), ("os install --api 5 --name 'a b'", 3),
+      ("instance create vm1 -o one \(TestHost.options) --disk 0:adopt=missing --disk 1:size=1", 4),
+      ("instance create vm1 -o none \(TestHost.options) --disk 0:size=1 --disk 1:size=1", 10),
+      ("instance create vm1 -o one \(TestHost.options) --disk 0:size=1 --disk 1:size=1", 10),
+      ("instance create vm1 -o one \(TestHost.options) --disk 0:size=lots", 2), ("instance info vm1 --state state", 3),
+      ("instance create vm1 -o one \(TestHost.options) --disk 0:size=1 --no-nics --net 0:ip=none", 2),
+      ("backup import vm1 --src-dir missing \(TestHost.options)", 7), ("backup verify vm1 --state state", 7),
+      ("backup import vm1 --src-dir a --src-instance b", 2), ("instance remove vm1 --state state", 3),
+      ("instance reinstall vm1 --timeout 0", 2),
+      ("--help", 0), ("os list --help", 0), ("help backup import", 0), ("instance list --state state", 0),
+      ("backup list --state state", 0),
+    ])
+  func exitStatusTable(
     _ line: String, _ status: Int
   ) throws {
     try withScratch { folder in
@@ -89,14 +91,16 @@ import Testing
     }
   }
 
-  @Test func `output that cannot be written is a failure`() throws {
+  @Test("output that cannot be written is a failure") func outputCannotWritten() throws {
     let outcome = try bash("'\(program)' os list > /dev/full")
     #expect(outcome.status == 9)
     #expect(outcome.errors == "guestsmith: cannot write to standard output: No space left on device\n")
   }
 
-  @Test(arguments: [("INT", 130), ("TERM", 143), ("HUP", 129)])
-  func `a signal ends the script, removes what was made and is the exit status`(
+  @Test(
+    "a signal ends the script, removes what was made and is the exit status",
+    arguments: [("INT", 130), ("TERM", 143), ("HUP", 129)])
+  func signalEndsScript(
     _ signal: String, _ status: Int
   ) throws {
     try withScratch { folder in
@@ -116,7 +120,7 @@ import Testing
     }
   }
 
-  @Test func `a kill that cannot be caught ends the script and all that it started`() throws {
+  @Test("a kill that cannot be caught ends the script and all that it started") func killCannotCaught() throws {
     try withScratch { folder in
       // The grandchild takes no notice of anything but SIGKILL.
       let mark = "2000.\(getpid())"
@@ -128,7 +132,7 @@ import Testing
     }
   }
 
-  @Test func `below nohup a hangup is not an interrupt`() throws {
+  @Test("below nohup a hangup is not an interrupt") func belowNohupHangup() throws {
     try withScratch { folder in
       let script = "touch ../../grandchild; for i in $(seq 1000); do [ -e ../../go ] && exit; sleep 0.01; done; exit 1"
       try folder.define("one", scripts: ["create": script])

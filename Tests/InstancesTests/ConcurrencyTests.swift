@@ -15,7 +15,7 @@ import Testing
     "for i in $(seq 2000); do [ -e ../../\(file) ] && exit 0; sleep 0.01; done; exit 1"
   }
 
-  @Test func `two creates of one name: one makes it, and the other says who does`() throws {
+  @Test("two creates of one name: one makes it, and the other says who does") func twoCreatesOne() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one", scripts: ["create": "touch ../../running; \(waiting(for: "go"))"])
@@ -36,7 +36,7 @@ import Testing
     }
   }
 
-  @Test func `commands on different instances run at the same time`() throws {
+  @Test("commands on different instances run at the same time") func commandsDifferentInstances() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       // Each waits until the other has begun.
@@ -49,7 +49,7 @@ import Testing
     }
   }
 
-  @Test func `a list while instances come, change and go shows none of them in between`() throws {
+  @Test("a list while instances come, change and go shows none of them in between") func listWhileInstances() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one", version: "10\n")
@@ -71,7 +71,7 @@ import Testing
     }
   }
 
-  @Test func `an instance that is being renamed is in each list, once`() throws {
+  @Test("an instance that is being renamed is in each list, once") func instanceBeingRenamed() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one", version: "10\n")
@@ -91,7 +91,7 @@ import Testing
     }
   }
 
-  @Test func `an instance that is being exported is not changed, and not removed`() throws {
+  @Test("an instance that is being exported is not changed, and not removed") func instanceBeingExported() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one", scripts: ["export": "touch ../../running; \(waiting(for: "go"))"])
@@ -115,7 +115,7 @@ import Testing
     }
   }
 
-  @Test func `two that adopt one disk: one gets it`() throws {
+  @Test("two that adopt one disk: one gets it") func twoAdoptOne() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one", scripts: ["create": "touch ../../running; \(waiting(for: "go"))"])

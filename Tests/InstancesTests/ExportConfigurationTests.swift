@@ -9,7 +9,7 @@ import Testing
 
 /// What an export says of its instance in config.ini.
 extension BackupTests {
-  @Test func `what names the machine's files in a stranger's export is told and dropped`() throws {
+  @Test("what names the machine's files in a stranger's export is told and dropped") func namesMachineFiles() throws {
     try withScratch { folder in
       let host = try host(folder)
       let path = try host.node().exportBackup(of: filled(host).name)
@@ -38,7 +38,7 @@ extension BackupTests {
     }
   }
 
-  @Test func `what is not known in config_ini is told, and no failure`() throws {
+  @Test("what is not known in config_ini is told, and no failure") func notKnownConfig() throws {
     try withScratch { folder in
       let host = try host(folder)
       try old(folder)
@@ -51,7 +51,7 @@ extension BackupTests {
     }
   }
 
-  @Test func `config_ini is read by Ganeti's own parser as it is meant`() throws {
+  @Test("config_ini is read by Ganeti's own parser as it is meant") func configIniRead() throws {
     try withScratch { folder in
       let host = try host(folder)
       var request = try host.request(disks: ["0:size=8,name=50% full", "1:size=4"])

@@ -32,7 +32,8 @@ import Testing
     }
   }
 
-  @Test func `a script that forks and never ends is ended at its time limit, with all that it started`() throws {
+  @Test("a script that forks and never ends is ended at its time limit, with all that it started")
+  func scriptForksNever() throws {
     let failed = try reinstall("(trap '' TERM HUP; sleep \(Self.mark)) & while :; do sleep 1; done", timeout: 1)
     #expect(
       failed?.message.hasPrefix("the create script of one did not end in 1 s, and was ended") == true,
@@ -40,21 +41,23 @@ import Testing
     #expect(try eventually { try isGone() })
   }
 
-  @Test func `a script that fills its log is ended`() throws {
+  @Test("a script that fills its log is ended") func scriptFillsLog() throws {
     let failed = try reinstall("yes so it goes on")
     #expect(
       failed?.message.hasPrefix("the create script of one was ended: it wrote more than 64 MiB to its log") == true)
   }
 
-  @Test(.enabled(if: isRoot, "processes of their own are for root"), arguments: ["$PPID", "-1", "1"])
-  func `a script that kills its parent, or everybody, ends itself at most`(_ victim: String) throws {
+  @Test(
+    "a script that kills its parent, or everybody, ends itself at most",
+    .enabled(if: isRoot, "processes of their own are for root"), arguments: ["$PPID", "-1", "1"])
+  func scriptKillsParent(_ victim: String) throws {
     // In a namespace of its own the parent is the first process: anywhere else this is not to be tried.
     let failed = try reinstall("[ $PPID = 1 ] || exit 0; kill -9 \(victim); sleep 0.1; exit 3")
     #expect(failed?.message.hasPrefix("the create script of one ") == true)
   }
 
-  @Test(.enabled(if: isRoot, "processes of their own are for root"))
-  func `what a script leaves running ends with it`() throws {
+  @Test("what a script leaves running ends with it", .enabled(if: isRoot, "processes of their own are for root"))
+  func scriptLeavesRunning() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define(
@@ -68,16 +71,19 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: isRoot, "mounts of their own are for root"))
-  func `what a script mounts over the instances is seen by nobody else`() throws {
+  @Test(
+    "what a script mounts over the instances is seen by nobody else",
+    .enabled(if: isRoot, "mounts of their own are for root"))
+  func scriptMountsOver() throws {
     let failed = try reinstall("mount -t tmpfs none $(dirname $DISK_0_PATH)/..; exit 1")
     #expect(failed?.code == .script)
     #expect(try bash("grep guestsmith-test.*instances /proc/self/mounts").output == "")
   }
 
-  @Test(arguments: ["create", "import", "rename"])
-  func `what a script puts beside the disks does not become part of the instance's description`(_ script: String) throws
-  {
+  @Test(
+    "what a script puts beside the disks does not become part of the instance's description",
+    arguments: ["create", "import", "rename"])
+  func scriptPutsBeside(_ script: String) throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define(

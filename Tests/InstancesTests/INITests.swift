@@ -30,19 +30,22 @@ import Testing
     }.joined(separator: "\n")
   }
 
-  @Test(arguments: [
-    "[a]\nx = 1\ny: 2\nZ=three words\n\n[b c]\nempty =\n", "# comment\n[a]\n; another\nx = 1\n  two\n\tthree\ny = 2\n",
-    "[a]\r\nx = 1\r\ny = a # b ; c\r\n", "[a]\nx = 50%% = half\n  # not here\n  more\n\n\ny = http://a:1/?b=c\n",
-    "[a]\n  x = 1\n  y = 2\n    on\n  z = 3\n", "[a]\nx = äöü \u{2028} end\n", "\n\n[a]\n", "",
-  ])
-  func `a text is read as Python reads it`(_ text: String) throws {
+  @Test(
+    "a text is read as Python reads it",
+    arguments: [
+      "[a]\nx = 1\ny: 2\nZ=three words\n\n[b c]\nempty =\n",
+      "# comment\n[a]\n; another\nx = 1\n  two\n\tthree\ny = 2\n",
+      "[a]\r\nx = 1\r\ny = a # b ; c\r\n", "[a]\nx = 50%% = half\n  # not here\n  more\n\n\ny = http://a:1/?b=c\n",
+      "[a]\n  x = 1\n  y = 2\n    on\n  z = 3\n", "[a]\nx = äöü \u{2028} end\n", "\n\n[a]\n", "",
+    ])
+  func textReadPython(_ text: String) throws {
     try withScratch { folder in
       let (ours, theirs) = (told(try parse(text)), try python(folder.write(text, to: "x.ini")))
       #expect(ours == theirs)
     }
   }
 
-  @Test func `what is written is read again, here and by Python`() throws {
+  @Test("what is written is read again, here and by Python") func writtenReadAgain() throws {
     var file = INI(file: "x")
     var section = INI.Section(name: "a b")
     let values = [
@@ -59,25 +62,30 @@ import Testing
     }
   }
 
-  @Test(arguments: [" x", "x ", "a\n\nb", "a\n b", "a\n# b", "a\nb\n", "bell\u{7}", "a\rb", "nul\0"])
-  func `a value that would come back as another one is not written`(_ value: String) {
+  @Test(
+    "a value that would come back as another one is not written",
+    arguments: [" x", "x ", "a\n\nb", "a\n b", "a\n# b", "a\nb\n", "bell\u{7}", "a\rb", "nul\0"])
+  func valueWouldCome(_ value: String) {
     #expect(INI.fault(inValue: value) != nil)
   }
 
-  @Test(arguments: [
-    ("x = 1\n", "/x.ini, line 1: 'x = 1' stands before the first [section]"),
-    ("[a]\nhello\n", "/x.ini, line 2: 'hello' is neither [section] nor name = value"),
-    ("[a]\n= 1\n", "/x.ini, line 2: '= 1' has no name before the ="),
-    ("[a]\nx = 1\nX = 2\n", "/x.ini, line 3: 'x' is given twice in [a]"),
-    ("[a]\n[b]\n[a]\n", "/x.ini, line 3: the section [a] is there twice"),
-    ("[a\n", "/x.ini, line 1: '[a' is not a [section]"), ("[]\n", "/x.ini, line 1: '[]' is not a [section]"),
-    ("[a]\nx = \u{0}\n", "/x.ini, line 2: it is not text in UTF-8"),
-  ])
-  func `a fault is told with its file and line`(_ text: String, _ message: String) {
+  @Test(
+    "a fault is told with its file and line",
+    arguments: [
+      ("x = 1\n", "/x.ini, line 1: 'x = 1' stands before the first [section]"),
+      ("[a]\nhello\n", "/x.ini, line 2: 'hello' is neither [section] nor name = value"),
+      ("[a]\n= 1\n", "/x.ini, line 2: '= 1' has no name before the ="),
+      ("[a]\nx = 1\nX = 2\n", "/x.ini, line 3: 'x' is given twice in [a]"),
+      ("[a]\n[b]\n[a]\n", "/x.ini, line 3: the section [a] is there twice"),
+      ("[a\n", "/x.ini, line 1: '[a' is not a [section]"), ("[]\n", "/x.ini, line 1: '[]' is not a [section]"),
+      ("[a]\nx = \u{0}\n", "/x.ini, line 2: it is not text in UTF-8"),
+    ])
+  func faultToldFile(_ text: String, _ message: String) {
     #expect(failure { _ = try parse(text) }?.message == message)
   }
 
-  @Test func `bytes that are not text, a file that is too long and one that is none are refused`() throws {
+  @Test("bytes that are not text, a file that is too long and one that is none are refused") func bytesNotText() throws
+  {
     try withScratch { folder in
       #expect(
         failure { _ = try INI(parsing: [0x5b, 0xff, 0x5d], file: "x") }?.message == "x, line 1: it is not text in UTF-8"

@@ -9,7 +9,7 @@ import Testing
 
 /// Instances on real files, by real scripts.
 @Suite struct InstanceTests {
-  @Test func `create is called as Ganeti 1_2_6 does, for an OS of version 5`() throws {
+  @Test("create is called as Ganeti 1.2.6 does, for an OS of version 5") func createCalledGaneti() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       let script = """
@@ -33,7 +33,8 @@ import Testing
     }
   }
 
-  @Test func `create is told the instance by its environment, for an OS of later versions`() throws {
+  @Test("create is told the instance by its environment, for an OS of later versions") func createToldInstance() throws
+  {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define(
@@ -62,7 +63,7 @@ import Testing
     }
   }
 
-  @Test func `parameters that the OS refuses are refused before anything is made`() throws {
+  @Test("parameters that the OS refuses are refused before anything is made") func parametersOSRefuses() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define(
@@ -74,7 +75,8 @@ import Testing
     }
   }
 
-  @Test func `what is kept of an instance is for root, in a description to be read and in sparse disks`() throws {
+  @Test("what is kept of an instance is for root, in a description to be read and in sparse disks")
+  func keptInstanceRoot() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one")
@@ -89,7 +91,9 @@ import Testing
     }
   }
 
-  @Test func `a script that fails fails the command, with the end of its log, and nothing is left`() throws {
+  @Test("a script that fails fails the command, with the end of its log, and nothing is left") func scriptFailsFails()
+    throws
+  {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one", scripts: ["create": "seq 1 30; printf 'bad \\033[31mcolour\\n' >&2; exit 7"])
@@ -103,7 +107,7 @@ import Testing
     }
   }
 
-  @Test func `names that Ganeti takes are names of instances, from create to remove`() throws {
+  @Test("names that Ganeti takes are names of instances, from create to remove") func namesGanetiTakes() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define(
@@ -122,7 +126,7 @@ import Testing
     }
   }
 
-  @Test func `an OS with variants is asked for with one, as Ganeti has it`() throws {
+  @Test("an OS with variants is asked for with one, as Ganeti has it") func osVariantsAsked() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define(
@@ -153,7 +157,7 @@ import Testing
     }
   }
 
-  @Test func `an instance of that name, or one whose name Ganeti uses, is refused`() throws {
+  @Test("an instance of that name, or one whose name Ganeti uses, is refused") func instanceNameOne() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one", scripts: ["create": "echo \"$2\" >> ../../ran"])
@@ -165,12 +169,14 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    (["0:size=8"], "version 5 of the interface, which is for two disks"), ([], "needs a disk"),
-    (["0:size=8", "2:size=4"], "--disk 1 is missing, and 2 is there"),
-    (["0:size=8", "0:size=4"], "--disk 0 is given twice"), (["0:size=8", "1:name=x"], "disk 1 has no size"),
-  ])
-  func `disks that make no sense are refused before anything is made`(_ disks: [String], _ words: String) throws {
+  @Test(
+    "disks that make no sense are refused before anything is made",
+    arguments: [
+      (["0:size=8"], "version 5 of the interface, which is for two disks"), ([], "needs a disk"),
+      (["0:size=8", "2:size=4"], "--disk 1 is missing, and 2 is there"),
+      (["0:size=8", "0:size=4"], "--disk 0 is given twice"), (["0:size=8", "1:name=x"], "disk 1 has no size"),
+    ])
+  func disksMakeNo(_ disks: [String], _ words: String) throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one")
@@ -180,7 +186,7 @@ import Testing
     }
   }
 
-  @Test func `a parameter of the back end that is unknown or no value is refused`() throws {
+  @Test("a parameter of the back end that is unknown or no value is refused") func parameterBackEnd() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one")
@@ -195,7 +201,7 @@ import Testing
     }
   }
 
-  @Test func `a dry run tells what would be made, and makes nothing`() throws {
+  @Test("a dry run tells what would be made, and makes nothing") func dryRunTells() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one", scripts: ["create": "touch ../../ran"])
@@ -207,7 +213,7 @@ import Testing
     }
   }
 
-  @Test func `without an installation there is an instance with empty disks`() throws {
+  @Test("without an installation there is an instance with empty disks") func withoutInstallationThere() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one", scripts: ["create": "touch ../../ran"])
@@ -220,7 +226,9 @@ import Testing
     }
   }
 
-  @Test func `reinstall is told that it is one, keeps what the scripts leave, and replaces the rest`() throws {
+  @Test("reinstall is told that it is one, keeps what the scripts leave, and replaces the rest") func reinstallToldOne()
+    throws
+  {
     try withScratch { folder in
       let host = TestHost(folder)
       let script = "echo $INSTANCE_REINSTALL; echo new >> $DISK_0_PATH; truncate -s 8M $DISK_0_PATH"
@@ -239,7 +247,7 @@ import Testing
     }
   }
 
-  @Test func `rename changes the name inside and outside`() throws {
+  @Test("rename changes the name inside and outside") func renameChangesName() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define(
@@ -257,8 +265,8 @@ import Testing
     }
   }
 
-  @Test(arguments: ["create", "rename"])
-  func `a script that fails in the middle of a change leaves the instance as it was`(_ script: String) throws {
+  @Test("a script that fails in the middle of a change leaves the instance as it was", arguments: ["create", "rename"])
+  func scriptFailsMiddle(_ script: String) throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one", version: "10\n")
@@ -276,8 +284,10 @@ import Testing
     }
   }
 
-  @Test(arguments: ["rm $DISK_1_PATH", "truncate -s 1M $DISK_0_PATH", "ln -sf /etc/passwd $DISK_0_PATH"])
-  func `a script that does harm to the file of a disk fails, although it says that all is well`(_ harm: String) throws {
+  @Test(
+    "a script that does harm to the file of a disk fails, although it says that all is well",
+    arguments: ["rm $DISK_1_PATH", "truncate -s 1M $DISK_0_PATH", "ln -sf /etc/passwd $DISK_0_PATH"])
+  func scriptDoesHarm(_ harm: String) throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one", version: "10\n", scripts: ["create": harm])
@@ -289,7 +299,7 @@ import Testing
     }
   }
 
-  @Test func `removing an instance removes its disks, and nothing in a dry run`() throws {
+  @Test("removing an instance removes its disks, and nothing in a dry run") func removingInstanceRemoves() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one")
@@ -305,7 +315,7 @@ import Testing
     }
   }
 
-  @Test func `a folder for the logs or for the state that cannot be made names the option`() throws {
+  @Test("a folder for the logs or for the state that cannot be made names the option") func folderLogsState() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one")
@@ -317,7 +327,8 @@ import Testing
     }
   }
 
-  @Test func `a variant that the OS does not have is refused, in every version of the interface`() throws {
+  @Test("a variant that the OS does not have is refused, in every version of the interface") func variantOSDoes() throws
+  {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one")
@@ -329,8 +340,8 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: isRoot, "mounts need root"))
-  func `a full disk fails the command, and the instance is as it was`() throws {
+  @Test("a full disk fails the command, and the instance is as it was", .enabled(if: isRoot, "mounts need root"))
+  func fullDiskFails() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one", version: "10\n")

@@ -37,12 +37,13 @@ import Testing
   }
 
   @Test(
+    "after a kill at any moment everything is as before or as after, never between",
     arguments: [
       ("instance create vm2 -o one --disk 0:size=4 --disk 1:size=4", "vm1"), ("instance reinstall vm1", "vm1"),
       ("instance rename vm1 vm2", "vm1"), ("backup import vm2 --src-instance vm1", "vm1"), ("backup export vm1", "vm1"),
       ("instance remove vm1", "vm1"),
     ])
-  func `after a kill at any moment everything is as before or as after, never between`(
+  func afterKillAt(
     _ command: String, _ name: String
   ) throws {
     try withScratch { folder in
@@ -78,7 +79,7 @@ import Testing
     command.contains("remove") ? "--state state" : TestHost.options
   }
 
-  @Test func `what is left is told of by the command that removes it`() throws {
+  @Test("what is left is told of by the command that removes it") func leftToldCommand() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one")
@@ -97,7 +98,7 @@ import Testing
     }
   }
 
-  @Test func `a change that was cut short behind its last step is finished`() throws {
+  @Test("a change that was cut short behind its last step is finished") func changeCutShort() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one")

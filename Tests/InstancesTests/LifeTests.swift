@@ -42,15 +42,17 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("noop+default", 2), ("tiny-5", 2), ("tiny-10", 1), ("tiny-10", 3), ("tiny-15+ext4", 1), ("tiny-20+ext3", 2),
-  ])
-  func `an instance of each of the examples lives`(_ os: String, _ disks: Int) throws {
+  @Test(
+    "an instance of each of the examples lives",
+    arguments: [
+      ("noop+default", 2), ("tiny-5", 2), ("tiny-10", 1), ("tiny-10", 3), ("tiny-15+ext4", 1), ("tiny-20+ext3", 2),
+    ])
+  func instanceEachExamples(_ os: String, _ disks: Int) throws {
     try live(os, searchPath: examples, disks: disks)
   }
 
-  @Test(.enabled(if: isInstalled("noop"), "needs the package ganeti-os-noop"))
-  func `an instance of Debian's noop lives`() throws {
+  @Test("an instance of Debian's noop lives", .enabled(if: isInstalled("noop"), "needs the package ganeti-os-noop"))
+  func instanceDebianNoop() throws {
     try live("noop", searchPath: "/usr/share/ganeti/os", disks: 2)
   }
 }

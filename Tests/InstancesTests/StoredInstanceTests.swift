@@ -9,17 +9,20 @@ import Testing
 
 /// What is kept of an instance, when somebody else had a hand in it.
 @Suite struct StoredInstanceTests {
-  @Test(arguments: [
-    ("s/^serial.*/serial = many/", ", line 6, 'serial': 'many' is not a number"),
-    ("s/^uuid = .*//", ", line 1: there is no 'uuid' in [instance]"),
-    ("s/^name = .*/name = a b/", ", line 3, 'name': "),
-    ("s/^hypervisor/hypervizor/", ", line 1: there is no 'hypervisor' in [instance]"),
-    ("1d", "stands before the first [section]"),
-    ("s/^access = rw/access = rw\\nspeed = 3/", "'speed' is not known in [disk 0] of a description"),
-    ("s/^version.*/version = 9/", "'9' is not the version 1 that is known here"), ("s/disk 1/dusk 1/", "is not known"),
-    ("d", ": there is no version in [instance]"),
-  ])
-  func `a corrupt description is told with its line, hides no other, and its instance can be removed`(
+  @Test(
+    "a corrupt description is told with its line, hides no other, and its instance can be removed",
+    arguments: [
+      ("s/^serial.*/serial = many/", ", line 6, 'serial': 'many' is not a number"),
+      ("s/^uuid = .*//", ", line 1: there is no 'uuid' in [instance]"),
+      ("s/^name = .*/name = a b/", ", line 3, 'name': "),
+      ("s/^hypervisor/hypervizor/", ", line 1: there is no 'hypervisor' in [instance]"),
+      ("1d", "stands before the first [section]"),
+      ("s/^access = rw/access = rw\\nspeed = 3/", "'speed' is not known in [disk 0] of a description"),
+      ("s/^version.*/version = 9/", "'9' is not the version 1 that is known here"),
+      ("s/disk 1/dusk 1/", "is not known"),
+      ("d", ": there is no version in [instance]"),
+    ])
+  func corruptDescriptionTold(
     _ edit: String, _ words: String
   ) throws {
     try withScratch { folder in
@@ -40,8 +43,10 @@ import Testing
     }
   }
 
-  @Test(arguments: ["rm", "truncate -s 1M", "ln -sf /etc/passwd"])
-  func `a disk file that is missing, or another one, is told by name and nothing is done`(_ harm: String) throws {
+  @Test(
+    "a disk file that is missing, or another one, is told by name and nothing is done",
+    arguments: ["rm", "truncate -s 1M", "ln -sf /etc/passwd"])
+  func diskFileMissing(_ harm: String) throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one", scripts: ["rename": "touch ../../ran", "export": "touch ../../ran"])
@@ -63,7 +68,7 @@ import Testing
     }
   }
 
-  @Test func `a folder that was copied or renamed by hand is told, and hides none`() throws {
+  @Test("a folder that was copied or renamed by hand is told, and hides none") func folderCopiedRenamed() throws {
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one")
