@@ -49,6 +49,10 @@ struct Guestsmith: ParsableCommand {
 
   /// That the first words name a command. The parser says of any other word that it is unexpected, and no more.
   static func checkCommand(_ words: [String]) throws(Failure) {
+    // The parser would take it, and do nothing about it.
+    if words.first?.hasPrefix("-") == false, words.prefix(while: { $0 != "--" }).contains("--version") {
+      throw Failure(.usage, "--version is not an option of a command", remedy: "use guestsmith --version")
+    }
     var command: any ParsableCommand.Type = Self.self
     var path = "guestsmith"
     for word in words {

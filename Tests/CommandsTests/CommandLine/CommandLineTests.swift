@@ -15,6 +15,14 @@ struct CommandLineTests {
   }
 
   @Test(
+    "The version is not asked of a command", arguments: ["instance list --version", "dump --version", "help --version"])
+  func versionOfCommand(line: String) throws {
+    let outcome = try bash("'\(program)' \(line)")
+    #expect(outcome.status == Failure.Code.usage.rawValue && outcome.output == "", "\(outcome)")
+    #expect(outcome.errors == "guestsmith: --version is not an option of a command\n  use guestsmith --version\n")
+  }
+
+  @Test(
     "An unknown command is told with the nearest",
     arguments: [
       ("instnace list", "guestsmith has no command 'instnace'", "guestsmith instance"),
