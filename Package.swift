@@ -78,6 +78,8 @@ let package = Package(
     tests("Guest", ["Guest", "Report", "TestSupport"]),
     tests("Configuration", ["Configuration", "Interface", "Report", "TestSupport"]),
     tests("Images", ["Images", "Guest", "Ext4", "LinuxIO", "Report", "TestSupport"]),
+    tests(
+      "Provider", ["Provider", "Interface", "Configuration", "Images", "LinuxIO", "Report", "TestSupport"]),
     tests("Host", ["Host", "Interface", "LinuxIO", "Report", "TestSupport"]),
     tests("Instances", ["Instances", "Host", "Interface", "Report", "TestSupport"]),
     tests("Judge", ["LinuxIO", "Report", "TestSupport"]),

@@ -11,6 +11,8 @@ struct ProviderScript {
   private let script: Script
   private let definition: String
   private let arguments: [String]
+  /// Prints the plan and touches nothing: for a person, and for our own host.
+  private let isDryRun: Bool
 
   /// Nil where the program is called by any other name.
   ///
@@ -22,7 +24,10 @@ struct ProviderScript {
     self.script = script
     let folder = parts.dropLast().joined(separator: "/")
     definition = Self.absolute(parts.count > 1 ? (folder.isEmpty ? "/" : folder) : ".")
-    arguments = Array(commandLine.dropFirst())
+    var arguments = Array(commandLine.dropFirst())
+    isDryRun = script != .verify && arguments.first == Arguments.dryRun
+    if isDryRun { arguments.removeFirst() }
+    self.arguments = arguments
   }
 
   func run() throws(Failure) {
@@ -55,7 +60,9 @@ struct ProviderScript {
   private func run(_ request: Request) throws(Failure) {
     let configuration = try Configuration.load(
       definitionDirectory: definition, variant: request.variant, parameters: request.os.parameters)
-    try Provider(configuration: configuration, steps: Steps.forStandardError(quiet: false)).run(request)
+    let provider = Provider(configuration: configuration)
+    guard !isDryRun else { return try writeOutput(provider.plan(request)) }
+    try provider.run(request, Steps.forStandardError(quiet: false))
   }
 
   /// In version 5 the variant is a part of the folder's name, in which a plus may have been meant otherwise.
@@ -72,7 +79,7 @@ struct ProviderScript {
 
   /// Prints a line for each fault of the parameters.
   private func verify(_ os: RequestedOS) throws(Failure) {
-    let faults = Provider.faults(of: os)
+    let faults = VerifyPlan(os).faults
     guard let first = faults.first else { return }
     let lines = faults.map { $0.message + ($0.remedy.map { "; \($0)" } ?? "") }
     throw Failure(first.code, lines.joined(separator: "\n"))

@@ -34,6 +34,10 @@ package enum Arguments {
     }
   }
 
+  /// Goes before all other arguments: the script prints what it would do, and touches nothing. No host passes it but
+  /// ours.
+  package static let dryRun = "--dry-run"
+
   // MARK: Usage
 
   /// What the script prints for `-h`, and with the fault when it is called wrongly.
@@ -56,13 +60,14 @@ package enum Arguments {
       return "  -\(option.letter) \(option.value)\(padding)  \(option.help)"
     }
     return """
-      usage: \(script.rawValue) \(line)
+      usage: \(script.rawValue) [\(dryRun)] \(line)
 
       \(purpose)
 
       \(rows.joined(separator: "\n"))
 
-      With OS_API_VERSION in the environment there are no arguments: the host passes variables instead.
+      With OS_API_VERSION in the environment the host passes variables instead. With \(dryRun) the script only prints \
+      what it would do.
 
       """
   }

@@ -66,22 +66,22 @@ enum DataDisk {
   }
 }
 
-extension Provider {
+extension CreatePlan {
   /// Gives the data disks their filesystems. On a reinstallation those that have one keep it, with all that is in it.
   func prepareData(
-    _ disks: [GuestDisks.Data], isReinstall: Bool, _ options: FilesystemOptions
+    _ disks: [GuestDisks.Data], isReinstall: Bool, _ options: FilesystemOptions, _ steps: Steps
   ) throws(Failure) -> [DataMount] {
     var mounts: [DataMount] = []
     for data in disks {
       let disk = data.disk
       switch isReinstall ? try DataDisk.contents(of: disk) : .nothing {
       case .nothing:
-        let uuid = UUID.random()
+        let uuid = surroundings.newUUID()
         try steps.step("make \(options.kind.rawValue) on \(disk.path) for \(data.mountPoint)") {
           progress throws(Failure) in
           let wiped = try disk.wipe(configuration.diskWipe, progress: progress)
           try DataDisk.format(disk, uuid: uuid, options)
-          if wiped == .none { try clearUnwritten(on: disk) }
+          if wiped == .none { try disk.clearUnwritten() }
         }
         mounts.append(
           DataMount(uuid: uuid.description, type: options.kind.rawValue, mountPoint: data.mountPoint))

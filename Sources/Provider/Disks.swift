@@ -14,7 +14,7 @@ struct GuestDisks {
   let root: Disk
   let swap: Disk?
   let data: [Data]
-  /// Those that stay as they are because their purpose is not configured.
+  /// Those that stay as they are because neither the host nor the configuration says what they are for.
   let unassigned: [RequestedDisk]
 
   /// All that get something to hold.
@@ -75,7 +75,7 @@ struct GuestDisks {
       remedy: "have the kernel map the disk: set access to kernelspace in the parameters of its disk template")
   }
 
-  /// What the configuration says of a disk, or else the host; nil where nobody does.
+  /// What the configuration says of a disk, or else the host; nil where neither does.
   private static func role(of disk: RequestedDisk, _ configuration: Configuration) -> RequestedDisk.Role? {
     disk.role == .root ? .root : configuration.role(ofDisk: disk.index) ?? disk.role
   }

@@ -5,7 +5,7 @@ internal import LinuxIO
 internal import Report
 
 /// What a host that shows the progress of an export wants to know before the first byte: how many there will be.
-extension Provider {
+extension ExportPlan {
   /// Writes the size of the dump to `descriptor`, a decimal number and a newline, and closes it.
   ///
   /// Without compression the size is known to the byte. With it, pieces from all over the disk are compressed first, and
@@ -13,7 +13,8 @@ extension Provider {
   ///
   /// A host that cannot be told loses nothing but the percentage, so that is not a failure.
   func announceSize(
-    of writer: DumpWriter, _ manifest: Manifest, _ extents: ExtentMap, of disk: Disk, to descriptor: Int32
+    of writer: DumpWriter, _ manifest: Manifest, _ extents: ExtentMap, of disk: Disk, to descriptor: Int32,
+    _ steps: Steps
   ) {
     do {
       let size =

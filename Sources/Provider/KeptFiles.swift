@@ -52,16 +52,18 @@ final class KeptFiles {
   }
 }
 
-extension Provider {
+extension KeptFiles {
   /// What the configuration keeps of the guest that is on the disk; nil where there is none.
   ///
   /// - Throws: for what can't be kept as it is.
-  func keptFiles(on disk: Disk, for image: borrowing ImageEntry) throws(Failure) -> KeptFiles? {
-    guard !configuration.reinstallKeep.isEmpty, try holdsGuest(disk) else { return nil }
+  static func of(
+    _ disk: Disk, for image: borrowing ImageEntry, _ configuration: Configuration, _ steps: Steps
+  ) throws(Failure) -> KeptFiles? {
+    guard !configuration.reinstallKeep.isEmpty, try holdsGuest(disk, configuration, steps) else { return nil }
     return try steps.step("read what is kept of the guest") { progress throws(Failure) in
       // The guest may not have been shut down.
       do throws(Failure) {
-        try prepareForEditing(disk)
+        try disk.prepareForEditing(steps)
       } catch {
         throw Failure(
           error.code, error.message, remedy: "repair it with e2fsck, or set reinstall_keep to an empty list")
@@ -82,7 +84,7 @@ extension Provider {
 
   /// Whether there is a filesystem whose files can be kept. A disk without anything is that of a guest whose installation
   /// failed; of one with something else nothing can be kept.
-  private func holdsGuest(_ disk: Disk) throws(Failure) -> Bool {
+  private static func holdsGuest(_ disk: Disk, _ configuration: Configuration, _ steps: Steps) throws(Failure) -> Bool {
     // blkid passes over one that is damaged.
     if try disk.descriptor.bytes(at: 1024 + 56, count: 2) == [0x53, 0xEF] { return true }
     let what: String

@@ -5,26 +5,29 @@ internal import Guest
 internal import Interface
 internal import Report
 
-extension Provider {
+/// Gives the addresses of a name.
+typealias Resolver = (String) throws(Failure) -> [String]
+
+extension Configuration {
   /// How the guest's first interface gets its address.
-  func network(of request: Request) throws(Failure) -> Network {
-    try staticNetwork(of: request) ?? Network(.dhcp, nameservers: configuration.nameservers)
+  func network(of request: Request, _ resolve: Resolver) throws(Failure) -> Network {
+    try staticNetwork(of: request, resolve) ?? Network(.dhcp, nameservers: nameservers)
   }
 
   /// The static network of an instance; nil where the configuration has none.
   ///
   /// Address, prefix and gateway are those that the host gives the first interface, else the address that the name
   /// resolves to, with the configured prefix and gateway.
-  func staticNetwork(of request: Request) throws(Failure) -> Network? {
-    guard configuration.address == .fixed else { return nil }
+  func staticNetwork(of request: Request, _ resolve: Resolver) throws(Failure) -> Network? {
+    guard address == .fixed else { return nil }
     let nic = request.nics.first
     let address =
       if let ip = nic?.ip { try Self.checked(ip) } else {
-        try Self.address(of: request.instance.text, fitting: configuration.prefix)
+        try Self.address(of: request.instance.text, fitting: prefix, resolve)
       }
     let isIPv6 = address.contains(":")
     let subnet = isIPv6 ? nic?.network?.subnet6 : nic?.network?.subnet
-    guard let prefix = subnet?.prefix ?? configuration.prefix else {
+    guard let prefix = subnet?.prefix ?? prefix else {
       throw Failure(
         .invalid, "no prefix length is known for the static address \(address) of \(request.instance)",
         remedy: "set prefix in the configuration, such as prefix = 24, or connect the instance to a network of the host"
@@ -36,9 +39,9 @@ extension Provider {
         remedy: "set prefix to \(Self.longestPrefix(of: address)) at most")
     }
     let hostGateway = isIPv6 ? nic?.network?.gateway6 : nic?.network?.gateway
-    let gateway = (hostGateway ?? configuration.gateway).flatMap { $0.contains(":") == isIPv6 ? $0 : nil }
+    let gateway = (hostGateway ?? self.gateway).flatMap { $0.contains(":") == isIPv6 ? $0 : nil }
     return Network(
-      .fixed(Network.StaticAddress(address, prefix: prefix, gateway: gateway)), nameservers: configuration.nameservers)
+      .fixed(Network.StaticAddress(address, prefix: prefix, gateway: gateway)), nameservers: nameservers)
   }
 
   /// The address as it is written into the guest: an IPv4 or IPv6 one and nothing else.
@@ -46,7 +49,7 @@ extension Provider {
     var bytes = in6_addr()
     guard inet_pton(AF_INET, address, &bytes) == 1 || inet_pton(AF_INET6, address, &bytes) == 1 else {
       throw Failure(
-        .invalid, "the host gives the first interface the address \(address.quoted), which is not one",
+        .invalid, "the address that the host gives the first interface is not one: \(address.quoted)",
         remedy: "correct the address of the instance's first interface")
     }
     return address
@@ -54,32 +57,21 @@ extension Provider {
 
   private static func longestPrefix(of address: String) -> Int { address.contains(":") ? 128 : 32 }
 
-  /// The first address of a name that the host's resolver knows, IPv4 before IPv6, and one that has room for the
-  /// prefix before one that has not.
-  private static func address(of name: String, fitting prefix: Int?) throws(Failure) -> String {
-    var addresses: [String] = []
-    var words = "no address"
-    for family in [AF_INET, AF_INET6] {
-      var hints = addrinfo()
-      hints.ai_family = family
-      hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-      var found: UnsafeMutablePointer<addrinfo>?
-      let result = getaddrinfo(name, nil, &hints, &found)
-      defer { if found != nil { freeaddrinfo(found) } }
-      var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-      if result == 0, let info = found?.pointee,
-        getnameinfo(info.ai_addr, info.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0
-      {
-        addresses.append(String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
-      } else if result != 0 {
-        words = String(cString: gai_strerror(result))
-      }
-    }
-    guard let address = addresses.first(where: { prefix ?? 0 <= longestPrefix(of: $0) }) ?? addresses.first else {
+  /// The first address of a name: one that has room for the prefix before one that has not.
+  private static func address(
+    of name: String, fitting prefix: Int?, _ resolve: Resolver
+  ) throws(Failure) -> String {
+    let addresses: [String]
+    do {
+      addresses = try resolve(name)
+    } catch {
       throw Failure(
-        .invalid, "\(name) has no address, and the configuration says address = \"static\": \(words)",
+        .invalid, "\(name) has no address, and the configuration says address = \"static\": \(error.message)",
         remedy: "give the instance's first interface an address, enter the name into the DNS or /etc/hosts, or set "
           + "address = \"dhcp\"")
+    }
+    guard let address = addresses.first(where: { prefix ?? 0 <= longestPrefix(of: $0) }) ?? addresses.first else {
+      throw Failure(.invalid, "\(name) has no address")
     }
     return address
   }

@@ -5,22 +5,32 @@ package import Report
 
 /// What an OS definition does when a host calls it: request → plan → apply.
 package struct Provider: Sendable {
-  let configuration: Configuration
-  let steps: Steps
+  private let configuration: Configuration
+  private let surroundings: Surroundings
 
-  package init(configuration: Configuration, steps: Steps) {
+  package init(configuration: Configuration, surroundings: Surroundings = .ofScript) {
     self.configuration = configuration
-    self.steps = steps
+    self.surroundings = surroundings
   }
 
-  /// Does what the request asks for; when it returns, everything is on the disk.
-  package func run(_ request: Request) throws(Failure) {
+  /// Does what the request asks for.
+  package func run(_ request: Request, _ steps: Steps) throws(Failure) {
     if request.os.debugLevel > 0 { for note in request.notes { steps.note(note) } }
     switch request.purpose {
-    case .create: try create(request)
-    case .import: try restore(request)
-    case .export: try export(request)
-    case .rename: try rename(request)
+    case .create: try CreatePlan(request, configuration, surroundings).apply(steps)
+    case .import: try ImportPlan(request, configuration, surroundings).apply(steps)
+    case .export: try ExportPlan(request, configuration, surroundings).apply(steps)
+    case .rename: try RenamePlan(request, configuration, surroundings).apply(steps)
+    }
+  }
+
+  /// What it would do, a line for each thing. Nothing is touched.
+  package func plan(_ request: Request) throws(Failure) -> [String] {
+    switch request.purpose {
+    case .create: try CreatePlan(request, configuration, surroundings).lines
+    case .import: try ImportPlan(request, configuration, surroundings).lines
+    case .export: try ExportPlan(request, configuration, surroundings).lines
+    case .rename: try RenamePlan(request, configuration, surroundings).lines
     }
   }
 }

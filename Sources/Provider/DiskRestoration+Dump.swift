@@ -7,19 +7,19 @@ internal import LinuxIO
 internal import Report
 
 /// Dumps of this program.
-extension Provider {
-  func receiveDump(_ reader: DumpReader, to disk: Disk) throws(Failure) -> Received {
+extension DiskRestoration {
+  func receiveDump(_ reader: DumpReader) throws(Failure) -> Received {
     let manifest = reader.manifest
     let filesystem = Self.guestFilesystem(in: manifest)
     if manifest.diskSize <= disk.size {
-      try write(reader, to: disk)
+      try write(reader)
     } else {
       guard filesystem != nil, manifest.used <= disk.size else {
-        throw Self.tooSmall(disk, "the dumped disk had", manifest.diskSize, used: manifest.used)
+        throw .tooSmall(disk, "the dumped disk had", manifest.diskSize, used: manifest.used)
       }
       try withSpool(size: manifest.diskSize, content: manifest.used) { spool throws(Failure) in
         try fill(DiskFilling(spool, isZeroed: true), with: reader)
-        try copy(spool, to: disk)
+        try copy(spool)
       }
     }
     if filesystem != nil { return .filesystem(of: manifest.instance) }
@@ -31,17 +31,8 @@ extension Provider {
     manifest.filesystems.first { $0.offset == 0 && $0.type.hasPrefix("ext") }
   }
 
-  static func tooSmall(_ disk: Disk, _ what: String, _ size: UInt64, used: UInt64? = nil) -> Failure {
-    let usedWords = used.map { ", of which \(Words.bytes($0)) (\($0) bytes) are used" } ?? ""
-    return Failure(
-      .device,
-      "disk \(disk.path) has \(Words.bytes(disk.size)) (\(disk.size) bytes), too small: \(what) "
-        + "\(Words.bytes(size)) (\(size) bytes)\(usedWords)",
-      remedy: "give the instance a disk of at least \(Words.bytes(size))")
-  }
-
-  private func write(_ reader: DumpReader, to disk: Disk) throws(Failure) {
-    let wiped = try wipe(disk)
+  private func write(_ reader: DumpReader) throws(Failure) {
+    let wiped = try disk.wipe(configuration, steps)
     let (selection, extents) = (reader.manifest.selection, reader.extents)
     if wiped == .none, selection != .usedBlocks {
       // What the dump does not hold is zero on the disk that it was made of.
@@ -56,7 +47,7 @@ extension Provider {
     }
     try fill(DiskFilling(disk, isZeroed: wiped != .none), with: reader)
     if wiped == .none, selection == .usedBlocks, Self.guestFilesystem(in: reader.manifest) != nil {
-      try steps.step("clear what is used and was zero") { _ throws(Failure) in try clearUnheld(extents, on: disk) }
+      try steps.step("clear what is used and was zero") { _ throws(Failure) in try clearUnheld(extents) }
     }
   }
 
@@ -80,8 +71,8 @@ extension Provider {
   }
 
   /// Blocks that the filesystem uses and that were holes of an image file are in no dump, and neither are inode tables
-  /// that nobody wrote to: on a disk that was not wiped they hold anything.
-  private func clearUnheld(_ extents: ExtentMap, on disk: Disk) throws(Failure) {
+  /// that were never written: on a disk that was not wiped they hold anything.
+  private func clearUnheld(_ extents: ExtentMap) throws(Failure) {
     let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
     let filesystem = try Filesystem(opening: device, writable: true)
     var held = extents.makeIterator()
@@ -98,15 +89,5 @@ extension Provider {
     }
     filesystem.distrustInodeTables()
     try filesystem.commit()
-  }
-
-  func wipe(_ disk: Disk) throws(Failure) -> Wipe {
-    let wiped = try steps.step("wipe \(disk.path)") { progress throws(Failure) in
-      try disk.wipe(configuration.diskWipe, progress: progress)
-    }
-    if wiped == .none, configuration.diskWipe == .discard {
-      steps.note("\(disk.path) can't discard: what an earlier tenant left beyond the guest's files stays")
-    }
-    return wiped
   }
 }

@@ -7,7 +7,7 @@ internal import LinuxIO
 internal import Report
 
 /// Disks that can't go to their place as they come: those that must be made smaller, and images that only qemu can read.
-extension Provider {
+extension DiskRestoration {
   /// Runs `body` with a sparse file in the cache that is a disk of `size` bytes, for `content` bytes to be written to.
   func withSpool(size: UInt64, content: UInt64, _ body: (Disk) throws(Failure) -> Void) throws(Failure) {
     let store = try configuration.imageStore()
@@ -28,7 +28,7 @@ extension Provider {
 
   /// The most that is spooled for a disk, in bytes: what the disk holds, and an eighth and 64 MiB for how it is packed or
   /// described.
-  static func mostSpooled(for disk: Disk) -> UInt64 { disk.size + disk.size / 8 + (64 << 20) }
+  var mostSpooled: UInt64 { disk.size + disk.size / 8 + (64 << 20) }
 
   func requireRoom(_ needed: UInt64, in folder: String, to what: String) throws(Failure) {
     var status = statvfs()
@@ -42,11 +42,11 @@ extension Provider {
   }
 
   /// Copies what counts of a spooled disk to its place, made smaller where it must be.
-  func copy(_ spool: Disk, to disk: Disk) throws(Failure) {
+  func copy(_ spool: Disk) throws(Failure) {
     let device = FilesystemDevice(descriptor: spool.descriptor.raw, name: "the restored guest")
     guard (try? Filesystem(opening: device, writable: false)) != nil else {
-      guard spool.size <= disk.size else { throw Self.tooSmall(disk, "the image has", spool.size) }
-      let wiped = try wipe(disk)
+      guard spool.size <= disk.size else { throw .tooSmall(disk, "the image has", spool.size) }
+      let wiped = try disk.wipe(configuration, steps)
       // Holes are zeros of the disk too.
       if wiped == .none { try disk.clear(ByteRange(offset: 0, length: disk.size)) }
       return try copy(spool, to: DiskFilling(disk, isZeroed: true)) { body throws(Failure) in
@@ -58,9 +58,9 @@ extension Provider {
         }
       }
     }
-    try shrink(spool, toFit: disk)
+    try shrink(spool)
     let filesystem = try Filesystem(opening: device, writable: false)
-    let wiped = try wipe(disk)
+    let wiped = try disk.wipe(configuration, steps)
     try copy(spool, to: DiskFilling(disk, isZeroed: wiped != .none)) { body throws(Failure) in
       try filesystem.eachWrittenExtent(body)
     }
@@ -98,15 +98,15 @@ extension Provider {
   }
 
   /// Makes the filesystem on a spooled disk small enough for `disk`.
-  private func shrink(_ spool: Disk, toFit disk: Disk) throws(Failure) {
+  private func shrink(_ spool: Disk) throws(Failure) {
     let device = FilesystemDevice(descriptor: spool.descriptor.raw, name: "the restored guest")
     let size = try Filesystem(opening: device, writable: false).size
     try steps.step(size > disk.size ? "check the filesystem and make it smaller" : "check the filesystem") {
       _ throws(Failure) in
-      try recover(spool)
+      try spool.recover()
       guard size > disk.size else { return }
       let (status, words) = try Command.resize2fs(spool.path, "\(disk.size / 1024)K").capture(on: spool)
-      if status.isSuccess { return try repair(spool) }
+      if status.isSuccess { return try spool.repair(steps) }
       let (_, estimate) = try Command.resize2fs("-P", spool.path).capture(on: spool)
       let blocks = String(decoding: estimate, as: UTF8.self).split(whereSeparator: \.isWhitespace).last
         .flatMap { UInt64($0) }
@@ -114,7 +114,7 @@ extension Provider {
       guard let blocks, blocks * blockSize > disk.size else {
         throw Failure(.guest, "the filesystem can't be made smaller; resize2fs says: \(Command.lastLines(words))")
       }
-      throw Self.tooSmall(disk, "the guest's files need", blocks * blockSize)
+      throw .tooSmall(disk, "the guest's files need", blocks * blockSize)
     }
   }
 }

@@ -7,17 +7,17 @@ internal import Report
 internal import Sources
 
 /// Images of qemu: spooled, since their content is in no order, and unpacked by qemu's own tool.
-extension Provider {
-  func receiveQcow2(_ stream: IncomingStream, to disk: Disk) throws(Failure) -> Received {
+extension DiskRestoration {
+  func receiveQcow2(_ stream: IncomingStream) throws(Failure) -> Received {
     let store = try configuration.imageStore()
     return try store.withScratch { folder throws(Failure) in
       let (path, raw) = ("\(folder)/disk.qcow2", "\(folder)/disk.raw")
       let image = try Qcow2Image(stream, at: path, for: disk)
       try steps.step("spool the qcow2 image") { progress throws(Failure) in
         let file = try Descriptor(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
-        let most = Self.mostSpooled(for: disk)
+        let most = mostSpooled
         try stream.eachPiece { bytes, _ throws(Failure) in
-          guard stream.count <= most else { throw Self.tooSmall(disk, "the qcow2 image has at least", stream.count) }
+          guard stream.count <= most else { throw .tooSmall(disk, "the qcow2 image has at least", stream.count) }
           try file.writeAll(bytes)
           progress.advance(by: UInt64(bytes.count))
         }
@@ -25,8 +25,8 @@ extension Provider {
       }
       try steps.step("unpack the qcow2 image") { _ throws(Failure) in
         let allocated = try image.allocated()
-        guard image.size <= disk.size || allocated <= Self.mostSpooled(for: disk) else {
-          throw Self.tooSmall(disk, "the qcow2 image has", image.size, used: allocated)
+        guard image.size <= disk.size || allocated <= mostSpooled else {
+          throw .tooSmall(disk, "the qcow2 image has", image.size, used: allocated)
         }
         try requireRoom(min(image.size, allocated), in: folder, to: "unpack the image")
         try image.convert(to: raw)
@@ -34,7 +34,7 @@ extension Provider {
       }
       let spool = try Disk(raw, for: .writing)
       let content = try spool.contents().first { $0.offset == 0 }
-      try copy(spool, to: disk)
+      try copy(spool)
       guard let type = content?.type, type.hasPrefix("ext") else {
         return .other(content?.type ?? "a disk without a filesystem of its own")
       }

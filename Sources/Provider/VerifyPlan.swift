@@ -4,19 +4,24 @@ internal import Images
 package import Interface
 package import Report
 
-extension Provider {
-  /// All that is wrong with an OS, its variant and its parameters, as far as `create` would find it without an instance:
-  /// a fault in each element.
-  package static func faults(of os: RequestedOS) -> [Failure] {
+/// What is wrong with an OS, its variant and its parameters, as far as `create` would find it without an instance.
+package struct VerifyPlan {
+  /// One in each element; none where all is right.
+  package let faults: [Failure]
+
+  package init(_ os: RequestedOS) {
     let (configuration, faults) = Configuration.read(
       definitionDirectory: os.definition, variant: os.variant, parameters: os.parameters)
-    guard faults.isEmpty else { return faults }
+    guard faults.isEmpty else {
+      self.faults = faults
+      return
+    }
     do throws(Failure) {
       // Whether this machine knows where the release comes from, and whose signatures it carries.
       _ = try ImageRecipe(configuration.imageRequest)
-      return []
+      self.faults = []
     } catch {
-      return [error]
+      self.faults = [error]
     }
   }
 }

@@ -9,15 +9,15 @@ internal import Sources
 
 /// Archives of files: they are written straight into a new filesystem on the disk, which has no superblock until all is
 /// in it. No name in an archive ever is a name on this machine.
-extension Provider {
-  func restoreArchive(_ stream: IncomingStream, _ kind: StreamKind, to disk: Disk) throws(Failure) {
+extension DiskRestoration {
+  func restoreArchive(_ stream: IncomingStream, _ kind: StreamKind) throws(Failure) {
     var options = configuration.filesystemOptions
     // Which release it is, and so what its boot loader reads, is known only when it is unpacked.
     options.omitted = [.checksumSeed]
     try disk.refuseSectors(of: options)
-    guard disk.size >= options.groupSize else { throw Self.tooSmall(disk, "a filesystem takes", options.groupSize) }
-    let wiped = try wipe(disk)
-    let guest = GuestTree(try make(options, on: disk, zeroed: wiped != .none), isInPlace: false)
+    guard disk.size >= options.groupSize else { throw .tooSmall(disk, "a filesystem takes", options.groupSize) }
+    let wiped = try disk.wipe(configuration, steps)
+    let guest = GuestTree(try make(options, zeroed: wiped != .none), isInPlace: false)
     try steps.step(kind == .tar ? "fill the filesystem from the tar" : "fill the filesystem from the dump(8)") {
       progress throws(Failure) in
       let count =
@@ -38,7 +38,7 @@ extension Provider {
     try guest.commit()
   }
 
-  private func make(_ options: FilesystemOptions, on disk: Disk, zeroed: Bool) throws(Failure) -> Filesystem {
+  private func make(_ options: FilesystemOptions, zeroed: Bool) throws(Failure) -> Filesystem {
     let superblock = [UInt8](repeating: 0, count: FilesystemDevice.superblockRange.count)
     let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path, deferring: superblock)
     // Whole groups now; the rest, the journal and the room for growing come when the files are in.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Configuration
 internal import Ext4
 internal import Guest
 internal import Interface
@@ -9,7 +10,19 @@ internal import Report
 ///
 /// Under its own name it is the machine that it was, and its disks have the UUIDs that they had. A copy under another
 /// name gets others, where all that names the old ones can follow.
-extension Provider {
+struct Agreement {
+  private let target: ImportTarget
+  private let configuration: Configuration
+  private let surroundings: Surroundings
+  private let steps: Steps
+
+  init(_ target: ImportTarget, _ configuration: Configuration, _ surroundings: Surroundings, _ steps: Steps) {
+    self.target = target
+    self.configuration = configuration
+    self.surroundings = surroundings
+    self.steps = steps
+  }
+
   /// How a guest came to its root disk.
   enum Restored {
     /// As a filesystem, of the instance that the dump names.
@@ -33,16 +46,16 @@ extension Provider {
   }
 
   /// Makes swap, and makes the guest's files and the UUIDs of its disks agree with its name and with each other.
-  func makeAgree(_ target: ImportTarget, _ restored: Restored) throws(Failure) {
+  func make(_ restored: Restored) throws(Failure) {
     let survey = try steps.step("look for what names the guest's disks") { progress throws(Failure) in
-      let survey = try look(at: target, restored)
+      let survey = try look(at: restored)
       progress.detail(
         survey.isCopy ? "a copy of \(survey.origin.name?.full ?? "a guest without a name")" : "it is \(target.name)")
       return survey
     }
     let rootUUID = try identify(target.root, survey)
     let swapUUID = target.swap == nil ? nil : uuidOfSwap(survey)
-    if let swapUUID { try makeSwap(target, uuid: swapUUID) }
+    if let swapUUID { try target.makeSwap(swapUUID, configuration, steps) }
     try steps.step("make the guest agree with \(target.name)") { _ throws(Failure) in
       let device = FilesystemDevice(descriptor: target.root.descriptor.raw, name: target.root.path)
       let guest = GuestTree(try Filesystem(opening: device, writable: true), isInPlace: true)
@@ -57,7 +70,7 @@ extension Provider {
     }
   }
 
-  private func look(at target: ImportTarget, _ restored: Restored) throws(Failure) -> Survey {
+  private func look(at restored: Restored) throws(Failure) -> Survey {
     let device = FilesystemDevice(descriptor: target.root.descriptor.raw, name: target.root.path)
     let guest = GuestTree(try Filesystem(opening: device, writable: false), isInPlace: true)
     let origin = try Origin(of: guest)
@@ -118,9 +131,9 @@ extension Provider {
 
   /// The UUID of the swap that is made.
   private func uuidOfSwap(_ survey: Survey) -> UUID {
-    guard let old = survey.origin.swapUUID.flatMap({ UUID($0) }) else { return .random() }
+    guard let old = survey.origin.swapUUID.flatMap({ UUID($0) }) else { return surroundings.newUUID() }
     guard survey.isCopy else { return old }
-    guard let obstacle = survey.places.obstacle(to: old) else { return .random() }
+    guard let obstacle = survey.places.obstacle(to: old) else { return surroundings.newUUID() }
     tellKept("the swap", old, obstacle)
     return old
   }
@@ -168,13 +181,5 @@ extension Provider {
     let most = 20
     let shown = paths.prefix(most).map(\.description).joined(separator: ", ")
     return paths.count > most ? "\(shown) and \(paths.count - most) more" : shown
-  }
-
-  func makeSwap(_ target: ImportTarget, uuid: UUID) throws(Failure) {
-    guard let swap = target.swap else { return }
-    try steps.step("make swap on \(swap.path)") { progress throws(Failure) in
-      _ = try swap.wipe(configuration.diskWipe, progress: progress)
-      try SwapArea.make(on: swap, uuid: uuid)
-    }
   }
 }

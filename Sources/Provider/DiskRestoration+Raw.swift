@@ -6,49 +6,49 @@ internal import Report
 internal import Sources
 
 /// Disks as they are, byte for byte.
-extension Provider {
-  func receiveRaw(_ stream: IncomingStream, to disk: Disk) throws(Failure) -> Received {
+extension DiskRestoration {
+  func receiveRaw(_ stream: IncomingStream) throws(Failure) -> Received {
     let beginning = try stream.prefix(StreamKind.prefixLength)
     let length = RawDisk.length(beginning: beginning)
     let superblock = Superblock(Array(beginning.dropFirst(1024).prefix(1024)))
     let isExt = StreamKind(prefix: beginning) == .ext && superblock?.isJournal != true
     if let length, length > disk.size {
-      guard isExt else { throw Self.tooSmall(disk, "the raw disk has", length) }
+      guard isExt else { throw .tooSmall(disk, "the raw disk has", length) }
       let used = superblock?.used ?? length
-      guard used <= disk.size else { throw Self.tooSmall(disk, "the filesystem on the raw disk uses", used) }
+      guard used <= disk.size else { throw .tooSmall(disk, "the filesystem on the raw disk uses", used) }
       try withSpool(size: length, content: used) { spool throws(Failure) in
-        try fill(DiskFilling(spool, isZeroed: true), of: spool, with: stream, atLeast: length, for: disk)
-        try copy(spool, to: disk)
+        try fill(DiskFilling(spool, isZeroed: true), of: spool, with: stream, atLeast: length)
+        try copy(spool)
       }
     } else {
-      let wiped = try wipe(disk)
-      try fill(DiskFilling(disk, isZeroed: wiped != .none), of: disk, with: stream, atLeast: length, for: disk)
+      let wiped = try disk.wipe(configuration, steps)
+      try fill(DiskFilling(disk, isZeroed: wiped != .none), of: disk, with: stream, atLeast: length)
     }
     return isExt ? .filesystem(of: nil) : .other("a disk without an ext filesystem of its own")
   }
 
-  /// - Parameter target: where it is to be in the end, which may be smaller than `disk`.
+  /// - Parameter target: where it is written to, which may be larger than the disk that it is for.
   private func fill(
-    _ filling: DiskFilling, of disk: Disk, with stream: IncomingStream, atLeast length: UInt64?, for target: Disk
+    _ filling: DiskFilling, of target: Disk, with stream: IncomingStream, atLeast length: UInt64?
   ) throws(Failure) {
     var filling = filling
-    let most = Self.mostSpooled(for: target)
+    let most = mostSpooled
     try steps.step("restore the raw disk") { progress throws(Failure) in
       if let length { progress.expect(length) }
       try stream.eachPiece { bytes, offset throws(Failure) in
         progress.advance(by: UInt64(bytes.count))
-        if let length { try stream.refuseEndless(behind: length, for: target) }
-        guard offset + UInt64(bytes.count) <= disk.size else {
+        if let length { try stream.refuseEndless(behind: length, for: disk) }
+        guard offset + UInt64(bytes.count) <= target.size else {
           // Behind the filesystem there may be anything, as on the disk that it is from.
-          if let length, length <= disk.size { return try filling.writeFitting(bytes, at: offset, of: disk.size) }
-          throw Self.tooSmall(disk, "the raw disk has at least", offset + UInt64(bytes.count))
+          if let length, length <= target.size { return try filling.writeFitting(bytes, at: offset, of: target.size) }
+          throw .tooSmall(target, "the raw disk has at least", offset + UInt64(bytes.count))
         }
         try filling.writeSparsely(bytes, at: offset)
         guard filling.written <= most else {
           throw Failure(
             .device,
-            "the raw disk holds more than \(Words.bytes(most)) for disk \(target.path), which has "
-              + "\(Words.bytes(target.size)): its filesystem does not use all of that",
+            "the raw disk holds more than \(Words.bytes(most)) for disk \(disk.path), which has "
+              + "\(Words.bytes(disk.size)): its filesystem does not use all of that",
             remedy: "clear what is free on the original, by fstrim(8) or zerofree(8), or import an export of it")
         }
       }

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+internal import Ext4
+internal import Guest
+internal import Images
+package import Interface
+internal import LinuxIO
+package import Report
+
+/// Installs a guest: a copy of the image, grown to the disk, with an identity of its own.
+package struct CreatePlan: Plan, ~Copyable {
+  let configuration: Configuration
+  let surroundings: Surroundings
+  private let name: GuestName
+  private let disks: GuestDisks
+  private let network: Network
+  private let recipe: ImageRecipe
+  private let options: FilesystemOptions
+  private let isReinstall: Bool
+  /// What stays as it is, and why.
+  private let left: [String]
+
+  /// - Throws: for a name, a disk, a network or a release that can't be.
+  package init(
+    _ request: Request, _ configuration: Configuration, _ surroundings: Surroundings
+  ) throws(Failure) {
+    try Self.refuseMissing(request.disks, configuration)
+    let name = try GuestName(of: request.instance)
+    let disks = try GuestDisks(request, configuration)
+    let network = try configuration.network(of: request, surroundings.resolve)
+    let recipe = try ImageRecipe(configuration.imageRequest)
+    let options = configuration.filesystemOptions.readable(bySuite: recipe.suite)
+    for disk in [disks.root] + disks.data.map(\.disk) { try disk.refuseSectors(of: options) }
+    self.name = name
+    self.disks = disks
+    self.network = network
+    self.recipe = recipe
+    self.options = options
+    isReinstall = request.isReinstall
+    left = Self.left(disks.unassigned, request.nics)
+    self.configuration = configuration
+    self.surroundings = surroundings
+  }
+
+  /// A disk that is configured and not there would be missed only when the guest runs.
+  private static func refuseMissing(
+    _ disks: [RequestedDisk], _ configuration: Configuration
+  ) throws(Failure) {
+    for (index, role) in configuration.diskRoles.sorted(by: { $0.key < $1.key })
+    where role != .untouched && index >= disks.count {
+      throw Failure(
+        .invalid,
+        "disk_\(index) is configured, but the instance has \(disks.count) \(disks.count == 1 ? "disk" : "disks")",
+        remedy: "give the instance a disk \(index), or set disk_\(index) = none")
+    }
+  }
+
+  private static func left(_ disks: [RequestedDisk], _ nics: [RequestedNIC]) -> [String] {
+    disks.map { disk in
+      "disk \(disk.index)\(disk.path.map { ", \($0)," } ?? "") stays as it is: disk_\(disk.index) is not set"
+    }
+      + nics.dropFirst().map { nic in
+        let words = [nic.mac, nic.ip].compactMap { $0 }.joined(separator: ", ")
+        return "interface \(nic.index)\(words.isEmpty ? "" : ", \(words),") stays unconfigured in the guest: only the "
+          + "first one is configured"
+      }
+  }
+
+  package var lines: [String] {
+    let root = disks.root
+    var lines = [
+      "\(isReinstall ? "install" : "create") \(name.full)\(isReinstall ? " anew" : "")",
+      "\(root.words): wipe (\(configuration.diskWipe.rawValue)), "
+        + "copy \(recipe.suite) for \(recipe.architecture), image \(recipe.key.prefix(12)), "
+        + "grow \(options.kind.rawValue) to the disk",
+    ]
+    if isReinstall, !configuration.reinstallKeep.isEmpty {
+      lines.append("keep of the guest: \(configuration.reinstallKeep.joined(separator: ", "))")
+    }
+    if let swap = disks.swap { lines.append("\(swap.words): make swap") }
+    for data in disks.data {
+      lines.append(
+        "\(data.disk.words): \(isReinstall ? "mount" : "make \(options.kind.rawValue), mount") at \(data.mountPoint)")
+    }
+    lines.append("network: \(network.words)")
+    return lines + left
+  }
+
+  package consuming func apply(_ steps: Steps) throws(Failure) {
+    for line in left { steps.note(line) }
+    // A guest that is installed anew keeps what is on its other disks, and itself for as long as there is no other.
+    let replaced = isReinstall ? [disks.root] : disks.all
+    let swapUUID = disks.swap == nil ? nil : surroundings.newUUID()
+    var kept: KeptFiles?
+    var isRebuilt = false
+    while true {
+      let entry = try obtainImage(forgetting: isReinstall ? [] : replaced, steps)
+      guard disks.root.size >= entry.manifest.size else {
+        throw .tooSmall(disks.root, "the guest needs", entry.manifest.size)
+      }
+      // Only the first time: later the guest is gone.
+      if isReinstall, !isRebuilt { kept = try KeptFiles.of(disks.root, for: entry, configuration, steps) }
+      let fault: Failure?
+      do throws(Failure) {
+        for disk in replaced { try disk.removeSignatures() }
+        fault = try install(entry, kept, swapUUID, steps)
+      } catch {
+        for disk in replaced { disk.spoil() }
+        throw error
+      }
+      guard let fault else { return }
+      for disk in replaced { disk.spoil() }
+      try entry.reject()
+      guard !isRebuilt else { throw fault }
+      isRebuilt = true
+      steps.note("the image is broken, and is built again: \(fault.message)")
+    }
+  }
+
+  /// The image to copy. To build it may take minutes and may fail, and a host may start an instance whose create failed:
+  /// what an earlier tenant left on the disks is not a guest from before that on.
+  private func obtainImage(forgetting disks: [Disk], _ steps: Steps) throws(Failure) -> ImageEntry {
+    do throws(Failure) {
+      return try configuration.imageStore().obtain(recipe, steps: steps, maker: surroundings.maker) {
+        () throws(Failure) in
+        for disk in disks { try disk.removeSignatures() }
+      }
+    } catch {
+      for disk in disks { disk.spoil() }
+      throw error
+    }
+  }
+
+  /// Puts the guest on its disks; returns what is wrong with the image, where that is broken.
+  private func install(
+    _ entry: borrowing ImageEntry, _ kept: KeptFiles?, _ swapUUID: UUID?, _ steps: Steps
+  ) throws(Failure) -> Failure? {
+    let wiped = try disks.root.wipe(configuration, steps)
+    let superblock: [UInt8]
+    do throws(DeploymentFailure) {
+      superblock = try steps.step("copy the image") { progress throws(DeploymentFailure) in
+        try Deployment(entry, to: disks.root, progress: progress).superblock
+      }
+    } catch {
+      guard error.isImageBroken else { throw error.failure }
+      return error.failure
+    }
+    if let swap = disks.swap, let swapUUID { try swap.makeSwap(swapUUID, configuration, steps) }
+    let data = try prepareData(disks.data, isReinstall: isReinstall, options, steps)
+    let image = entry.manifest.digest
+    try steps.step("configure \(name.full)") { _ throws(Failure) in
+      let filesystem = try grow(superblock, zeroed: wiped != .none)
+      var identity = Identity(
+        name: name, rootUUID: filesystem.uuid.description, rootType: options.kind.rawValue,
+        swapUUID: swapUUID?.description, network: network, accounts: configuration.accounts,
+        locale: configuration.guestLocale,
+        release: ReleaseFile(
+          version: programVersion, installed: surroundings.now().text, image: "sha256:\(image)", suite: recipe.suite,
+          wipe: wiped.rawValue))
+      identity.data = data
+      let guest = GuestTree(filesystem, isInPlace: false)
+      for mount in data { try guest.makeDirectory(ByteString(mount.mountPoint)) }
+      try identity.apply(to: guest)
+      try kept?.write(to: guest.filesystem)
+      try guest.commit()
+    }
+    return nil
+  }
+
+  private func grow(_ superblock: [UInt8], zeroed: Bool) throws(Failure) -> Filesystem {
+    let disk = disks.root
+    let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path, deferring: superblock)
+    let filesystem = try Filesystem(opening: device, writable: true)
+    filesystem.renewUUID()
+    filesystem.setLabel(options.label)
+    filesystem.renewHashSeed()
+    try filesystem.grow(to: disk.size, options: options, zeroed: zeroed)
+    return filesystem
+  }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Ext4
+internal import LinuxIO
+internal import Report
+
+/// The ext filesystem on a disk, in the hands of the system's own tools: checked before it is edited, and checked,
+/// repaired and made to fill its disk after it was restored.
+extension Disk {
+  /// Recovers, checks and enlarges a restored filesystem. Where it can't be enlarged it stays as it came, and the guest
+  /// with it.
+  func growFilesystem(_ steps: Steps) throws(Failure) {
+    try steps.step("check and grow the filesystem") { _ throws(Failure) in
+      try recover()
+      let before = try filesystemSize()
+      let (status, words) = try withoutClaim { () throws(Failure) in
+        try Command.resize2fs(path).capture(on: self)
+      }
+      if !status.isSuccess {
+        steps.note(
+          "the guest is whole, but its filesystem keeps its \(Words.bytes(before)) of the disk's "
+            + "\(Words.bytes(size)): resize2fs can't grow it on this machine; running resize2fs in the guest may\n  "
+            + Command.lastLines(words))
+      } else if try filesystemSize() == before {
+        return
+      }
+      // Whatever resize2fs did or began: some of its versions leave checksums and counts of rare features wrong.
+      try repair(steps)
+    }
+  }
+
+  /// Recovers the journal of a restored filesystem and checks all of it.
+  func recover() throws(Failure) {
+    let device = FilesystemDevice(descriptor: descriptor.raw, name: path)
+    // Whoever had the original mounted when it was copied has not mounted this.
+    if let filesystem = try? Filesystem(opening: device, writable: true) {
+      try filesystem.clearMultipleMountProtection()
+    }
+    let (passes, words) = try check("-fp")
+    guard passes else {
+      throw Failure(
+        .guest, "the restored filesystem has errors, and had them when it was exported; e2fsck says:\n  \(words)",
+        remedy: "repair the original with e2fsck and export it again, or save files with guestsmith dump extract")
+    }
+  }
+
+  /// Corrects what a change of a restored filesystem has left: the guest in it is whole.
+  func repair(_ steps: Steps) throws(Failure) {
+    if try check("-fp").passes { return }
+    let (passes, words) = try check("-fy")
+    guard passes else { throw Failure(.guest, "the filesystem can't be repaired; e2fsck says:\n  \(words)") }
+    steps.note("the filesystem on \(path) was repaired after it was enlarged:\n  \(words)")
+  }
+
+  /// Has e2fsck count what each user and project takes after files were changed, where the filesystem has quotas.
+  func settle() throws(Failure) {
+    guard try needsRecovery() else { return }
+    let (passes, words) = try check("-fp")
+    guard passes else {
+      throw Failure(.guest, "the quotas on \(path) can't be counted; e2fsck says:\n  \(words)")
+    }
+  }
+
+  /// Checks all of a filesystem that was filled or changed here: one that can be mounted has no errors.
+  func confirm(_ steps: Steps) throws(Failure) {
+    try steps.step("check the result") { _ throws(Failure) in
+      let (passes, words) = try check("-fn")
+      guard !passes else { return }
+      throw Failure(
+        .guest, "the restored filesystem has errors; e2fsck says:\n  \(words)",
+        remedy: "this is a fault of guestsmith, or the disk does not keep what is written to it: try another disk")
+    }
+  }
+
+  private func check(_ option: String) throws(Failure) -> (passes: Bool, words: String) {
+    struct Result {
+      let passes: Bool
+      let words: String
+    }
+    let result = try withoutClaim { () throws(Failure) in
+      let (status, output) = try Command.e2fsck(option, path).capture(on: self)
+      // 1: errors were corrected (e2fsck(8)).
+      return Result(passes: status == .exited(0) || status == .exited(1), words: Command.lastLines(output))
+    }
+    return (result.passes, result.words)
+  }
+
+  private func filesystemSize() throws(Failure) -> UInt64 {
+    try Filesystem(opening: FilesystemDevice(descriptor: descriptor.raw, name: path), writable: false).size
+  }
+
+  /// Recovers the journal of a filesystem that was not unmounted, and refuses one with errors, in e2fsck's words: to
+  /// edit it would make it worse.
+  func prepareForEditing(_ steps: Steps) throws(Failure) {
+    let device = FilesystemDevice(descriptor: descriptor.raw, name: path)
+    if let obstacle = Filesystem.obstacle(on: device) { throw obstacle }
+    if try needsRecovery() {
+      steps.note("the filesystem on \(path) was not unmounted: its journal is recovered")
+      // 1: errors were corrected (e2fsck(8)); whether any are left the check tells.
+      try refuseErrors("-p", passes: [0, 1])
+    }
+    try refuseErrors("-fn", passes: [0])
+  }
+
+  private func refuseErrors(_ option: String, passes: [Int32]) throws(Failure) {
+    let (status, output) = try withoutClaim { () throws(Failure) in
+      try Command.e2fsck(option, path).capture(on: self)
+    }
+    guard case .exited(let code) = status, passes.contains(code) else {
+      if status == .exited(8) {
+        // It came to no check: the filesystem is in use on another machine, its journal is elsewhere, or the like.
+        throw Failure(.guest, "e2fsck can't check the filesystem on \(path):\n  \(Command.lastLines(output))")
+      }
+      throw Failure(
+        .guest, "the filesystem on \(path) has errors; e2fsck \(option) says:\n  \(Command.lastLines(output))",
+        remedy: "repair it with e2fsck \(path), then try again")
+    }
+  }
+
+  /// Why the filesystem can't be edited here; nil where it can.
+  func filesystemObstacle() throws(Failure) -> Failure? {
+    Filesystem.obstacle(on: FilesystemDevice(descriptor: descriptor.raw, name: path))
+  }
+
+  /// Whether an ext filesystem begins with the disk, be it damaged or not.
+  func holdsExt() throws(Failure) -> Bool {
+    let range = FilesystemDevice.superblockRange
+    let bytes = try descriptor.bytes(at: UInt64(range.lowerBound), count: range.count)
+    // s_magic (kernel, fs/ext4/ext4.h).
+    return bytes.dropFirst(56).starts(with: [0x53, 0xEF]) && Superblock(bytes)?.isJournal != true
+  }
+
+  func needsRecovery() throws(Failure) -> Bool {
+    let device = FilesystemDevice(descriptor: descriptor.raw, name: path)
+    let filesystem = try Filesystem(opening: device, writable: false)
+    return !filesystem.isClean || filesystem.needsRecovery
+  }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+internal import Guest
+package import Interface
+internal import LinuxIO
+package import Report
+internal import Sources
+
+/// Restores what is on the input, whatever that is: a guest to its root disk, made to agree with its new name and
+/// disks, or any other disk as it was.
+package struct ImportPlan: Plan, ~Copyable {
+  private enum Goal {
+    case guest(ImportTarget)
+    /// Disks after the first have no guest on them that would have to agree with anything.
+    case other(Disk)
+  }
+
+  private let configuration: Configuration
+  private let surroundings: Surroundings
+  private let goal: Goal
+
+  package init(
+    _ request: Request, _ configuration: Configuration, _ surroundings: Surroundings
+  ) throws(Failure) {
+    let goal: Goal
+    if request.disks.contains(where: { $0.role == .root }) {
+      let disks = try GuestDisks(request, configuration)
+      goal = .guest(
+        ImportTarget(
+          root: disks.root, swap: disks.swap, name: request.instance,
+          network: try configuration.staticNetwork(of: request, surroundings.resolve),
+          macs: request.nics.compactMap(\.mac)))
+    } else {
+      guard let requested = request.disks.first else { throw Failure(.device, "the request names no disk") }
+      goal = .other(try GuestDisks.open(requested))
+    }
+    self.goal = goal
+    self.configuration = configuration
+    self.surroundings = surroundings
+  }
+
+  private var disk: Disk {
+    switch goal {
+    case .guest(let target): target.root
+    case .other(let disk): disk
+    }
+  }
+
+  package var lines: [String] {
+    guard case .guest(let target) = goal else {
+      return ["restore what comes to \(disk.words), as it was"]
+    }
+    var lines = [
+      "restore what comes to \(disk.words): wipe (\(configuration.diskWipe.rawValue)), check and grow the filesystem",
+      "make the guest agree with \(target.name): under its own name it stays the machine that it was, under another "
+        + "one it becomes a copy with an identity and UUIDs of its own",
+    ]
+    if let swap = target.swap { lines.append("\(swap.words): make swap") }
+    if let network = target.network { lines.append("network: \(network.words)") }
+    return lines + (target.nameFault.map { [$0] } ?? [])
+  }
+
+  package consuming func apply(_ steps: Steps) throws(Failure) {
+    // A host may go on after an import that failed: nothing on the disk, not even what was there before, may be taken
+    // for the guest.
+    let view = disk.descriptor.view
+    let token = Interrupts.onInterrupt { DiskHead.clear(of: view) }
+    defer { token.cancel() }
+    do throws(Failure) {
+      try disk.removeSignatures()
+      try restore(steps)
+    } catch {
+      disk.spoil()
+      throw error
+    }
+  }
+
+  private func restore(_ steps: Steps) throws(Failure) {
+    if case .guest(let target) = goal, let fault = target.nameFault { steps.note(fault) }
+    let (stream, kind) = try IncomingStream(reading: SharedDescriptor(surroundings.input())).unpacked(to: disk.size)
+    let restoration = DiskRestoration(disk, configuration, steps)
+    guard case .guest(let target) = goal else {
+      _ = try restoration.receive(stream, kind)
+      // A swap area knows its size: it grows with its disk, and stays the one that the guest's fstab names.
+      return try SwapArea.grow(on: disk)
+    }
+    let agreement = Agreement(target, configuration, surroundings, steps)
+    if kind == .tar || kind == .dump8 {
+      try restoration.restoreArchive(stream, kind)
+      try agreement.make(.archive)
+      return try disk.confirm(steps)
+    }
+    switch try restoration.receive(stream, kind) {
+    case .filesystem(let instance):
+      if let obstacle = try disk.filesystemObstacle() {
+        try target.makeSwap(surroundings.newUUID(), configuration, steps)
+        return steps.note("the guest stays as it was, under its old name: \(obstacle.message)")
+      }
+      try disk.growFilesystem(steps)
+      // A disk of zeros is no slower for it: these are holes that become holes.
+      if configuration.diskWipe != .zero { try disk.clearUnwritten() }
+      try agreement.make(.disk(of: instance))
+      try disk.settle()
+      try disk.confirm(steps)
+    case .other(let what):
+      try target.makeSwap(surroundings.newUUID(), configuration, steps)
+      steps.note("what was restored is \(what), whose guest stays as it was, under its old name")
+    }
+  }
+}
+
+/// What a guest is restored to.
+struct ImportTarget {
+  let root: Disk
+  let swap: Disk?
+  let name: InstanceName
+  /// The network of the name, where that is static.
+  let network: Network?
+  /// Of the network interfaces, as far as the host tells.
+  let macs: [String]
+
+  /// What is to be told of a name that no guest can carry.
+  var nameFault: String? {
+    GuestName(name.text).fault.map {
+      "the guest is restored, but cannot call itself \(name) when it runs: \($0)"
+    }
+  }
+
+  func makeSwap(_ uuid: UUID, _ configuration: Configuration, _ steps: Steps) throws(Failure) {
+    try swap?.makeSwap(uuid, configuration, steps)
+  }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+internal import Ext4
+internal import Guest
+package import Interface
+internal import LinuxIO
+package import Report
+
+/// Makes the guest agree with its new name. Nothing is changed where it has neither the old nor the new one.
+package struct RenamePlan: Plan, ~Copyable {
+  private let root: Disk
+  private let oldName: InstanceName
+  private let newName: InstanceName
+  private let name: GuestName
+  private let network: Network?
+  /// Why the guest stays as it is: in other words, what is on the disk.
+  private let other: String?
+
+  package init(
+    _ request: Request, _ configuration: Configuration, _ surroundings: Surroundings
+  ) throws(Failure) {
+    guard let oldName = request.oldName else { throw Failure(.usage, "the request names no old name") }
+    let name = try GuestName(of: request.instance)
+    let root = try GuestDisks.openRoot(of: request)
+    let network = try configuration.staticNetwork(of: request, surroundings.resolve)
+    let other = try root.holdsExt() ? nil : root.describedContents()
+    self.root = root
+    self.oldName = oldName
+    newName = request.instance
+    self.name = name
+    self.network = network
+    self.other = other
+  }
+
+  package var lines: [String] {
+    if let other { return ["on \(root.path) is \(other): the guest in it is not renamed, and stays as it is"] }
+    return ["rename \(oldName) to \(newName) on \(root.words)"] + (network.map { ["network: \($0.words)"] } ?? [])
+  }
+
+  package consuming func apply(_ steps: Steps) throws(Failure) {
+    // The host has renamed the instance, or imported it, and can't take that back.
+    if other != nil { return steps.note(lines[0]) }
+    try steps.step("check \(root.path)") { _ throws(Failure) in try root.prepareForEditing(steps) }
+    let outcome = try steps.step("rename \(oldName) to \(newName)") { _ throws(Failure) in
+      let device = FilesystemDevice(descriptor: root.descriptor.raw, name: root.path)
+      let guest = GuestTree(try Filesystem(opening: device, writable: true, isShared: true), isInPlace: true)
+      let outcome = try Renaming(from: GuestName(oldName.text), to: name, network: network).apply(to: guest)
+      try guest.commit()
+      return outcome
+    }
+    try root.settle()
+    if outcome == .alreadyNamed { steps.note("the guest is called \(newName) already") }
+  }
+}
+
+extension GuestName {
+  /// The name that a guest gets.
+  ///
+  /// - Throws: `.invalid` for one that the host may use and no guest can carry.
+  init(of instance: InstanceName) throws(Failure) {
+    self.init(instance.text)
+    guard let fault else { return }
+    throw Failure(
+      .invalid, "no guest can be called \(instance): its host name would be \(short.quoted), and \(fault)",
+      remedy: "use letters, digits and hyphens before the first dot of the name")
+  }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+import Interface
+import Report
+import TestSupport
+import Testing
+
+@testable import Provider
+
+@Suite("The plan of rename")
+struct RenamePlanTests {
+  @Test("The guest gets its new name, and nothing before that")
+  func renames() throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      let disk = try guest.disk()
+      try guest.run(guest.request(.create(isReinstall: false), disks: [disk]))
+      let request = try guest.request(.rename(from: InstanceName("vm1.example.com")), "web.example.org", disks: [disk])
+      let before = try digest(of: disk)
+      #expect(try guest.plan(request) == ["rename vm1.example.com to web.example.org on \(disk), 512 MiB"])
+      #expect(try digest(of: disk) == before)
+      try guest.run(request)
+      #expect(try problems(of: disk) == nil)
+      #expect(try guestFile("/etc/hostname", on: disk) == "web\n")
+    }
+  }
+
+  @Test("What is not an ext filesystem stays as it is, which is told")
+  func other() throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      let disk = try guest.disk(mebibytes: 16)
+      try shell("mkswap '\(disk)'")
+      let before = try digest(of: disk)
+      let request = try guest.request(.rename(from: InstanceName("old.example.com")), disks: [disk])
+      #expect(try guest.plan(request).contains { $0.contains("is not renamed, and stays as it is") })
+      let lines = Lines()
+      try guest.run(request, steps: Steps(.plain, write: { lines.write($0) }))
+      #expect(lines.all.contains("is not renamed, and stays as it is"))
+      #expect(try digest(of: disk) == before)
+    }
+  }
+
+  @Test("A request without an old name, a name that no guest can carry, and a filesystem with errors are refused")
+  func refuses() throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      let disk = try guest.disk()
+      try guest.run(guest.request(.create(isReinstall: false), disks: [disk]))
+      let created = try digest(of: disk)
+      let failure = #expect(throws: Failure.self) {
+        try guest.run(guest.request(.rename(from: InstanceName("vm1.example.com")), "-a", disks: [disk]))
+      }
+      #expect(failure?.code == .invalid)
+      #expect(try digest(of: disk) == created)
+      try shell("debugfs -w -R 'clri /usr/bin/program' '\(disk)' 2>/dev/null")
+      let damaged = try digest(of: disk)
+      let damage = #expect(throws: Failure.self) {
+        try guest.run(guest.request(.rename(from: InstanceName("vm1.example.com")), "web.example.org", disks: [disk]))
+      }
+      #expect(damage?.code == .guest)
+      #expect(damage?.message.contains("has errors") == true)
+      #expect(try digest(of: disk) == damaged)
+    }
+  }
+}
+
+@Suite("The plan of verify")
+struct VerifyPlanTests {
+  @Test("Each fault is told; what is right has none")
+  func faults() throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      var os = RequestedOS(definition: guest.definition, name: "guestsmith")
+      #expect(VerifyPlan(os).faults == [])
+      os.parameters = ["prefix": "many", "packges": "vim"]
+      #expect(VerifyPlan(os).faults.count == 2)
+      os.parameters = [:]
+      os.variant = "nowhere"
+      #expect(VerifyPlan(os).faults.first?.message.contains("nowhere") == true)
+    }
+  }
+}
