@@ -15,13 +15,7 @@ extension Node {
     _ name: InstanceName, os: String?, parameters: [String: Instance.Parameter]
   ) throws {
     try changing(name, for: "instance reinstall") { instance in
-      var (definition, variant) = try find(os ?? instance.osName, isChosen: os != nil)
-      if os == nil { variant = instance.variant }
-      let before = instance.os == definition.name ? instance.parameters : [:]
-      instance.os = definition.name
-      instance.variant = variant
-      instance.parameters = before.merging(parameters) { $1 }
-      try instance.checkParametersCanBeKept()
+      let definition = try reinstalled(&instance, os: os, parameters: parameters)
       _ = try call(definition, .create(isReinstall: true), of: instance)
       try verify(instance, by: definition)
       return { drafted in
@@ -29,6 +23,20 @@ extension Node {
         try run(call, "reinstall \(name) by \(drafted.osName)")
       }
     }
+  }
+
+  /// Makes the description that of a reinstallation; returns the definition that installs.
+  func reinstalled(
+    _ instance: inout Instance, os: String?, parameters: [String: Instance.Parameter]
+  ) throws(Failure) -> OSDefinition {
+    var (definition, variant) = try find(os ?? instance.osName, isChosen: os != nil)
+    if os == nil { variant = instance.variant }
+    let before = instance.os == definition.name ? instance.parameters : [:]
+    instance.os = definition.name
+    instance.variant = variant
+    instance.parameters = before.merging(parameters) { $1 }
+    try instance.checkParametersCanBeKept()
+    return definition
   }
 
   /// Gives an instance, and the OS inside, another name.

@@ -6,14 +6,6 @@ internal import LinuxIO
 internal import Report
 
 extension Node {
-  /// What `createInstance` would make; nothing is made.
-  package func planInstance(_ request: InstanceRequest) throws -> Instance {
-    try state.checkFree(request.name)
-    let (instance, definition) = try plan(request)
-    _ = try call(definition, .create(isReinstall: false), of: instance)
-    return instance
-  }
-
   /// Makes an instance and has its OS installed. Nothing is left when that fails.
   @discardableResult
   package func createInstance(_ request: InstanceRequest) throws -> Instance {
@@ -108,7 +100,7 @@ extension Node {
     return (instance, definition)
   }
 
-  private func makeDisk(_ disk: Instance.Disk) throws(Failure) {
+  func makeDisk(_ disk: Instance.Disk) throws(Failure) {
     let file = try Descriptor(disk.path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
     guard ftruncate(file.raw, off_t(disk.size)) == 0 else { throw .system("make \(disk.size >> 20) MiB of", disk.path) }
   }

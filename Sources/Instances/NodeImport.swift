@@ -13,12 +13,15 @@ extension Node {
     case folder(String)
   }
 
-  /// What `importBackup` would make; nothing is made.
-  package func planImport(_ request: InstanceRequest, from place: ExportPlace) throws -> Instance {
+  /// The instance that `importBackup` would make, and the calls by which its disks would be restored.
+  func planCalls(
+    _ request: InstanceRequest, from place: ExportPlace
+  ) throws -> (instance: Instance, calls: [ScriptCall]) {
     try state.checkFree(request.name)
     let export = try ExportConfiguration(in: folder(of: place))
-    _ = try dumps(of: export)
-    return try plan(request, export).instance
+    let dumps = try dumps(of: export)
+    let (instance, definition) = try plan(request, export)
+    return (instance, try dumps.map { try call(definition, .import(disk: $0.index, from: -1), of: instance) })
   }
 
   /// Makes an instance of an export. Nothing is left when that fails.

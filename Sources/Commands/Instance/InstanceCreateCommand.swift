@@ -38,12 +38,18 @@ struct InstanceCreateCommand: ParsableCommand {
     var request = try instance.request(name, os: os)
     request.installs = !noInstall
     let node = options.node()
-    if instance.dryRun { return try tell(planned: node.planInstance(request), "created") }
+    if instance.dryRun { return try tell(node.planInstance(request), "created") }
     try node.createInstance(request)
   }
 }
 
-/// Tells what would be made.
-func tell(planned instance: Instance, _ verb: String) throws(Failure) {
-  try writeOutput(["\(instance.name) would be \(verb):"] + instance.lines.map { "  \($0)" })
+/// Tells what would be made of an instance, and what the script would do.
+func tell(_ planned: PlannedChange, _ verb: String) throws {
+  var lines = ["\(planned.instance.name) would be \(verb):"] + planned.instance.lines.map { "  \($0)" }
+  if let script = planned.script {
+    if !script.isEmpty { lines += ["its OS would:"] + script.map { "  \($0)" } }
+  } else {
+    lines.append("what the scripts of \(planned.instance.osName) would do is not known: they are not guestsmith's")
+  }
+  try writeOutput(lines)
 }

@@ -26,9 +26,17 @@ struct InstanceReinstallCommand: ParsableCommand {
 
   @OptionGroup var parameters: ParameterOptions
 
+  @Flag(help: "Only tell what would be done.")
+  var dryRun = false
+
   @OptionGroup var options: ScriptOptions
 
   func run() throws {
-    try options.node().reinstallInstance(InstanceName(name), os: os, parameters: parameters.all())
+    let node = options.node()
+    let name = try InstanceName(name)
+    guard !dryRun else {
+      return try tell(node.planReinstallation(name, os: os, parameters: parameters.all()), "reinstalled")
+    }
+    try node.reinstallInstance(name, os: os, parameters: parameters.all())
   }
 }

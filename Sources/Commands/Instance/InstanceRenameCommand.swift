@@ -22,9 +22,15 @@ struct InstanceRenameCommand: ParsableCommand {
   @Argument(help: "Its new name.")
   var newName: String
 
+  @Flag(help: "Only tell what would be done.")
+  var dryRun = false
+
   @OptionGroup var options: ScriptOptions
 
   func run() throws {
-    try options.node().renameInstance(InstanceName(oldName), to: InstanceName(newName))
+    let node = options.node()
+    let (old, new) = (try InstanceName(oldName), try InstanceName(newName))
+    guard !dryRun else { return try tell(node.planRename(old, to: new), "renamed") }
+    try node.renameInstance(old, to: new)
   }
 }
