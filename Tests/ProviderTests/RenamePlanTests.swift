@@ -48,7 +48,7 @@ struct RenamePlanTests {
       try guest.run(guest.request(.create(isReinstall: false), disks: [disk]))
       let created = try digest(of: disk)
       let failure = #expect(throws: Failure.self) {
-        try guest.run(guest.request(.rename(from: InstanceName("vm1.example.com")), "-a", disks: [disk]))
+        try guest.run(guest.request(.rename(from: InstanceName("vm1.example.com")), "vm_1.example.com", disks: [disk]))
       }
       #expect(failure?.code == .invalid)
       #expect(try digest(of: disk) == created)

@@ -44,7 +44,7 @@ struct InstanceCreateCommand: ParsableCommand {
 }
 
 /// Tells what would be made of an instance, and what the script would do.
-func tell(_ planned: PlannedChange, _ verb: String) throws {
+func tell(_ planned: PlannedChange, _ verb: String) throws(Failure) {
   var lines = ["\(planned.instance.name) would be \(verb):"] + planned.instance.lines.map { "  \($0)" }
   if let script = planned.script {
     if !script.isEmpty { lines += ["its OS would:"] + script.map { "  \($0)" } }

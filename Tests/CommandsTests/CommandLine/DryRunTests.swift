@@ -12,7 +12,9 @@ struct DryRunTests {
   @Test("by scripts of version 5, 10 and 20", arguments: [5, 10, 20])
   func whole(_ api: Int) throws {
     try withScratch { scratch in
-      _ = try EnvironmentDefinition(in: scratch)
+      try scratch.folder("os/guestsmith/variants")
+      try scratch.write(
+        "cache = \"\(try shell("realpath '\(sharedCache)'"))\"\n", to: "os/guestsmith/guestsmith.toml")
       try shell("cd '\(scratch.path)' && '\(program)' os install --api \(api) --into os")
       let os = api >= 15 ? "guestsmith+default" : "guestsmith"
       let create = "instance create vm1.example.com -o \(os) --disk 0:size=2G --disk 1:size=16M"
@@ -21,7 +23,7 @@ struct DryRunTests {
       for words in ["vm1.example.com would be created:", "its OS would:", "create vm1.example.com", "network: DHCP"] {
         #expect(told.output.contains(words), "\(words) in \(told)")
       }
-      #expect(told.output.contains("state/instances/vm1.example.com/disk0, 2 GiB"), "\(told)")
+      #expect(told.output.contains("state/instances/vm1.example.com/disk0, 2.0 GiB"), "\(told)")
       #expect(try shell("ls '\(scratch.path)'") == "os", "nothing is made")
 
       told = try host(scratch, create)
@@ -29,7 +31,7 @@ struct DryRunTests {
       let disk = scratch("state/instances/vm1.example.com/disk0")
       let before = try traces(of: disk)
       told = try host(scratch, "instance reinstall vm1.example.com --dry-run")
-      #expect(told.output.contains("install vm1.example.com anew"), "\(told)")
+      #expect(told.output.contains(api == 5 ? "create vm1.example.com" : "install vm1.example.com anew"), "\(told)")
       told = try host(scratch, "instance rename vm1.example.com vm2.example.com --dry-run")
       #expect(told.output.contains("rename vm1.example.com to vm2.example.com on "), "\(told)")
       #expect(try traces(of: disk) == before)
@@ -44,7 +46,7 @@ struct DryRunTests {
   @Test("What the script would refuse fails the dry run, in the script's words")
   func refused() throws {
     try withScratch { scratch in
-      _ = try EnvironmentDefinition(in: scratch, configuration: "disk_3 = \"/srv\"\n")
+      _ = try EnvironmentDefinition(in: scratch, configuration: "disk_3 = \"data:/srv\"\n")
       let told = try host(
         scratch, "instance create vm1.example.com -o guestsmith+default --disk 0:size=2G --dry-run")
       #expect(told.status == 10)
