@@ -33,6 +33,7 @@ let package = Package(
   targets: [
     // Leaves.
     swift("Report", []),
+    swift("Filesystems", []),
     swift("Interface", ["Report"]),
     c("CLinux", links: ["blkid"]),
     swift("LinuxIO", ["Report", "CLinux"]),
@@ -43,21 +44,22 @@ let package = Package(
     swift("Ext4", ["Report", "CExt2FS"]),
     c("CZstd", links: ["zstd"]),
     swift("Dump", ["Report", "Digest", "CZstd"]),
-    swift("Guest", ["Report"]),
+    swift("Guest", ["Filesystems", "Report"]),
     swift("Configuration", ["Report", "Interface"]),
     // What does the work.
     c("CArchive", links: ["archive"]),
     swift("Images", ["Report", "Guest", "LinuxIO", "Ext4", "Digest", "CArchive"]),
     swift("Sources", ["Report", "LinuxIO", "Dump", "Ext4"]),
-    swift("Inspection", ["Report", "LinuxIO", "Dump", "Ext4", "Sources"]),
+    swift("Inspection", ["Filesystems", "Report", "LinuxIO", "Dump", "Ext4", "Sources"]),
     swift(
       "Provider",
       [
-        "Report", "Interface", "Configuration", "Guest", "Images", "Dump", "Ext4", "LinuxIO", "Sources", "Inspection",
+        "Filesystems", "Report", "Interface", "Configuration", "Guest", "Images", "Dump", "Ext4", "LinuxIO", "Sources",
+        "Inspection",
       ]),
     swift("Host", ["Report", "Interface", "LinuxIO"]),
     swift("Instances", ["Report", "Interface", "LinuxIO", "Host", "Ext4", "Digest"]),
-    swift("Judge", ["Report", "Interface", "LinuxIO", "Host", "Ext4", "Digest"]),
+    swift("Judge", ["Filesystems", "Report", "Interface", "LinuxIO", "Host", "Ext4", "Digest"]),
     // What a person or a host calls.
     swift(
       "Commands",

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Filesystems
 import Report
 
 /// `/etc/fstab`: the guest's filesystems by UUID, since no host promises the name of a disk.
@@ -11,14 +12,20 @@ enum Fstab {
     // nothing is written in its place.
     return """
       # <file system>\t<mount point>\t<type>\t<options>\t<dump>\t<pass>
-      UUID=\(root)\t/\t\(type)\terrors=remount-ro\(growth(of: type))\t0\t1
+      UUID=\(root)\t/\t\(type)\t\(rootOptions(of: type))\t0\t1
 
       """ + (swap.map { swapLine($0) + "\n" } ?? "")
-        + data.map { "UUID=\($0.uuid)\t\($0.mountPoint)\t\($0.type)\tdefaults\(growth(of: $0.type))\t0\t2\n" }.joined()
+        + data.map { "UUID=\($0.uuid)\t\($0.mountPoint)\t\($0.type)\t\(dataOptions(of: $0.type))\t0\t2\n" }.joined()
   }
 
-  /// An ext4 filesystem follows a disk that the host has grown, at the next boot.
-  private static func growth(of type: String) -> String { type == "ext4" ? ",x-systemd.growfs" : "" }
+  private static func rootOptions(of type: String) -> String {
+    let options = FilesystemKind(named: type).rootOptions
+    return options.isEmpty ? "defaults" : options.joined(separator: ",")
+  }
+
+  private static func dataOptions(of type: String) -> String {
+    (["defaults"] + FilesystemKind(named: type).growthOptions).joined(separator: ",")
+  }
 
   /// The disks that a restored guest has here.
   struct Restored {
@@ -47,7 +54,7 @@ enum Fstab {
         }
     }
     if roots.isEmpty, let type = restored.newRootType {
-      text.append("UUID=\(restored.root)\t/\t\(type)\terrors=remount-ro\t0\t1")
+      text.append("UUID=\(restored.root)\t/\t\(type)\t\(rootOptions(of: type))\t0\t1")
     }
     guard let swap = restored.swap else { return text.bytes }
     let swaps = entries.filter { $0.type == "swap" }
@@ -126,7 +133,8 @@ enum Fstab {
       var bytes = bytes
       // From the end of the line to its beginning: the places of what is before stay.
       // Options of another kind of filesystem would stop the mount.
-      if !Self.likeExt.contains(self.type), let options { bytes.replaceSubrange(options, with: "defaults".utf8) }
+      let isLike = self.type == "auto" || FilesystemKind(named: self.type).driver == FilesystemKind(named: type).driver
+      if !isLike, let options { bytes.replaceSubrange(options, with: "defaults".utf8) }
       if self.type != "auto" { bytes.replaceSubrange(typeRange, with: type.utf8) }
       if self.uuid != nil {
         bytes.replaceSubrange(uuidRange, with: uuid.utf8)
@@ -136,7 +144,6 @@ enum Fstab {
       return bytes
     }
 
-    private static let likeExt: Set = ["ext2", "ext3", "ext4", "auto"]
     private static let prefixes = ["UUID=", "/dev/disk/by-uuid/"]
   }
 }

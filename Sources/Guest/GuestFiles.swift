@@ -6,7 +6,7 @@ package import Report
 /// Paths are absolute inside the guest, and every symbolic link on the way is resolved inside the guest: no link,
 /// absolute or with `..`, leads out of it. Nothing is written behind the back of whoever implements this.
 package protocol GuestFiles: AnyObject {
-  /// The contents of a file; nil if it is missing. A file above the limit of the implementation is a failure.
+  /// The contents of a file; nil where it is missing. A file above the limit of the implementation is a failure.
   func read(_ path: ByteString) throws(Failure) -> [UInt8]?
 
   /// Replaces the contents of a file, or makes it with `mode`, owned by root, and the folders above it.
@@ -22,7 +22,7 @@ package protocol GuestFiles: AnyObject {
   /// Makes a symbolic link, or replaces the file or link that is there; makes the folders above it.
   func link(_ path: ByteString, to target: ByteString) throws(Failure)
 
-  /// What is at `path`, without following a link there; nil if nothing is.
+  /// What is at `path`, without following a link there; nil where there is nothing.
   func kind(_ path: ByteString) throws(Failure) -> FileKind?
 
   func setOwnerAndMode(_ path: ByteString, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Filesystems
 
 /// The Debian packages that a guest needs for what is configured in it here.
 package enum GuestPackages {
@@ -8,10 +9,10 @@ package enum GuestPackages {
   package static func needed(suite: String) -> [String] {
     [
       // Boots, finds its devices, checks and grows its root filesystem, has time zones.
-      "systemd-sysv", "udev", "e2fsprogs", "tzdata",
+      "systemd-sysv", "udev", "tzdata",
       // systemd-resolved tells the names of the network by D-Bus.
       "dbus", "iproute2", "openssh-server",
-    ] + (resolverIsPartOfSystemd.contains(suite) ? [] : ["systemd-resolved"])
+    ] + FilesystemKind.ext4.packages + (resolverIsPartOfSystemd.contains(suite) ? [] : ["systemd-resolved"])
   }
 
   /// Releases before systemd-resolved was a package of its own.

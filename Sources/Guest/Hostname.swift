@@ -9,7 +9,7 @@ enum Hostname {
     name.short + "\n"
   }
 
-  /// What the guest calls itself; nil if the file is missing or empty.
+  /// What the guest calls itself; nil where the file is missing or names nothing.
   static func read(from guest: some GuestFiles) throws(Failure) -> String? {
     try guest.read(path).flatMap(parse)
   }

@@ -76,7 +76,7 @@ package struct ReleaseFile: Sendable, Equatable {
     }
   }
 
-  /// The release file of a guest; nil if guestsmith did not install it.
+  /// The release file of a guest; nil where guestsmith did not install it.
   package static func read(from guest: some GuestFiles) throws(Failure) -> ReleaseFile? {
     try guest.read(path).map(ReleaseFile.init(parsing:))
   }

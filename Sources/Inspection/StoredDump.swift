@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Dump
 internal import Ext4
+internal import Filesystems
 internal import Glibc
 internal import LinuxIO
 package import Report
@@ -159,7 +160,7 @@ package final class StoredDump {
   /// The guest's filesystem: the first ext2, ext3 or ext4 on the disk.
   func filesystem(steps: Steps) throws(Failure) -> Filesystem {
     let found = index.manifest.filesystems
-    guard let place = found.first(where: { $0.type.hasPrefix("ext") }) else {
+    guard let place = found.first(where: { FilesystemKind(named: $0.type).can.contains(.editFiles) }) else {
       let types = found.map(\.type).joined(separator: ", ")
       throw Failure(
         .guest, "\(path) holds no ext2, ext3 or ext4 filesystem\(types.isEmpty ? "" : ", but \(types)")",

@@ -17,20 +17,19 @@ package struct BootGoal: Sendable {
   }
 }
 
-/// Not the guest's fault.
-struct KVMFault: Error {
-  let words: String
-}
-
 extension Node {
   /// Copies the console to standard output until it shows the words of `goal`, and ends qemu.
   ///
-  /// - Throws: `.guest` with the last lines of the console where the guest does not come so far; `KVMFault`.
-  func watch(_ machine: Machine, of name: InstanceName, until goal: BootGoal, by accelerator: Accelerator) throws {
+  /// - Returns: what is wrong with KVM, where that and not the guest is at fault; else nil.
+  /// - Throws: `.guest` with the last lines of the console where the guest does not come so far.
+  func watch(_ machine: Machine, of name: InstanceName, until goal: BootGoal, by accelerator: Accelerator)
+    throws(Failure) -> String?
+  {
     let output = Descriptor(owning: dup(STDOUT_FILENO), name: "standard output")
     var console = Console(goal.words)
     let started = ContinuousClock.now
-    let end = try watchConsole(of: machine.watched(accelerator), limit: .seconds(goal.seconds)) { bytes in
+    let end = try watchConsole(of: machine.watched(accelerator), limit: .seconds(goal.seconds)) {
+      bytes throws(Failure) in
       try output.writeAll(bytes)
       console.read(bytes)
       return console.sighting != nil
@@ -39,12 +38,12 @@ extension Node {
     switch (end, console.sighting) {
     case (.shown, .goal):
       let time = Words.duration(started.duration(to: .now))
-      return steps.note(
-        "\(name) showed \(goal.words.quoted) after \(time)\(accelerator == .tcg ? ", emulated" : "")")
+      steps.note("\(name) showed \(goal.words.quoted) after \(time)\(accelerator == .tcg ? ", emulated" : "")")
+      return nil
     case (.shown, .failure(let words)): reason = "\(name) did not come up: its console shows \(words.quoted)"
-    case (.internalError, _): throw KVMFault(words: KVM.internalError)
+    case (.internalError, _): return KVM.internalError
     case (.ended(let status, let words), _):
-      if accelerator == .kvm, case .signalled = status { throw KVMFault(words: "qemu \(status) under KVM: \(words)") }
+      if accelerator == .kvm, case .signalled = status { return "qemu \(status) under KVM: \(words)" }
       if !status.isSuccess { throw Failure(.tool, "qemu \(status): \(words)\(console.lastLines)") }
       reason = "\(name) went off before its console showed \(goal.words.quoted)"
     case (.silent, _), (.late, _), (.shown, nil):

@@ -20,8 +20,8 @@ enum ConsoleWatchEnd {
 /// Runs a qemu whose console is its standard output, and hands each piece of that to `look`, until that finds what it
 /// looks for; qemu ends with the watching.
 func watchConsole(
-  of qemu: Command, silence: Duration? = nil, limit: Duration, _ look: ([UInt8]) throws -> Bool
-) throws -> ConsoleWatchEnd {
+  of qemu: Command, silence: Duration? = nil, limit: Duration, _ look: ([UInt8]) throws(Failure) -> Bool
+) throws(Failure) -> ConsoleWatchEnd {
   let pipe = try Pipe()
   let messages = try Descriptor(inMemory: "the messages of qemu")
   var qemu = qemu
@@ -35,7 +35,9 @@ func watchConsole(
   while true {
     var ready = pollfd(fd: console.raw, events: Int16(POLLIN), revents: 0)
     if poll(&ready, 1, 100) > 0 {
-      let count = try buffer.withUnsafeMutableBytes { try console.read(into: $0) }
+      let count = try buffer.withUnsafeMutableBufferPointer { (bytes) throws(Failure) in
+        try console.read(into: UnsafeMutableRawBufferPointer(bytes))
+      }
       if count == 0 { return .ended(try child.wait(), lastLine(of: try messages.bytes(at: 0, count: 65536))) }
       last = .now
       if try look(Array(buffer[..<count])) { return .shown }

@@ -59,7 +59,7 @@ final class Draft: Sendable {
 }
 
 /// Runs `body` with a new folder `parent/name`, which is gone afterwards unless it was committed.
-func withDraft<R>(_ parent: String, _ name: String, _ body: (Draft) throws -> R) throws -> R {
+func withDraft<R>(_ parent: String, _ name: String, _ body: (Draft) throws(Failure) -> R) throws(Failure) -> R {
   let draft = try Draft(parent, name)
   do {
     let result = try body(draft)

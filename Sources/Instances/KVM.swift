@@ -18,7 +18,7 @@ struct KVM {
   /// Why guests have to be emulated; nil where KVM runs them.
   ///
   /// - Parameter kernel: what the machine is to start; nil for a boot loader, for which any kernel is the proof.
-  func fault(of kernel: GuestKernel?) throws -> String? {
+  func fault(of kernel: GuestKernel?) throws(Failure) -> String? {
     guard access(Self.device, R_OK | W_OK) == 0 else {
       if errno == ENOENT { return "this machine has no \(Self.device)" }
       return "\(Self.device) cannot be opened: \(String(cString: strerror(errno)))"
@@ -30,12 +30,12 @@ struct KVM {
     guard let kernel = kernel ?? GuestKernel.ofThisMachine() else {
       return "there is no Linux kernel in /boot to try KVM with"
     }
-    let fault = try steps.step("try KVM with \(kernel.words)") { _ in try trial(of: kernel) }
+    let fault = try steps.step("try KVM with \(kernel.words)") { _ throws(Failure) in try trial(of: kernel) }
     remember(fault, of: kernel)
     return fault
   }
 
-  private func trial(of kernel: GuestKernel) throws -> String? {
+  private func trial(of kernel: GuestKernel) throws(Failure) -> String? {
     var shown: [UInt8] = []
     // It says something all the time, be the machine as busy as it may.
     let machine = Machine(trying: kernel)

@@ -73,7 +73,7 @@ extension Node {
   }
 
   /// Has the OS judge the parameters, where its version of the interface can.
-  func verify(_ instance: Instance, by definition: OSDefinition) throws {
+  func verify(_ instance: Instance, by definition: OSDefinition) throws(Failure) {
     guard definition.spokenVersion == 20 else { return }
     let call = try call(definition, .verify, of: instance)
     try steps.step("check the parameters by \(definition.name)") { _ throws(Failure) in
@@ -82,7 +82,7 @@ extension Node {
   }
 
   /// Runs a script on the disks of `instance`, and finds the disks as they have to be.
-  func run(_ call: ScriptCall, _ title: String) throws {
+  func run(_ call: ScriptCall, _ title: String) throws(Failure) {
     try steps.step(title) { _ throws(Failure) in _ = try call.run(logFolder: logFolder) }
     try checkDisks(after: call)
   }

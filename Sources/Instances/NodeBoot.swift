@@ -2,7 +2,7 @@
 internal import Host
 package import Interface
 internal import LinuxIO
-internal import Report
+package import Report
 
 extension Node {
   /// Starts an instance in qemu.
@@ -11,11 +11,11 @@ extension Node {
   /// the console shows that, and what the guest writes to its disks is dropped.
   package func boot(
     _ name: InstanceName, accelerator: Accelerator = .auto, until goal: BootGoal? = nil
-  ) throws {
+  ) throws(Failure) {
     let adopted = (try? state.instance(name))?.disks.filter(\.isAdopted).map(\.path) ?? []
     try state.locking(
       [State.key(name)] + adopted.compactMap(adoptionKey), for: "instance boot", steps: steps
-    ) { lock in
+    ) { lock throws(Failure) in
       let instance = try state.instance(name)
       if let fault = instance.unusable(in: state) { throw fault }
       let kernel = try GuestKernel.find(for: instance)
@@ -33,15 +33,13 @@ extension Node {
       guard let goal else {
         return try machine.onTerminal(chosen).replaceProcess(inheriting: lock.descriptors + machine.descriptors)
       }
-      do {
-        try watch(machine, of: name, until: goal, by: chosen)
-      } catch let fault as KVMFault where accelerator == .auto {
-        kvm.remember(fault.words, of: kernel)
-        noteEmulation(fault.words)
-        try watch(machine, of: name, until: goal, by: .tcg)
-      } catch let fault as KVMFault {
-        throw Failure(.tool, fault.words, remedy: "emulate the processor: --accelerator tcg")
+      guard let fault = try watch(machine, of: name, until: goal, by: chosen) else { return }
+      guard accelerator == .auto else {
+        throw Failure(.tool, fault, remedy: "emulate the processor: --accelerator tcg")
       }
+      kvm.remember(fault, of: kernel)
+      noteEmulation(fault)
+      _ = try watch(machine, of: name, until: goal, by: .tcg)
     }
   }
 

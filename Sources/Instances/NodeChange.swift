@@ -13,12 +13,12 @@ extension Node {
   ///   - parameters: those that are new or differ; of another OS all are to be given.
   package func reinstallInstance(
     _ name: InstanceName, os: String?, parameters: [String: Instance.Parameter]
-  ) throws {
-    try changing(name, for: "instance reinstall") { instance in
+  ) throws(Failure) {
+    try changing(name, for: "instance reinstall") { instance throws(Failure) in
       let definition = try reinstalled(&instance, os: os, parameters: parameters)
       _ = try call(definition, .create(isReinstall: true), of: instance)
       try verify(instance, by: definition)
-      return { drafted in
+      return { drafted throws(Failure) in
         let call = try call(definition, .create(isReinstall: true), of: drafted)
         try run(call, "reinstall \(name) by \(drafted.osName)")
       }
@@ -40,16 +40,16 @@ extension Node {
   }
 
   /// Gives an instance, and the OS inside, another name.
-  package func renameInstance(_ old: InstanceName, to new: InstanceName) throws {
+  package func renameInstance(_ old: InstanceName, to new: InstanceName) throws(Failure) {
     guard old != new else {
-      throw Failure(.usage, "\(old) has that name already", remedy: "give another name")
+      throw Failure(.usage, "\(old) has that name already", remedy: "give the name that it gets")
     }
-    try changing(old, and: new, for: "instance rename") { instance in
+    try changing(old, and: new, for: "instance rename") { instance throws(Failure) in
       try state.checkFree(new)
       let definition = try definition(of: instance)
       instance.name = new
       _ = try call(definition, .rename(from: old), of: instance)
-      return { drafted in
+      return { drafted throws(Failure) in
         let call = try call(definition, .rename(from: old), of: drafted)
         try run(call, "rename \(old) to \(new) by \(drafted.osName)")
       }
@@ -57,8 +57,8 @@ extension Node {
   }
 
   /// Removes an instance. Disks that were adopted stay as they are.
-  package func removeInstance(_ name: InstanceName) throws {
-    try state.locking([State.key(name)], for: "instance remove", steps: steps) { _ in
+  package func removeInstance(_ name: InstanceName) throws(Failure) {
+    try state.locking([State.key(name)], for: "instance remove", steps: steps) { _ throws(Failure) in
       guard state.has(name) else { throw missing(name) }
       let folder = try Folder(state.instances)
       let key = State.key(name)
@@ -90,11 +90,11 @@ extension Node {
   ///   - plan: changes the description, and returns what is to be done with the disks.
   private func changing(
     _ name: InstanceName, and other: InstanceName? = nil, for operation: String,
-    _ plan: (inout Instance) throws -> (Instance) throws -> Void
-  ) throws {
+    _ plan: (inout Instance) throws(Failure) -> (Instance) throws(Failure) -> Void
+  ) throws(Failure) {
     let adopted = (try? state.instance(name))?.disks.filter(\.isAdopted).map(\.path) ?? []
     let keys = [State.key(name)] + (other.map { [State.key($0)] } ?? []) + adopted.compactMap(adoptionKey)
-    try state.locking(keys, for: operation, steps: steps) { _ in
+    try state.locking(keys, for: operation, steps: steps) { _ throws(Failure) in
       let before = try state.instance(name)
       for index in before.disks.indices {
         if let fault = before.diskFault(index) { throw fault }
@@ -105,7 +105,7 @@ extension Node {
       after.unfinished = nil
       let change = try plan(&after)
       let key = State.key(name)
-      try withDraft(state.instances, State.draft(ofInstance: key)) { draft in
+      try withDraft(state.instances, State.draft(ofInstance: key)) { draft throws(Failure) in
         let drafted = after.inFolder(draft.path)
         try copyDisks(of: before, to: draft.path)
         // Disks that are adopted are changed in their place: until that is over, nobody is to use them.
@@ -127,7 +127,7 @@ extension Node {
   }
 
   /// Copies the instance's own disks into `folder`.
-  func copyDisks(of instance: Instance, to folder: String) throws {
+  func copyDisks(of instance: Instance, to folder: String) throws(Failure) {
     let disks = instance.disks.enumerated().filter { !$0.element.isAdopted }
     guard !disks.isEmpty else { return }
     try steps.step("copy the disks of \(instance.name)") { progress throws(Failure) in

@@ -3,19 +3,19 @@ internal import Glibc
 package import Host
 internal import Interface
 internal import LinuxIO
-internal import Report
+package import Report
 
 extension Node {
   /// Makes an instance and has its OS installed. Nothing is left when that fails.
   @discardableResult
-  package func createInstance(_ request: InstanceRequest) throws -> Instance {
-    try locking(request, for: "instance create") {
+  package func createInstance(_ request: InstanceRequest) throws(Failure) -> Instance {
+    try locking(request, for: "instance create") { () throws(Failure) in
       try state.checkFree(request.name)
       let (planned, definition) = try plan(request)
       // Refused before anything is made, whether it is to be installed now or later.
       _ = try call(definition, .create(isReinstall: false), of: planned)
       if request.installs { try verify(planned, by: definition) }
-      return try make(planned) { instance in
+      return try make(planned) { instance throws(Failure) in
         guard request.installs else { return }
         let call = try call(definition, .create(isReinstall: false), of: instance)
         try run(call, "create \(instance.name) by \(instance.osName)")
@@ -24,8 +24,10 @@ extension Node {
   }
 
   /// Runs `body` while the name and the disks that are adopted belong to this process.
-  func locking<R>(_ request: InstanceRequest, _ more: [String] = [], for operation: String, _ body: () throws -> R)
-    throws -> R
+  func locking<R>(
+    _ request: InstanceRequest, _ more: [String] = [], for operation: String, _ body: () throws(Failure) -> R
+  )
+    throws(Failure) -> R
   {
     let adopted = request.disks.compactMap(\.adopted)
     for (index, path) in adopted.enumerated() {
@@ -34,13 +36,13 @@ extension Node {
       }
     }
     let keys = [State.key(request.name)] + more + adopted.compactMap(adoptionKey)
-    return try state.locking(keys, for: operation, steps: steps) { _ in try body() }
+    return try state.locking(keys, for: operation, steps: steps) { _ throws(Failure) in try body() }
   }
 
   /// Makes the disks of `planned`, has `fill` put something on them, and makes it an instance.
-  func make(_ planned: Instance, _ fill: (Instance) throws -> Void) throws -> Instance {
+  func make(_ planned: Instance, _ fill: (Instance) throws(Failure) -> Void) throws(Failure) -> Instance {
     let key = State.key(planned.name)
-    return try withDraft(state.instances, State.draft(ofInstance: key)) { draft in
+    return try withDraft(state.instances, State.draft(ofInstance: key)) { draft throws(Failure) in
       let drafted = planned.inFolder(draft.path)
       for disk in drafted.disks where !disk.isAdopted { try makeDisk(disk) }
       try fill(drafted)
@@ -54,7 +56,7 @@ extension Node {
   /// What the request comes to, with the paths that the disks will have.
   ///
   /// - Parameter isOSChosen: false where it is that of an export.
-  func plan(_ request: InstanceRequest, isOSChosen: Bool = true) throws -> (Instance, OSDefinition) {
+  func plan(_ request: InstanceRequest, isOSChosen: Bool = true) throws(Failure) -> (Instance, OSDefinition) {
     guard let os = request.os else {
       throw Failure(.usage, "no OS is given", remedy: "give one that guestsmith os list shows: -o NAME")
     }
@@ -69,7 +71,7 @@ extension Node {
     instance.hypervisorParameters = request.hypervisorParameters
     try instance.checkParametersCanBeKept()
     for template in try request.orderedDisks() {
-      let size = try template.adopted.map { path in
+      let size = try template.adopted.map { path throws(Failure) in
         try state.examineAdopted(path, overwrites: request.force || !request.installs)
       }
       var disk = Instance.Disk(

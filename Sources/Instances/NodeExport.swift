@@ -3,7 +3,7 @@ internal import Glibc
 internal import Host
 package import Interface
 internal import LinuxIO
-internal import Report
+package import Report
 
 extension Node {
   /// Writes an export of an instance into the state folder, in the place of the last one.
@@ -12,18 +12,18 @@ extension Node {
   ///
   /// - Returns: the folder of the export.
   @discardableResult
-  package func exportBackup(of name: InstanceName) throws -> String {
+  package func exportBackup(of name: InstanceName) throws(Failure) -> String {
     let adopted = (try? state.instance(name))?.disks.filter(\.isAdopted).map(\.path) ?? []
     return try state.locking(
       [State.key(name)] + adopted.compactMap(adoptionKey), for: "backup export", steps: steps
-    ) { _ in
+    ) { _ throws(Failure) in
       let instance = try state.instance(name)
       if let fault = instance.unusable(in: state) { throw fault }
       let definition = try definition(of: instance)
       let key = State.key(name)
-      return try withDraft(state.exports, State.draft(ofExport: key)) { draft in
+      return try withDraft(state.exports, State.draft(ofExport: key)) { draft throws(Failure) in
         // Beside the disks, where a copy may share their blocks.
-        try withDraft(state.instances, State.draft(ofInstance: key)) { snapshots in
+        try withDraft(state.instances, State.draft(ofInstance: key)) { snapshots throws(Failure) in
           try copyDisks(of: instance, to: snapshots.path)
           try export(instance.inFolder(snapshots.path), by: definition, to: draft.path)
         }
@@ -33,25 +33,25 @@ extension Node {
     }
   }
 
-  private func export(_ instance: Instance, by definition: OSDefinition, to folder: String) throws {
+  private func export(_ instance: Instance, by definition: OSDefinition, to folder: String) throws(Failure) {
     // Version 5 knows one disk that is exported; what is on the other is swapped memory.
     let indices = definition.spokenVersion == 5 ? [0] : Array(instance.disks.indices)
     let dumps = Dictionary(uniqueKeysWithValues: indices.map { ($0, "disk\($0).dump") })
     // The import of a host of version 5 is behind gunzip, always.
     let isGzipped = definition.spokenVersion == 5
-    let exports = try indices.map { index in
+    let exports = try indices.map { index throws(Failure) in
       try DiskExport(index, of: instance, to: "\(folder)/disk\(index).dump", isGzipped: isGzipped)
     }
-    let calls = try exports.map { export in
+    let calls = try exports.map { export throws(Failure) in
       var call = try call(definition, .export(disk: export.index, path: export.disk, to: export.dump.raw), of: instance)
       if definition.spokenVersion != 5 { call.sizeDescriptor = export.expected.raw }
       return call
     }
-    try steps.step("export \(instance.name) by \(instance.osName)") { progress in
+    try steps.step("export \(instance.name) by \(instance.osName)") { progress throws(Failure) in
       let follower = Follower(progress) {
         for export in exports { export.tell(progress: &$0) }
       }
-      try follower.following {
+      try follower.following { () throws(Failure) in
         try together(calls) { [logFolder] call throws(Failure) in
           guard case .export(let disk, _, _) = call.purpose, let export = exports.first(where: { $0.index == disk })
           else { return }

@@ -3,7 +3,7 @@ internal import Glibc
 package import Host
 package import Interface
 internal import LinuxIO
-internal import Report
+package import Report
 
 extension Node {
   /// Where an export is.
@@ -16,20 +16,23 @@ extension Node {
   /// The instance that `importBackup` would make, and the calls by which its disks would be restored.
   func planCalls(
     _ request: InstanceRequest, from place: ExportPlace
-  ) throws -> (instance: Instance, calls: [ScriptCall]) {
+  ) throws(Failure) -> (instance: Instance, calls: [ScriptCall]) {
     try state.checkFree(request.name)
     let export = try ExportConfiguration(in: folder(of: place))
     let dumps = try dumps(of: export)
     let (instance, definition) = try plan(request, export)
-    return (instance, try dumps.map { try call(definition, .import(disk: $0.index, from: -1), of: instance) })
+    return (
+      instance,
+      try dumps.map { each throws(Failure) in try call(definition, .import(disk: each.index, from: -1), of: instance) }
+    )
   }
 
   /// Makes an instance of an export. Nothing is left when that fails.
   @discardableResult
-  package func importBackup(_ request: InstanceRequest, from place: ExportPlace) throws -> Instance {
+  package func importBackup(_ request: InstanceRequest, from place: ExportPlace) throws(Failure) -> Instance {
     var source: [String] = []
     if case .instance(let name) = place { source = [State.key(name)] }
-    return try locking(request, source, for: "backup import") {
+    return try locking(request, source, for: "backup import") { () throws(Failure) in
       try state.checkFree(request.name)
       let export = try ExportConfiguration(in: folder(of: place))
       if !export.ignored.isEmpty {
@@ -43,7 +46,7 @@ extension Node {
       let (planned, definition) = try plan(request, export)
       let dumps = try dumps(of: export)
       try verify(planned, by: definition)
-      return try make(planned) { instance in
+      return try make(planned) { instance throws(Failure) in
         try `import`(dumps, onto: instance, by: definition)
         try renameAfterImport(instance, definition, export)
       }
@@ -72,7 +75,7 @@ extension Node {
   /// The request with what it leaves to the export.
   private func plan(
     _ request: InstanceRequest, _ export: ExportConfiguration
-  ) throws -> (instance: Instance, definition: OSDefinition) {
+  ) throws(Failure) -> (instance: Instance, definition: OSDefinition) {
     var request = request
     let isOSChosen = request.os != nil
     request.os = request.os ?? export.os
@@ -104,13 +107,15 @@ extension Node {
     return (instance, definition)
   }
 
-  private func `import`(_ dumps: [DiskImport], onto instance: Instance, by definition: OSDefinition) throws {
-    let calls = try dumps.map { dump in try call(definition, .import(disk: dump.index, from: -1), of: instance) }
-    try steps.step("import \(instance.name) by \(instance.osName)") { progress in
+  private func `import`(_ dumps: [DiskImport], onto instance: Instance, by definition: OSDefinition) throws(Failure) {
+    let calls = try dumps.map { dump throws(Failure) in
+      try call(definition, .import(disk: dump.index, from: -1), of: instance)
+    }
+    try steps.step("import \(instance.name) by \(instance.osName)") { progress throws(Failure) in
       let follower = Follower(progress) {
         for dump in dumps { dump.tell(progress: &$0) }
       }
-      try follower.following {
+      try follower.following { () throws(Failure) in
         try together(calls) { [logFolder] call throws(Failure) in
           guard case .import(let disk, _) = call.purpose, let dump = dumps.first(where: { $0.index == disk }) else {
             return
@@ -126,7 +131,7 @@ extension Node {
   /// the import script alone.
   private func renameAfterImport(
     _ instance: Instance, _ definition: OSDefinition, _ export: ExportConfiguration
-  ) throws {
+  ) throws(Failure) {
     let old = try InstanceName(export.name)
     guard definition.spokenVersion != 5, old != instance.name else { return }
     try run(

@@ -2,7 +2,7 @@
 package import Host
 package import Interface
 internal import LinuxIO
-internal import Report
+package import Report
 
 /// What a change would make of an instance, and what the scripts of its OS would do to its disks.
 package struct PlannedChange: Sendable {
@@ -13,7 +13,7 @@ package struct PlannedChange: Sendable {
 
 extension Node {
   /// What `createInstance` would make. Nothing is made but, for a moment, empty files in place of the disks.
-  package func planInstance(_ request: InstanceRequest) throws -> PlannedChange {
+  package func planInstance(_ request: InstanceRequest) throws(Failure) -> PlannedChange {
     try state.checkFree(request.name)
     let (instance, definition) = try plan(request)
     let call = try call(definition, .create(isReinstall: false), of: instance)
@@ -22,7 +22,7 @@ extension Node {
   }
 
   /// What `importBackup` would make.
-  package func planImport(_ request: InstanceRequest, from place: ExportPlace) throws -> PlannedChange {
+  package func planImport(_ request: InstanceRequest, from place: ExportPlace) throws(Failure) -> PlannedChange {
     let (instance, calls) = try planCalls(request, from: place)
     var lines: [String] = []
     for call in calls {
@@ -35,7 +35,7 @@ extension Node {
   /// What `reinstallInstance` would do.
   package func planReinstallation(
     _ name: InstanceName, os: String?, parameters: [String: Instance.Parameter]
-  ) throws -> PlannedChange {
+  ) throws(Failure) -> PlannedChange {
     var instance = try state.instance(name)
     let definition = try reinstalled(&instance, os: os, parameters: parameters)
     return PlannedChange(
@@ -43,7 +43,7 @@ extension Node {
   }
 
   /// What `renameInstance` would do.
-  package func planRename(_ old: InstanceName, to new: InstanceName) throws -> PlannedChange {
+  package func planRename(_ old: InstanceName, to new: InstanceName) throws(Failure) -> PlannedChange {
     var instance = try state.instance(old)
     try state.checkFree(new)
     instance.name = new

@@ -80,8 +80,8 @@ final class StateLock: Sendable {
 extension State {
   /// Runs `body` while the names belong to this process, and with what killed commands had left of them gone.
   func locking<R>(
-    _ keys: [String], for operation: String, steps: Steps, _ body: (StateLock) throws -> R
-  ) throws -> R {
+    _ keys: [String], for operation: String, steps: Steps, _ body: (StateLock) throws(Failure) -> R
+  ) throws(Failure) -> R {
     try make()
     let lock = try StateLock(keys, in: self, for: operation)
     defer { withExtendedLifetime(lock) {} }

@@ -54,7 +54,7 @@ final class Follower: Sendable {
     self.position = position
   }
 
-  func following(_ body: () throws -> Void) rethrows {
+  func following(_ body: () throws(Failure) -> Void) throws(Failure) {
     let queue = DispatchQueue(label: "progress")
     let timer = DispatchSource.makeTimerSource(queue: queue)
     timer.setEventHandler { self.tell() }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Digest
 internal import Ext4
+internal import Filesystems
 internal import Glibc
 internal import LinuxIO
 internal import Report
@@ -133,18 +134,15 @@ final class ScratchDisk {
   /// What the checker of its filesystem says: nil for nothing, else its last lines.
   func problems(of content: DiskContent) throws(Failure) -> [String]? {
     try flush()
-    var command: Command
-    var limits = ChildLimits.disk(of: size)
-    switch content.type {
-    case "ext2", "ext3", "ext4":
-      command = Command("e2fsck", ["-fn", content.offset == 0 ? path : "\(path)?offset=\(content.offset)"])
-    case "xfs" where content.offset == 0:
-      command = Command("xfs_repair", ["-n", "-f", image])
-      limits = limits.threaded
-    case "btrfs" where content.offset == 0: command = Command("btrfs", ["check", "--readonly", image])
-    default: return ["no checker is known for \(content.type) at \(content.offset) bytes"]
+    let kind = FilesystemKind(named: content.type)
+    guard let checker = kind.checker, content.offset == 0 || kind.can.contains(.editFiles) else {
+      return ["no checker is known for \(kind) at \(content.offset) bytes"]
     }
-    command.limits = limits
+    var path = kind.can.contains(.editFiles) ? self.path : image
+    if content.offset > 0 { path += "?offset=\(content.offset)" }
+    var command = Command(checker.tool, checker.arguments + [path])
+    let limits = ChildLimits.disk(of: size)
+    command.limits = kind == .xfs ? limits.threaded : limits
     let (status, output) = try command.capture(limit: 16384)
     if status.isSuccess { return nil }
     return ["\(command.executable) \(status)"] + lines(of: output)
@@ -152,7 +150,8 @@ final class ScratchDisk {
 }
 
 extension DiskContent {
-  var isExt: Bool { ["ext2", "ext3", "ext4"].contains(type) }
+  /// Whether the files in it can be read here.
+  var isExt: Bool { FilesystemKind(named: type).can.contains(.editFiles) }
 }
 
 extension DescriptorView {

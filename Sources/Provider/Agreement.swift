@@ -93,7 +93,7 @@ struct Agreement {
       places: try UUIDPlaces(of: uuids, origin, in: guest.filesystem))
   }
 
-  /// Gives the root filesystem its UUID; returns the one that it has afterwards.
+  /// Gives the root filesystem the UUID that it must have; returns the one that it has then.
   private func identify(_ disk: Disk, _ survey: Survey) throws(Failure) -> UUID {
     guard survey.isCopy else { return try identify(disk, survey, as: survey.known ?? survey.current) }
     if let tie = survey.tie {

@@ -2,6 +2,7 @@
 internal import Configuration
 internal import Dump
 internal import Ext4
+internal import Filesystems
 internal import Images
 internal import LinuxIO
 internal import Report
@@ -28,7 +29,7 @@ extension DiskRestoration {
   }
 
   private static func guestFilesystem(in manifest: Manifest) -> Manifest.Filesystem? {
-    manifest.filesystems.first { $0.offset == 0 && $0.type.hasPrefix("ext") }
+    manifest.filesystems.first { $0.offset == 0 && FilesystemKind(named: $0.type).can.contains(.editFiles) }
   }
 
   private func write(_ reader: DumpReader) throws(Failure) {

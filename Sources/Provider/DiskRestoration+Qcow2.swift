@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Configuration
+internal import Filesystems
 internal import Glibc
 internal import Images
 internal import LinuxIO
@@ -35,7 +36,7 @@ extension DiskRestoration {
       let spool = try Disk(raw, for: .writing)
       let content = try spool.contents().first { $0.offset == 0 }
       try copy(spool)
-      guard let type = content?.type, type.hasPrefix("ext") else {
+      guard let type = content?.type, FilesystemKind(named: type).can.contains(.editFiles) else {
         return .other(content?.type ?? "a disk without a filesystem of its own")
       }
       return .filesystem(of: nil)

@@ -97,7 +97,7 @@ package struct ImportPlan: Plan, ~Copyable {
         return steps.note("the guest stays as it was, under its old name: \(obstacle.message)")
       }
       try disk.growFilesystem(steps)
-      // A disk of zeros is no slower for it: these are holes that become holes.
+      // On a disk of zeros it costs nothing: holes stay holes.
       if configuration.diskWipe != .zero { try disk.clearUnwritten() }
       try agreement.make(.disk(of: instance))
       try disk.settle()
