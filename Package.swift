@@ -85,7 +85,7 @@ let package = Package(
     tests("Host", ["Host", "Interface", "LinuxIO", "Report", "TestSupport"]),
     tests("Instances", ["Instances", "Host", "Interface", "Report", "TestSupport"]),
     tests("Judge", ["LinuxIO", "Report", "TestSupport"]),
-    tests("Commands", ["Commands", "LinuxIO", "Report", "TestSupport"]),
+    tests("Commands", ["LinuxIO", "Report", "TestSupport"]),
     tests("Fuzz", ["Dump", "LinuxIO", "Report", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]

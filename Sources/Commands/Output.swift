@@ -29,36 +29,6 @@ protocol Listed {
   var json: JSON { get }
 }
 
-/// Cells below each other, each column as wide as its widest.
-struct Table {
-  private let rows: [[String]]
-  private let gap: Int
-  private let rightAligned: Set<Int>
-
-  /// - Parameters:
-  ///   - rows: as they came from outside.
-  ///   - rightAligned: the columns of numbers.
-  init(_ rows: [[String]], header: [String]? = nil, gap: Int = 2, rightAligned: Set<Int> = []) {
-    // Escaped before they are measured: `\x1b` is four characters wide. Escaping again changes nothing.
-    self.rows = ((header.map { [$0] } ?? []) + rows).map { $0.map(\.escaped) }
-    self.gap = gap
-    self.rightAligned = rightAligned
-  }
-
-  var lines: [String] {
-    let count = rows.map(\.count).max() ?? 0
-    let widths = (0..<count).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
-    return rows.map { row in
-      row.enumerated().map { column, cell in
-        let space = String(repeating: " ", count: widths[column] - cell.count)
-        if rightAligned.contains(column) { return space + cell }
-        // No blanks at the end of a line.
-        return column == row.count - 1 ? cell : cell + space
-      }.joined(separator: String(repeating: " ", count: gap))
-    }
-  }
-}
-
 /// Writes lines that tell of things from outside: what could disturb a terminal is escaped here, whatever it came from.
 func writeOutput(_ lines: [String]) throws(Failure) {
   try writeText(lines.map { $0.escaped + "\n" }.joined())

@@ -5,25 +5,23 @@ internal import Report
 extension Verdict {
   /// A line a check, then what the series of Ganeti make of it, then the failures in full.
   package var lines: [String] {
-    var lines = table(
-      [["check", "api", "outcome", "what was found"]]
-        + findings.map {
-          [
-            $0.check.rawValue, $0.version.map { String($0) } ?? "", $0.word,
-            Words.printable($0.reason ?? "", limit: 100),
-          ]
-        })
+    var lines = Table(
+      findings.map {
+        [$0.check.rawValue, $0.version.map { String($0) } ?? "", $0.word, Words.printable($0.reason ?? "", limit: 100)]
+      }, header: ["check", "api", "outcome", "what was found"]
+    ).lines
     lines += [""]
-    lines += table(
-      [["ganeti", "api", "outcome", "in its words"]]
-        + series.map {
+    lines +=
+      Table(
+        series.map {
           [$0.series, $0.version.map { String($0) } ?? "", $0.fault == nil ? "accepted" : "refused", $0.fault ?? ""]
-        })
+        }, header: ["ganeti", "api", "outcome", "in its words"]
+      ).lines
     if !mounts.isEmpty {
       lines += [""]
-      lines += table(
-        [["mount", "type", "what the scripts see of it"]]
-          + mounts.map { [$0.place.escaped, $0.type.escaped, $0.words.escaped] })
+      lines +=
+        Table(mounts.map { [$0.place, $0.type, $0.words] }, header: ["mount", "type", "what the scripts see of it"])
+        .lines
     }
     for (finding, versions) in failuresOnce {
       let api = versions.isEmpty ? "" : " (api \(versions.map { String($0) }.joined(separator: ", ")))"
@@ -32,19 +30,6 @@ extension Verdict {
       lines += finding.evidence.map { "  | \($0.escaped)" }
     }
     return lines + ["", "\(name.escaped): \(isAccepted ? "accepted" : "not accepted"), \(counts)"]
-  }
-
-  private func table(_ rows: [[String]]) -> [String] {
-    let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    return rows.map { row in
-      var line = ""
-      for (index, cell) in row.enumerated() {
-        line += cell
-        if index < row.count - 1 { line += String(repeating: " ", count: widths[index] - cell.count + 2) }
-      }
-      while line.hasSuffix(" ") { line.removeLast() }
-      return line
-    }
   }
 
   /// As the tools of continuous integration read it: a suite a version, a case a check.

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import TestSupport
+import Report
 import Testing
-
-@testable import Commands
 
 @Suite("Tables") struct TableTests {
   @Test("columns line up whatever a name has in it")
@@ -22,6 +20,7 @@ import Testing
   @Test("nothing stands behind the last cell, and rows may be short")
   func ends() {
     #expect(Table([["a", "b"], ["long"], ["", "c"]]).lines == ["a     b", "long", "      c"])
+    #expect(Table([["", "c "], ["a", ""], ["", ""]]).lines == ["   c ", "a", ""])
     #expect(Table([]).lines.isEmpty)
   }
 }
