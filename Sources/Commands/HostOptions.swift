@@ -120,8 +120,7 @@ struct InstanceOptions: ParsableArguments {
   @Flag(help: "Overwrite adopted disks that are not empty.")
   var force = false
 
-  @Flag(help: "Show what would be made, and make nothing.")
-  var dryRun = false
+  @OptionGroup var mode: DryRunOption
 
   func validate() throws {
     if noNics && !net.isEmpty { throw ValidationError("--net and --no-nics cannot be used together") }

@@ -49,7 +49,7 @@ struct BackupImportCommand: ParsableCommand {
       try srcDir.map { Node.ExportPlace.folder($0) }
       ?? .instance(srcInstance.map { try InstanceName($0) } ?? request.name)
     let node = options.node()
-    if instance.dryRun { return try tell(node.planImport(request, from: place), "imported") }
+    if instance.mode.isDry { return try tell(node.planImport(request, from: place), "imported") }
     try node.importBackup(request, from: place)
   }
 }

@@ -19,13 +19,12 @@ struct BackupRemoveCommand: ParsableCommand {
 
   @OptionGroup var options: StateOption
 
-  @Flag(help: "Show what would be removed, and remove nothing.")
-  var dryRun = false
+  @OptionGroup var mode: DryRunOption
 
   func run() throws {
     let node = options.node()
     let folder = try node.export(named: InstanceName(name).text)
-    guard dryRun else { return try node.removeBackup(name) }
+    guard mode.isDry else { return try node.removeBackup(name) }
     try writeOutput(["would remove \(folder.escaped)"])
   }
 }

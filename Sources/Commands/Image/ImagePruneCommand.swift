@@ -16,17 +16,17 @@ struct ImagePruneCommand: ParsableCommand {
 
   @OptionGroup var options: ImageOptions
 
-  @Flag(help: "Show what would be removed, and remove nothing.")
-  var dryRun = false
+  @OptionGroup var mode: DryRunOption
 
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let pruned = try options.store().prune(dryRun: dryRun)
+    let pruned = try options.store().prune(dryRun: mode.isDry)
     let freed = Words.bytes(pruned.reduce(0) { $0 + $1.diskBytes })
-    let sum = "\(freed) in \(pruned.count) images \(dryRun ? "would be freed" : "freed")"
+    let sum = "\(freed) in \(pruned.count) images \(mode.isDry ? "would be freed" : "freed")"
     try output.write(
-      ["dry_run": .bool(dryRun), "pruned": .array(pruned.map(\.json))], else: Table(pruned.map(\.cells)).lines + [sum])
+      ["dry_run": .bool(mode.isDry), "pruned": .array(pruned.map(\.json))],
+      else: Table(pruned.map(\.cells)).lines + [sum])
   }
 }
 

@@ -38,7 +38,7 @@ struct InstanceCreateCommand: ParsableCommand {
     var request = try instance.request(name, os: os)
     request.installs = !noInstall
     let node = options.node()
-    if instance.dryRun { return try tell(node.planInstance(request), "created") }
+    if instance.mode.isDry { return try tell(node.planInstance(request), "created") }
     try node.createInstance(request)
   }
 }

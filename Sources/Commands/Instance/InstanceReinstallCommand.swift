@@ -26,15 +26,14 @@ struct InstanceReinstallCommand: ParsableCommand {
 
   @OptionGroup var parameters: ParameterOptions
 
-  @Flag(help: "Only tell what would be done.")
-  var dryRun = false
+  @OptionGroup var mode: DryRunOption
 
   @OptionGroup var options: ScriptOptions
 
   func run() throws {
     let node = options.node()
     let name = try InstanceName(name)
-    guard !dryRun else {
+    guard !mode.isDry else {
       return try tell(node.planReinstallation(name, os: os, parameters: parameters.all()), "reinstalled")
     }
     try node.reinstallInstance(name, os: os, parameters: parameters.all())

@@ -19,12 +19,11 @@ struct InstanceRemoveCommand: ParsableCommand {
 
   @OptionGroup var options: StateOption
 
-  @Flag(help: "Show what would be removed, and remove nothing.")
-  var dryRun = false
+  @OptionGroup var mode: DryRunOption
 
   func run() throws {
     let (name, node) = (try InstanceName(name), options.node())
-    guard dryRun else { return try node.removeInstance(name) }
+    guard mode.isDry else { return try node.removeInstance(name) }
     let (removed, kept) = try node.planRemoval(of: name)
     try writeOutput(removed.map { "would remove \($0.escaped)" } + kept.map { "would keep \($0.escaped)" })
   }

@@ -22,15 +22,14 @@ struct InstanceRenameCommand: ParsableCommand {
   @Argument(help: "Its new name.")
   var newName: String
 
-  @Flag(help: "Only tell what would be done.")
-  var dryRun = false
+  @OptionGroup var mode: DryRunOption
 
   @OptionGroup var options: ScriptOptions
 
   func run() throws {
     let node = options.node()
     let (old, new) = (try InstanceName(oldName), try InstanceName(newName))
-    guard !dryRun else { return try tell(node.planRename(old, to: new), "renamed") }
+    guard !mode.isDry else { return try tell(node.planRename(old, to: new), "renamed") }
     try node.renameInstance(old, to: new)
   }
 }

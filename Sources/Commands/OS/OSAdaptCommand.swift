@@ -44,8 +44,7 @@ struct OSAdaptCommand: ParsableCommand {
   @Flag(help: "Copy the source into the definition, which then needs nothing else.")
   var copy = false
 
-  @Flag(help: "Show what would be written, and write nothing.")
-  var dryRun = false
+  @OptionGroup var mode: DryRunOption
 
   @OptionGroup var output: OutputOptions
 
@@ -54,7 +53,7 @@ struct OSAdaptCommand: ParsableCommand {
   func run() throws {
     let choices = Adaptation.Choices(variant: variant, parameters: try chosenParameters(), isCopied: copy)
     let adaptation = try Adaptation(of: try folder(), to: to, into: into, name: name, choices)
-    let outcome = dryRun ? nil : try adaptation.install()
+    let outcome = mode.isDry ? nil : try adaptation.install()
     try output.write(adaptation.json(outcome), else: adaptation.lines(outcome))
   }
 
