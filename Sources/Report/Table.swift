@@ -10,7 +10,7 @@ package struct Table {
   ///   - rows: as they came from outside.
   ///   - rightAligned: the columns of numbers.
   package init(_ rows: [[String]], header: [String]? = nil, gap: Int = 2, rightAligned: Set<Int> = []) {
-    // Escaped before they are measured: `\x1b` is four characters wide. Escaping again changes nothing.
+    // Escaped before they are measured: `\x1b` is four columns wide. Escaping again changes nothing.
     self.rows = ((header.map { [$0] } ?? []) + rows).map { $0.map(\.escaped) }
     self.gap = gap
     self.rightAligned = rightAligned
@@ -18,12 +18,12 @@ package struct Table {
 
   package var lines: [String] {
     let count = rows.map(\.count).max() ?? 0
-    let widths = (0..<count).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+    let widths = (0..<count).map { column in rows.map { column < $0.count ? $0[column].terminalWidth : 0 }.max() ?? 0 }
     return rows.map { row in
       // No blanks at the end of a line, but for those of a name.
       let cells = row[..<((row.lastIndex { !$0.isEmpty } ?? -1) + 1)]
       return cells.enumerated().map { column, cell in
-        let space = String(repeating: " ", count: widths[column] - cell.count)
+        let space = String(repeating: " ", count: widths[column] - cell.terminalWidth)
         if rightAligned.contains(column) { return space + cell }
         return column == cells.count - 1 ? cell : cell + space
       }.joined(separator: String(repeating: " ", count: gap))

@@ -17,6 +17,12 @@ import Testing
       ])
   }
 
+  @Test("a wide character takes two columns, and a mark on another one none")
+  func wide() {
+    let lines = Table([["名前", "x"], ["🦉", "x"], ["e\u{301}", "x"], ["four", "x"], ["ｆ1", "x"]]).lines
+    #expect(lines == ["名前  x", "🦉    x", "e\u{301}     x", "four  x", "ｆ1   x"])
+  }
+
   @Test("nothing stands behind the last cell, and rows may be short")
   func ends() {
     #expect(Table([["a", "b"], ["long"], ["", "c"]]).lines == ["a     b", "long", "      c"])
