@@ -51,9 +51,9 @@ int clinux_zero_device(int fd, uint64_t offset, uint64_t length) {
   return ioctl(fd, BLKZEROOUT, range) == 0 ? 0 : errno;
 }
 
-int clinux_clone(int from, int to, uint64_t offset, uint64_t length) {
+int clinux_clone(int from, uint64_t source, int to, uint64_t offset, uint64_t length) {
   struct file_clone_range range = {
-      .src_fd = from, .src_offset = offset, .src_length = length, .dest_offset = offset};
+      .src_fd = from, .src_offset = source, .src_length = length, .dest_offset = offset};
   return ioctl(to, FICLONERANGE, &range) == 0 ? 0 : errno;
 }
 

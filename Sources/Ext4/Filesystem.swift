@@ -2,6 +2,7 @@
 internal import CExt2FS
 internal import Glibc
 package import Report
+package import Storage
 
 /// An ext2, ext3 or ext4 filesystem, opened by libext2fs without being mounted.
 ///
@@ -9,7 +10,7 @@ package import Report
 /// neither its superblock nor its group descriptors and bitmaps.
 package struct Filesystem: ~Copyable {
   let fs: ext2_filsys
-  package let device: FilesystemDevice
+  let device: FilesystemDevice
   /// Another machine may have it mounted: to change it begins with asking, by its multiple mount protection.
   private let isShared: Bool
 
@@ -19,10 +20,29 @@ package struct Filesystem: ~Copyable {
     self.isShared = isShared
   }
 
-  /// Opens the filesystem on `device`.
+  /// Opens the filesystem in a region, which it holds open.
   ///
-  /// - Parameter isShared: other machines reach the disk, and not just this process knows what is on it.
-  package init(opening device: FilesystemDevice, writable: Bool, isShared: Bool = false) throws(Failure) {
+  /// - Parameters:
+  ///   - withheld: the superblock, where the disk does not have it yet; `commit` writes it.
+  ///   - isShared: other machines reach the disk, and not just this process knows what is on it.
+  package init(
+    opening region: Region, withheld: Withheld? = nil, writable: Bool, isShared: Bool = false
+  ) throws(Failure) {
+    try self.init(on: FilesystemDevice(region, withheld: withheld), writable: writable, isShared: isShared)
+  }
+
+  /// Opens one that is only read, such as that of a disk inside a dump.
+  ///
+  /// - Parameters:
+  ///   - name: what it is in, for a message.
+  ///   - range: where on the disk it is.
+  package init(opening name: String, _ range: ByteRange, by read: @escaping Source) throws(Failure) {
+    try self.init(
+      on: FilesystemDevice(name: name, base: range.offset, size: range.length, reading: read), writable: false,
+      isShared: false)
+  }
+
+  private init(on device: FilesystemDevice, writable: Bool, isShared: Bool) throws(Failure) {
     var opened: ext2_filsys?
     try device.check(try Self.open(device, writable: writable, &opened), "open the filesystem")
     guard let opened else { throw Failure(.guest, "cannot open the filesystem on \(device.name)") }
@@ -47,7 +67,8 @@ package struct Filesystem: ~Copyable {
   }
 
   /// Why this machine can't change a filesystem that may well be in order; nil where it can, or where it is damaged.
-  package static func obstacle(on device: FilesystemDevice) -> Failure? {
+  package static func obstacle(on region: Region) -> Failure? {
+    let device = FilesystemDevice(region)
     var opened: ext2_filsys?
     guard let result = try? open(device, writable: true, &opened) else { return nil }
     if FilesystemDevice.unknownFeatures.contains(result) { return device.failure(result, "change the filesystem") }

@@ -2,42 +2,42 @@
 internal import CExt2FS
 internal import Glibc
 internal import Report
+internal import Storage
 
-/// The disk under a filesystem: a descriptor that the caller opened, checked and locked, and keeps open for as long as
-/// the filesystem lives.
-package final class FilesystemDevice {
+/// What libext2fs reads and writes a filesystem by: a region that the caller opened, checked and locked.
+final class FilesystemDevice {
   let device: UnsafeMutablePointer<gs_device>
   private let reader: DeviceReader?
+  /// Held open for as long as the filesystem lives.
+  private let region: Region?
   /// What it is in a message.
-  package let name: String
+  let name: String
 
-  /// - Parameters:
-  ///   - descriptor: open for reading, and for writing where the filesystem is changed.
-  ///   - base: where on the disk the filesystem begins, in bytes.
-  ///   - superblock: the 1024 bytes of the primary superblock where the disk does not have it yet; it is written last,
-  ///     by `Filesystem.commit`, so that work which is cut short leaves nothing that mounts.
-  package init(descriptor: Int32, name: String, base: UInt64 = 0, deferring superblock: [UInt8]? = nil) {
-    self.name = name
+  /// - Parameter withheld: holds the 1024 bytes of the primary superblock where the disk does not have it yet; it is
+  ///   written last, by `Filesystem.commit`, so that work which is cut short leaves nothing that mounts.
+  init(_ region: Region, withheld: Withheld? = nil) {
+    self.region = region
+    name = region.name
     reader = nil
     device = .allocate(capacity: 1)
     device.initialize(to: gs_device())
-    device.pointee.fd = descriptor
-    device.pointee.base = base
-    // The same for a file and for a device.
-    device.pointee.size = UInt64(max(0, lseek(descriptor, 0, SEEK_END)))
-    device.pointee.size -= min(base, device.pointee.size)
+    // libext2fs is C, and knows descriptors only.
+    device.pointee.fd = region.raw
+    device.pointee.base = region.range.offset
+    device.pointee.size = region.range.length
     device.pointee.allowance = .max
-    if let superblock {
+    if let superblock = withheld?.bytes(in: Superblock.range) {
       device.pointee.deferred = true
-      withUnsafeMutableBytes(of: &device.pointee.superblock) { $0.copyBytes(from: superblock.prefix(1024)) }
+      withUnsafeMutableBytes(of: &device.pointee.superblock) { $0.copyBytes(from: superblock) }
     }
   }
 
   /// A device that is only read, such as a disk inside a dump.
   ///
   /// - Parameter size: from `base` on, in bytes.
-  package init(name: String, base: UInt64 = 0, size: UInt64, reading read: @escaping Source) {
+  init(name: String, base: UInt64 = 0, size: UInt64, reading read: @escaping Filesystem.Source) {
     self.name = name
+    region = nil
     let reader = DeviceReader(read)
     self.reader = reader
     device = .allocate(capacity: 1)
@@ -65,14 +65,11 @@ package final class FilesystemDevice {
     return name
   }
 
-  /// Where the primary superblock is, in bytes from the beginning of the filesystem.
-  package static let superblockRange = 1024..<2048
-
   /// The bytes of the primary superblock, where the device has so many.
   func superblock() throws(Failure) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: Self.superblockRange.count)
+    var bytes = [UInt8](repeating: 0, count: Superblock.range.count)
     try check(
-      gs_device_read(device, UInt64(Self.superblockRange.lowerBound), bytes.count, &bytes), "read the superblock")
+      gs_device_read(device, UInt64(Superblock.range.lowerBound), bytes.count, &bytes), "read the superblock")
     return bytes
   }
 
@@ -121,11 +118,11 @@ package final class FilesystemDevice {
 
 /// What a device without a descriptor is read by.
 private final class DeviceReader {
-  private let body: FilesystemDevice.Source
+  private let body: Filesystem.Source
   /// The first failure: libext2fs knows only that there was one.
   private(set) var failure: Failure?
 
-  init(_ body: @escaping FilesystemDevice.Source) {
+  init(_ body: @escaping Filesystem.Source) {
     self.body = body
   }
 

@@ -2,6 +2,7 @@
 internal import CExt2FS
 internal import Glibc
 package import Report
+package import Storage
 
 /// How a filesystem is made.
 package struct FilesystemOptions: Equatable, Sendable {
@@ -80,14 +81,17 @@ package struct FilesystemOptions: Equatable, Sendable {
 
 extension Filesystem {
   /// Makes an empty filesystem: a root directory and lost+found; the journal and the room for growing online come with
-  /// `grow`, when the disk that it is for is known.
+  /// `grow`, when the disk that it is for is known. Its superblock is on the disk with `commit`.
   ///
   /// - Parameters:
   ///   - size: in bytes; whole groups of blocks are used.
   ///   - zeroed: the device reads as zeros; else the inode tables are cleared.
   package static func format(
-    _ device: FilesystemDevice, size: UInt64, options: FilesystemOptions, zeroed: Bool = true
+    _ region: Region, size: UInt64, options: FilesystemOptions, zeroed: Bool = true
   ) throws(Failure) -> Filesystem {
+    var withheld = Withheld()
+    withheld.hold([UInt8](repeating: 0, count: Superblock.range.count), at: UInt64(Superblock.range.lowerBound))
+    let device = FilesystemDevice(region, withheld: withheld)
     var parameters = ext2_super_block()
     parameters.s_rev_level = UInt32(EXT2_DYNAMIC_REV)
     parameters.s_log_block_size = UInt32(options.blockSize.trailingZeroBitCount - 10)

@@ -2,7 +2,7 @@
 internal import CExt2FS
 package import Report
 
-extension FilesystemDevice {
+extension Filesystem {
   /// Fills the buffer with what is at that offset of a disk, wholly.
   package typealias Source = (UInt64, UnsafeMutableRawBufferPointer) throws(Failure) -> Void
 }

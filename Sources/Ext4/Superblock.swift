@@ -4,6 +4,9 @@ package import Report
 
 /// What the 1024 bytes of a primary superblock tell, which are there before the rest of the filesystem is.
 package struct Superblock: Equatable, Sendable {
+  /// Where it is, in bytes from the beginning of the filesystem.
+  package static let range = 1024..<2048
+
   /// In bytes.
   package let blockSize: UInt64
   /// The whole filesystem in bytes.

@@ -53,7 +53,7 @@ extension Filesystem {
 
   /// The superblock is 1024 bytes of a block of its copy.
   private borrowing func clearRest(ofSuperblock block: blk64_t) throws(Failure) {
-    let length = FilesystemDevice.superblockRange.count
+    let length = Superblock.range.count
     guard blockSize > length else { return }
     var bytes = [UInt8](repeating: 0, count: Int(blockSize))
     try device.check(io_channel_read_blk64(fs.pointee.io, block, 1, &bytes), "read block \(block)")

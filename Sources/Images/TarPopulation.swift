@@ -3,6 +3,7 @@ package import Ext4
 internal import Glibc
 internal import LinuxIO
 package import Report
+internal import Storage
 
 /// What filling an image from an archive yields.
 package struct PopulatedImage: Sendable {
@@ -21,11 +22,9 @@ package func populate(
 ) throws(Failure) -> PopulatedImage {
   let needed = try measure(tar, options)
   let file = try Descriptor(image, O_RDWR | O_CREAT | O_EXCL, mode: 0o644)
-  guard ftruncate(file.raw, off_t(needed.size)) == 0 else { throw .system("enlarge", image) }
-  // The superblock is held back so that an image which was cut short is not even a filesystem.
-  let device = FilesystemDevice(
-    descriptor: file.raw, name: image, deferring: [UInt8](repeating: 0, count: FilesystemDevice.superblockRange.count))
-  let filesystem = try Filesystem.format(device, size: needed.size, options: options)
+  try file.setLength(needed.size)
+  // Until the commit its superblock is not on the disk: an image which was cut short is not even a filesystem.
+  let filesystem = try Filesystem.format(Region(of: file), size: needed.size, options: options)
   let archive = try TarArchive(tar)
   progress.expect(needed.contentBytes)
   let files = try filesystem.fill(from: archive, progress: progress)
@@ -33,7 +32,6 @@ package func populate(
   let status = try filesystem.read("/var/lib/dpkg/status", limit: 64 << 20) ?? []
   try filesystem.commit()
   let used = try filesystem.writtenExtents()
-  try file.close()
   return PopulatedImage(
     size: needed.size, usedExtents: used, dpkgStatus: status, files: files)
 }

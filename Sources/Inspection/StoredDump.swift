@@ -170,11 +170,10 @@ package final class StoredDump {
     guard place.offset < index.manifest.diskSize else {
       throw Failure(.dump, "\(path) says that a filesystem begins at byte \(place.offset), behind the end of its disk")
     }
-    let size = index.manifest.diskSize - place.offset
-    let device = FilesystemDevice(name: path, base: place.offset, size: size) { offset, buffer throws(Failure) in
+    let range = ByteRange(offset: place.offset, length: index.manifest.diskSize - place.offset)
+    let filesystem = try Filesystem(opening: path, range) { offset, buffer throws(Failure) in
       try index.read(at: offset, into: buffer)
     }
-    let filesystem = try Filesystem(opening: device, writable: false)
     if filesystem.needsRecovery {
       steps.note("\(path) was taken while the guest ran: what only its journal holds is not seen before a restoration")
     }

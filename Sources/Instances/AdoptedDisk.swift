@@ -3,6 +3,7 @@ internal import Glibc
 internal import Host
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 // Disks that were there before their instance: block devices, or files elsewhere.
 

@@ -4,6 +4,7 @@ internal import Host
 internal import Interface
 internal import LinuxIO
 package import Report
+internal import Storage
 
 /// What an export says of its instance: `config.ini` beside the dumps, as Ganeti 1.2.6 to 3.1 write and read it.
 package struct ExportConfiguration: Sendable {

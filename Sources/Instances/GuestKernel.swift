@@ -5,6 +5,7 @@ internal import Glibc
 internal import Host
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 /// The kernel that a machine is started with instead of its boot loader, and the initrd, as files that qemu can read
 /// for as long as this lives.
@@ -44,10 +45,9 @@ struct GuestKernel {
   /// Reads them out of the filesystem on a disk into memory: nothing is mounted.
   private static func find(on disk: String) throws(Failure) -> GuestKernel? {
     let file = try Descriptor(disk, O_RDONLY)
-    let device = FilesystemDevice(descriptor: file.raw, name: disk)
     let magic = try file.bytes(at: 1024 + 56, count: 2)
     guard magic == [0x53, 0xEF] else { return nil }
-    let filesystem = try Filesystem(opening: device, writable: false)
+    let filesystem = try Filesystem(opening: Region(of: file), writable: false)
     guard let path = newest(of: try filesystem.list("/boot")), let kernel = try filesystem.read(path, limit: limit)
     else { return nil }
     let version = ByteString(path.bytes.dropFirst(prefix.bytes.count))

@@ -4,6 +4,7 @@ package import Host
 package import Interface
 internal import LinuxIO
 package import Report
+internal import Storage
 
 extension Node {
   /// Installs the OS of an instance anew, or another one.

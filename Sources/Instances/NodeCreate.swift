@@ -4,6 +4,7 @@ package import Host
 internal import Interface
 internal import LinuxIO
 package import Report
+internal import Storage
 
 extension Node {
   /// Makes an instance and has its OS installed. Nothing is left when that fails.

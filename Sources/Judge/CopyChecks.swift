@@ -4,6 +4,7 @@ internal import Glibc
 internal import Host
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 // What a restored guest boots by: it names the filesystem by its UUID, in files that a tiny guest does not have.
 

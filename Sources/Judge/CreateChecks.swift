@@ -5,6 +5,7 @@ internal import Host
 internal import Interface
 internal import LinuxIO
 internal import Report
+internal import Storage
 internal import Synchronization
 
 // What create makes.

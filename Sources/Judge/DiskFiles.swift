@@ -4,6 +4,7 @@ internal import Ext4
 internal import Glibc
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 /// All files of a guest, read without a mount: a definition that is judged may have made the filesystem to attack.
 struct DiskFiles {

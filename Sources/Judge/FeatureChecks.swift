@@ -3,6 +3,7 @@ internal import Glibc
 internal import Host
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 // What a restored guest's boot loader and kernel have to understand: the features of its filesystem.
 

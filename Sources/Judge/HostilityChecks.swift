@@ -5,6 +5,7 @@ internal import Host
 internal import Interface
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 // A guest whose administrator wants the host: links lead to a bait among the host's files.
 

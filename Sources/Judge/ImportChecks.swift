@@ -4,6 +4,7 @@ internal import Host
 internal import Interface
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 // What import makes of a dump: of a whole one, and of what is not one.
 

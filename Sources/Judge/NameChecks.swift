@@ -3,6 +3,7 @@ internal import Ext4
 internal import Host
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 // A guest with names that are not UTF-8, and as long as a name can be.
 

@@ -3,6 +3,7 @@ internal import Host
 internal import Interface
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 // What rename changes.
 

@@ -5,6 +5,7 @@ internal import Filesystems
 internal import Glibc
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 /// A disk of a trial: an image file, for version 5 with a loop device on it, since there all disks are devices.
 final class ScratchDisk {
@@ -98,12 +99,12 @@ final class ScratchDisk {
     _ content: DiskContent, writable: Bool = false, _ body: (borrowing Filesystem) throws(Failure) -> T
   ) throws(Failure) -> T {
     let file = try Descriptor(path, writable ? O_RDWR : O_RDONLY)
-    let device = FilesystemDevice(descriptor: file.raw, name: path, base: content.offset)
-    let filesystem = try Filesystem(opening: device, writable: writable)
+    let region = try Region(of: file, from: content.offset)
+    let filesystem = try Filesystem(opening: region, writable: writable)
     let result = try body(filesystem)
     if writable {
       try filesystem.commit()
-      try file.flush()
+      try region.flush()
     }
     return result
   }

@@ -4,6 +4,7 @@ internal import Host
 internal import Interface
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 /// The scripts of a definition, called in one version of the interface on scratch disks.
 ///

@@ -31,16 +31,10 @@ package struct Pipe: ~Copyable, Sendable {
   package consuming func readTail(limit: Int) throws(Failure) -> [UInt8] {
     let reader = keepingReader()
     var tail: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 65536)
     while true {
-      var count = 0
-      do {
-        count = try buffer.withUnsafeMutableBytes { try reader.read(into: $0) }
-      } catch {
-        throw error as? Failure ?? Failure(.io, "\(error)")
-      }
-      if count == 0 { break }
-      tail.append(contentsOf: buffer[..<count])
+      let piece = try [UInt8](upTo: 65536) { buffer throws(Failure) in try reader.read(into: buffer) }
+      if piece.isEmpty { break }
+      tail += piece
       if tail.count > limit { tail.removeFirst(tail.count - limit) }
     }
     return tail

@@ -93,7 +93,14 @@ package struct Descriptor: ~Copyable, Sendable {
 
   /// Waits until everything written is on the disk.
   package borrowing func flush() throws(Failure) {
-    guard retrying({ fsync(raw) }) == 0 else { throw .system("flush", name) }
+    try view.flush()
+  }
+
+  /// How long the file or the device is, in bytes.
+  package borrowing func length() throws(Failure) -> UInt64 {
+    let end = lseek(raw, 0, SEEK_END)
+    guard end >= 0 else { throw .system("examine", name) }
+    return UInt64(end)
   }
 
   package borrowing func status() throws(Failure) -> stat {
@@ -133,20 +140,14 @@ package struct DescriptorView: Sendable {
       written += count
     }
   }
-}
 
-extension DescriptorView {
-  /// Has a range of another file share its blocks with this one, where both are on one filesystem that can (FICLONERANGE).
-  ///
-  /// - Returns: whether it did; else nothing has changed.
-  package func clone(from other: DescriptorView, at offset: UInt64, length: Int) -> Bool {
-    clinux_clone(other.raw, raw, offset, UInt64(length)) == 0
+  package func writeAll(_ bytes: [UInt8], at offset: UInt64) throws(Failure) {
+    try bytes.withBytes { bytes throws(Failure) in try writeAll(bytes, at: offset) }
   }
 
-  /// Writes, and has the kernel begin to bring it to the disk: less is left for the flush at the end.
-  package func writeThrough(_ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
-    try writeAll(buffer, at: offset)
-    clinux_start_writing(raw, offset, UInt64(buffer.count))
+  /// Waits until everything written is on the disk.
+  package func flush() throws(Failure) {
+    guard retrying({ fsync(raw) }) == 0 else { throw .system("flush", name) }
   }
 }
 

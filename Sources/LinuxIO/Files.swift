@@ -81,13 +81,8 @@ package func fileText(_ path: String, limit: Int = 1 << 20) -> String? {
 extension Descriptor {
   /// `count` bytes at `offset`, fewer at the end of the file.
   package borrowing func bytes(at offset: UInt64, count: Int) throws(Failure) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: count)
-    do {
-      let filled = try bytes.withUnsafeMutableBytes { try readFull(into: $0, at: offset) }
-      return Array(bytes[..<filled])
-    } catch {
-      throw error as? Failure ?? Failure(.io, "cannot read \(name): \(error)")
-    }
+    let view = view
+    return try [UInt8](upTo: count) { buffer throws(Failure) in try view.readFull(into: buffer, at: offset) }
   }
 }
 

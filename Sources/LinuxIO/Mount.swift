@@ -51,14 +51,14 @@ package struct Mount: Sendable {
   }
 
   /// Where a block device is mounted.
-  static func place(of device: dev_t) -> String? { mounts(of: device).first?.place }
+  package static func place(of device: UInt) -> String? { mounts(of: device).first?.place }
 
-  static func writablePlace(of device: dev_t, isBlockDevice: Bool) -> String? {
+  package static func writablePlace(of device: UInt, isBlockDevice: Bool) -> String? {
     guard isBlockDevice else { return nil }
     return mounts(of: device).first { $0.options.contains("rw") }?.place
   }
 
-  private static func mounts(of device: dev_t) -> [Mount] {
+  private static func mounts(of device: UInt) -> [Mount] {
     let major = (device >> 8) & 0xFFF | (device >> 32) & ~0xFFF
     let minor = device & 0xFF | (device >> 12) & ~0xFF
     return all().filter { $0.device == "\(major):\(minor)" }

@@ -75,11 +75,10 @@ package final class LoopDevice: Sendable {
   /// namespace that is gone has a path that leads nowhere.
   static func lost(of identities: Set<FileIdentity>) -> [Attached] {
     all().filter { attached in
-      var block = clinux_block()
       guard examine(attached.file).error != 0, let device = try? Descriptor(attached.path, O_RDONLY),
-        clinux_examine_block(device.raw, &block) == 0
+        let backing = try? device.blockDevice().backing
       else { return false }
-      return identities.contains(FileIdentity(device: block.backing_device, inode: block.backing_inode))
+      return identities.contains(backing)
     }
   }
 
@@ -103,7 +102,12 @@ package final class LoopDevice: Sendable {
 }
 
 /// What a file is, whatever it is called.
-struct FileIdentity: Hashable {
-  let device: UInt64
-  let inode: UInt64
+package struct FileIdentity: Hashable, Sendable {
+  package let device: UInt64
+  package let inode: UInt64
+
+  package init(device: UInt64, inode: UInt64) {
+    self.device = device
+    self.inode = inode
+  }
 }

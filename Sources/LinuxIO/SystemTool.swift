@@ -19,21 +19,6 @@ extension Command {
     return command
   }
 
-  /// Runs it on what a guest has on a disk, within the limits for a disk of that size unless it has others; returns how
-  /// it ended, and the end of what it said.
-  ///
-  /// - Throws: `.guest` where it was stopped at a limit.
-  package func capture(on disk: Disk) throws(Failure) -> (status: ExitStatus, output: [UInt8]) {
-    var command = self
-    command.limits = limits ?? .disk(of: disk.size)
-    let (status, output) = try command.capture(limit: 16 << 10)
-    guard case .stopped = status else { return (status, output) }
-    throw Failure(
-      .guest,
-      "\(executable) \(status): nothing sound on \(disk.path), which has \(Words.bytes(disk.size)), takes as much",
-      remedy: "see by hand what \(executable) finds on a copy of it")
-  }
-
   /// The end of what a tool said, to be shown in a message.
   package static func lastLines(_ output: [UInt8]) -> String {
     String(decoding: output, as: UTF8.self).split(separator: "\n").suffix(8).map { String($0).escaped }

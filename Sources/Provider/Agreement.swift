@@ -5,6 +5,7 @@ internal import Guest
 internal import Interface
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 /// Who a restored guest is, and the UUIDs of its disks.
 ///
@@ -57,7 +58,7 @@ struct Agreement {
     let swapUUID = target.swap == nil ? nil : uuidOfSwap(survey)
     if let swapUUID { try target.makeSwap(swapUUID, configuration, steps) }
     try steps.step("make the guest agree with \(target.name)") { _ throws(Failure) in
-      let device = FilesystemDevice(descriptor: target.root.descriptor.raw, name: target.root.path)
+      let device = Region(target.root)
       let guest = GuestTree(try Filesystem(opening: device, writable: true), isInPlace: true)
       try follow(survey, rootUUID: rootUUID, swapUUID: swapUUID, in: guest)
       var restoration = Restoration(
@@ -71,7 +72,7 @@ struct Agreement {
   }
 
   private func look(at restored: Restored) throws(Failure) -> Survey {
-    let device = FilesystemDevice(descriptor: target.root.descriptor.raw, name: target.root.path)
+    let device = Region(target.root)
     let guest = GuestTree(try Filesystem(opening: device, writable: false), isInPlace: true)
     let origin = try Origin(of: guest)
     let current = guest.filesystem.uuid
@@ -106,7 +107,7 @@ struct Agreement {
     }
     // A filesystem that was made here has one that is new.
     guard survey.known == survey.current else { return survey.current }
-    let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
+    let device = Region(disk)
     let filesystem = try Filesystem(opening: device, writable: true)
     try filesystem.beginChanging()
     let uuid = filesystem.renewUUID()

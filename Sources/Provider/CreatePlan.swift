@@ -6,6 +6,7 @@ internal import Images
 package import Interface
 internal import LinuxIO
 package import Report
+internal import Storage
 
 /// Installs a guest: a copy of the image, grown to the disk, with an identity of its own.
 package struct CreatePlan: Plan, ~Copyable {
@@ -136,10 +137,10 @@ package struct CreatePlan: Plan, ~Copyable {
     _ entry: borrowing ImageEntry, _ kept: KeptFiles?, _ swapUUID: UUID?, _ steps: Steps
   ) throws(Failure) -> Failure? {
     let wiped = try disks.root.wipe(configuration, steps)
-    let superblock: [UInt8]
+    let head: Withheld
     do throws(DeploymentFailure) {
-      superblock = try steps.step("copy the image") { progress throws(DeploymentFailure) in
-        try Deployment(entry, to: disks.root, progress: progress).superblock
+      head = try steps.step("copy the image") { progress throws(DeploymentFailure) in
+        try Deployment(entry, to: disks.root, progress: progress).head
       }
     } catch {
       guard error.isImageBroken else { throw error.failure }
@@ -149,7 +150,7 @@ package struct CreatePlan: Plan, ~Copyable {
     let data = try prepareData(disks.data, isReinstall: isReinstall, options, steps)
     let image = entry.manifest.digest
     try steps.step("configure \(name.full)") { _ throws(Failure) in
-      let filesystem = try grow(superblock, zeroed: wiped != .none)
+      let filesystem = try grow(head, zeroed: wiped != .none)
       var identity = Identity(
         name: name, rootUUID: filesystem.uuid.description, rootType: options.kind.rawValue,
         swapUUID: swapUUID?.description, network: network, accounts: configuration.accounts,
@@ -167,10 +168,9 @@ package struct CreatePlan: Plan, ~Copyable {
     return nil
   }
 
-  private func grow(_ superblock: [UInt8], zeroed: Bool) throws(Failure) -> Filesystem {
+  private func grow(_ head: Withheld, zeroed: Bool) throws(Failure) -> Filesystem {
     let disk = disks.root
-    let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path, deferring: superblock)
-    let filesystem = try Filesystem(opening: device, writable: true)
+    let filesystem = try Filesystem(opening: Region(disk), withheld: head, writable: true)
     filesystem.renewUUID()
     filesystem.setLabel(options.label)
     filesystem.renewHashSeed()

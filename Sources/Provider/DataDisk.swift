@@ -3,6 +3,7 @@ internal import Ext4
 internal import Guest
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 /// A disk after the first that carries a filesystem of its own.
 enum DataDisk {

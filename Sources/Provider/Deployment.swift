@@ -5,14 +5,15 @@ internal import Glibc
 internal import Images
 internal import LinuxIO
 internal import Report
+internal import Storage
 internal import Synchronization
 
 /// Copies the used bytes of an image to a disk, each piece compared with its digest on the way: by sharing the blocks
 /// where both are files of one filesystem that can, else by large writes, several at once. The primary superblock is
 /// kept back, so that the copy can't be mounted before it is whole.
 struct Deployment: Sendable {
-  /// The superblock that the disk does not have yet.
-  let superblock: [UInt8]
+  /// The superblock, which the disk does not have yet.
+  let head: Withheld
 
   /// - Throws: `.io` with `isImageBroken` where the image is not what its digests say.
   init(
@@ -30,14 +31,14 @@ struct Deployment: Sendable {
     let copy = PieceCopy()
     let workers = max(1, min(4, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
     DispatchQueue.concurrentPerform(iterations: workers) { worker in
-      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: ImagePiece.limit, alignment: 4096)
-      defer { buffer.deallocate() }
-      while let index = copy.next(of: pieces.count) {
-        copy.copy(pieces[index], from: source, to: target, through: buffer)
-        progress.advance(by: UInt64(pieces[index].length))
+      withBuffer(of: ImagePiece.limit) { buffer in
+        while let index = copy.next(of: pieces.count) {
+          copy.copy(pieces[index], from: source, to: target, through: buffer)
+          progress.advance(by: UInt64(pieces[index].length))
+        }
       }
     }
-    superblock = try copy.finish()
+    head = try copy.finish()
   }
 }
 
@@ -51,7 +52,7 @@ struct DeploymentFailure: Error {
 private final class PieceCopy: Sendable {
   private struct State {
     var next = 0
-    var superblock: [UInt8]?
+    var head = Withheld()
     /// Until the filesystem has said that it can't.
     var sharesBlocks = true
     var failure: DeploymentFailure?
@@ -81,9 +82,11 @@ private final class PieceCopy: Sendable {
     } catch {
       return fail(error, isImageBroken: true)
     }
-    let isHead = keepSuperblock(of: bytes, at: piece.offset)
+    let isHead = state.withLock { $0.head.take(Superblock.range, outOf: bytes, at: piece.offset) }
     if !isHead, state.withLock({ $0.sharesBlocks }) {
-      if disk.clone(from: image, at: piece.offset, length: piece.length) { return }
+      if disk.clone(ByteRange(offset: piece.offset, length: UInt64(piece.length)), of: image, to: piece.offset) {
+        return
+      }
       state.withLock { $0.sharesBlocks = false }
     }
     do throws(Failure) {
@@ -93,27 +96,13 @@ private final class PieceCopy: Sendable {
     }
   }
 
-  func finish() throws(DeploymentFailure) -> [UInt8] {
-    let (superblock, failure) = state.withLock { ($0.superblock, $0.failure) }
+  func finish() throws(DeploymentFailure) -> Withheld {
+    let (head, failure) = state.withLock { ($0.head, $0.failure) }
     if let failure { throw failure }
-    guard let superblock else {
+    guard head.bytes(in: Superblock.range) != nil else {
       throw DeploymentFailure(failure: Failure(.io, "the image has no superblock"), isImageBroken: true)
     }
-    return superblock
-  }
-
-  /// Whether the superblock is in these bytes: then it is taken out of them.
-  private func keepSuperblock(of bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Bool {
-    let range = FilesystemDevice.superblockRange
-    guard offset <= UInt64(range.lowerBound), offset + UInt64(bytes.count) >= UInt64(range.upperBound) else {
-      return false
-    }
-    let inside = UnsafeMutableRawBufferPointer(
-      rebasing: bytes[(range.lowerBound - Int(offset))..<(range.upperBound - Int(offset))])
-    let kept = Array(inside)
-    state.withLock { $0.superblock = kept }
-    inside.initializeMemory(as: UInt8.self, repeating: 0)
-    return true
+    return head
   }
 
   private func fail(_ failure: Failure, isImageBroken: Bool) {

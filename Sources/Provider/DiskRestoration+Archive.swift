@@ -6,6 +6,7 @@ internal import Images
 internal import LinuxIO
 internal import Report
 internal import Sources
+internal import Storage
 
 /// Archives of files: they are written straight into a new filesystem on the disk, which has no superblock until all is
 /// in it. No name in an archive ever is a name on this machine.
@@ -39,11 +40,9 @@ extension DiskRestoration {
   }
 
   private func make(_ options: FilesystemOptions, zeroed: Bool) throws(Failure) -> Filesystem {
-    let superblock = [UInt8](repeating: 0, count: FilesystemDevice.superblockRange.count)
-    let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path, deferring: superblock)
     // Whole groups now; the rest, the journal and the room for growing come when the files are in.
     let size = min(disk.size, options.largestSize) / options.groupSize * options.groupSize
-    return try Filesystem.format(device, size: size, options: options, zeroed: zeroed)
+    return try Filesystem.format(Region(disk), size: size, options: options, zeroed: zeroed)
   }
 
   private func fill(

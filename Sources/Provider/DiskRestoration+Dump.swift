@@ -6,6 +6,7 @@ internal import Filesystems
 internal import Images
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 /// Dumps of this program.
 extension DiskRestoration {
@@ -74,7 +75,7 @@ extension DiskRestoration {
   /// Blocks that the filesystem uses and that were holes of an image file are in no dump, and neither are inode tables
   /// that were never written: on a disk that was not wiped they hold anything.
   private func clearUnheld(_ extents: ExtentMap) throws(Failure) {
-    let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
+    let device = Region(disk)
     let filesystem = try Filesystem(opening: device, writable: true)
     var held = extents.makeIterator()
     var next = held.next()

@@ -6,6 +6,7 @@ internal import Images
 internal import LinuxIO
 internal import Report
 internal import Sources
+internal import Storage
 
 /// Images of qemu: spooled, since their content is in no order, and unpacked by qemu's own tool.
 extension DiskRestoration {

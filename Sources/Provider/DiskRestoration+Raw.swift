@@ -4,6 +4,7 @@ internal import Ext4
 internal import LinuxIO
 internal import Report
 internal import Sources
+internal import Storage
 
 /// Disks as they are, byte for byte.
 extension DiskRestoration {

@@ -5,6 +5,7 @@ internal import Glibc
 internal import Images
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 /// Disks that can't go to their place as they come: those that must be made smaller, and images that only qemu can read.
 extension DiskRestoration {
@@ -43,7 +44,7 @@ extension DiskRestoration {
 
   /// Copies what counts of a spooled disk to its place, made smaller where it must be.
   func copy(_ spool: Disk) throws(Failure) {
-    let device = FilesystemDevice(descriptor: spool.descriptor.raw, name: "the restored guest")
+    let device = Region(spool, called: "the restored guest")
     guard (try? Filesystem(opening: device, writable: false)) != nil else {
       guard spool.size <= disk.size else { throw .tooSmall(disk, "the image has", spool.size) }
       let wiped = try disk.wipe(configuration, steps)
@@ -65,7 +66,7 @@ extension DiskRestoration {
       try filesystem.eachWrittenExtent(body)
     }
     if wiped == .none {
-      let target = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
+      let target = Region(disk)
       let copied = try Filesystem(opening: target, writable: true)
       copied.distrustInodeTables()
       try copied.commit()
@@ -99,7 +100,7 @@ extension DiskRestoration {
 
   /// Makes the filesystem on a spooled disk small enough for `disk`.
   private func shrink(_ spool: Disk) throws(Failure) {
-    let device = FilesystemDevice(descriptor: spool.descriptor.raw, name: "the restored guest")
+    let device = Region(spool, called: "the restored guest")
     let size = try Filesystem(opening: device, writable: false).size
     try steps.step(size > disk.size ? "check the filesystem and make it smaller" : "check the filesystem") {
       _ throws(Failure) in

@@ -4,6 +4,7 @@ internal import Dump
 internal import LinuxIO
 internal import Report
 internal import Sources
+internal import Storage
 
 /// The restoration of what comes in to a disk.
 struct DiskRestoration {

@@ -3,6 +3,7 @@ internal import Configuration
 internal import Interface
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 /// The disks of a request that get something to hold, opened for writing, found fit and locked: nothing was written yet.
 struct GuestDisks {

@@ -3,6 +3,7 @@ internal import Configuration
 internal import Dump
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 /// What a host that shows the progress of an export wants to know before the first byte: how many there will be.
 extension ExportPlan {

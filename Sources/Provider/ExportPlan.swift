@@ -5,6 +5,7 @@ internal import Ext4
 package import Interface
 internal import LinuxIO
 package import Report
+internal import Storage
 
 /// Writes a dump of the disk that the request is about; the disk is only read.
 package struct ExportPlan: Plan, ~Copyable {

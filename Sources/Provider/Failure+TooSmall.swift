@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 extension Failure {
   /// - Parameters:

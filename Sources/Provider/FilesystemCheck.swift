@@ -2,6 +2,7 @@
 internal import Ext4
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 /// The ext filesystem on a disk, in the hands of the system's own tools: checked before it is edited, and checked,
 /// repaired and made to fill its disk after it was restored.
@@ -30,7 +31,7 @@ extension Disk {
 
   /// Recovers the journal of a restored filesystem and checks all of it.
   func recover() throws(Failure) {
-    let device = FilesystemDevice(descriptor: descriptor.raw, name: path)
+    let device = Region(self)
     // Whoever had the original mounted when it was copied has not mounted this.
     if let filesystem = try? Filesystem(opening: device, writable: true) {
       try filesystem.clearMultipleMountProtection()
@@ -85,13 +86,13 @@ extension Disk {
   }
 
   private func filesystemSize() throws(Failure) -> UInt64 {
-    try Filesystem(opening: FilesystemDevice(descriptor: descriptor.raw, name: path), writable: false).size
+    try Filesystem(opening: Region(self), writable: false).size
   }
 
   /// Recovers the journal of a filesystem that was not unmounted, and refuses one with errors, in e2fsck's words: to
   /// edit it would make it worse.
   func prepareForEditing(_ steps: Steps) throws(Failure) {
-    let device = FilesystemDevice(descriptor: descriptor.raw, name: path)
+    let device = Region(self)
     if let obstacle = Filesystem.obstacle(on: device) { throw obstacle }
     if try needsRecovery() {
       steps.note("the filesystem on \(path) was not unmounted: its journal is recovered")
@@ -118,19 +119,19 @@ extension Disk {
 
   /// Why the filesystem can't be edited here; nil where it can.
   func filesystemObstacle() throws(Failure) -> Failure? {
-    Filesystem.obstacle(on: FilesystemDevice(descriptor: descriptor.raw, name: path))
+    Filesystem.obstacle(on: Region(self))
   }
 
   /// Whether an ext filesystem begins with the disk, be it damaged or not.
   func holdsExt() throws(Failure) -> Bool {
-    let range = FilesystemDevice.superblockRange
+    let range = Superblock.range
     let bytes = try descriptor.bytes(at: UInt64(range.lowerBound), count: range.count)
     // s_magic (kernel, fs/ext4/ext4.h).
     return bytes.dropFirst(56).starts(with: [0x53, 0xEF]) && Superblock(bytes)?.isJournal != true
   }
 
   func needsRecovery() throws(Failure) -> Bool {
-    let device = FilesystemDevice(descriptor: descriptor.raw, name: path)
+    let device = Region(self)
     let filesystem = try Filesystem(opening: device, writable: false)
     return !filesystem.isClean || filesystem.needsRecovery
   }

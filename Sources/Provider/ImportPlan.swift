@@ -5,6 +5,7 @@ package import Interface
 internal import LinuxIO
 package import Report
 internal import Sources
+internal import Storage
 
 /// Restores what is on the input, whatever that is: a guest to its root disk, made to agree with its new name and
 /// disks, or any other disk as it was.
@@ -64,7 +65,7 @@ package struct ImportPlan: Plan, ~Copyable {
     // A host may go on after an import that failed: nothing on the disk, not even what was there before, may be taken
     // for the guest.
     let view = disk.descriptor.view
-    let token = Interrupts.onInterrupt { DiskHead.clear(of: view) }
+    let token = Interrupts.onInterrupt { Disk.clearHead(of: view) }
     defer { token.cancel() }
     do throws(Failure) {
       try disk.removeSignatures()

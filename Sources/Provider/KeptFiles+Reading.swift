@@ -3,6 +3,7 @@ internal import Ext4
 internal import Inspection
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 extension KeptFiles {
   /// Finds what the patterns name, and looks whether it can be kept at all.

@@ -3,6 +3,7 @@ internal import Ext4
 internal import Inspection
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 extension KeptFiles {
   /// Looks, before the old guest goes, whether all of it will have a place in the new one.

@@ -5,6 +5,7 @@ internal import Images
 internal import Inspection
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 /// A file, a folder, a link or the like that outlives a reinstallation.
 struct KeptFile {
@@ -69,12 +70,12 @@ extension KeptFiles {
           error.code, error.message, remedy: "repair it with e2fsck, or set reinstall_keep to an empty list")
       }
       let old = try Filesystem(
-        opening: FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path), writable: false)
+        opening: Region(disk), writable: false)
       let kept = try KeptFiles()
       try kept.find(configuration.reinstallKeep.map { ByteString(argument: $0) }, in: old)
       let file = try image.open()
       let new = try Filesystem(
-        opening: FilesystemDevice(descriptor: file.raw, name: image.path), writable: false)
+        opening: Region(of: file), writable: false)
       try kept.refuseWhatHasNoPlace(in: new, after: old, on: disk, configuration.filesystemOptions)
       try kept.copy(from: old, progress)
       progress.detail(kept.summary)

@@ -2,6 +2,7 @@
 internal import Guest
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 extension Disk {
   /// `/dev/vg/disk, 10 GiB`

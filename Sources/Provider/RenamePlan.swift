@@ -5,6 +5,7 @@ internal import Guest
 package import Interface
 internal import LinuxIO
 package import Report
+internal import Storage
 
 /// Makes the guest agree with its new name. Nothing is changed where it has neither the old nor the new one.
 package struct RenamePlan: Plan, ~Copyable {
@@ -42,7 +43,7 @@ package struct RenamePlan: Plan, ~Copyable {
     if other != nil { return steps.note(lines[0]) }
     try steps.step("check \(root.path)") { _ throws(Failure) in try root.prepareForEditing(steps) }
     let outcome = try steps.step("rename \(oldName) to \(newName)") { _ throws(Failure) in
-      let device = FilesystemDevice(descriptor: root.descriptor.raw, name: root.path)
+      let device = Region(root)
       let guest = GuestTree(try Filesystem(opening: device, writable: true, isShared: true), isInPlace: true)
       let outcome = try Renaming(from: GuestName(oldName.text), to: name, network: network).apply(to: guest)
       try guest.commit()

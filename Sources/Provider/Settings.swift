@@ -7,6 +7,7 @@ internal import Guest
 package import Images
 internal import LinuxIO
 package import Report
+internal import Storage
 
 /// What the configuration says, in the words of those who do it.
 extension Configuration {
@@ -30,7 +31,7 @@ extension Configuration {
       label: label)
   }
 
-  var diskWipe: LinuxIO.Wipe {
+  var diskWipe: Storage.Wipe {
     switch wipe {
     case .discard: .discard
     case .zero: .zero

@@ -2,6 +2,7 @@
 internal import Ext4
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 /// A swap area of Linux, made on a disk that is open and locked; mkswap(8) would open it once more.
 ///

@@ -4,6 +4,7 @@ internal import Ext4
 internal import Glibc
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 /// Which parts of a disk a dump must hold, and how that was decided.
 struct UsedBlocks {
@@ -20,7 +21,7 @@ struct UsedBlocks {
   init(of disk: Disk, progress: StepProgress) throws(Failure) {
     self.disk = disk
     extents = ExtentMap(diskSize: disk.size)
-    let device = FilesystemDevice(descriptor: disk.descriptor.raw, name: disk.path)
+    let device = Region(disk)
     var doubt: String?
     if let filesystem = try? Filesystem(opening: device, writable: false) {
       try Self.refuseCutOff(filesystem, on: disk)

@@ -3,6 +3,7 @@ internal import Configuration
 internal import Ext4
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 extension Disk {
   /// Wipes the disk as it is configured; what can't be wiped is told.
@@ -25,7 +26,7 @@ extension Disk {
 
   /// Clears what the new parts of a filesystem call used and the system's tools do not write.
   func clearUnwritten() throws(Failure) {
-    let device = FilesystemDevice(descriptor: descriptor.raw, name: path)
+    let device = Region(self)
     let filesystem = try Filesystem(opening: device, writable: true)
     try filesystem.clearUnwritten()
     try filesystem.commit()

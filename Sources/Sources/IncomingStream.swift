@@ -2,6 +2,7 @@
 internal import Glibc
 package import LinuxIO
 package import Report
+package import Storage
 
 /// A stream of bytes that comes in, whose beginning can be looked at before it is read. Used by one thread at a time.
 package final class IncomingStream: @unchecked Sendable {

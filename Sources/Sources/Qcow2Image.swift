@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-package import LinuxIO
+internal import LinuxIO
 package import Report
+package import Storage
 
 /// An image of qemu in a file, read by qemu's own tool: its content is in no order.
 package struct Qcow2Image {

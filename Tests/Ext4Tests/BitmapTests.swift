@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 import LinuxIO
+import Storage
 import TestSupport
 import Testing
 
@@ -24,7 +25,7 @@ import Testing
       try shell("mke2fs -q -F -t ext4 -b 1024 -O ^metadata_csum,^uninit_bg -m 0 '\(image)'")
       func runs(atMost most: UInt64 = .max) throws -> UInt64? {
         let file = try Descriptor(image, O_RDONLY)
-        return try Filesystem(opening: FilesystemDevice(descriptor: file.raw, name: image), writable: false)
+        return try Filesystem(opening: Region(of: file), writable: false)
           .runs(atMost: most)
       }
       #expect(try #require(try runs()) < 50)

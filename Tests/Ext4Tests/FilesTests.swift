@@ -3,6 +3,7 @@ import Ext4
 import Glibc
 import LinuxIO
 import Report
+import Storage
 import TestSupport
 import Testing
 
@@ -21,7 +22,7 @@ struct FilesTests {
       do {
         let file = try Descriptor(image, O_RDWR)
         let filesystem = try Filesystem(
-          opening: FilesystemDevice(descriptor: file.raw, name: image), writable: true)
+          opening: Region(of: file), writable: true)
         try body(filesystem)
         try filesystem.commit()
       }
@@ -59,7 +60,7 @@ struct FilesTests {
         #expect(try shell("debugfs -R 'bmap /\(name) 0' '\(image)' 2>/dev/null") == "\(last)")
         let file = try Descriptor(image, O_RDWR)
         let filesystem = try Filesystem(
-          opening: FilesystemDevice(descriptor: file.raw, name: image), writable: true)
+          opening: Region(of: file), writable: true)
         #expect(try filesystem.read("/\(name)") == Array("\(name)\n".utf8))
         if name == "a" {
           try filesystem.write("/a", [UInt8](repeating: 7, count: 5000))
@@ -102,7 +103,7 @@ struct FilesTests {
       do {
         let file = try Descriptor(image, O_RDWR)
         let filesystem = try Filesystem(
-          opening: FilesystemDevice(descriptor: file.raw, name: image), writable: true)
+          opening: Region(of: file), writable: true)
         do throws(Failure) {
           try filesystem.write("/etc/new/file", Array("x".utf8))
           Issue.record("it was made")
@@ -140,7 +141,7 @@ struct FilesTests {
         printf 'sif /etc/hosts flags 0x80800\\nsif /secret flags 0x80800\\n' | debugfs -w -f - image
         """)
       let file = try Descriptor(image, O_RDWR)
-      let filesystem = try Filesystem(opening: FilesystemDevice(descriptor: file.raw, name: image), writable: true)
+      let filesystem = try Filesystem(opening: Region(of: file), writable: true)
       for work in [
         { _ = try filesystem.read("/etc/hosts") }, { try filesystem.write("/etc/hosts", [1]) },
         { try filesystem.write("/secret/new", [1]) }, { try filesystem.link("/secret/new", to: "x") },
@@ -211,7 +212,7 @@ struct FilesTests {
       let image = try makeSparseFile(scratch("image"), size: 1 << 20)
       try shell("mke2fs -q -t ext2 '\(image)'")
       let file = try Descriptor(image, O_RDWR)
-      let filesystem = try Filesystem(opening: FilesystemDevice(descriptor: file.raw, name: image), writable: true)
+      let filesystem = try Filesystem(opening: Region(of: file), writable: true)
       let failure = #expect(throws: Failure.self) {
         try filesystem.write("/big", [UInt8](repeating: 1, count: 2 << 20))
       }
@@ -234,7 +235,7 @@ struct FilesTests {
       var uuids: Set<String> = [try #require(try tag("UUID", of: image))]
       for _ in 0..<3 {
         let file = try Descriptor(image, O_RDWR)
-        let filesystem = try Filesystem(opening: FilesystemDevice(descriptor: file.raw, name: image), writable: true)
+        let filesystem = try Filesystem(opening: Region(of: file), writable: true)
         let uuid = filesystem.renewUUID()
         filesystem.setLabel("guest")
         try filesystem.write("/etc/hostname", Array("vm1".utf8))
@@ -260,7 +261,7 @@ struct FilesTests {
       try shell("mke2fs -q -t ext4 '\(image)'")
       do {
         let file = try Descriptor(image, O_RDWR)
-        let filesystem = try Filesystem(opening: FilesystemDevice(descriptor: file.raw, name: image), writable: true)
+        let filesystem = try Filesystem(opening: Region(of: file), writable: true)
         try filesystem.beginChanging()
         try #expect(shell("dumpe2fs -h '\(image)' 2>/dev/null | grep state").contains("not clean"))
         try filesystem.write("/file", [1])

@@ -4,6 +4,7 @@ import Glibc
 import Images
 import LinuxIO
 import Report
+import Storage
 import TestSupport
 import Testing
 
@@ -104,8 +105,9 @@ struct TarPopulationTests {
       }
       try bytes.withUnsafeBytes { try disk.writeAll($0, at: extent.offset) }
     }
-    let device = FilesystemDevice(descriptor: disk.raw, name: target, deferring: superblock)
-    let filesystem = try Filesystem(opening: device, writable: true)
+    var head = Withheld()
+    head.hold(superblock, at: UInt64(Superblock.range.lowerBound))
+    let filesystem = try Filesystem(opening: Region(of: disk), withheld: head, writable: true)
     let uuid = filesystem.renewUUID()
     filesystem.setLabel(options.label)
     filesystem.renewHashSeed()

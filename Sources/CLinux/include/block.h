@@ -26,7 +26,7 @@ int clinux_zero_range(int fd, uint64_t offset, uint64_t length);
 /// Makes a range of a block device read as zeros, by writing where there is no faster way.
 int clinux_zero_device(int fd, uint64_t offset, uint64_t length);
 /// Clones a range from one file to another on the same filesystem, sharing the blocks.
-int clinux_clone(int from, int to, uint64_t offset, uint64_t length);
+int clinux_clone(int from, uint64_t source, int to, uint64_t offset, uint64_t length);
 /// Has two names of one filesystem change places, in one step.
 int clinux_exchange(int folder, const char *one, const char *other);
 /// How many bytes wait in a pipe.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 import LinuxIO
+import Storage
 import Synchronization
 import TestSupport
 import Testing

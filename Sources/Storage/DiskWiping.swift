@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CLinux
 internal import Glibc
+package import LinuxIO
 package import Report
 
 /// What of an earlier tenant's data is to go before a disk gets a new one.
@@ -28,7 +28,8 @@ extension Disk {
     while offset < size {
       let length = min(step, size - offset)
       if done == .discard {
-        let error = isBlockDevice ? clinux_punch(descriptor.raw, offset, length) : try forget(offset, length)
+        let range = ByteRange(offset: offset, length: length)
+        let error = isBlockDevice ? descriptor.punch(range) : try forget(range)
         switch error {
         case 0: break
         case EOPNOTSUPP, EINVAL, ENOSYS:
@@ -51,9 +52,7 @@ extension Disk {
 
   /// Makes sure, on the disk itself, that nothing on it can be taken for a guest or anything else.
   package func removeSignatures() throws(Failure) {
-    var found: Int32 = 0
-    let error = clinux_wipe_signatures(descriptor.raw, &found)
-    if error != 0 { throw .system("remove the old signatures from", path, errno: error) }
+    try descriptor.removeSignatures()
     try clearEnds()
     try descriptor.flush()
   }
@@ -61,45 +60,49 @@ extension Disk {
   /// What is cleared in any case: where filesystems, boot loaders and volume managers have their first bytes, and where
   /// RAID and GPT have their copies, which are found only by who knows the sectors that they were written with.
   private func clearEnds() throws(Failure) {
-    let length = min(size, 1 << 20)
+    let length = min(size, UInt64(Self.headSize))
     try clear(ByteRange(offset: 0, length: length))
     let end = size - size % UInt64(sectorSize)
     try clear(ByteRange(offset: end - min(end, length), length: min(end, length)))
   }
 
   /// A file that is all allocated stays so; any other gets holes.
-  private func forget(_ offset: UInt64, _ length: UInt64) throws(Failure) -> Int32 {
+  private func forget(_ range: ByteRange) throws(Failure) -> Int32 {
     let isFull = UInt64(try descriptor.status().st_blocks) * 512 >= size
-    return isFull
-      ? clinux_zero_range(descriptor.raw, offset, length) : clinux_punch(descriptor.raw, offset, length)
+    return isFull ? descriptor.zeroFile(range) : descriptor.punch(range)
   }
 
   /// Makes a range read as zeros, by writing them if there is no other way.
   package func clear(_ range: ByteRange) throws(Failure) {
-    let fast =
-      isBlockDevice
-      ? clinux_zero_device(descriptor.raw, range.offset, range.length) : try forget(range.offset, range.length)
+    let fast = isBlockDevice ? descriptor.zeroDevice(range) : try forget(range)
     if fast == 0 { return }
-    let zeros = [UInt8](repeating: 0, count: 1 << 20)
-    var offset = range.offset
-    while offset < range.end {
-      let count = Int(min(UInt64(zeros.count), range.end - offset))
-      do {
-        try zeros.withUnsafeBytes {
-          try descriptor.writeAll(UnsafeRawBufferPointer(rebasing: $0[..<count]), at: offset)
-        }
-      } catch {
-        throw error as? Failure ?? Failure(.io, "\(error)")
+    let view = descriptor.view
+    try withBuffer(of: 1 << 20) { zeros throws(Failure) in
+      zeros.initializeMemory(as: UInt8.self, repeating: 0)
+      var offset = range.offset
+      while offset < range.end {
+        let count = Int(min(UInt64(zeros.count), range.end - offset))
+        try view.writeAll(UnsafeRawBufferPointer(rebasing: zeros[..<count]), at: offset)
+        offset += UInt64(count)
       }
-      offset += UInt64(count)
     }
   }
 
   /// The same as far as it can be, after work on the disk failed.
   package func spoil() {
-    var found: Int32 = 0
-    _ = clinux_wipe_signatures(descriptor.raw, &found)
+    try? descriptor.removeSignatures()
     try? clearEnds()
     try? descriptor.flush()
+  }
+
+  /// How many bytes at the beginning of a disk hold the first bytes of every filesystem and partition table.
+  package static let headSize = 1 << 20
+
+  /// Clears these bytes as well as can be, when the process is about to end.
+  package static func clearHead(of disk: DescriptorView) {
+    let zeros = [UInt8](repeating: 0, count: 4096)
+    for offset in stride(from: 0, to: headSize, by: zeros.count) {
+      guard (try? disk.writeAll(zeros, at: UInt64(offset))) != nil else { return }
+    }
   }
 }

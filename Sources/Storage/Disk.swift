@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CLinux
 internal import Glibc
+package import LinuxIO
 package import Report
 
 /// A disk of an instance, a block device or an image file: opened once, found fit, and locked for as long as it is open.
@@ -25,7 +25,7 @@ package final class Disk {
   /// What tells one disk from another, by whatever path.
   private enum Identity: Hashable {
     case device(UInt64)
-    case file(device: UInt64, inode: UInt64)
+    case file(FileIdentity)
   }
 
   /// - Throws: `.device` where it is missing, no disk, empty or not writable; `.busy` where it is in use, with the user.
@@ -39,15 +39,11 @@ package final class Disk {
     }
     let status = try descriptor.status()
     let isBlockDevice = status.isBlockDevice
-    var block = clinux_block()
-    if isBlockDevice {
-      let error = clinux_examine_block(descriptor.raw, &block)
-      if error != 0 { throw .system("examine the device", path, errno: error) }
-      if use == .writing, block.read_only {
-        throw Failure(.device, "disk \(path) is read-only", remedy: "make it writable with blockdev --setrw \(path)")
-      }
+    let block = isBlockDevice ? try descriptor.blockDevice() : nil
+    if use == .writing, block?.isReadOnly == true {
+      throw Failure(.device, "disk \(path) is read-only", remedy: "make it writable with blockdev --setrw \(path)")
     }
-    let size = isBlockDevice ? block.size : UInt64(status.st_size)
+    let size = block?.size ?? UInt64(status.st_size)
     guard size > 0 else { throw Failure(.device, "disk \(path) has no bytes") }
     try Self.lock(descriptor, for: use, path)
     let claim = isBlockDevice && use == .writing ? try Self.claim(path) : nil
@@ -62,7 +58,7 @@ package final class Disk {
     self.size = size
     self.isBlockDevice = isBlockDevice
     self.claim = claim
-    sectorSize = isBlockDevice ? block.sector : 1
+    sectorSize = block?.sectorSize ?? 1
   }
 
   /// Whether two paths lead to one disk; a loop device is the same as the file behind it. Paths that lead nowhere are
@@ -77,10 +73,12 @@ package final class Disk {
     guard let descriptor = try? Descriptor(path, O_RDONLY | O_NONBLOCK), let status = try? descriptor.status() else {
       return nil
     }
-    var block = clinux_block()
-    let isBlockDevice = status.isBlockDevice
-    if isBlockDevice, clinux_examine_block(descriptor.raw, &block) != 0 { return nil }
-    return identities(status, block, isBlockDevice)
+    guard status.isBlockDevice else {
+      return [.file(FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)))]
+    }
+    guard let block = try? descriptor.blockDevice() else { return nil }
+    let backing = block.backing.map { [Identity.file($0)] } ?? []
+    return Set([.device(UInt64(status.st_rdev))] + backing)
   }
 
   /// Lets another program, such as e2fsck, claim the device while `body` runs. The lock against other processes of
@@ -122,17 +120,6 @@ package final class Disk {
     throw Failure(.device, "disk \(path) is \(kind)", remedy: "name a block device or an image file")
   }
 
-  private static func identities(_ status: stat, _ block: clinux_block, _ isBlockDevice: Bool) -> Set<Identity> {
-    guard isBlockDevice else {
-      return [.file(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))]
-    }
-    var identities: Set<Identity> = [.device(UInt64(status.st_rdev))]
-    if block.backing_inode != 0 {
-      identities.insert(.file(device: block.backing_device, inode: block.backing_inode))
-    }
-    return identities
-  }
-
   private static func lock(_ descriptor: borrowing Descriptor, for use: Use, _ path: String) throws(Failure) {
     // udev locks a device for moments while it looks at new contents: that is not a user.
     for attempt in 0... {
@@ -169,8 +156,8 @@ package final class Disk {
     if let user = DiskHolder.kernelUse(ofFile: status) {
       throw Failure(.busy, "disk \(file.name) is in use as \(user)", remedy: "detach it first")
     }
-    var pid: Int64 = 0
-    if clinux_lock_holder(file.raw, &pid) == 0, pid != 0 {
+    let pid = file.lockHolder()
+    if pid != 0 {
       let holder = pid > 0 ? DiskHolder(pid: pid).description : "another process, such as a running virtual machine"
       throw Failure(.busy, "disk \(file.name) is in use by \(holder)", remedy: "stop it first")
     }

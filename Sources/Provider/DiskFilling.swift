@@ -2,13 +2,14 @@
 internal import Ext4
 internal import LinuxIO
 internal import Report
+internal import Storage
 
 /// A disk while it gets its content, in ascending order: its first bytes, where every filesystem and partition table
 /// begins, are held back until all else is there.
 struct DiskFilling {
   private let disk: DescriptorView
   private let owner: Disk
-  private var held: [(offset: UInt64, bytes: [UInt8])] = []
+  private var head = Withheld()
   /// The disk reads as zeros where nothing was written.
   let isZeroed: Bool
   /// Bytes so far.
@@ -26,16 +27,16 @@ struct DiskFilling {
   mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
     try refuseUnfit(bytes, at: offset)
     written += UInt64(bytes.count)
-    guard offset < UInt64(DiskHead.size) else { return try disk.writeAll(bytes, at: offset) }
-    let inside = min(bytes.count, DiskHead.size - Int(offset))
-    held.append((offset, Array(bytes[..<inside])))
+    guard offset < UInt64(Disk.headSize) else { return try disk.writeAll(bytes, at: offset) }
+    let inside = min(bytes.count, Disk.headSize - Int(offset))
+    head.hold(Array(bytes[..<inside]), at: offset)
     if inside < bytes.count {
-      try disk.writeAll(UnsafeRawBufferPointer(rebasing: bytes[inside...]), at: UInt64(DiskHead.size))
+      try disk.writeAll(UnsafeRawBufferPointer(rebasing: bytes[inside...]), at: UInt64(Disk.headSize))
     }
   }
 
   private func refuseUnfit(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
-    let range = FilesystemDevice.superblockRange
+    let range = Superblock.range
     guard offset <= UInt64(range.lowerBound), offset + UInt64(bytes.count) >= UInt64(range.upperBound),
       let superblock = Superblock(Array(bytes[(range.lowerBound - Int(offset))..<(range.upperBound - Int(offset))]))
     else { return }
@@ -58,14 +59,7 @@ struct DiskFilling {
 
   /// Writes what was held back, once all else is on the disk, and waits until that is there too.
   func finish() throws(Failure) {
-    try owner.descriptor.flush()
-    for part in held {
-      let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: part.bytes.count, alignment: 1)
-      defer { copy.deallocate() }
-      copy.copyBytes(from: part.bytes)
-      try disk.writeAll(UnsafeRawBufferPointer(copy), at: part.offset)
-    }
-    try owner.descriptor.flush()
+    try head.commit(to: Region(owner))
   }
 }
 
@@ -77,19 +71,5 @@ extension Disk {
       .device,
       "disk \(path) has sectors of \(sectorSize) bytes; a filesystem with blocks of \(blockSize) bytes can't be mounted "
         + "from it", remedy: remedy ?? "give the instance a disk with sectors of at most \(blockSize) bytes")
-  }
-}
-
-/// The first bytes of a disk.
-enum DiskHead {
-  static let size = 1 << 20
-
-  /// Clears them as well as can be, when the process is about to end.
-  static func clear(of disk: DescriptorView) {
-    let zeros = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 4096)
-    zeros.initializeMemory(as: UInt8.self, repeating: 0)
-    for offset in stride(from: 0, to: size, by: zeros.count) {
-      guard (try? disk.writeAll(UnsafeRawBufferPointer(zeros), at: UInt64(offset))) != nil else { return }
-    }
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import CLinux
+internal import LinuxIO
 package import Report
 
 /// A filesystem, a swap area or the like on a disk.
@@ -16,14 +16,12 @@ package struct DiskContent: Equatable, Sendable {
 
 extension Disk {
   /// No more partitions than this are looked at.
-  private static let mostPartitions: Int32 = 32
+  private static let mostPartitions = 32
 
   /// What is on the disk, or in its partitions; empty where nothing is known. What can't be told for certain is left
   /// out.
   package func contents() throws(Failure) -> [DiskContent] {
-    var whole = clinux_content()
-    whole.size = size
-    if let content = try probe(whole) { return [content] }
+    if let content = try probe(ByteRange(offset: 0, length: size)) { return [content] }
     var contents: [DiskContent] = []
     for partition in try partitions() where partition.offset < size {
       if let content = try probe(partition) { contents.append(content) }
@@ -40,27 +38,14 @@ extension Disk {
     return count == 0 ? types : "\(count) \(count == 1 ? "partition" : "partitions") with \(types)"
   }
 
-  private func partitions() throws(Failure) -> ArraySlice<clinux_content> {
-    var partitions = [clinux_content](repeating: clinux_content(), count: Int(Self.mostPartitions))
-    var count: Int32 = 0
-    let error = clinux_find_partitions(descriptor.raw, &partitions, Self.mostPartitions, &count)
-    if error != 0 { throw .system("look for partitions on", path, errno: error) }
-    return partitions.prefix(Int(count))
+  private func partitions() throws(Failure) -> [ByteRange] {
+    try descriptor.partitions(atMost: Self.mostPartitions)
   }
 
-  private func probe(_ range: clinux_content) throws(Failure) -> DiskContent? {
-    var content = range
-    let error = clinux_probe(descriptor.raw, &content)
-    if error != 0 { throw .system("look for filesystems on", path, errno: error) }
-    guard let type = Self.text(content.type) else { return nil }
+  private func probe(_ range: ByteRange) throws(Failure) -> DiskContent? {
+    guard let found = try descriptor.signature(in: range) else { return nil }
     return DiskContent(
-      offset: content.offset, room: min(content.size, size - content.offset), type: type,
-      uuid: Self.text(content.uuid), label: Self.text(content.label))
-  }
-
-  /// The text in an array of C; nil where it is empty.
-  private static func text<Characters>(_ characters: Characters) -> String? {
-    let text = withUnsafeBytes(of: characters) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-    return text.isEmpty ? nil : text
+      offset: range.offset, room: min(range.length, size - range.offset), type: found.type, uuid: found.uuid,
+      label: found.label)
   }
 }
