@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
 internal import LinuxIO
-internal import Report
+package import Report
 
 /// What would end a bootstrap after the download, found before it.
 extension Bootstrap {
@@ -52,14 +52,16 @@ extension Bootstrap {
   }
 }
 
-/// Refuses a folder whose filesystem has less than `needed` bytes free.
-func requireRoom(_ needed: UInt64, in folder: String) throws(Failure) {
+/// Refuses a folder of the cache whose filesystem has less than `needed` bytes free.
+///
+/// - Parameter work: what takes them, in the words of a message.
+package func requireRoom(_ needed: UInt64, in folder: String, for work: String) throws(Failure) {
   var status = statvfs()
   guard statvfs(folder, &status) == 0 else { throw .system("examine", folder) }
   let free = UInt64(status.f_bavail) * UInt64(status.f_frsize)
   guard free >= needed else {
     throw Failure(
-      .space, "the cache has \(Words.bytes(free)) free, and building the image takes \(Words.bytes(needed)): \(folder)",
+      .space, "the cache has \(Words.bytes(free)) free, and \(work) takes \(Words.bytes(needed)): \(folder)",
       remedy: "make room, run guestsmith image prune, or name another folder with cache in the configuration")
   }
 }

@@ -73,7 +73,7 @@ package struct Bootstrap: Sendable {
     let sources = try recipe.sources.narrowed(to: recipe.suite, lists: update.lists)
     let (fetched, installed) = try update.plan(recipe.packages)
     // The tree is there twice: as files, and in the tar or in the image.
-    try requireRoom(fetched + 2 * installed + installed / 4, in: scratch)
+    try requireRoom(fetched + 2 * installed + installed / 4, in: scratch, for: "building the image")
     return sources
   }
 

@@ -110,7 +110,7 @@ extension ImageStore {
   }
 
   private func build(_ recipe: ImageRecipe, steps: Steps, maker: ImageMaker) throws(Failure) {
-    try requireRoom(maker.neededRoom, in: folder)
+    try requireRoom(maker.neededRoom, in: folder, for: "building the image")
     let start = now()
     let scratch = try Scratch.make(in: scratchPath, mode: recipe.hasCredentials ? 0o700 : 0o711)
     for note in recipe.guest.notes { steps.note(note) }

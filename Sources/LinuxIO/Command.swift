@@ -107,8 +107,9 @@ package struct Command: Sendable {
       if access(path, X_OK) == 0 { return path }
     }
     throw Failure(
-      .tool, "the program \(executable) is not in \(search)", remedy: "install \(executable), or add its folder to PATH"
-    )
+      .tool, "the program \(executable) is not in \(search)",
+      remedy: "install \(executable), or add its folder to PATH",
+      errorNumber: ENOENT)
   }
 
   private func number(of input: Input) -> Int32 {

@@ -168,6 +168,6 @@ extension Failure {
       case EBUSY, ETXTBSY: .busy
       default: .io
       }
-    return Failure(kind, "cannot \(operation) \(subject): \(String(cString: strerror(code)))")
+    return Failure(kind, "cannot \(operation) \(subject): \(String(cString: strerror(code)))", errorNumber: code)
   }
 }

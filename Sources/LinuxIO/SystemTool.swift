@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Glibc
 package import Report
 
 extension Command {
@@ -30,7 +31,7 @@ extension Command {
     do {
       return try body()
     } catch {
-      guard error.code == .tool, error.remedy != nil else { throw error }
+      guard error.code == .tool, error.errorNumber == ENOENT else { throw error }
       throw Failure(.tool, error.message, remedy: "install the Debian package \(package)")
     }
   }

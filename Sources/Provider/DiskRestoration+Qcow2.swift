@@ -30,7 +30,7 @@ extension DiskRestoration {
         guard image.size <= disk.size || allocated <= mostSpooled else {
           throw .tooSmall(disk, "the qcow2 image has", image.size, used: allocated)
         }
-        try requireRoom(min(image.size, allocated), in: folder, to: "unpack the image")
+        try requireRoom(min(image.size, allocated), in: folder, for: "unpacking the image")
         try image.convert(to: raw)
         guard unlink(path) == 0 else { throw .system("remove", path) }
       }

@@ -13,7 +13,7 @@ extension DiskRestoration {
   func withSpool(size: UInt64, content: UInt64, _ body: (Disk) throws(Failure) -> Void) throws(Failure) {
     let store = try configuration.imageStore()
     try store.withScratch { folder throws(Failure) in
-      try requireRoom(content, in: folder, to: "make the guest smaller")
+      try requireRoom(content, in: folder, for: "making the guest smaller")
       try body(try Self.makeSparse("\(folder)/disk.raw", size: size))
     }
   }
@@ -30,17 +30,6 @@ extension DiskRestoration {
   /// The most that is spooled for a disk, in bytes: what the disk holds, and an eighth and 64 MiB for how it is packed or
   /// described.
   var mostSpooled: UInt64 { disk.size + disk.size / 8 + (64 << 20) }
-
-  func requireRoom(_ needed: UInt64, in folder: String, to what: String) throws(Failure) {
-    var status = statvfs()
-    guard statvfs(folder, &status) == 0 else { throw .system("examine", folder) }
-    let free = UInt64(status.f_bavail) * UInt64(status.f_frsize)
-    guard free >= needed else {
-      throw Failure(
-        .space, "\(folder) has \(Words.bytes(free)) free, and to \(what) takes \(Words.bytes(needed))",
-        remedy: "make room, or name another folder with cache in the configuration")
-    }
-  }
 
   /// Copies what counts of a spooled disk to its place, made smaller where it must be.
   func copy(_ spool: Disk) throws(Failure) {

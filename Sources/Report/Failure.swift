@@ -33,11 +33,14 @@ package struct Failure: Error, Equatable, Sendable {
   package var message: String
   /// What the reader can do about it; a sentence without a period.
   package var remedy: String?
+  /// The errno behind it, for code that must decide what to do about it; nil where no call of the system failed.
+  package var errorNumber: Int32?
 
-  package init(_ code: Code, _ message: String, remedy: String? = nil) {
+  package init(_ code: Code, _ message: String, remedy: String? = nil, errorNumber: Int32? = nil) {
     self.code = code
     self.message = message
     self.remedy = remedy
+    self.errorNumber = errorNumber
   }
 }
 
