@@ -87,7 +87,7 @@ let package = Package(
       "Provider", ["Provider", "Interface", "Configuration", "Images", "LinuxIO", "Report", "TestSupport"]),
     tests("Host", ["Host", "Interface", "LinuxIO", "Report", "TestSupport"]),
     tests("Instances", ["Instances", "Host", "Interface", "Report", "TestSupport"]),
-    tests("Judge", ["LinuxIO", "Report", "TestSupport"]),
+    tests("Judge", ["Judge", "LinuxIO", "Report", "TestSupport"]),
     tests("Commands", ["LinuxIO", "Report", "TestSupport"]),
     tests("Fuzz", ["Dump", "Storage", "LinuxIO", "Report", "TestSupport"]),
   ],

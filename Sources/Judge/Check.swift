@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The table of all checks, in the order in which they are told. The raw value is the identifier: it does not change.
+/// The table of all checks, in the order of the report. The raw value is the identifier, which does not change.
 package enum Check: String, CaseIterable, Sendable {
   // Without running anything.
   case folder = "static.folder"
@@ -69,49 +69,50 @@ package enum Check: String, CaseIterable, Sendable {
     switch self {
     case .folder: "A host looks for a definition as a folder that it can read."
     case .name:
-      "Ganeti builds paths, log names and command lines from the name, and passes over names it does not like."
+      "Ganeti builds paths, log names and command lines from the name, and ignores names that it does not accept."
     case .versionFile: "By this file alone a host knows how to call the scripts; one wrong line makes the OS invalid."
     case .scripts:
       "Every script of the declared versions has to be there, as a regular file that its owner can execute."
     case .interpreters:
       "A script whose interpreter is missing is valid to every host, and fails only when it is called."
-    case .permissions: "The scripts run as root: whoever can write to them, or put others in their place, is root."
-    case .variants: "Each line is a choice of the administrator; what is not a choice is offered all the same."
+    case .permissions: "The scripts run as root: a user who can write to them or replace them is root."
+    case .variants: "Every line is offered to the administrator as a variant, whether or not it is meant as one."
     case .parameters: "Ganeti's own commands crash on a line without a help text, and so on a blank one."
     case .series: "A definition should be valid on every release of Ganeti that speaks a version which it declares."
     case .help: "The manual wants a usage message for -h and --help: trying a script must not damage anything."
     case .wrongArguments:
       "The manual wants a usage message for a wrong number of arguments, and an exit status that says so."
     case .verifyAccepts: "A host refuses to make an instance for which verify fails; verify must not need a disk."
-    case .verifyRefuses: "What verify lets pass fails later, when the disks are made and the old guest is gone."
-    case .create: "Without it there is no instance."
-    case .filesystem: "A guest that starts from a damaged filesystem loses data later."
+    case .verifyRefuses: "What verify accepts fails later, when the disks are made and the old guest is gone."
+    case .create: "An instance cannot be made without it."
+    case .filesystem:
+      "A guest that starts from a damaged filesystem loses data later, when the cause is no longer known."
     case .environment: "Daemons start scripts without HOME and without a terminal, and with a short PATH."
-    case .path: "Which programs root runs is not to be the word of whoever started the host."
+    case .path: "The environment that the host was started in must not decide which programs root runs."
     case .together: "A cluster installs several instances on one node at the same time."
     case .closedStreams:
-      "Where a host has closed standard output or error, the first file that is opened takes its place: what is meant "
+      "Where a host has closed standard output or error, the first file that is opened takes its number: what is meant "
         + "for the log is written to the guest's disk."
-    case .export: "Without it there is no backup."
+    case .export: "An instance cannot be backed up without it."
     case .exportReadsOnly: "The guest may be running, and its disk may be a snapshot: an export only reads."
     case .exportData: "Standard output is the dump: a message between the data is restored as data."
     case .exportFull: "A dump that did not fit is not a backup; only the exit status can say so."
-    case .import: "A backup that cannot be restored is not one."
+    case .import: "A backup is worth nothing when it cannot be restored."
     case .sameTree: "A restored guest has the files that it had, with their owners, modes, links and attributes."
     case .importNames:
-      "Names of files are up to 255 bytes: two that are not UTF-8 must not become one, and none may be lost."
-    case .reinstallNames: "What keeps files over a reinstallation must not drop those whose names are not UTF-8."
+      "Names of files have up to 255 bytes of any value: two names must not become one, and none may be lost."
+    case .reinstallNames: "A reinstallation that keeps files must not drop those whose names are not UTF-8."
     case .importFilesystem: "A restored guest must not start from a damaged filesystem."
     case .bootFiles:
       "A guest whose filesystem has another UUID does not boot where a boot loader or a kernel command line names the old one."
     case .features:
       "A guest boots from the filesystem that it was made with: its boot loader may not read a feature that is added."
     case .rename: "Ganeti calls it at each rename, and after each import under a new name."
-    case .renamedTo: "Else the guest keeps answering to the name of another."
+    case .renamedTo: "Otherwise the guest keeps answering to a name that is not its own."
     case .renamedOnly: "A rename is not a reason to change anything else in a guest."
-    case .halfDump: "Lines break: half a guest must not pass for one that was restored."
-    case .shortDump: "The end is what a broken line or a full disk takes first."
-    case .garbageDump: "A wrong file must not pass for a restored guest."
+    case .halfDump: "Connections break: half a guest must not count as restored."
+    case .shortDump: "A broken connection or a full disk cuts off the end first."
+    case .garbageDump: "A wrong file must not count as a restored guest."
     case .emptyDump: "An export that failed leaves an empty dump, and hosts of version 5 do not notice."
     case .smallDisk: "A guest that does not fit has to fail now, not at its first boot."
     case .missingDisk: "A disk that is not there must not become a file of that name."
@@ -121,13 +122,14 @@ package enum Check: String, CaseIterable, Sendable {
       "What was on the disk before is its last owner's: links in it must not lead root to the host's files."
     case .hostileImport: "A dump is the guest's: links in it must not lead root to the host's files."
     case .hostileRename: "A guest's administrator owns its files: links in it must not lead root to the host's files."
-    case .hostFiles: "A script is for its instance's disks; but for caches and logs the host stays as it is."
+    case .hostFiles: "A script works on its instance's disks; the host stays as it is, except for caches and logs."
     case .otherDisks: "A disk that a call is not for belongs to another guest."
-    case .loopDevices: "A loop device that stays holds the disk: it cannot be removed, and the devices run out."
-    case .mounts: "A mount that stays holds the disk, and shows a guest's files to the host."
-    case .mappings: "A mapping that stays holds the disk: it cannot be removed or moved."
-    case .processes: "A process that stays holds the disk, and Ganeti's job waits for it."
-    case .temporaryFiles: "What stays adds up, and may hold what is a guest's secret."
+    case .loopDevices:
+      "A leftover loop device keeps the disk in use: the disk cannot be removed, and loop devices run out."
+    case .mounts: "A leftover mount keeps the disk in use, and shows a guest's files to the host."
+    case .mappings: "A leftover mapping keeps the disk in use: it cannot be removed or moved."
+    case .processes: "A leftover process keeps the disk in use, and Ganeti's job waits for it."
+    case .temporaryFiles: "Leftover files add up, and may hold a guest's secrets."
     case .secrets: "Ganeti keeps secret parameters out of its logs; a script that prints them puts them back."
     }
   }

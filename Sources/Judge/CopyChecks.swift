@@ -6,10 +6,10 @@ internal import LinuxIO
 internal import Report
 internal import Storage
 
-// What a restored guest boots by: it names the filesystem by its UUID, in files that a tiny guest does not have.
+// What a restored guest boots by: files that name the filesystem by its UUID, and that a tiny guest does not have.
 
 extension Trial {
-  /// Files by which guests boot, with a line of the sort that they hold.
+  /// Files that guests boot by, with a line of the sort that they hold.
   private static let bootFiles: [(path: ByteString, before: String, after: String)] = [
     ("/boot/grub/grub.cfg", "linux /boot/vmlinuz root=UUID=", " ro\n"),
     ("/boot/grub/custom.cfg", "search --no-floppy --fs-uuid --set=root ", "\n"),
@@ -20,9 +20,10 @@ extension Trial {
 
   /// Restores a guest with such files under its own name and under another, and looks for the UUID that its filesystem
   /// had.
-  func judgeBootFiles() {
-    guard let disk, let content, content.isExt, let uuid = content.uuid, tree != nil else { return }
-    judge(.bootFiles) {
+  func judgeBootFiles(_ needed: Made<(ReadableGuest, ExportedGuest)>) {
+    judge(.bootFiles, with: needed) { needed throws(Failure) in
+      let (disk, content) = (needed.0.disk, needed.0.content)
+      guard let uuid = content.uuid else { return .notApplicable("the filesystem has no UUID") }
       let (guest, swap) = (try disk.copy(to: "\(folder)/booting.img"), try newSwap("booting-swap"))
       try guest.withFilesystem(content, writable: true) { filesystem throws(Failure) in
         for file in Self.bootFiles where try filesystem.find(file.path) == nil {
@@ -32,24 +33,23 @@ extension Trial {
       let (exported, dump) = try export(guest, swap, to: "booting-dump")
       defer { unlink(dump) }
       guard exported.isSuccess else {
-        return (.notApplicable("such a guest cannot be exported: \(exported.words)"), exported.evidence)
+        return .notApplicable("such a guest cannot be exported: \(exported.words)", exported.evidence)
       }
       var evidence: [String] = []
       for name in [oldName, newName] {
         let target = try newDisk("booting-target", size: disk.size)
         let ending = try restore(dump, target, swap, named: name)
         guard ending.isSuccess else {
-          return (
-            .notApplicable("such a guest is not restored as \(name): \(ending.words)"), evidence + ending.evidence
-          )
+          return .notApplicable(
+            "such a guest is not restored as \(name): \(ending.words)", evidence + ending.evidence)
         }
         let left = try left(of: uuid, on: target)
         evidence.append("as \(name): \(left.words)")
         if let path = left.paths.first {
-          return (.fail("restored as \(name) the filesystem has another UUID, and \(path) names the old one"), evidence)
+          return .fail("restored as \(name) the filesystem has another UUID, and \(path) names the old one", evidence)
         }
       }
-      return (.pass, evidence)
+      return .pass(evidence)
     }
   }
 

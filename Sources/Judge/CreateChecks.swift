@@ -11,89 +11,100 @@ internal import Synchronization
 // What create makes.
 
 extension Trial {
-  func judgeCreate() {
-    judge(.create) {
+  func judgeCreate() -> Made<CreatedGuest> {
+    stage(.create, with: .made(())) { () throws(Failure) in
       let (disk, swap) = (try newDisk("disk"), try newSwap("swap"))
       let ending = try call(.create(isReinstall: false), instance([disk, swap]))
-      guard ending.isSuccess else { return (.fail(ending.words), ending.evidence) }
-      self.disk = disk
-      self.swap = swap
-      isBlank = try disk.isBlank()
-      if isBlank {
+      guard ending.isSuccess else { return (.fail(ending.words, ending.evidence), nil) }
+      if try disk.isBlank() {
         // Small enough that copying all of it takes no time: nothing but zeros would be on it.
-        self.disk = try newDisk("blank", size: 64 << 20)
-        try self.disk?.scribble()
-        return (.pass, ["\(ending.words), and nothing was written to the disk"])
+        let disk = try newDisk("blank", size: 64 << 20)
+        try disk.scribble()
+        return (
+          .pass(["\(ending.words), and nothing was written to the disk"]),
+          CreatedGuest(disk: disk, swap: swap, content: nil, isBlank: true)
+        )
       }
-      content = try disk.filesystem()
-      let found = content.map { "\($0.type) at \($0.offset) bytes" } ?? "no filesystem that is known"
-      return (.pass, ["\(ending.words): \(found)"])
-    }
-    guard let disk else {
-      judge(.environment) {
-        let disks = [try newDisk("elsewhere"), try newSwap("elsewhere-swap")]
-        let home = "\(folder)/home"
-        guard mkdir(home, 0o700) == 0 else { throw Failure.system("make the folder", home) }
-        let ending = try call(
-          .create(isReinstall: false), instance(disks), environment: ["HOME": home, "TERM": "dumb"])
-        return ending.isSuccess
-          ? (.fail("create succeeds only with HOME in its environment, which hosts do not give"), ending.evidence)
-          : (.notApplicable("create failed"), [])
-      }
-      return skip(Check.allCases.filter(isAfterCreate), "create failed")
-    }
-    guard let content else {
-      let reason = isBlank ? "create writes nothing to the disk" : "there is no filesystem on the disk that is known"
-      return skip(
-        [
-          .filesystem, .importFilesystem, .bootFiles, .features, .renamedTo, .renamedOnly, .hostileCreate,
-          .hostileImport,
-          .hostileRename,
-        ],
-        reason)
-    }
-    judge(.filesystem) {
-      let problems = try disk.problems(of: content)
-      return (problems.map { .fail($0.first ?? "") } ?? .pass, problems ?? ["\(content.type) is clean"])
-    }
-    guard content.isExt else {
-      return skip(
-        [.bootFiles, .features, .renamedTo, .renamedOnly, .hostileCreate, .hostileImport, .hostileRename],
-        "a filesystem of type \(content.type) is not read: only the kernel could, and the definition made it")
-    }
-    do {
-      tree = try DiskFiles(of: disk, content)
-    } catch {
-      found(.sameTree, .fail("the files of the guest cannot be read: \(error.message)"))
+      let content = try disk.filesystem()
+      let found = content.map { "\($0.type) at \($0.offset) bytes" } ?? "no known filesystem"
+      return (
+        .pass(["\(ending.words): \(found)"]), CreatedGuest(disk: disk, swap: swap, content: content, isBlank: false)
+      )
     }
   }
 
-  /// Whether a check means nothing when create fails.
-  private func isAfterCreate(_ check: Check) -> Bool {
-    check == .secrets
-      || ["create.", "export.", "import.", "rename.", "refuses.", "hostile."].contains { check.rawValue.hasPrefix($0) }
+  /// Reads the files of the guest, where they can be read.
+  func judgeFilesystem(_ created: Made<CreatedGuest>) -> Made<ReadableGuest> {
+    let formatted = created.flatMap { guest in guest.filesystem.flatMap { .made((guest.disk, $0)) } }
+    judge(.filesystem, with: formatted) { formatted throws(Failure) in
+      let (disk, content) = formatted
+      return .clean(try disk.problems(of: content), ["\(content.type) is clean"])
+    }
+    return formatted.flatMap { disk, content in
+      guard content.isExt else {
+        return .missing(
+          because: "a filesystem of type \(content.type) is not read: only the kernel could, and the definition made it"
+        )
+      }
+      do throws(Failure) {
+        return .made(ReadableGuest(disk: disk, content: content, files: try DiskFiles(of: disk, content)))
+      } catch {
+        let reason = "the files of the guest cannot be read: \(error.message)"
+        found(.sameTree, .fail(reason))
+        return .missing(because: reason)
+      }
+    }
   }
 
   /// What depends on what is around a script, and on its neighbours.
-  func judgeSurroundings() {
-    guard disk != nil else { return }
-    judge(.environment) {
+  func judgeSurroundings(_ created: Made<CreatedGuest>) {
+    switch created {
+    case .made(let guest): judgeEnvironment(guest)
+    case .missing(let reason): judgeHome(reason)
+    }
+    judgePath(created)
+    judgeTogether(created)
+    judgeClosedStreams(created)
+    judgeSecrets(created)
+  }
+
+  private func judgeEnvironment(_ guest: CreatedGuest) {
+    judge(.environment) { () throws(Failure) in
       let (disk, swap) = (try newDisk("elsewhere"), try newSwap("elsewhere-swap"))
       // In version 5 the host's own environment comes to the script: then this is a poor one.
       let ending = try call(
         .create(isReinstall: false), instance([disk, swap]),
         environment: ["HOME": "/nonexistent", "PATH": "/sbin:/bin:/usr/sbin:/usr/bin"])
-      guard ending.isSuccess else { return (.fail("with HOME=/nonexistent \(ending.words)"), ending.evidence) }
-      let problems = try self.problems(of: disk)
-      return (problems.map { .fail($0.first ?? "") } ?? .pass, problems ?? [ending.words])
+      guard ending.isSuccess else { return .fail("with HOME=/nonexistent \(ending.words)", ending.evidence) }
+      return .clean(try problems(of: disk, like: guest), [ending.words])
     }
-    judge(.path) {
+  }
+
+  /// Tries whether a create that fails needs HOME.
+  private func judgeHome(_ reason: String) {
+    judge(.environment) { () throws(Failure) in
+      let disks = [try newDisk("elsewhere"), try newSwap("elsewhere-swap")]
+      let home = "\(folder)/home"
+      guard mkdir(home, 0o700) == 0 else { throw .system("make the folder", home) }
+      let ending = try call(
+        .create(isReinstall: false), instance(disks), environment: ["HOME": home, "TERM": "dumb"])
+      return ending.isSuccess
+        ? .fail("create succeeds only with HOME in its environment, which hosts do not give", ending.evidence)
+        : .notApplicable(reason)
+    }
+  }
+
+  private func judgePath(_ created: Made<CreatedGuest>) {
+    judge(.path, with: created) { _ throws(Failure) in
       let (disk, swap) = (try newDisk("lost"), try newSwap("lost-swap"))
       let ending = try call(
         .create(isReinstall: false), instance([disk, swap]), environment: ["PATH": "/nonexistent"])
-      return (ending.isSuccess ? .pass : .fail("with PATH=/nonexistent \(ending.words)"), ending.evidence)
+      return .require(ending.isSuccess, "with PATH=/nonexistent \(ending.words)", ending.evidence)
     }
-    judge(.together) {
+  }
+
+  private func judgeTogether(_ created: Made<CreatedGuest>) {
+    judge(.together, with: created) { guest throws(Failure) in
       let disks = try ["left", "right"].map { name throws(Failure) in
         [try newDisk(name), try newSwap("\(name)-swap")]
       }
@@ -109,19 +120,17 @@ extension Trial {
         }
       }
       let ended = endings.withLock { found in calls.indices.compactMap { found[$0] } }
-      if let bad = ended.first(where: { !$0.isSuccess }) { return (.fail("of two at once \(bad.words)"), bad.evidence) }
+      if let bad = ended.first(where: { !$0.isSuccess }) { return .fail("of two at once \(bad.words)", bad.evidence) }
       for disk in disks {
-        if let problems = try problems(of: disk[0]) { return (.fail(problems.first ?? ""), problems) }
+        if let problems = try problems(of: disk[0], like: guest) { return .clean(problems, []) }
       }
-      return (.pass, ended.map(\.words))
+      return .pass(ended.map(\.words))
     }
-    judgeClosedStreams()
-    judgeSecrets()
   }
 
   /// What is wrong with a disk that a create made; nil when it is as good as the first one.
-  func problems(of disk: ScratchDisk) throws(Failure) -> [String]? {
-    guard let wanted = content else { return nil }
+  func problems(of disk: ScratchDisk, like guest: CreatedGuest) throws(Failure) -> [String]? {
+    guard let wanted = guest.content else { return nil }
     guard let content = try disk.filesystem(), content.type == wanted.type else {
       return ["there is no filesystem of type \(wanted.type) on the disk"]
     }

@@ -1,41 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
 internal import Host
+internal import Interface
 internal import LinuxIO
 internal import Report
 
 // What export writes, and what it leaves alone.
 
 extension Trial {
-  func judgeExport() {
-    guard let disk, let swap else { return }
-    judge(.export) {
-      let before = [try disk.digest(), try swap.digest()]
-      let (ending, dump) = try export(disk, swap, to: "dump")
-      guard ending.isSuccess else { return (.fail(ending.words), ending.evidence) }
-      self.dump = dump
-      let after = [try disk.digest(), try swap.digest()]
+  func judgeExport(_ created: Made<CreatedGuest>) -> Made<ExportedGuest> {
+    let exported = stage(.export, with: created) { guest throws(Failure) in
+      let before = [try guest.disk.digest(), try guest.swap.digest()]
+      let (ending, dump) = try export(guest.disk, guest.swap, to: "dump")
+      guard ending.isSuccess else { return (.fail(ending.words, ending.evidence), ExportedGuest?.none) }
+      let after = [try guest.disk.digest(), try guest.swap.digest()]
+      return (
+        .pass(["\(ending.words): \(Words.bytes(size(of: dump)))"]),
+        ExportedGuest(guest: guest, dump: dump, digests: (before, after))
+      )
+    }
+    judge(.exportReadsOnly, with: exported) { exported throws(Failure) in
+      let (before, after) = exported.digests
       let changed = zip(["first", "second"], zip(before, after)).filter { $0.1.0 != $0.1.1 }.map(\.0)
-      let words = changed.first.map { "the \($0) disk is another after the export" }
-      found(
-        .exportReadsOnly, words.map { .fail($0) } ?? .pass, ["SHA-256 of the disks before and after"] + before + after)
-      return (.pass, ["\(ending.words): \(Words.bytes(size(of: dump)))"])
+      return .require(
+        changed.isEmpty, "the export changed the \(changed.first ?? "") disk",
+        ["SHA-256 of the disks before and after"] + before + after)
     }
-    guard dump != nil else {
-      return skip(
-        [
-          .exportReadsOnly, .exportData, .exportFull, .import, .sameTree, .importFilesystem, .bootFiles, .features,
-          .halfDump,
-          .shortDump,
-          .hostileImport,
-        ], "export failed")
-    }
-    judge(.exportFull) {
+    judge(.exportFull, with: exported) { exported throws(Failure) in
       // Each write to it fails as on a disk without room.
       let full = try Descriptor("/dev/full", O_WRONLY)
+      let (disk, swap) = (exported.guest.disk, exported.guest.swap)
       let ending = try call(.export(disk: 0, path: disk.path, to: full.raw), instance([disk, swap]))
-      return (ending.isRefusal ? .pass : .fail("where nothing can be written \(ending.words)"), ending.evidence)
+      return .require(ending.isRefusal, "where nothing can be written \(ending.words)", ending.evidence)
     }
+    return exported
   }
 
   /// Exports the first disk into a new file.
@@ -46,14 +44,14 @@ extension Trial {
     let instance = instance([disk, swap])
     try disk.flush()
     var call = try scriptCall(.export(disk: 0, path: disk.path, to: file.raw), instance)
-    if version >= 10 { call.sizeDescriptor = sizes.raw }
+    if version > InterfaceVersion.byArguments { call.sizeDescriptor = sizes.raw }
     let ready = call
     let ending = try watched("export") { runner.run(ready) }
     try file.close()
     return (ending, path)
   }
 
-  /// A line of text at the start or the end of a dump, in front of or behind what is not text: most likely a message.
+  /// A line of text at the start or the end of a dump, before or after what is not text: most likely a message.
   ///
   /// Returns the text, and the range of the file that is left without it.
   func suspectedMessages(in dump: String) throws(Failure) -> [(text: String, rest: Range<UInt64>)] {

@@ -13,33 +13,32 @@ extension Trial {
   private static let usual = ["dir_nlink", "huge_file"]
 
   /// Restores a guest whose filesystem has other features than one that is made here, and compares them.
-  func judgeFeatures() {
-    guard let disk, let content, content.isExt, tree != nil else { return }
-    judge(.features) {
+  func judgeFeatures(_ needed: Made<(ReadableGuest, ExportedGuest)>) {
+    judge(.features, with: needed) { needed throws(Failure) in
+      let (disk, content) = (needed.0.disk, needed.0.content)
       let (guest, swap) = (try disk.copy(to: "\(folder)/of-another-time.img"), try newSwap("of-another-time-swap"))
       try guest.turnOff(Self.usual, of: content)
       let before = try guest.features(of: content)
       let (exported, dump) = try export(guest, swap, to: "of-another-time-dump")
       defer { unlink(dump) }
       guard exported.isSuccess else {
-        return (.notApplicable("such a guest cannot be exported: \(exported.words)"), exported.evidence)
+        return .notApplicable("such a guest cannot be exported: \(exported.words)", exported.evidence)
       }
       let target = try newDisk("of-another-time-target", size: disk.size)
       let ending = try restore(dump, target, swap)
       guard ending.isSuccess else {
-        return (.notApplicable("such a guest is not restored: \(ending.words)"), ending.evidence)
+        return .notApplicable("such a guest is not restored: \(ending.words)", ending.evidence)
       }
       guard let found = try target.filesystem(), found.isExt else {
-        return (.fail("there is no filesystem of type \(content.type) on the restored disk"), [])
+        return .fail("there is no filesystem of type \(content.type) on the restored disk")
       }
       let after = try target.features(of: found)
       let evidence = [("before", before), ("after", after)].map { "\($0): \($1.sorted().joined(separator: " "))" }
       let (lost, added) = (before.subtracting(after).sorted(), after.subtracting(before).sorted())
-      let words = [("lost", lost), ("got", added)].filter { !$0.1.isEmpty }
+      let words = [("lost", lost), ("gained", added)].filter { !$0.1.isEmpty }
         .map { "\($0) \($1.joined(separator: ", "))" }
-      return (
-        words.isEmpty ? .pass : .fail("the restored filesystem has \(words.joined(separator: " and "))"), evidence
-      )
+      return .require(
+        words.isEmpty, "the restored filesystem has \(words.joined(separator: " and "))", evidence)
     }
   }
 }

@@ -7,7 +7,7 @@ internal import LinuxIO
 internal import Report
 internal import Storage
 
-// A guest whose administrator wants the host: links lead to a bait among the host's files.
+// A guest whose administrator attacks the host: its links lead to a bait among the host's files.
 
 extension Trial {
   /// The files of a guest that scripts use to write to.
@@ -16,54 +16,58 @@ extension Trial {
     "ssh/sshd_config",
   ]
 
-  func judgeHostility() {
-    guard let disk, let content, content.isExt, tree != nil else { return }
-    judge(.hostileRename) {
+  func judgeHostility(_ readable: Made<ReadableGuest>, _ exported: Made<ExportedGuest>) {
+    judge(.hostileRename, with: readable) { readable throws(Failure) in
       var evidence: [String] = []
       for way in [Way.files, .folder] {
-        let bait = try Bait(in: "\(folder)/bait-\(way.rawValue)", name: oldName.text)
-        let (guest, swap) = (try disk.copy(to: "\(folder)/hostile.img"), try newSwap("hostile-swap"))
-        try plant(way, bait, on: guest, content)
+        let (guest, swap, bait) = try hostileGuest(readable, way, "rename-\(way.rawValue)")
         // It may fail, and may be right to.
         let ending = try call(.rename(from: oldName), instance([guest, swap], named: newName))
         evidence.append("with \(way.words) \(ending.words)")
         let changes = bait.changes()
         if !changes.isEmpty {
-          return (.fail("rename followed links of the guest to the host: \(changes[0])"), evidence + changes)
+          return .fail("rename followed links of the guest to the host: \(changes[0])", evidence + changes)
         }
       }
-      return (.pass, evidence)
+      return .pass(evidence)
     }
-    judge(.hostileImport) {
-      let bait = try Bait(in: "\(folder)/bait-import", name: oldName.text)
-      let (guest, swap) = (try disk.copy(to: "\(folder)/hostile.img"), try newSwap("hostile-swap"))
-      try plant(.files, bait, on: guest, content)
+    judge(.hostileImport, with: readable.and(exported)) { needed throws(Failure) in
+      let (guest, swap, bait) = try hostileGuest(needed.0, .files, "import")
       let (exported, dump) = try export(guest, swap, to: "hostile-dump")
       defer { unlink(dump) }
       var changes = bait.changes()
       if !changes.isEmpty {
-        return (.fail("export followed links of the guest to the host: \(changes[0])"), changes)
+        return .fail("export followed links of the guest to the host: \(changes[0])", changes)
       }
       guard exported.isSuccess else {
-        return (.notApplicable("such a guest cannot be exported: \(exported.words)"), exported.evidence)
+        return .notApplicable("such a guest cannot be exported: \(exported.words)", exported.evidence)
       }
-      let target = try newDisk("hostile-target", size: disk.size)
+      let target = try newDisk("hostile-target", size: guest.size)
       let ending = try restore(dump, target, swap)
       changes = bait.changes()
       return changes.isEmpty
-        ? (.pass, [ending.words])
-        : (.fail("import followed links of the guest to the host: \(changes[0])"), [ending.words] + changes)
+        ? .pass([ending.words])
+        : .fail("import followed links of the guest to the host: \(changes[0])", [ending.words] + changes)
     }
-    judge(.hostileCreate) {
-      let bait = try Bait(in: "\(folder)/bait-create", name: oldName.text)
-      let (guest, swap) = (try disk.copy(to: "\(folder)/hostile.img"), try newSwap("hostile-swap"))
-      try plant(.files, bait, on: guest, content)
-      let ending = try call(.create(isReinstall: version >= 15), instance([guest, swap]))
+    judge(.hostileCreate, with: readable) { readable throws(Failure) in
+      let (guest, swap, bait) = try hostileGuest(readable, .files, "create")
+      let ending = try call(
+        .create(isReinstall: version >= InterfaceVersion.firstWithVariants), instance([guest, swap]))
       let changes = bait.changes()
       return changes.isEmpty
-        ? (.pass, [ending.words])
-        : (.fail("create followed links of the last guest to the host: \(changes[0])"), [ending.words] + changes)
+        ? .pass([ending.words])
+        : .fail("create followed links of the last guest to the host: \(changes[0])", [ending.words] + changes)
     }
+  }
+
+  /// A copy of the guest with links to a bait.
+  private func hostileGuest(
+    _ readable: ReadableGuest, _ way: Way, _ name: String
+  ) throws(Failure) -> (ScratchDisk, ScratchDisk, Bait) {
+    let bait = try Bait(in: "\(folder)/bait-\(name)", name: oldName.text)
+    let (guest, swap) = (try readable.disk.copy(to: "\(folder)/hostile.img"), try newSwap("hostile-swap"))
+    try plant(way, bait, on: guest, readable.content)
+    return (guest, swap, bait)
   }
 
   private enum Way: String {
@@ -72,7 +76,7 @@ extension Trial {
     /// All of /etc is one.
     case folder
 
-    var words: String { self == .files ? "links in the place of files" : "a link in the place of /etc" }
+    var words: String { self == .files ? "links in place of files" : "a link in place of /etc" }
   }
 
   private func plant(_ way: Way, _ bait: Bait, on disk: ScratchDisk, _ content: DiskContent) throws(Failure) {
@@ -96,7 +100,7 @@ extension Trial {
       try disk.withFilesystem(content, writable: false) { filesystem throws(Failure) in
         guard let number = try filesystem.find("/etc", followingLast: false),
           try filesystem.kind(number) == .symbolicLink
-        else { throw Failure(.tool, "debugfs has not made /etc a symbolic link") }
+        else { throw Failure(.tool, "debugfs did not make /etc a symbolic link") }
       }
     }
     try disk.flush()
@@ -108,7 +112,7 @@ private struct Bait {
   let folder: String
   private let before: [String: String]
 
-  /// - Parameter name: what the guest is called: a script may look whether it finds that.
+  /// - Parameter name: what the guest is called: a script may look for it.
   init(in folder: String, name: String) throws(Failure) {
     self.folder = folder
     for folder in [folder, "\(folder)/network", "\(folder)/ssh"] {
@@ -126,7 +130,7 @@ private struct Bait {
     before = Self.state(of: folder)
   }
 
-  /// What is not as it was, in words.
+  /// What changed, in words.
   func changes() -> [String] {
     let after = Self.state(of: folder)
     return Set(before.keys).union(after.keys).filter { before[$0] != after[$0] }.sorted().map { path in

@@ -6,30 +6,42 @@ internal import LinuxIO
 internal import Report
 internal import Storage
 
-// What import makes of a dump: of a whole one, and of what is not one.
+// What import makes of a dump, and of what is not one.
 
 extension Trial {
-  func judgeImport() {
-    judgeBadDumps()
-    guard let disk, dump != nil else { return }
-    judge(.exportData) { try judgeData(disk) }
-    guard let dump else { return }
-    judge(.import) {
+  /// Returns the dump, where it is one that can be imported.
+  func judgeImport(_ exported: Made<ExportedGuest>, _ readable: Made<ReadableGuest>) -> Made<ExportedGuest> {
+    let restored = stage(.import, with: exported) { exported throws(Failure) in
+      let disk = exported.guest.disk
       let (target, swap) = (try newDisk("restored", size: disk.size), try newSwap("restored-swap"))
       let before = try swap.digest()
-      let ending = try restore(dump, target, swap)
+      let ending = try restore(exported.dump, target, swap)
       // In version 5 the second disk is the script's too.
-      if version > 5, try swap.digest() != before {
+      if version > InterfaceVersion.byArguments, try swap.digest() != before {
         note(.otherDisks, "import", ["the second disk was written to when the first was restored"])
       }
-      guard ending.isSuccess else {
-        skip([.sameTree, .importFilesystem], "import failed")
-        return (.fail(ending.words), ending.evidence)
-      }
-      try compare(target, with: disk)
-      return (.pass, [ending.words])
+      guard ending.isSuccess else { return (.fail(ending.words, ending.evidence), ScratchDisk?.none) }
+      return (.pass([ending.words]), target)
     }
-    judgeCutDumps(dump, disk)
+    let both = exported.and(restored)
+    let formatted = both.flatMap { exported, target in
+      exported.guest.filesystem.flatMap { .made((target, $0)) }
+    }
+    judge(.importFilesystem, with: formatted) { formatted throws(Failure) in
+      let (target, content) = formatted
+      guard let found = try target.filesystem(), found.type == content.type else {
+        return .fail("there is no filesystem of type \(content.type) on the restored disk")
+      }
+      return .clean(try target.problems(of: found), ["\(found.type) is clean"])
+    }
+    judge(.sameTree, with: both) { both throws(Failure) in
+      let (exported, target) = both
+      switch readable {
+      case .made(let guest): return try compare(target, with: guest)
+      case .missing(let reason): return try compareBytes(target, exported.guest, reason)
+      }
+    }
+    return both.flatMap { exported, _ in .made(exported) }
   }
 
   /// Imports a dump.
@@ -44,82 +56,88 @@ extension Trial {
 
   // MARK: The same guest
 
-  private func compare(_ restored: ScratchDisk, with disk: ScratchDisk) throws(Failure) {
-    guard let content, let tree else {
-      let isSame = try restored.digest() == disk.digest()
-      found(
-        .sameTree, isSame ? .pass : .fail("the bytes of the restored disk are others"),
-        ["compared byte by byte: \(isBlank ? "what the judge wrote" : "no filesystem that is read was found")"])
-      return
+  private func compare(_ restored: ScratchDisk, with guest: ReadableGuest) throws(Failure) -> CheckResult {
+    guard let found = try restored.filesystem(), found.type == guest.content.type else {
+      return .fail("there is no filesystem of type \(guest.content.type) on the restored disk")
     }
-    guard let found = try restored.filesystem(), found.type == content.type else {
-      self.found(.sameTree, .fail("there is no filesystem of type \(content.type) on the restored disk"))
-      self.found(.importFilesystem, .fail("there is no filesystem of type \(content.type) on the restored disk"))
-      return
-    }
-    let problems = try restored.problems(of: found)
-    self.found(
-      .importFilesystem, problems.map { .fail($0.first ?? "") } ?? .pass, problems ?? ["\(found.type) is clean"])
     let differences: [DiskFiles.Difference]
-    do {
-      differences = try DiskFiles(of: restored, found).differences(from: tree)
+    do throws(Failure) {
+      differences = try DiskFiles(of: restored, found).differences(from: guest.files)
     } catch {
-      self.found(.sameTree, .fail("the files of the restored guest cannot be read: \(error.message)"))
-      return
+      return .fail("the files of the restored guest cannot be read: \(error.message)")
     }
-    let bad = try seriousDifferences(differences, restored, found, disk, content)
+    let bad = try seriousDifferences(differences, restored, found, guest)
     let badPaths = Set(bad.map(\.path))
     let others = differences.filter { !badPaths.contains($0.path) }
-    let evidence =
-      ["\(tree.entries.count) files compared"]
-      + (bad.map { "\($0.path): \($0.words)" } + others.map { "may differ: \($0.path): \($0.words)" })
-      .prefix(50)
-    let words = bad.first.map { "\(bad.count) files differ, such as \($0.path): \($0.words)" }
-    self.found(.sameTree, words.map { .fail($0) } ?? .pass, evidence)
+    let lines = bad.map { "\($0.path): \($0.words)" } + others.map { "may differ: \($0.path): \($0.words)" }
+    let evidence = ["\(guest.files.entries.count) files compared"] + lines.prefix(50)
+    guard let first = bad.first else { return .pass(evidence) }
+    return .fail("\(bad.count) files differ, such as \(first.path): \(first.words)", evidence)
+  }
+
+  /// - Parameter reason: why the files are not compared.
+  private func compareBytes(
+    _ restored: ScratchDisk, _ guest: CreatedGuest, _ reason: String
+  ) throws(Failure) -> CheckResult {
+    let evidence = ["compared byte by byte: \(reason)"]
+    if try restored.digest() == guest.disk.digest() { return .pass(evidence) }
+    // The same files can lie on other blocks.
+    if guest.content != nil { return .notApplicable("the disks differ, and \(reason)", evidence) }
+    return .fail("the restored disk has other bytes", evidence)
   }
 
   // MARK: What is in a dump
 
-  /// A message is taken out, so that it is one fault and not many.
-  private func judgeData(_ disk: ScratchDisk) throws -> (Finding.Outcome, [String]) {
-    guard let dump, size(of: dump) > 0 else { return (.fail("the dump is empty"), []) }
-    for suspect in try suspectedMessages(in: dump) {
-      // It is a message when the dump is as good without it; else it is a part of the format.
-      let part = "\(folder)/part"
-      try copy(dump, suspect.rest, to: part)
-      let (target, swap) = (try newDisk("part", size: disk.size), try newSwap("part-swap"))
-      let ending = try restore(part, target, swap)
-      guard try ending.isSuccess && isSameGuest(target, disk) else {
-        unlink(part)
-        continue
+  /// A message is taken out, so that it is one fault and not many: returns the dump without it.
+  func judgeDump(_ exported: Made<ExportedGuest>, _ readable: Made<ReadableGuest>) -> Made<ExportedGuest> {
+    var left = exported
+    judge(.exportData, with: exported) { exported throws(Failure) in
+      guard size(of: exported.dump) > 0 else { return .fail("the dump is empty") }
+      for suspect in try suspectedMessages(in: exported.dump) {
+        // It is a message when the dump is as good without it; else it is a part of the format.
+        let part = "\(folder)/part"
+        try copy(exported.dump, suspect.rest, to: part)
+        let (target, swap) = (try newDisk("part", size: exported.guest.disk.size), try newSwap("part-swap"))
+        let ending = try restore(part, target, swap)
+        guard ending.isSuccess, try isSameGuest(target, exported.guest, readable) else {
+          unlink(part)
+          continue
+        }
+        var cleaned = exported
+        cleaned.dump = part
+        cleaned.isOnlyData = false
+        left = .made(cleaned)
+        return .fail(
+          "the dump has a line that is not part of it: \(Words.printable(suspect.text, limit: 80).quoted)",
+          ["the dump is restored without this line:", suspect.text.escaped])
       }
-      self.dump = part
-      return (
-        .fail("the dump has a line that is not part of it: \(Words.printable(suspect.text, limit: 80).quoted)"),
-        ["the dump is restored without this line:", suspect.text.escaped]
-      )
+      return .pass(["\(Words.bytes(size(of: exported.dump))), without a message before or after the data"])
     }
-    return (.pass, ["\(Words.bytes(size(of: dump))), without a message in front of or behind them"])
+    return left
   }
 
-  private func isSameGuest(_ restored: ScratchDisk, _ disk: ScratchDisk) throws(Failure) -> Bool {
-    guard let content, let tree else { return try restored.digest() == disk.digest() }
-    guard let found = try restored.filesystem(), found.type == content.type else { return false }
-    let differences = try DiskFiles(of: restored, found).differences(from: tree)
-    return try seriousDifferences(differences, restored, found, disk, content).isEmpty
+  private func isSameGuest(
+    _ restored: ScratchDisk, _ guest: CreatedGuest, _ readable: Made<ReadableGuest>
+  ) throws(Failure) -> Bool {
+    let result =
+      switch readable {
+      case .made(let guest): try compare(restored, with: guest)
+      case .missing(let reason): try compareBytes(restored, guest, reason)
+      }
+    return result.outcome == .pass
   }
 
-  /// Those that are more than who the guest is: a file may name the disks' new UUIDs in the place of the old ones.
+  /// Those that are more than the guest's identity: a file may name the disks' new UUIDs in place of the old ones.
   private func seriousDifferences(
-    _ differences: [DiskFiles.Difference], _ restored: ScratchDisk, _ found: DiskContent, _ disk: ScratchDisk,
-    _ content: DiskContent
+    _ differences: [DiskFiles.Difference], _ restored: ScratchDisk, _ found: DiskContent, _ guest: ReadableGuest
   ) throws(Failure) -> [DiskFiles.Difference] {
     var serious: [DiskFiles.Difference] = []
     for difference in differences {
-      // Who may read such a file is the same for every guest.
+      // Owners and modes of such a file are the same for every guest.
       if isIdentity(difference.path) && (difference.isOfContent || !difference.isInBoth) { continue }
       let (after, before) = (
-        try restored.text("/\(difference.path)", in: found), try disk.text("/\(difference.path)", in: content)
+        try restored.text("/\(difference.path)", in: found),
+        try guest.disk.text("/\(difference.path)", in: guest.content)
       )
       if difference.isOfContent, let after, let before, after.withoutUUIDs == before.withoutUUIDs { continue }
       serious.append(difference)
@@ -130,61 +148,59 @@ extension Trial {
   private func copy(_ source: String, _ range: Range<UInt64>, to target: String) throws(Failure) {
     let input = try Descriptor(source, O_RDONLY)
     let output = try Descriptor(target, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
-    defer { buffer.deallocate() }
     var offset = range.lowerBound
     while offset < range.upperBound {
-      let wanted = Int(min(UInt64(buffer.count), range.upperBound - offset))
-      let count = try input.readFull(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: offset)
-      guard count > 0 else { return }
-      try output.writeAll(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-      offset += UInt64(count)
+      let piece = try input.bytes(at: offset, count: Int(min(1 << 20, range.upperBound - offset)))
+      guard !piece.isEmpty else { break }
+      try output.writeAll(piece)
+      offset += UInt64(piece.count)
     }
     try output.close()
   }
 
   // MARK: Bad dumps
 
-  private func judgeBadDumps() {
-    guard disk != nil else { return }
+  func judgeBadDumps(_ created: Made<CreatedGuest>) {
     for (check, bytes, words) in [
       (Check.emptyDump, [UInt8](), "an empty dump"), (.garbageDump, randomBytes(1 << 20), "1 MiB of random bytes"),
     ] {
-      judge(check) {
+      judge(check, with: created) { guest throws(Failure) in
         let path = "\(folder)/bad"
         let file = try Descriptor(path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
         try file.writeAll(bytes)
         try file.close()
         defer { unlink(path) }
-        return try refusal(of: path, words)
+        return try refusal(of: path, words, guest.disk.size)
       }
     }
   }
 
-  /// Cuts the dump itself: it is not needed any more.
-  private func judgeCutDumps(_ dump: String, _ disk: ScratchDisk) {
-    let whole = size(of: dump)
-    guard whole > 1 else { return skip([.shortDump, .halfDump], "the dump has \(whole) bytes") }
-    guard told(.import) == .pass else { return skip([.shortDump, .halfDump], "import fails for whole dumps too") }
+  /// Cuts the dump itself: after all that needs it.
+  func judgeCutDumps(_ importable: Made<ExportedGuest>) {
+    let whole = importable.flatMap { exported -> Made<(ExportedGuest, size: UInt64)> in
+      let size = size(of: exported.dump)
+      return size > 1 ? .made((exported, size)) : .missing(because: "the dump has \(size) bytes")
+    }
     for (check, length, words) in [
-      (Check.shortDump, whole - 1, "a dump without its last byte"), (.halfDump, whole / 2, "half a dump"),
-    ] {
-      judge(check) {
-        guard truncate(dump, off_t(length)) == 0 else { throw Failure.system("cut", dump) }
-        return try refusal(of: dump, words)
+      (Check.shortDump, { $0 - 1 }, "a dump without its last byte"), (.halfDump, { $0 / 2 }, "half a dump"),
+    ] as [(Check, (UInt64) -> UInt64, String)] {
+      judge(check, with: whole) { whole throws(Failure) in
+        let (exported, size) = whole
+        guard truncate(exported.dump, off_t(length(size))) == 0 else { throw .system("cut", exported.dump) }
+        return try refusal(of: exported.dump, words, exported.guest.disk.size)
       }
     }
   }
 
-  private func refusal(of dump: String, _ what: String) throws -> (Finding.Outcome, [String]) {
-    let (target, swap) = (try newDisk("target", size: disk?.size), try newSwap("target-swap"))
+  private func refusal(of dump: String, _ what: String, _ size: UInt64) throws(Failure) -> CheckResult {
+    let (target, swap) = (try newDisk("target", size: size), try newSwap("target-swap"))
     let ending = try restore(dump, target, swap)
-    return (ending.isRefusal ? .pass : .fail("given \(what) \(ending.words)"), ending.evidence)
+    return .require(ending.isRefusal, "given \(what) \(ending.words)", ending.evidence)
   }
 }
 
 extension String {
-  /// The text with each UUID replaced by one and the same word.
+  /// The text with the same word for each UUID.
   fileprivate var withoutUUIDs: String {
     let lengths = [8, 4, 4, 4, 12]
     let bytes = Array(utf8)

@@ -2,13 +2,13 @@
 internal import Glibc
 internal import Host
 internal import LinuxIO
-internal import Report
+package import Report
 
 extension Judge {
   /// The part of the processes in the sandbox: tries the scripts, and tells the process outside what it found.
   ///
   /// - Parameter command: how this process was called.
-  package func tryScripts(inside scratch: String, command: [String]) throws {
+  package func tryScripts(inside scratch: String, command: [String]) throws(Failure) {
     Interrupts.beSilent()
     // The first process waits for the judge, as init does; only the kernel can end it.
     if getpid() == 1, let program = command.first {
@@ -24,10 +24,10 @@ extension Judge {
     do throws(Failure) {
       let root = try SandboxRoot(scratch: scratch)
       records.tell(root.covered)
-      // As for a daemon: nobody's home.
+      // As for a daemon, which has no home.
       for name in ["HOME", "USER", "LOGNAME", "MAIL", "TERM", "TMPDIR", "XDG_RUNTIME_DIR"] { unsetenv(name) }
       limitFiles(to: 4 * options.diskSize + (4 << 30))
-      // The first child brings a process of its own that stays: it is not one of the definition's.
+      // The first child brings a process of its own that stays: it is not the definition's.
       _ = try Command("true", []).run()
       for version in judge.versions {
         let host = HostWatch(root, scratch: scratch, mayChange: options.mayChange)
@@ -49,12 +49,12 @@ private func limitFiles(to bytes: UInt64) {
   setrlimit(__rlimit_resource_t(UInt32(RLIMIT_FSIZE.rawValue)), &limit)
 }
 
-/// What the scripts did to the machine's files, told once each.
+/// The changes that scripts make to the machine's files, each reported once.
 final class HostWatch {
   private let root: SandboxRoot
   private let scratch: String
   private let mayChange: [String]
-  /// What libraries of the system keep for themselves, whoever calls them: libblkid's cache.
+  /// What libraries of the system write on their own: libblkid's cache.
   private static let ofTheSystem = ["/run/blkid", "/dev/.blkid.tab", "/etc/blkid.tab"]
   private var known: Set<HostChange>
 

@@ -4,7 +4,7 @@ package import Host
 internal import Interface
 package import Report
 
-/// The judge of OS definitions.
+/// The judge of OS definitions, whoever wrote them.
 package struct Judge: Sendable {
   package let definition: OSDefinition
   package var trial: TrialOptions
@@ -16,11 +16,11 @@ package struct Judge: Sendable {
     self.steps = steps
   }
 
-  /// All that there is to say of the definition.
+  /// The verdict on the definition.
   ///
   /// - Parameter command: how this program is called so that it does its part inside of the sandbox.
   /// - Throws: where the judge itself cannot work, such as without a sandbox; never for what a definition does.
-  package func verdict(inSandbox command: [String]) throws -> Verdict {
+  package func verdict(inSandbox command: [String]) throws(Failure) -> Verdict {
     let checks = StaticChecks(DefinitionFiles(definition.path))
     let found = checks.findings
     guard trial.runs else { return Verdict(definition, series: checks.series, findings: found) }
@@ -40,7 +40,7 @@ package struct Judge: Sendable {
 
   private func reasonNotToRun(_ found: [Finding]) -> String? {
     if geteuid() != 0 { return "needs root" }
-    if versions.isEmpty { return "it declares no version in which it could be called" }
+    if versions.isEmpty { return "it declares no version that is known here" }
     let needed: Set<Check> = [.folder, .scripts, .interpreters]
     guard let fault = found.first(where: { needed.contains($0.check) && $0.hasFailed }) else { return nil }
     return "\(fault.check.rawValue) failed"
@@ -49,9 +49,9 @@ package struct Judge: Sendable {
 
 /// How the scripts are tried.
 package struct TrialOptions: Sendable {
-  /// Whether they are at all.
+  /// False to look at the files alone.
   package var runs = true
-  /// Only in these versions of the interface; empty for all that it declares.
+  /// The versions of the interface to try; empty for all that it declares.
   package var versions: [Int] = []
   package var variant: String?
   /// Parameters by name, for version 20.

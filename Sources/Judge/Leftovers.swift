@@ -39,7 +39,7 @@ struct Leftovers {
     return found
   }
 
-  /// What is here and was not there in `before`, by the check that it is a finding of; and takes it away.
+  /// What is here and was not in `before`, by the check that it belongs to; and removes it.
   func takeAway(since before: Leftovers) -> [Check: [String]] {
     var found: [Check: [String]] = [:]
     for (pid, words) in processes where before.processes[pid] == nil {

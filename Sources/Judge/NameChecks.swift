@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Ext4
 internal import Host
+internal import Interface
 internal import LinuxIO
 internal import Report
 internal import Storage
@@ -23,15 +24,10 @@ extension Trial {
     ("/usr/local", ""), ("/var/lib", ""), ("/var/www", ""),
   ]
 
-  func judgeNames() {
-    guard let disk, let content, content.isExt, tree != nil else { return }
-    judge(.importNames) {
-      guard told(.import) == .pass else {
-        return (.notApplicable("import fails for a guest without such names too"), [])
-      }
-      guard told(.exportData) == .pass else {
-        return (.notApplicable("a dump holds more than the guest, as export.only-data says"), [])
-      }
+  func judgeImportedNames(_ needed: Made<(ReadableGuest, ExportedGuest)>) {
+    judge(.importNames, with: needed) { needed throws(Failure) in
+      guard needed.1.isOnlyData else { return .notApplicable("export.only-data failed") }
+      let (disk, content) = (needed.0.disk, needed.0.content)
       let (guest, swap) = (try disk.copy(to: "\(folder)/named.img"), try newSwap("named-swap"))
       let before = try plant(on: guest, content) { filesystem throws(Failure) in
         for name in Self.strange {
@@ -44,17 +40,23 @@ extension Trial {
       }
       let (exported, dump) = try export(guest, swap, to: "named-dump")
       guard exported.isSuccess else {
-        return (.fail("a guest with names that are not UTF-8 cannot be exported: \(exported.words)"), exported.evidence)
+        return .fail("a guest with names that are not UTF-8 cannot be exported: \(exported.words)", exported.evidence)
       }
       let target = try newDisk("named-target", size: disk.size)
       let ending = try restore(dump, target, swap)
       guard ending.isSuccess else {
-        return (.fail("a guest with names that are not UTF-8 cannot be imported: \(ending.words)"), ending.evidence)
+        return .fail("a guest with names that are not UTF-8 cannot be imported: \(ending.words)", ending.evidence)
       }
       return try lost(before, of: "judged/", on: target, content, by: "import")
     }
-    judge(.reinstallNames) {
-      guard version >= 15 else { return (.notApplicable("hosts of this version do not tell a reinstallation"), []) }
+  }
+
+  func judgeKeptNames(_ readable: Made<ReadableGuest>) {
+    judge(.reinstallNames, with: readable) { readable throws(Failure) in
+      guard version >= InterfaceVersion.firstWithVariants else {
+        return .notApplicable("hosts of version \(version) do not tell a reinstallation from a creation")
+      }
+      let (disk, content) = (readable.disk, readable.content)
       let (guest, swap) = (try disk.copy(to: "\(folder)/named.img"), try newSwap("named-swap"))
       let names: [ByteString] = Self.places.flatMap { place in
         (["judged-text"] + Self.strange).map { "\(place.folder)/\(place.start)\($0)_key" }
@@ -65,10 +67,10 @@ extension Trial {
       }
       let ending = try call(.create(isReinstall: true), instance([guest, swap]))
       guard ending.isSuccess else {
-        return (.notApplicable("a reinstallation is refused: \(ending.words)"), ending.evidence)
+        return .notApplicable("a reinstallation is refused: \(ending.words)", ending.evidence)
       }
       guard let found = try guest.filesystem(), found.isExt else {
-        return (.notApplicable("a reinstallation makes a filesystem that is not read"), [])
+        return .notApplicable("a reinstallation makes a filesystem that is not read")
       }
       let after = try DiskFiles(of: guest, found)
       let keeping = Self.places.filter { place in
@@ -76,15 +78,15 @@ extension Trial {
         return after.entries[path]?.content == before.entries[path]?.content
       }
       guard !keeping.isEmpty else {
-        return (.notApplicable("a reinstallation keeps none of the files that the judge makes"), [ending.words])
+        return .notApplicable("a reinstallation keeps none of the files that the judge makes", [ending.words])
       }
       for place in keeping {
         let result = try lost(
           before, of: Self.key("\(place.folder)/\(place.start)caf"), on: guest, found,
           by: "a reinstallation that keeps others of \(place.folder)")
-        if result.0 != .pass { return result }
+        if result.outcome != .pass { return result }
       }
-      return (.pass, ["kept in \(keeping.map { "\($0.folder)" }.joined(separator: ", "))"])
+      return .pass(["kept in \(keeping.map { "\($0.folder)" }.joined(separator: ", "))"])
     }
   }
 
@@ -106,16 +108,16 @@ extension Trial {
   /// What became of the files whose paths begin so.
   private func lost(
     _ before: DiskFiles, of start: ByteString, on disk: ScratchDisk, _ content: DiskContent, by what: String
-  ) throws(Failure) -> (Finding.Outcome, [String]) {
+  ) throws(Failure) -> CheckResult {
     guard let found = try disk.filesystem(), found.type == content.type else {
-      return (.fail("there is no filesystem of type \(content.type) after \(what)"), [])
+      return .fail("there is no filesystem of type \(content.type) after \(what)")
     }
     let bad = try DiskFiles(of: disk, found).differences(from: before).filter { $0.path.hasPrefix(start) }
     let lines = bad.map { "\($0.path): \($0.words)" }
     let count = before.entries.keys.count { $0.hasPrefix(start) }
-    return (
-      lines.first.map { .fail("after \(what) \(bad.count) of \(count) files whose names are not UTF-8 differ: \($0)") }
-        ?? .pass, lines.isEmpty ? ["\(count) files compared"] : Array(lines.prefix(50))
-    )
+    guard let first = lines.first else { return .pass(["\(count) files compared"]) }
+    return .fail(
+      "after \(what) \(bad.count) of \(count) files whose names are not UTF-8 differ: \(first)",
+      Array(lines.prefix(50)))
   }
 }

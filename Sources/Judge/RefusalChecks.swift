@@ -7,45 +7,42 @@ internal import Report
 // Disks on which no guest can be.
 
 extension Trial {
-  func judgeRefusals() {
-    guard disk != nil else { return }
-    let checks: [Check] = [.smallDisk, .missingDisk, .readOnlyDisk, .smallImport]
-    if isBlank { return skip(checks, "create writes nothing to the disk") }
-    judge(.smallDisk) {
+  func judgeRefusals(_ created: Made<CreatedGuest>, _ importable: Made<ExportedGuest>) {
+    let written = created.flatMap(\.written)
+    judge(.smallDisk, with: written) { _ throws(Failure) in
       let (small, swap) = (try newDisk("small", size: 4 << 20), try newSwap("small-swap"))
       return try refusal(of: small, swap, "a disk of 4 MiB")
     }
-    judge(.missingDisk) {
+    judge(.missingDisk, with: written) { _ throws(Failure) in
       let (gone, swap) = (try newDisk("gone"), try newSwap("gone-swap"))
       var instance = instance([gone, swap])
       instance.disks[0].path = "\(folder)/no-such-disk"
       let ending = try call(.create(isReinstall: false), instance)
       if examine(instance.disks[0].path, itself: true).error == 0 {
         unlink(instance.disks[0].path)
-        return (.fail("create made a file in the place of the missing disk"), ending.evidence)
+        return .fail("create made a file in place of the missing disk", ending.evidence)
       }
-      return (ending.isRefusal ? .pass : .fail("given a disk that is not there \(ending.words)"), ending.evidence)
+      return .require(ending.isRefusal, "given a disk that is not there \(ending.words)", ending.evidence)
     }
-    judge(.readOnlyDisk) {
+    judge(.readOnlyDisk, with: written) { _ throws(Failure) in
       // A device: root writes to a file whatever its mode says.
       let (sealed, swap) = (try newDisk("sealed", readOnly: true), try newSwap("sealed-swap"))
       return try refusal(of: sealed, swap, "a disk that is read-only")
     }
-    judge(.smallImport) {
-      guard let disk, told(.import) == .pass else { return (.notApplicable("import fails for large disks too"), []) }
-      let (exported, dump) = try export(disk, try newSwap("fit-swap"), to: "fit-dump")
+    judge(.smallImport, with: written.and(importable)) { needed throws(Failure) in
+      let (exported, dump) = try export(needed.0.disk, try newSwap("fit-swap"), to: "fit-dump")
       defer { unlink(dump) }
-      guard exported.isSuccess else { return (.notApplicable("export failed"), exported.evidence) }
+      guard exported.isSuccess else { return .notApplicable("export failed", exported.evidence) }
       let (small, swap) = (try newDisk("small", size: 4 << 20), try newSwap("small-swap"))
       let ending = try restore(dump, small, swap)
-      return (ending.isRefusal ? .pass : .fail("given a disk of 4 MiB \(ending.words)"), ending.evidence)
+      return .require(ending.isRefusal, "given a disk of 4 MiB \(ending.words)", ending.evidence)
     }
   }
 
   private func refusal(
     of disk: ScratchDisk, _ swap: ScratchDisk, _ what: String
-  ) throws(Failure) -> (Finding.Outcome, [String]) {
+  ) throws(Failure) -> CheckResult {
     let ending = try call(.create(isReinstall: false), instance([disk, swap]))
-    return (ending.isRefusal ? .pass : .fail("given \(what) \(ending.words)"), ending.evidence)
+    return .require(ending.isRefusal, "given \(what) \(ending.words)", ending.evidence)
   }
 }

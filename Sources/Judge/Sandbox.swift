@@ -9,7 +9,7 @@ struct Sandbox {
 
   /// Runs `command` as the first process of namespaces of its own, with the scratch folder as its last word and `request`
   /// in the file that it writes its records to.
-  func run(_ command: [String], request: JSON, versions: [Int]) throws -> Records.Told {
+  func run(_ command: [String], request: JSON, versions: [Int]) throws(Failure) -> Records.Told {
     let (parent, prefix) = (getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp", "guestsmith-check.")
     // A judge that was killed could not.
     for folder in ScratchFolder.left(in: parent, prefix: prefix) {
@@ -41,12 +41,12 @@ struct Sandbox {
       throw Failure(failure.code, "cannot judge without a sandbox: \(failure.message)", remedy: failure.remedy)
     }
     guard !told.isWhole || !status.isSuccess else { return told }
-    // What it was about when it died is what killed it, as far as anyone can tell.
-    let words = "the host was killed, or ended, while it was at this"
+    // The check that it was at when it died is taken for what killed it.
+    let words = "the host was killed, or ended, during this check"
     let missing = versions.flatMap { version in
       Check.allCases.filter { check in
         !check.isStatic && !told.findings.contains { $0.check == check && $0.version == version }
-      }.map { Finding($0, version: version, .notApplicable("the host was killed before")) }
+      }.map { Finding($0, version: version, .notApplicable("the host was killed before this check")) }
     }
     guard let at = told.current ?? missing.first.map({ ($0.check, $0.version) }) else { return told }
     told.findings += missing.filter { ($0.check, $0.version) != at }
@@ -81,7 +81,7 @@ final class Records {
 
   func tell(_ mounts: [CoveredMount]) { write(["mounts": .array(mounts.map(\.json))]) }
 
-  /// What the judge is at from here on.
+  /// The check that the judge makes from here on.
   func tell(_ check: Check, _ version: Int, _ note: String) {
     write(["at": .string(check.rawValue), "version": .integer(version), "note": .string(note)])
   }
@@ -139,7 +139,7 @@ final class Records {
       if count == 0 { break }
       bytes += buffer[..<count]
     }
-    // A record that was cut short is not one.
+    // A record that was cut short is left out.
     return bytes.split(separator: 0).compactMap { try? JSON(parsing: Array($0)) }
   }
 }

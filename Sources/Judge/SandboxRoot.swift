@@ -110,7 +110,7 @@ struct HostLayer {
   private let changed: Int32
   private let original: Int32
 
-  /// The descriptors stay open for as long as the process lives.
+  /// The descriptors stay open as long as the process lives.
   ///
   /// - Parameters:
   ///   - folder: a path of what is mounted.
@@ -138,7 +138,7 @@ struct HostLayer {
       let (before, missing) = examine("\(lower)/\(name)", itself: true)
       let full = "\(place)\(path)/\(name)"
       if mine.kind == .characterDevice && mine.st_rdev == 0 {
-        // This is how an overlay notes that a file is removed; one that was never there is no change.
+        // An overlay marks a removed file so; a file that was never there is not a change.
         if missing == 0 { found.append(HostChange(path: full, kind: .removed, mine)) }
       } else if missing != 0 {
         found.append(HostChange(path: full, kind: .made, mine))
@@ -170,13 +170,13 @@ struct HostChange: Hashable {
 
   let path: String
   let kind: Kind
-  /// What is another when a script does it again.
+  /// What differs when a script does it again.
   private let stamp: [Int]
 
   init(path: String, kind: Kind, _ status: stat) {
     self.path = path
     self.kind = kind
-    // A folder is another with each file in it; those are told by themselves.
+    // A folder changes with each file in it; those are reported by themselves.
     stamp =
       kind == .changed && status.isFolder
       ? [Int(status.st_mode), Int(status.st_uid), Int(status.st_gid)]

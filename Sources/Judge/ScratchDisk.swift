@@ -61,7 +61,7 @@ final class ScratchDisk {
   func scribble() throws(Failure) {
     let file = try Descriptor(path, O_RDWR)
     for place in [UInt64(0), size / 2, size - (1 << 20)] {
-      try file.view.write(randomBytes(1 << 20), at: place)
+      try file.writeAll(randomBytes(1 << 20), at: place)
     }
     try file.flush()
   }
@@ -109,7 +109,7 @@ final class ScratchDisk {
     return result
   }
 
-  /// A small file of the guest on it; nil where it is not one.
+  /// A small file of the guest on it; nil for anything else.
   func text(_ path: ByteString, in content: DiskContent) throws(Failure) -> String? {
     try withFilesystem(content) { filesystem throws(Failure) in
       guard let number = try filesystem.find(path), try filesystem.kind(number) == .file,
@@ -132,7 +132,7 @@ final class ScratchDisk {
     return output
   }
 
-  /// What the checker of its filesystem says: nil for nothing, else its last lines.
+  /// The last lines of what the checker of its filesystem says; nil where it finds nothing.
   func problems(of content: DiskContent) throws(Failure) -> [String]? {
     try flush()
     let kind = FilesystemKind(named: content.type)
@@ -153,16 +153,6 @@ final class ScratchDisk {
 extension DiskContent {
   /// Whether the files in it can be read here.
   var isExt: Bool { FilesystemKind(named: type).can.contains(.editFiles) }
-}
-
-extension DescriptorView {
-  func write(_ bytes: [UInt8], at offset: UInt64) throws(Failure) {
-    do {
-      try bytes.withUnsafeBytes { try writeAll($0, at: offset) }
-    } catch {
-      throw error as? Failure ?? Failure(.io, "\(error)")
-    }
-  }
 }
 
 /// The last lines of what a program wrote, fit for a reader.

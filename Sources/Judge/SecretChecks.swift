@@ -2,6 +2,7 @@
 internal import Dispatch
 internal import Glibc
 internal import Host
+internal import Interface
 internal import LinuxIO
 internal import Report
 internal import Synchronization
@@ -9,21 +10,23 @@ internal import Synchronization
 // Where the value of a secret parameter turns up.
 
 extension Trial {
-  func judgeSecrets() {
-    guard version >= 20 else { return skip([.secrets], "version \(version) has no parameters") }
-    let known = definition.contents?.parameters.map(\.name) ?? []
-    guard !known.isEmpty else { return skip([.secrets], "it has no parameters") }
-    let names = secretNames(known)
-    guard !names.isEmpty else {
-      return skip([.secrets], "no parameter is known to be secret: name one by --secret")
-    }
-    judge(.secrets) {
+  func judgeSecrets(_ created: Made<CreatedGuest>) {
+    judge(.secrets, with: created) { _ throws(Failure) in
+      guard version >= InterfaceVersion.firstWithParameters else {
+        return .notApplicable("version \(version) has no parameters")
+      }
+      let known = definition.contents?.parameters.map(\.name) ?? []
+      guard !known.isEmpty else { return .notApplicable("it has no parameters") }
+      let names = secretNames(known)
+      guard !names.isEmpty else {
+        return .notApplicable("no parameter is known to be secret: name one by --secret")
+      }
       let (disk, swap) = (try newDisk("secret"), try newSwap("secret-swap"))
       var instance = instance([disk, swap])
       var values: [String: String] = [:]
       for name in names {
         guard let (value, parameter) = try acceptedValue(of: name, instance) else {
-          return (.notApplicable("verify refuses what was made up for \(name): give one by --secret \(name)=VALUE"), [])
+          return .notApplicable("verify refuses what was made up for \(name): give a value by --secret \(name)=VALUE")
         }
         values[name] = value
         instance.parameters[name] = parameter
@@ -41,9 +44,10 @@ extension Trial {
           evidence.append("the value of \(name) is in \(file.escaped)")
         }
       }
-      if evidence.count > 1 { return (.fail(evidence[1]), evidence) }
-      // What came to no end may have told nothing yet.
-      return (ending.isSuccess ? .pass : .notApplicable("create failed with it"), evidence + ending.evidence)
+      if evidence.count > 1 { return .fail(evidence[1], evidence) }
+      // A create that failed may have told nothing yet.
+      return ending.isSuccess
+        ? .pass(evidence + ending.evidence) : .notApplicable("create failed with it", evidence + ending.evidence)
     }
   }
 

@@ -40,7 +40,7 @@ struct StaticChecks {
 
   private var nameFaults: [String] {
     let name = files.name
-    if name.hasPrefix(".") { return ["\(name.quoted) starts with a dot: hosts pass over it"] }
+    if name.hasPrefix(".") { return ["\(name.quoted) starts with a dot: hosts ignore it"] }
     guard files.highest >= 10 || files.declared.isEmpty else {
       let isSafe = name.unicodeScalars.allSatisfy {
         isPluginName(String($0)) || [".", "+", ":", "%", "@"].contains($0)
@@ -71,7 +71,7 @@ struct StaticChecks {
     let declared = files.declared
     if faults.isEmpty && declared.allSatisfy({ !InterfaceVersion.all.contains($0) }) {
       let list = declared.map { String($0) }.joined(separator: ", ")
-      faults.append("ganeti_api_version declares \(list), and no Ganeti speaks that: 5, 10, 15, 20 are spoken")
+      faults.append("ganeti_api_version declares \(list), which no Ganeti speaks: use 5, 10, 15 or 20")
     }
     for version in Set(declared) where declared.count(where: { $0 == version }) > 1 {
       faults.append("ganeti_api_version declares \(version) twice")
@@ -114,14 +114,14 @@ struct StaticChecks {
       guard let interpreter = words.first else { return "the first line of \(script) names no interpreter" }
       if line.hasSuffix("\r") { return "the first line of \(script) ends in a carriage return" }
       if access(interpreter, X_OK) != 0 {
-        return "\(script) wants the interpreter \(interpreter.quoted), which is missing"
+        return "\(script) needs the interpreter \(interpreter.quoted), which is missing"
       }
       // What env(1) looks up depends on PATH.
       guard interpreter.hasSuffix("/env"), let program = words.dropFirst().first(where: { !$0.hasPrefix("-") })
       else { return nil }
       let folders = ["/sbin", "/bin", "/usr/sbin", "/usr/bin"]
       let isThere = folders.contains { access("\($0)/\(program)", X_OK) == 0 }
-      return isThere ? nil : "\(script) wants \(program.quoted), which is not in \(folders.joined(separator: ":"))"
+      return isThere ? nil : "\(script) needs \(program.quoted), which is not in \(folders.joined(separator: ":"))"
     }
   }
 
@@ -145,12 +145,12 @@ struct StaticChecks {
     return faults
   }
 
-  /// Who but root can write to it.
+  /// Who besides root can write to it.
   private func writers(of path: String, isParent: Bool) -> String? {
     let (status, error) = examine(path)
     guard error == 0 else { return nil }
     let mode = String(status.st_mode & 0o7777, radix: 8)
-    // In a folder with the sticky bit nobody can take away what is another's.
+    // In a folder with the sticky bit users can only remove what is theirs.
     if isParent && status.st_mode & S_ISVTX != 0 { return nil }
     if status.st_mode & S_IWOTH != 0 { return "everyone can write to \(path.escaped) (mode \(mode))" }
     if status.st_mode & S_IWGRP != 0 && status.st_gid != 0 {
@@ -178,7 +178,7 @@ struct StaticChecks {
       } else if !line.unicodeScalars.allSatisfy({ isPluginName(String($0)) || $0 == "." }) {
         faults.append("\(start) is \(line.quoted), which is not a name")
       } else if !seen.insert(line).inserted {
-        faults.append("\(start) is \(line.quoted) again")
+        faults.append("\(start) repeats \(line.quoted)")
       }
     }
     return judge(.variants, faults)
@@ -196,13 +196,13 @@ struct StaticChecks {
         faults.append("\(start) is \(line.quoted), not a name and a help text")
         continue
       }
-      if name.hasPrefix("#") { faults.append("\(start) is a comment, which is taken for a parameter") }
+      if name.hasPrefix("#") { faults.append("\(start) is a comment, which hosts take for a parameter") }
       if !isPluginName(name) && !name.hasPrefix("#") {
         faults.append("\(start) names \(name.quoted), which is not a name")
       }
       // In the environment there are no lower case letters and no hyphens.
       if !seen.insert(Environment.variable(ofParameter: name)).inserted {
-        faults.append("\(start) names \(name.quoted), as one before it does")
+        faults.append("\(start) repeats the parameter \(name.quoted)")
       }
     }
     return judge(.parameters, faults)
@@ -219,7 +219,9 @@ struct StaticChecks {
     let wanted = zip(Series.all, series).filter { entry in
       !Set(entry.0.versions).isDisjoint(with: files.declared) && !(isFor2 && entry.0.wantsOneVersion)
     }
-    guard !wanted.isEmpty else { return Finding(.series, .fail("no Ganeti speaks its versions"), evidence: rows) }
+    guard !wanted.isEmpty else {
+      return Finding(.series, .fail("no Ganeti speaks the versions that it declares"), evidence: rows)
+    }
     guard let bad = wanted.first(where: { $0.1.fault != nil }) else {
       return Finding(.series, .pass, evidence: rows)
     }

@@ -10,24 +10,24 @@ internal import Report
 extension Trial {
   /// A life of a guest whose calls have none of the standard streams but those that carry its dump. A script that fails
   /// then has said so; one that succeeds has done what it should.
-  func judgeClosedStreams() {
-    guard let first = disk, content != nil else { return }
-    judge(.closedStreams) {
+  func judgeClosedStreams(_ created: Made<CreatedGuest>) {
+    judge(.closedStreams, with: created.flatMap { guest in guest.filesystem.flatMap { _ in .made(guest) } }) {
+      guest throws(Failure) in
       let (disk, swap) = (try newDisk("streams"), try newSwap("streams-swap"))
       var evidence: [String] = []
-      func made(_ ending: Ending, _ disk: ScratchDisk) throws -> (isThere: Bool, problem: String?) {
+      func made(_ ending: Ending, _ disk: ScratchDisk) throws(Failure) -> (isThere: Bool, problem: String?) {
         evidence.append("without standard streams \(ending.words)")
         guard ending.isSuccess else { return (false, nil) }
-        if try disk.bootBlock() != first.bootBlock() {
+        if try disk.bootBlock() != guest.disk.bootBlock() {
           return (true, "\(ending.script) writes something else to the first KiB of the disk")
         }
-        let problems = try problems(of: disk)
+        let problems = try problems(of: disk, like: guest)
         evidence += problems ?? []
         return (true, problems.map { "after \(ending.script) the filesystem is not clean: \($0.first ?? "")" })
       }
       let created = try made(callClosed(.create(isReinstall: false), instance([disk, swap])), disk)
-      if let problem = created.problem { return (.fail(problem), evidence) }
-      guard created.isThere else { return (.pass, evidence) }
+      if let problem = created.problem { return .fail(problem, evidence) }
+      guard created.isThere else { return .pass(evidence) }
       let dump = try Descriptor("\(folder)/streams", O_RDWR | O_CREAT | O_TRUNC, mode: 0o600)
       defer { unlink(dump.name) }
       try disk.flush()
@@ -35,12 +35,12 @@ extension Trial {
       evidence.append("without the other standard streams \(exported.words)")
       if exported.isSuccess {
         let target = try newDisk("streams-restored", size: disk.size)
-        guard lseek(dump.raw, 0, SEEK_SET) == 0 else { throw Failure.system("rewind", dump.name) }
+        guard lseek(dump.raw, 0, SEEK_SET) == 0 else { throw .system("rewind", dump.name) }
         let restored = try callClosed(.import(disk: 0, from: dump.raw), instance([target, swap]))
-        if let problem = try made(restored, target).problem { return (.fail(problem), evidence) }
+        if let problem = try made(restored, target).problem { return .fail(problem, evidence) }
       }
       let renamed = try callClosed(.rename(from: oldName), instance([disk, swap], named: newName))
-      return (try made(renamed, disk).problem.map { .fail($0) } ?? .pass, evidence)
+      return try made(renamed, disk).problem.map { .fail($0, evidence) } ?? .pass(evidence)
     }
   }
 
@@ -53,7 +53,7 @@ extension Trial {
 }
 
 extension ScratchDisk {
-  /// What is in front of the superblock of a filesystem that begins the disk.
+  /// The bytes before the superblock of a filesystem that begins the disk.
   fileprivate func bootBlock() throws(Failure) -> [UInt8] {
     try flush()
     return try Descriptor(path, O_RDONLY).bytes(at: 0, count: 1024)

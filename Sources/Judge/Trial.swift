@@ -19,28 +19,19 @@ final class Trial {
   let runner: Runner
   let host: HostWatch
   private let steps: Steps
-  /// Called with each finding, and with what is begun.
+  /// Are called with each finding, and with what is begun.
   var tell: (Finding) -> Void = { _ in }
   var tellStart: (Check, String) -> Void = { _, _ in }
 
   /// What the calls left, by the check that it belongs to.
   private var left: [Check: [String]] = [:]
-  private var told: [Check: Finding.Outcome] = [:]
+  private var told: Set<Check> = []
   private var current = Check.help
   /// A disk that no call is for.
   private let bystander: ScratchDisk
   private let bystanderDigest: String
   let oldName: InstanceName
   let newName: InstanceName
-
-  // What the first checks made, for the later ones.
-  var disk: ScratchDisk?
-  var swap: ScratchDisk?
-  var content: DiskContent?
-  var tree: DiskFiles?
-  var dump: String?
-  /// Whether create writes nothing, as that of an OS that is installed by hand.
-  var isBlank = false
 
   init(
     _ definition: OSDefinition, _ version: Int, _ options: TrialOptions, scratch: String, host: HostWatch, steps: Steps
@@ -66,34 +57,34 @@ final class Trial {
   func judgeAll() {
     judgeUsage()
     judgeVerify()
-    judgeCreate()
-    judgeExport()
-    judgeImport()
-    judgeBootFiles()
-    judgeNames()
-    judgeFeatures()
-    judgeHostility()
-    judgeRename()
-    judgeRefusals()
-    judgeSurroundings()
+    let created = judgeCreate()
+    let readable = judgeFilesystem(created)
+    let exported = judgeDump(judgeExport(created), readable)
+    let importable = judgeImport(exported, readable)
+    judgeBadDumps(created)
+    judgeBootFiles(readable.and(exported))
+    judgeImportedNames(readable.and(importable))
+    judgeKeptNames(readable)
+    judgeFeatures(readable.and(exported))
+    judgeHostility(readable, exported)
+    judgeRename(created, readable)
+    judgeRefusals(created, importable)
+    judgeCutDumps(importable)
+    judgeSurroundings(created)
     judgeLeftovers()
-    for check in Check.allCases where !check.isStatic && told[check] == nil {
-      found(check, .notApplicable("what it needs was not there"))
-    }
   }
 
   // MARK: Findings
 
-  func found(_ check: Check, _ outcome: Finding.Outcome, _ evidence: [String] = []) {
-    guard told[check] == nil else { return }
-    told[check] = outcome
+  func found(_ check: Check, _ result: CheckResult) {
+    guard told.insert(check).inserted else { return }
     let shown: Finding.Outcome =
-      switch outcome {
+      switch result.outcome {
       case .pass: .pass
       case .fail(let words): .fail(withoutSecrets(words))
       case .notApplicable(let words): .notApplicable(withoutSecrets(words))
       }
-    tell(Finding(check, version: version, shown, evidence: evidence.map(withoutSecrets)))
+    tell(Finding(check, version: version, shown, evidence: result.evidence.map(withoutSecrets)))
   }
 
   /// What a script says may have what it was told.
@@ -111,22 +102,41 @@ final class Trial {
     return text
   }
 
-  /// What a check came to; nil before it was made.
-  func told(_ check: Check) -> Finding.Outcome? { told[check] }
-
-  /// Makes one check; an error of the judge's own work makes it fail, with its words.
-  func judge(_ check: Check, _ body: () throws -> (Finding.Outcome, [String])) {
-    guard told[check] == nil else { return }
+  /// Makes one check.
+  func judge(_ check: Check, _ body: () throws(Failure) -> CheckResult) {
+    guard !told.contains(check) else { return }
     current = check
-    do {
-      let (outcome, evidence) = try steps.step("api \(version): \(check.rawValue)") { _ in try body() }
-      found(check, outcome, evidence)
+    do throws(Failure) {
+      let result = try steps.step("api \(version): \(check.rawValue)") { _ throws(Failure) in try body() }
+      found(check, result)
     } catch {
-      let failure = error as? Failure
-      let words = failure?.message ?? "\(error)"
-      // A checker that is not installed is not a fault of the definition.
-      found(check, failure?.code == .tool ? .notApplicable(words) : .fail(words))
+      // A missing checker and a full disk of this machine are not faults of the definition.
+      let isOurs = error.code == .tool || error.code == .space
+      found(check, isOurs ? .notApplicable("the check could not be made: \(error.message)") : .fail(error.message))
     }
+  }
+
+  /// The same with what an earlier stage made; without it the check does not apply.
+  func judge<Needed>(
+    _ check: Check, with needed: Made<Needed>, _ body: (Needed) throws(Failure) -> CheckResult
+  ) {
+    switch needed {
+    case .made(let value): judge(check) { () throws(Failure) in try body(value) }
+    case .missing(let reason): found(check, .notApplicable(reason))
+    }
+  }
+
+  /// Makes a check, and hands on what later ones need: where it does not, they do not apply.
+  func stage<Needed, Value>(
+    _ check: Check, with needed: Made<Needed>, _ body: (Needed) throws(Failure) -> (CheckResult, Value?)
+  ) -> Made<Value> {
+    var made: Value?
+    judge(check, with: needed) { needed throws(Failure) in
+      let (result, value) = try body(needed)
+      made = value
+      return result
+    }
+    return needed.flatMap { _ in made.map { .made($0) } ?? .missing(because: "\(check.rawValue) failed") }
   }
 
   func skip(_ checks: [Check], _ reason: String) {
@@ -145,7 +155,7 @@ final class Trial {
     var isSuccess: Bool { status?.isSuccess == true }
     /// It said itself that it failed.
     var isRefusal: Bool { if case .exited(let code) = status { code != 0 } else { false } }
-    /// The first line says what ended it where that was not itself.
+    /// Where it did not end by itself, the first line says what ended it.
     var words: String { status.map { "\(script) \($0)" } ?? lines.first ?? "\(script) did not end by itself" }
     var evidence: [String] { status == nil ? lines : [words] + lines }
   }
@@ -185,7 +195,7 @@ final class Trial {
   ) throws(Failure) -> ScriptCall {
     var call = try ScriptCall(definition, purpose, of: instance, version: version)
     call.limits.seconds = options.seconds
-    // What it leaves is to be seen; the sandbox is around it.
+    // What it leaves has to be visible here; the sandbox is around it.
     call.isIsolated = false
     call.moreEnvironment = environment
     return call
@@ -197,14 +207,14 @@ final class Trial {
     let before = Leftovers(below: scratch)
     let result = try body()
     var after = Leftovers(below: scratch)
-    // A process that is just ending is not one that stays, nor is a loop device that goes with it: the kernel lets go of
-    // that a moment later.
+    // A process that is just ending does not stay, nor does a loop device that goes with it: the kernel lets go of that
+    // a moment later.
     for _ in 0..<40 where after.hasNewProcesses(since: before) || after.hasNewLoops(since: before) {
       usleep(50000)
       after = Leftovers(below: scratch)
     }
     for (check, lines) in after.takeAway(since: before) { note(check, what, lines) }
-    // Who forks faster than it is killed is killed again.
+    // What forks faster than it is killed is killed again.
     for _ in 0..<100 {
       let left = Leftovers(below: scratch)
       guard left.hasNewProcesses(since: before) else { break }
@@ -221,17 +231,19 @@ final class Trial {
   }
 
   private func judgeLeftovers() {
-    judge(.otherDisks) {
+    judge(.otherDisks) { () throws(Failure) in
       if try bystander.digest() != bystanderDigest {
         note(.otherDisks, "a script", ["the disk of another instance was written to"])
       }
-      let lines = left[.otherDisks] ?? []
-      return (lines.first.map { .fail($0) } ?? .pass, lines)
+      return leftovers(.otherDisks)
     }
     for check in [Check.hostFiles, .loopDevices, .mounts, .mappings, .processes, .temporaryFiles] {
-      let lines = left[check] ?? []
-      found(check, lines.first.map { .fail($0) } ?? .pass, Array(lines.prefix(50)))
+      found(check, leftovers(check))
     }
+  }
+
+  private func leftovers(_ check: Check) -> CheckResult {
+    .clean(left[check].map { Array($0.prefix(50)) }, [])
   }
 
   // MARK: Disks

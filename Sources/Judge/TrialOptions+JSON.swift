@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Report
 
-// How the options reach the process in the sandbox: by a descriptor, since some of them are secret.
+// How the options reach the process in the sandbox: through a descriptor, because some of them are secret.
 
 extension TrialOptions {
   var json: JSON {

@@ -9,26 +9,26 @@ internal import Report
 
 extension Trial {
   func judgeUsage() {
-    guard version == 5 else {
+    guard version == InterfaceVersion.byArguments else {
       return skip([.help, .wrongArguments], "version \(version) has no arguments")
     }
-    judge(.help) {
+    let scripts = Script.called(in: version).map(\.rawValue)
+    judge(.help) { () throws(Failure) in
       var evidence: [String] = []
       var silent: [String] = []
-      for script in ["create", "export", "import", "rename"] {
+      for script in scripts {
         for word in ["-h", "--help"] {
           let ending = try call(script, [word])
           evidence += ["\(script) \(word): \(ending.words)"] + ending.lines.prefix(3).map { "  \($0)" }
           if !ending.isUsage { silent.append("\(script) \(word)") }
         }
       }
-      guard !silent.isEmpty else { return (.pass, evidence) }
-      return (.fail("no usage message from \(silent.joined(separator: ", "))"), evidence)
+      return .require(silent.isEmpty, "no usage message from \(silent.joined(separator: ", "))", evidence)
     }
-    judge(.wrongArguments) {
+    judge(.wrongArguments) { () throws(Failure) in
       var evidence: [String] = []
       var silent: [String] = []
-      for script in ["create", "export", "import", "rename"] {
+      for script in scripts {
         for words in [[], ["-i"], ["-i", oldName.text]] {
           let ending = try call(script, words)
           let shown = words.isEmpty ? "without arguments" : words.joined(separator: " ")
@@ -36,8 +36,8 @@ extension Trial {
           if !ending.isUsage || !ending.isRefusal { silent.append("\(script) \(shown)") }
         }
       }
-      guard !silent.isEmpty else { return (.pass, evidence) }
-      return (.fail("no usage message, or no failure, from \(silent.joined(separator: ", "))"), evidence)
+      return .require(
+        silent.isEmpty, "no usage message, or no failure, from \(silent.joined(separator: ", "))", evidence)
     }
   }
 
@@ -65,16 +65,16 @@ extension Trial {
   }
 
   func judgeVerify() {
-    guard version >= 20 else {
+    guard version >= InterfaceVersion.firstWithParameters else {
       return skip([.verifyAccepts, .verifyRefuses], "version \(version) has no verify script")
     }
-    judge(.verifyAccepts) {
+    judge(.verifyAccepts) { () throws(Failure) in
       let ending = try call(.verify, instance([]))
-      return (ending.isSuccess ? .pass : .fail(ending.words), ending.evidence)
+      return .require(ending.isSuccess, ending.words, ending.evidence)
     }
     let parameters = definition.contents?.parameters ?? []
     guard !parameters.isEmpty else { return skip([.verifyRefuses], "it has no parameters") }
-    judge(.verifyRefuses) {
+    judge(.verifyRefuses) { () throws(Failure) in
       var evidence: [String] = []
       var refused = 0
       for parameter in parameters {
@@ -84,14 +84,14 @@ extension Trial {
         if ending.isRefusal { refused += 1 }
         evidence.append("\(parameter.name): \(ending.isRefusal ? "refused" : ending.words)")
       }
-      // A free text may be anything; that none of them is looked at is the fault.
-      return (refused > 0 ? .pass : .fail("no parameter is refused, whatever its value"), evidence)
+      // A free text may be anything; the fault is that no parameter is looked at.
+      return .require(refused > 0, "no parameter is refused, whatever its value", evidence)
     }
   }
 }
 
 extension Trial.Ending {
-  /// It says how it wants to be called.
+  /// Whether it says how it wants to be called.
   fileprivate var isUsage: Bool {
     let text = lines.joined(separator: "\n").lowercased()
     return status != nil && (text.contains("usage") || (text.contains("-i") && text.contains("-b")))

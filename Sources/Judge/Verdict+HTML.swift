@@ -46,7 +46,7 @@ extension Verdict {
     text +=
       "</h3>\n<p class=\"reason\">\((finding.reason ?? "").forXML)</p>\n<p class=\"quiet\">\(finding.check.why.forXML)</p>\n"
     if !finding.evidence.isEmpty {
-      // Who reads by keyboard has to reach what scrolls.
+      // Readers who use the keyboard have to reach what scrolls.
       text += "<pre tabindex=\"0\" aria-label=\"evidence\">\(finding.evidence.joined(separator: "\n").forXML)</pre>\n"
     }
     return text + "</article>\n"

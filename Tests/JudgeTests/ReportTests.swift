@@ -17,7 +17,7 @@ struct ReportTests {
       #expect(page.contains("&lt;script&gt;"))
       for word in ["<script", "http:", "https:", "src=", "@import", "url("] { #expect(!page.contains(word)) }
       #expect(try scratch.read("junit.xml").contains("&lt;script&gt;"))
-      // Who reads XML judges it.
+      // A reader of XML judges it.
       try shell(
         "python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' '\(scratch("junit.xml"))'")
     }
@@ -26,8 +26,7 @@ struct ReportTests {
   @Test("The table has a line for each check, and the failures in full")
   func table() throws {
     try withScratch { scratch in
-      let definition = try scratch.example("broken-missing-rename")
-      let outcome = try bash("'\(program)' os check '\(definition)' --static")
+      let outcome = try bash("'\(program)' os check '\(scratch.example("broken-missing-rename"))' --static")
       #expect(outcome.output.contains("static.scripts            fail"))
       #expect(outcome.output.contains("static.scripts: rename: No such file or directory"))
       #expect(outcome.output.contains("  | rename: No such file or directory"))
