@@ -17,7 +17,7 @@ package struct Adaptation: Sendable {
   package let version: Int
   private let draft: DefinitionDraft
 
-  /// What the host cannot say, said once and for all.
+  /// What the hosts cannot say, so that it is fixed in the adaptation.
   package struct Choices: Sendable {
     /// For hosts that know no variants.
     package var variant: String?
@@ -47,7 +47,7 @@ package struct Adaptation: Sendable {
     let original = realPath(found.path) ?? found.path
     guard place != original, !place.hasPrefix(original + "/") else {
       throw Failure(
-        .invalid, "\(path) is the definition that is to be adapted, or in it",
+        .invalid, "\(path) is the source itself, or inside it",
         remedy: "choose another --name or --into")
     }
     var entries = try AdaptationScripts(found, version, choices).entries
@@ -72,7 +72,7 @@ package struct Adaptation: Sendable {
     package let text: String?
   }
 
-  /// What is written, sorted.
+  /// The files that are written, sorted by name.
   package var files: [File] {
     draft.entries.sorted { $0.key < $1.key }.map { name, entry in
       switch entry {
@@ -93,7 +93,7 @@ package struct Adaptation: Sendable {
     try draft.install(missing: missingFiles())
   }
 
-  /// What an adaptation that is there lacks, or nil when there is none.
+  /// The files that an existing adaptation lacks; nil where nothing is at the path.
   private func missingFiles() throws(Failure) -> [String]? {
     let (status, error) = examine(path, itself: true)
     if error == ENOENT { return nil }
@@ -105,7 +105,7 @@ package struct Adaptation: Sendable {
     if let stranger = names.first(where: { !tops.contains($0) }) { throw notOurs("it has \(stranger.quoted)") }
     let shared = try text(of: AdaptationScripts.sharedFile)
     guard shared?.hasPrefix(AdaptationScripts.mark) == true else {
-      throw notOurs("its \(AdaptationScripts.sharedFile) is of somebody else, or missing")
+      throw notOurs("its \(AdaptationScripts.sharedFile) was made by something else, or is missing")
     }
     guard case .file(let versions, _)? = draft.entries[DefinitionFile.version],
       try text(of: DefinitionFile.version) == String(decoding: versions, as: UTF8.self)

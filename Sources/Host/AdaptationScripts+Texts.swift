@@ -33,7 +33,7 @@ extension AdaptationScripts {
 
   static let argumentsFunctions = #"""
     export LC_ALL=C PATH=/sbin:/bin:/usr/sbin:/usr/bin
-    # What is in the dump of the second disk, the swap with its UUID behind it.
+    # The content of the dump of the second disk; a UUID follows that of swap.
     was_empty='this disk was empty' was_swap='this disk was swap '
 
     # Becomes a script of the source, as hosts of version 5 call it: files for guests are not made for root only.
@@ -48,7 +48,7 @@ extension AdaptationScripts {
     # Scripts of version 5 may count on it that their arguments need no quotes.
     check_argument() {
       case $1 in
-        '' | -* | *[!-a-zA-Z0-9._+/:%@]*) fail "a script of version 5 cannot be told: $1" ;;
+        '' | -* | *[!-a-zA-Z0-9._+/:%@]*) fail "cannot be passed to a script of version 5: $1" ;;
       esac
     }
 
@@ -143,7 +143,7 @@ extension AdaptationScripts {
           [ -z "${EXP_SIZE_FD-}" ] || echo $((${#note} + 1)) >"/proc/self/fd/$EXP_SIZE_FD"
           echo "$note"
           ;;
-        # The others are nobody's business but the guest's.
+        # The others are the guest's own.
         *) exec gzip -1 <"$EXPORT_DEVICE" ;;
       esac
       """#
@@ -196,7 +196,7 @@ extension AdaptationScripts {
 
   static let parameterCheck = #"""
 
-    # Hosts of this version have nobody check the parameters.
+    # Hosts of this version do not check the parameters.
     check_parameters() {
       (cd "$source" && exec "$source/verify" parameters </dev/null)
     }

@@ -80,7 +80,7 @@ struct AdaptationScripts: Sendable {
       throw Failure(
         .invalid, "the OS \(source.name) has no variant \(variant.quoted)",
         remedy: source.variants.isEmpty
-          ? "it has none at all" : "it has: \(source.variants.joined(separator: ", "))")
+          ? "it has no variants" : "it has: \(source.variants.joined(separator: ", "))")
     }
   }
 
@@ -101,7 +101,7 @@ struct AdaptationScripts: Sendable {
         let names = source.parameters.map(\.name)
         throw Failure(
           .invalid, "the OS \(source.name) has no parameter \(name.quoted)",
-          remedy: names.isEmpty ? "it has none at all" : "it has: \(names.joined(separator: ", "))")
+          remedy: names.isEmpty ? "it has no parameters" : "it has: \(names.joined(separator: ", "))")
       }
       guard isPluginName(name), !name.utf8.contains(0), !value.utf8.contains(0) else {
         throw Failure(.invalid, "a shell has no variable for the parameter \(name.quoted)")

@@ -4,7 +4,7 @@ internal import Interface
 internal import LinuxIO
 internal import Report
 
-/// An OS definition that is to be made usable by other hosts.
+/// The OS definition that is adapted.
 struct AdaptationSource: Sendable {
   enum Speech: Sendable, Equatable {
     /// Version 5, or 4, which is the same without `rename`.
@@ -49,7 +49,7 @@ struct AdaptationSource: Sendable {
     guard let contents = definition.contents, let spoken = definition.spokenVersion else {
       throw Failure(.script, "the OS definition \(path) is not valid")
     }
-    // Who declares 5 beside later versions is seldom called in it.
+    // A definition that declares later versions beside 5 is seldom called in version 5.
     guard spoken > 5 else {
       (version, speech, variants, parameters) = (5, .arguments(hasRename: true), [], [])
       return
@@ -77,7 +77,7 @@ struct AdaptationSource: Sendable {
   // MARK: Its files
 
   /// All files of the definition, by their paths in it. Symbolic links to files of it stay links; others become what
-  /// they lead to, since a copy is to need nothing else.
+  /// they lead to, so that a copy needs nothing else.
   func files() throws(Failure) -> [String: DefinitionDraft.Entry] {
     var entries: [String: DefinitionDraft.Entry] = [:]
     try add("", to: &entries)

@@ -18,7 +18,7 @@ struct DefinitionDraft: Sendable {
   /// By their paths in the folder.
   let entries: [String: Entry]
 
-  /// - Parameter missing: what a folder that is there lacks, or has otherwise; nil when there is none.
+  /// - Parameter missing: the files that an existing folder lacks, or that differ; nil where there is no folder.
   func install(missing: [String]?) throws(Failure) -> InstallationOutcome {
     if let missing, missing.isEmpty { return .unchanged }
     let (parent, name) = splitPath(path)

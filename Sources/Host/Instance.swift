@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Interface
 
-/// What a host knows of an instance, and tells its OS definition.
+/// What a host knows of an instance, and passes to its OS definition.
 package struct Instance: Sendable, Equatable {
   package var name: InstanceName
   /// The OS definition, without a variant.
@@ -29,7 +29,7 @@ package struct Instance: Sendable, Equatable {
     package enum Visibility: String, Sendable {
       /// Told to everyone.
       case `public`
-      /// Kept, and shown to nobody.
+      /// Kept, but never shown.
       case `private`
       /// For one call, and not kept.
       case secret

@@ -21,7 +21,7 @@ package struct OSDefinition: Sendable, Equatable {
   package struct Contents: Sendable, Equatable {
     package var variants: [String] = []
     package var parameters: [Parameter] = []
-    /// False when it has a `create_untrusted`, which a host is to run with the guest's own rights.
+    /// False when it has a `create_untrusted`, which hosts run in a virtual machine.
     package var isTrusted = true
   }
 

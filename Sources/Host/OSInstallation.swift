@@ -77,7 +77,7 @@ package struct OSInstallation: Sendable {
     return try DefinitionDraft(path: path, entries: entries).install(missing: missingFiles())
   }
 
-  /// What an installation that is there lacks, or nil when there is none.
+  /// The files that an existing installation lacks; nil where nothing is at the path.
   private func missingFiles() throws(Failure) -> [String]? {
     let (status, error) = examine(path, itself: true)
     if error == ENOENT { return nil }

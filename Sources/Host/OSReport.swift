@@ -89,7 +89,7 @@ extension OSDefinition {
 
   /// What stands in brackets behind the path.
   fileprivate var tags: String {
-    // As in 3.0, nothing that an invalid definition declares counts; 1.2.6 said nothing at all.
+    // As in 3.0, what an invalid definition declares does not count; 1.2.6 does not print it.
     guard let contents else { return isForGaneti2 ? " [no API versions declared] [trusted]" : "" }
     var tags = ["API versions: " + versions.map { String($0) }.joined(separator: ", ")]
     let highest = versions.max() ?? 0
@@ -130,7 +130,7 @@ package func nodeName() -> String {
 private func isBefore(_ one: String, _ other: String) -> Bool {
   let (left, right) = (pieces(one), pieces(other))
   for (a, b) in zip(left, right) where a != b {
-    // Numbers by their length first: they are too long for any integer at will.
+    // Numbers by their length first: they may be too long for an integer.
     guard a.isNumber && b.isNumber else { return a.text < b.text }
     return a.text.count != b.text.count ? a.text.count < b.text.count : a.text < b.text
   }

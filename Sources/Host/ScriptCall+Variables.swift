@@ -86,13 +86,13 @@ extension ScriptCall {
     return requested
   }
 
-  // MARK: What cannot be told
+  // MARK: What cannot be passed
 
   func checkForArguments() throws(Failure) {
     guard instance.disks.count == 2 else {
       throw Failure(
         .device,
-        "the OS \(definition.name) speaks version 5 of the interface, which is for two disks, and "
+        "the OS \(definition.name) speaks version 5 of the interface, which needs two disks, but "
           + "\(instance.name) has \(instance.disks.count)", remedy: "give it a root disk and one for swap")
     }
     if let parameter = instance.parameters.keys.min() {
@@ -103,7 +103,7 @@ extension ScriptCall {
     }
     for argument in [definition.path] + arguments where !isShellSafe(argument) {
       throw Failure(
-        .invalid, "\(argument.quoted) cannot be handed to a script of interface version 5",
+        .invalid, "\(argument.quoted) cannot be passed to a script of interface version 5",
         remedy: "use names and paths of letters, digits and . _ + / : % @ - only")
     }
   }
@@ -120,14 +120,14 @@ extension ScriptCall {
         let names = version < InterfaceVersion.firstWithParameters ? [] : known?.parameters.map(\.name) ?? []
         throw Failure(
           .invalid, "the OS \(definition.name) has no parameter \(name.quoted)",
-          remedy: names.isEmpty ? "it has none at all" : "it has: \(names.joined(separator: ", "))")
+          remedy: names.isEmpty ? "it has no parameters" : "it has: \(names.joined(separator: ", "))")
       }
     }
     let variants = version >= InterfaceVersion.firstWithVariants ? known?.variants ?? [] : []
     if let variant = instance.variant, !variants.contains(variant) {
       throw Failure(
         .invalid, "the OS \(definition.name) has no variant \(variant.quoted)",
-        remedy: variants.isEmpty ? "it has none at all" : "it has: \(variants.joined(separator: ", "))")
+        remedy: variants.isEmpty ? "it has no variants" : "it has: \(variants.joined(separator: ", "))")
     }
   }
 }

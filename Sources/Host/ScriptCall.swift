@@ -39,11 +39,11 @@ package struct ScriptCall: Sendable {
   package var limits = Limits()
   /// Whether the script has processes and mounts of its own, which end with it. For root only: others cannot.
   package var isIsolated = geteuid() == 0
-  /// Where an export is to tell how many bytes it expects to write.
+  /// The descriptor that an export writes its expected size to, in bytes.
   package var sizeDescriptor: Int32?
   /// Whether the script is called without the standard streams that carry no data, as by a daemon that closed its own.
   package var closesStreams = false
-  /// Added to the environment that the host of this version gives.
+  /// Added to the environment that hosts of this version give.
   package var moreEnvironment: [String: String] = [:]
 
   /// - Parameter version: nil is the highest version that the definition speaks.
@@ -116,9 +116,9 @@ package struct ScriptCall: Sendable {
     let started = ContinuousClock.now
     let status = try command.start().wait { () throws(Failure) in
       if let seconds = limits.seconds, started.duration(to: .now) > .seconds(seconds) {
-        throw failure("did not end in \(seconds) s, and was ended", log.path, log.lastLines(20))
+        throw failure("was ended: it took longer than \(seconds) s", log.path, log.lastLines(20))
       }
-      if limits.isToEnd() { throw failure("was ended, since another one failed", log.path, log.lastLines(20)) }
+      if limits.isToEnd() { throw failure("was ended because another script failed", log.path, log.lastLines(20)) }
       if log.length > limits.log {
         throw failure(
           "was ended: it wrote more than \(limits.log >> 20) MiB to its log", log.path, log.lastLines(20))
@@ -131,10 +131,10 @@ package struct ScriptCall: Sendable {
   static let sizeNumber: Int32 = 11
 
   private func failure(_ words: String, _ log: String, _ lines: [String]) -> Failure {
-    let told = lines.isEmpty ? ", and said nothing" : ":" + lines.map { "\n  | \($0)" }.joined()
+    let told = lines.isEmpty ? ", and wrote nothing to its log" : ":" + lines.map { "\n  | \($0)" }.joined()
     return Failure(
       .script, "the \(script.rawValue) script of \(definition.name) \(words)\(told)",
-      remedy: "all that it said is in \(log)")
+      remedy: "its whole log is \(log)")
   }
 
   /// As the host of this version calls it.

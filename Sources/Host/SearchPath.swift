@@ -35,7 +35,7 @@ package struct Inventory: Sendable {
 }
 
 extension SearchPath {
-  /// Judges everything in the folders. A folder that is missing is nothing to speak of.
+  /// Judges everything in the folders. A folder that is missing is left out.
   package func inventory() -> Inventory {
     var inventory = Inventory()
     for folder in folders {
@@ -58,7 +58,7 @@ extension SearchPath {
   package func folder(of name: String) throws(Failure) -> String {
     guard !name.isEmpty, !name.hasPrefix("."), !name.contains("/") else {
       throw Failure(
-        .invalid, "\(name.quoted) is not the name of an OS",
+        .invalid, "\(name.quoted) is not a name of an OS definition",
         remedy: "use one of the names that guestsmith os list shows")
     }
     guard let folder = folders.first(where: { isFolder("\($0)/\(name)") }) else {

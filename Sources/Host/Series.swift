@@ -20,7 +20,7 @@ package struct Series: Sendable {
   var knowsComments = false
   /// From which version on it wants `verify` and `parameters.list`.
   var parametersFrom: Int?
-  /// Whether `create_untrusted` does in the place of `create`.
+  /// Whether `create_untrusted` may replace `create`.
   var knowsUntrusted = false
 
   /// Whether it speaks one version, and has the words of 1.2 for what is wrong.

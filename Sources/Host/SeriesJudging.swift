@@ -120,7 +120,7 @@ extension Series {
     }
   }
 
-  /// The files that are looked at, in the order in which the first fault is told: Python 2 has it from the hashes of the
+  /// The files that are looked at, in the order that decides which fault is reported: in Python 2 that of the hashes of the
   /// names and the size of the table.
   private func order(_ highest: Int) -> [String] {
     let isLarge = knowsUntrusted || parametersFrom != nil && highest >= 15

@@ -13,8 +13,8 @@ package struct InstanceName: Sendable {
     try self.init(text, allowing: "._-", "letters, digits, '.', '_' and '-'")
   }
 
-  /// The name that a host passed to a script: Ganeti 1.2 passes on all that a shell leaves alone. Nothing is to be called
-  /// so on this machine.
+  /// The name that a host passed to a script: Ganeti 1.2 passes on all characters that mean nothing to a
+  /// shell. An instance of this machine never has such a name.
   ///
   /// - Throws: `.invalid` with the name, escaped, and what is wrong with it.
   package init(passed text: String) throws(Failure) {

@@ -20,7 +20,7 @@ package struct Request: Equatable, Sendable {
     /// - isReinstall: whether the instance was there before.
     case create(isReinstall: Bool)
     case `import`
-    /// - sizeDescriptor: where the host wants to be told how many bytes the dump will have.
+    /// - sizeDescriptor: the descriptor for the expected number of bytes of the dump, where the host wants it.
     case export(sizeDescriptor: Int32?)
     /// The instance has its new name already.
     case rename(from: InstanceName)
@@ -80,16 +80,16 @@ package struct Request: Equatable, Sendable {
   package var sizeDescriptor: Int32? { if case .export(let descriptor) = purpose { descriptor } else { nil } }
 }
 
-/// The OS definition that is called, and what it is to make.
+/// The OS definition that is called, and the guest that it makes.
 package struct RequestedOS: Equatable, Sendable {
   /// Its directory, where its own configuration is.
   package var definition: String
   /// As the host calls it, without the variant.
   package var name: String
   package var variant: String?
-  /// By the names of the configuration's keys. Some are secret: none is to be shown.
+  /// By the names of the configuration's keys. Some are secret: never show any.
   package var parameters: [String: String] = [:]
-  /// How much the host wants to be told; 0 is as usual.
+  /// The debug level that the host asks for; 0 is the usual one.
   package var debugLevel = 0
 
   package init(definition: String, name: String, variant: String? = nil) {

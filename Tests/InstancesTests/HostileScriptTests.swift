@@ -36,7 +36,7 @@ import Testing
   func scriptForksNever() throws {
     let failed = try reinstall("(trap '' TERM HUP; sleep \(Self.mark)) & while :; do sleep 1; done", timeout: 1)
     #expect(
-      failed?.message.hasPrefix("the create script of one did not end in 1 s, and was ended") == true,
+      failed?.message.hasPrefix("the create script of one was ended: it took longer than 1 s") == true,
       "\(String(describing: failed))")
     #expect(try eventually { try isGone() })
   }

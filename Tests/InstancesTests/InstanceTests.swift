@@ -102,7 +102,7 @@ import Testing
       let lines = refused?.message.split(separator: "\n") ?? []
       #expect(lines.first == "the create script of one ended with exit status 7:")
       #expect(lines.dropFirst().map(String.init) == (12...30).map { "  | \($0)" } + ["  | bad \\x1b[31mcolour"])
-      #expect(refused?.remedy?.hasPrefix("all that it said is in \(folder("log/os/add-one-vm1"))") == true)
+      #expect(refused?.remedy?.hasPrefix("its whole log is \(folder("log/os/add-one-vm1"))") == true)
       #expect(try shell("ls -A '\(folder("state/instances"))'") == "")
     }
   }
