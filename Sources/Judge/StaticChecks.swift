@@ -42,17 +42,16 @@ struct StaticChecks {
     let name = files.name
     if name.hasPrefix(".") { return ["\(name.quoted) starts with a dot: hosts ignore it"] }
     guard files.highest >= 10 || files.declared.isEmpty else {
-      let isSafe = name.unicodeScalars.allSatisfy {
-        isPluginName(String($0)) || [".", "+", ":", "%", "@"].contains($0)
-      }
-      if !isSafe { return ["\(name.quoted) has characters that Ganeti 1.2.6 refuses in a command"] }
+      if !isShellSafe(name) { return ["\(name.quoted) has characters that Ganeti 1.2.6 refuses in a command"] }
       return isPluginName(name)
         ? []
-        : ["\(name.quoted) can be called by Ganeti 1.2.8 and earlier: later ones take letters, digits, '_' and '-'"]
+        : [
+          "\(name.quoted) can be called by Ganeti 1.2.8 and earlier: later ones accept letters, digits, '_' and '-' only"
+        ]
     }
     if !isPluginName(name) {
       let plus = name.contains("+") ? "; what is behind a '+' is a variant for Ganeti" : ""
-      return ["\(name.quoted) has other characters than letters, digits, '_' and '-'\(plus)"]
+      return ["\(name.quoted) has characters other than letters, digits, '_' and '-'\(plus)"]
     }
     return name.hasPrefix("-") ? ["\(name.quoted) starts with '-', as an option does"] : []
   }
@@ -215,7 +214,7 @@ struct StaticChecks {
       "Ganeti \(row.series): \(row.fault ?? "accepted, called in version \(row.version.map { String($0) } ?? "?")")"
     }
     // With 5 and later ones in one file it is made for 2.x; that 1.2.6 takes one number only is not a fault of it.
-    let isFor2 = files.declared.contains { $0 >= 10 }
+    let isFor2 = files.declared.contains { $0 > InterfaceVersion.byArguments }
     let wanted = zip(Series.all, series).filter { entry in
       !Set(entry.0.versions).isDisjoint(with: files.declared) && !(isFor2 && entry.0.wantsOneVersion)
     }
