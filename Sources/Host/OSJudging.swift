@@ -28,7 +28,7 @@ extension OSDefinition {
             : "API version mismatch (found \(found) want \(known))")
       }
       let series = isForGaneti2 ? Series.ganeti3 : .ganeti126
-      try checkName()
+      try checkName(series)
       try series.judgeFiles(files, versions.max() ?? 0)
       judgement = .valid(isForGaneti2 ? try contents(files) : Contents())
     } catch {
@@ -37,11 +37,8 @@ extension OSDefinition {
   }
 
   private static func declaredVersions(_ files: DefinitionFiles) throws(Series.Fault) -> [Int] {
-    let name = DefinitionFile.version
-    let (status, error) = examine(files.path(name))
-    guard error == 0 else { throw Series.Fault("'\(name)' file not found (\(errorName(error)))") }
-    guard status.isRegular else { throw Series.Fault("'\(name)' file is not a regular file") }
-    if let reason = files.unreadable[name] {
+    try Series.checkVersionFile(files)
+    if let reason = files.unreadable[DefinitionFile.version] {
       throw Series.Fault("error while reading the API version (\(reason))")
     }
     let lines = Python.two.lines(of: files.version)
@@ -56,17 +53,15 @@ extension OSDefinition {
     return versions
   }
 
-  private func checkName() throws(Series.Fault) {
-    guard isForGaneti2 else {
-      guard isShellSafe(name) else {
-        throw Series.Fault("its name has characters that Ganeti 1.2.6 refuses in the arguments of a command")
-      }
-      return
-    }
-    guard isPluginName(name) else {
+  private func checkName(_ series: Series) throws(Series.Fault) {
+    if series.masksNames {
+      guard !isPluginName(name) else { return }
       throw Series.Fault(
         "Directory for OS \(name) not found in search path (a name has letters, digits, '_' and '-' only"
           + (name.contains("+") ? "; what is behind a '+' is a variant)" : ")"))
+    }
+    guard isShellSafe(name) else {
+      throw Series.Fault("its name has characters that Ganeti 1.2.6 refuses in the arguments of a command")
     }
   }
 

@@ -27,11 +27,7 @@ extension Series {
   }
 
   private func judgeAs12(_ files: DefinitionFiles, _ wanted: Int) throws(Fault) {
-    let (status, error) = examine(files.path(DefinitionFile.version))
-    guard error == 0 else { throw Fault("'ganeti_api_version' file not found (\(errorName(error)))") }
-    guard status.isRegular else { throw Fault("'ganeti_api_version' file is not a regular file") }
-    let unread = readingError(of: files.path(DefinitionFile.version))
-    guard unread == 0 else { throw Fault("error while reading the API version (\(errorName(unread)))") }
+    try Self.checkVersionFile(files)
     var found: [String] = []
     for line in wantsOneVersion ? [Array(files.version.prefix(256))] : files.version.lines {
       let text = python.strip(line)
@@ -44,6 +40,16 @@ extension Series {
       throw Fault("API version mismatch (found \(wantsOneVersion ? found[0] : python.list(found)) want \(wanted))")
     }
     try judgeFiles(files, files.highest)
+  }
+
+  /// Whether the version can be read, in the words of 1.2.
+  static func checkVersionFile(_ files: DefinitionFiles) throws(Fault) {
+    let name = DefinitionFile.version
+    let (status, error) = examine(files.path(name))
+    guard error == 0 else { throw Fault("'\(name)' file not found (\(errorName(error)))") }
+    guard status.isRegular else { throw Fault("'\(name)' file is not a regular file") }
+    let unread = readingError(of: files.path(name))
+    guard unread == 0 else { throw Fault("error while reading the API version (\(errorName(unread)))") }
   }
 
   private func judgeAs2(_ files: DefinitionFiles) throws(Fault) {
