@@ -79,12 +79,15 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("touch tiny-5/mine", "it has 'mine'"), ("rm tiny-5/adapted.sh", "its adapted.sh was made by something else, or is missing"),
-    ("echo 20 > tiny-5/ganeti_api_version", "it is for hosts of another version"),
-    ("rm -r tiny-5; touch tiny-5", "it is not a folder"), ("mv tiny-5 x; ln -s x tiny-5", "it is not a folder"),
-  ])
-  func `what is not ours is refused and left as it is`(_ change: String, _ found: String) throws {
+  @Test(
+    "what is not ours is refused and left as it is",
+    arguments: [
+      ("touch tiny-5/mine", "it has 'mine'"),
+      ("rm tiny-5/adapted.sh", "its adapted.sh was made by something else, or is missing"),
+      ("echo 20 > tiny-5/ganeti_api_version", "it is for hosts of another version"),
+      ("rm -r tiny-5; touch tiny-5", "it is not a folder"), ("mv tiny-5 x; ln -s x tiny-5", "it is not a folder"),
+    ])
+  func notOursRefused(_ change: String, _ found: String) throws {
     try withScratch { folder in
       let adaptation = try adaptation(folder)
       _ = try adaptation.install()

@@ -172,7 +172,7 @@ import Testing
   @Test(
     "disks that make no sense are refused before anything is made",
     arguments: [
-      (["0:size=8"], "version 5 of the interface, which is for two disks"), ([], "needs a disk"),
+      (["0:size=8"], "version 5 of the interface, which needs two disks"), ([], "needs a disk"),
       (["0:size=8", "2:size=4"], "--disk 1 is missing, and 2 is there"),
       (["0:size=8", "0:size=4"], "--disk 0 is given twice"), (["0:size=8", "1:name=x"], "disk 1 has no size"),
     ])
