@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import LinuxIO
+internal import Storage
 
 // What the stages of a trial hand on.
 
