@@ -70,9 +70,10 @@ package func digest(of path: String) throws -> String {
   String(try shell("b2sum --length=256 < '\(path)'").prefix(64))
 }
 
-/// What changes when somebody writes to an image file: size, space taken, time. Quick where a digest takes seconds.
+/// What changes when somebody writes to an image file: size, space taken, time. Quick where a digest takes seconds. What
+/// was written takes its space only when it is on the disk.
 package func traces(of path: String) throws -> String {
-  try shell("stat --format '%s bytes, %b blocks, %y' '\(path)'")
+  try shell("sync '\(path)'; stat --format '%s bytes, %b blocks, %y' '\(path)'")
 }
 
 /// What blkid finds on `disk`, such as `tag("UUID", of: disk)`; nil when it finds none.
