@@ -89,7 +89,7 @@ let package = Package(
     tests("Instances", ["Instances", "Host", "Interface", "Report", "TestSupport"]),
     tests("Judge", ["Judge", "LinuxIO", "Report", "TestSupport"]),
     tests("Commands", ["LinuxIO", "Report", "TestSupport"]),
-    tests("Fuzz", ["Dump", "Storage", "LinuxIO", "Report", "TestSupport"]),
+    tests("Fuzz", ["Dump", "Ext4", "Storage", "LinuxIO", "Report", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

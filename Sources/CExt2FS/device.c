@@ -212,6 +212,24 @@ int gs_device_open_uncached(const struct gs_device *device) {
   return open(path, O_RDONLY | O_CLOEXEC | (S_ISBLK(status.st_mode) ? O_DIRECT : 0));
 }
 
+int gs_device_defer(struct gs_device *device, bool hidden) {
+  unsigned char kept[sizeof(device->superblock)];
+  if (device->deferred)
+    return 0;
+  if (transfer(device, false, SUPER_START, sizeof(kept), kept) != 0)
+    return device->error ? device->error : EIO;
+  memcpy(device->superblock, kept, sizeof(kept));
+  if (hidden) {
+    memset(kept, 0, sizeof(kept));
+    if (transfer(device, true, SUPER_START, sizeof(kept), kept) != 0)
+      return device->error;
+  }
+  if (fsync(device->fd) != 0)
+    return errno;
+  device->deferred = true;
+  return 0;
+}
+
 int gs_device_commit(struct gs_device *device) {
   if (fsync(device->fd) != 0)
     return errno;

@@ -31,7 +31,8 @@ extension Filesystem {
 
   private borrowing func removeEachAttribute(of number: InodeNumber) throws(Failure) {
     // libext2fs believes what it reads.
-    _ = try attributeEntries(of: number)
+    let (inside, block) = try attributeEntries(of: number)
+    for entry in inside + block where entry.inode != 0 { try willChange(try known(entry.inode, "an attribute")) }
     var handle: OpaquePointer?
     let result = ext2fs_xattrs_open(fs, number, &handle)
     if result == EXT2_ET_MISSING_EA_FEATURE { return }

@@ -21,6 +21,8 @@ struct AttributeEntry {
   /// Where the value is the content of another inode; else 0.
   let inode: InodeNumber
   let size: UInt32
+  /// The hash that stands with it is that of name and value; one in an inode may be missing.
+  let isHashRight: Bool
 }
 
 /// Extended attributes, read by us: libext2fs takes it for granted that values do not overlap and that lists are whole, which
@@ -122,10 +124,25 @@ extension Filesystem {
         AttributeEntry(
           index: part[position + 1], name: ByteString(part[(position + 16)..<nameEnd]),
           value: inode == 0 && size > 0 ? part[valueStart..<valueStart + size] : [], inode: InodeNumber(inode),
-          size: UInt32(size)))
+          size: UInt32(size),
+          isHashRight: inode != 0 || (start > 0 && word(position + 12, 4) == 0)
+            || Self.hash(part[(position + 16)..<nameEnd], size == 0 ? [] : part[valueStart...], size)
+              == UInt32(word(position + 12, 4))
+        ))
       position = nameEnd + (4 - length % 4) % 4
     }
     return entries
+  }
+
+  /// The hash of an attribute, whose value is taken by whole words.
+  private static func hash(_ name: ArraySlice<UInt8>, _ rest: ArraySlice<UInt8>, _ size: Int) -> UInt32 {
+    var hash = name.reduce(UInt32(0)) { ($0 << 5) ^ ($0 >> 27) ^ UInt32($1) }
+    let value = rest.prefix((size + 3) / 4 * 4)
+    for start in stride(from: value.startIndex, to: value.endIndex, by: 4) {
+      let word = value[start...].prefix(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+      hash = (hash << 16) ^ (hash >> 16) ^ word
+    }
+    return hash
   }
 
   /// A value that is the content of an inode of its own (`ea_inode`).
@@ -156,6 +173,7 @@ extension Filesystem {
   ) throws(Failure) {
     guard !attributes.isEmpty else { return }
     for attribute in attributes { try Self.examine(attribute.name, attribute.value) }
+    try willChange(number)
     var handle: OpaquePointer?
     try device.check(ext2fs_xattrs_open(fs, number, &handle), "open the attributes of inode \(number)")
     defer { ext2fs_xattrs_close(&handle) }

@@ -20,6 +20,7 @@ extension Filesystem {
     if !isArray { isArray = try runs(atMost: array / Self.runMemory) == nil }
     fs.pointee.default_bitmap_type = UInt16(isArray ? EXT2FS_BMAP64_BITARRAY : EXT2FS_BMAP64_RBTREE)
     try device.check(ext2fs_read_bitmaps(fs), "read the bitmaps")
+    try beginChanges()
   }
 
   /// The runs of blocks that the bitmap calls used, ascending.

@@ -8,7 +8,7 @@ extension Filesystem {
   /// Of where a link leads, in bytes (PATH_MAX).
   static var longestTarget: UInt64 { 4095 }
   /// In bytes; without `large_dir` the kernel ends near ten million names.
-  private static var largestDirectory: UInt64 { 256 << 20 }
+  static var largestDirectory: UInt64 { 256 << 20 }
 
   /// Reads an inode, and refuses what it says of its content where libext2fs would believe it and read or write beyond its
   /// buffers, or without an end.

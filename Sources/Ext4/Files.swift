@@ -77,7 +77,8 @@ extension Filesystem {
     guard let entry = try entry(name, in: parent) else { return }
     let number = entry.inode
     guard try kind(number) != .directory else { throw Failure(.guest, "\(path) in the guest is a directory") }
-    try needBitmaps()
+    try willChange(parent)
+    try willChange(number)
     try device.check(ext2fs_unlink(fs, parent, entry.name.cString, number, 0), "remove \(path)")
     var inode = try inode(number)
     if inode.i_links_count > 1 {
@@ -134,6 +135,7 @@ extension Filesystem {
 
   package borrowing func setOwnerAndMode(_ path: ByteString, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure) {
     guard let number = try find(path) else { throw Failure(.guest, "\(path) is missing in the guest") }
+    try willChange(number)
     var inode = try inode(number)
     gs_inode_set_owner(&inode, uid, gid)
     inode.i_mode = inode.i_mode & 0o170000 | mode
@@ -158,6 +160,7 @@ extension Filesystem {
   }
 
   borrowing func setContent(of number: InodeNumber, _ content: [UInt8], _ path: ByteString) throws(Failure) {
+    try willChange(number)
     try empty(number, path)
     var file: ext2_file_t?
     try device.check(ext2fs_file_open(fs, number, EXT2_FILE_WRITE, &file), "open \(path)")

@@ -13,6 +13,7 @@ package struct Filesystem: ~Copyable {
   let device: FilesystemDevice
   /// Another machine may have it mounted: to change it begins with asking, by its multiple mount protection.
   private let isShared: Bool
+  let changes = Changes()
 
   init(owning fs: ext2_filsys, on device: FilesystemDevice, isShared: Bool = false) {
     self.fs = fs
@@ -87,7 +88,8 @@ package struct Filesystem: ~Copyable {
     return ext2fs_open2(device.managerName, nil, flags, 0, 0, gs_device_manager(), &filesystem)
   }
 
-  /// Writes everything that was changed, the primary superblock last, and waits until it is on the disk.
+  /// Writes everything that was changed, looks whether it is sound, and then writes the primary superblock; waits until all
+  /// is on the disk.
   ///
   /// What each user takes is not counted here (`quota`): such a filesystem is left in need of e2fsck, which does.
   package borrowing func commit() throws(Failure) {
@@ -96,22 +98,25 @@ package struct Filesystem: ~Copyable {
       fs.pointee.flags |= EXT2_FLAG_DIRTY | EXT2_FLAG_CHANGED
     }
     try device.check(ext2fs_flush(fs), "write the filesystem")
+    if changes.isChanged { try audit() }
     let error = gs_device_commit(device.device)
     if error != 0 { throw device.failure(errcode_t(error), "write the superblock") }
     try device.check(Self.release(fs), "release the filesystem to other machines")
   }
 
-  /// Says on the disk that the filesystem is being changed, until `commit`: should the work be cut short, e2fsck checks
-  /// it before the guest boots from it.
+  /// Has the disk say that the filesystem is being changed, until `commit`. One that others reach has e2fsck check it
+  /// before the guest boots from it, should the work be cut short; any other has no superblock for as long.
   package borrowing func beginChanging() throws(Failure) {
-    if isShared { try claim() }
-    fs.pointee.super.pointee.s_state &= ~UInt16(EXT2_VALID_FS)
-    fs.pointee.flags |= EXT2_FLAG_SUPER_ONLY | EXT2_FLAG_DIRTY | EXT2_FLAG_CHANGED
-    try device.check(ext2fs_flush(fs), "begin to change the filesystem")
-    let error = gs_device_commit(device.device)
+    if isShared {
+      try claim()
+      fs.pointee.super.pointee.s_state &= ~UInt16(EXT2_VALID_FS)
+      fs.pointee.flags |= EXT2_FLAG_SUPER_ONLY | EXT2_FLAG_DIRTY | EXT2_FLAG_CHANGED
+      try device.check(ext2fs_flush(fs), "begin to change the filesystem")
+      fs.pointee.flags &= ~EXT2_FLAG_SUPER_ONLY
+      fs.pointee.super.pointee.s_state |= UInt16(EXT2_VALID_FS)
+    }
+    let error = gs_device_defer(device.device, !isShared)
     if error != 0 { throw device.failure(errcode_t(error), "begin to change the filesystem") }
-    fs.pointee.flags &= ~EXT2_FLAG_SUPER_ONLY
-    fs.pointee.super.pointee.s_state |= UInt16(EXT2_VALID_FS)
     fs.pointee.flags |= EXT2_FLAG_DIRTY | EXT2_FLAG_CHANGED
   }
 }

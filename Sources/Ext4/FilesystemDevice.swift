@@ -12,6 +12,7 @@ final class FilesystemDevice {
   private let region: Region?
   /// What it is in a message.
   let name: String
+  private var excess = ""
 
   /// - Parameter withheld: holds the 1024 bytes of the primary superblock where the disk does not have it yet; it is
   ///   written last, by `Filesystem.commit`, so that work which is cut short leaves nothing that mounts.
@@ -74,7 +75,10 @@ final class FilesystemDevice {
   }
 
   /// How much is read at most: what no filesystem of this size needs.
-  func limitReading() {
+  ///
+  /// - Parameter words: what is wrong where that is not enough.
+  func limitReading(_ words: String = "the filesystem is damaged: it leads to more than it can hold") {
+    excess = words
     let (times, overflow) = device.pointee.size.multipliedReportingOverflow(by: 32)
     device.pointee.allowance = overflow ? .max : times.saturatingAdding(256 << 20)
   }
@@ -92,7 +96,7 @@ final class FilesystemDevice {
     if let failure = reader?.failure { return failure }
     if device.pointee.exhausted {
       return Failure(
-        .guest, "cannot \(operation) on \(name): the filesystem is damaged: it leads to more than it can hold",
+        .guest, "cannot \(operation) on \(name): \(excess)",
         remedy: "see what e2fsck can save, where it is a guest of yours")
     }
     if Self.unknownFeatures.contains(result) {

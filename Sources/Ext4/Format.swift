@@ -112,11 +112,13 @@ extension Filesystem {
       "lay out a filesystem")
     guard let fs = made else { throw Failure(.guest, "cannot lay out a filesystem on \(device.name)") }
     let filesystem = Filesystem(owning: fs, on: device)
+    device.limitReading("its names and files take more reading than those of any guest of its size")
     fs.pointee.super.pointee.s_mkfs_time = UInt32(time(nil))
     filesystem.beginIdentity(label: options.label)
     fs.pointee.super.pointee.s_def_hash_version = UInt8(EXT2_HASH_HALF_MD4)
     filesystem.renewHashSeed()
     try filesystem.layOut(options, zeroed: zeroed)
+    filesystem.beginWhole()
     return filesystem
   }
 

@@ -9,7 +9,8 @@ extension Filesystem {
   /// - Parameter zeroed: the disk reads as zeros wherever nothing was written: then the kernel need not clear the inode
   ///   tables later, nor we the journal now.
   package borrowing func grow(to size: UInt64, options: FilesystemOptions, zeroed: Bool) throws(Failure) {
-    try needBitmaps()
+    try willChange(InodeNumber(EXT2_RESIZE_INO))
+    try willChange(InodeNumber(EXT2_JOURNAL_INO))
     let oldGroups = fs.pointee.group_desc_count
     let oldBlocks = blockCount
     let newBlocks = try blocksThatFit(in: size, options)

@@ -61,26 +61,25 @@ extension Filesystem {
   package borrowing func link(
     _ number: InodeNumber, as name: ByteString, in parent: InodeNumber, type: Int32
   ) throws(Failure) {
-    try add(name, to: parent, "name \(name)") { ext2fs_link(fs, parent, $0, number, type) }
-  }
-
-  /// Adds a name to a directory, which gets another block where it is full.
-  private borrowing func add(
-    _ name: ByteString, to parent: InodeNumber, _ operation: String, _ body: ([CChar]) -> errcode_t
-  ) throws(Failure) {
     try Self.examine(name)
+    try willChange(parent)
     let flags = try inode(parent).i_flags
     guard flags & UInt32(EXT4_ENCRYPT_FL) == 0 else {
       throw Failure(
         .guest, "\(name) would be in an encrypted directory of the guest, whose names only the guest can write")
     }
-    var result = body(name.cString)
     // An index gets its own blocks, until it is full too.
-    if result == EXT2_ET_DIR_NO_SPACE, flags & UInt32(EXT2_INDEX_FL) == 0 {
-      try device.check(ext2fs_expand_dir(fs, parent), "enlarge the directory of \(name)")
-      result = body(name.cString)
+    let isIndexed = flags & UInt32(EXT2_INDEX_FL) != 0
+    func add() throws(Failure) -> Bool {
+      if changes.isWhole, !isIndexed { return try append(name, number, type, to: parent) }
+      let result = ext2fs_link(fs, parent, name.cString, number, type)
+      if result == EXT2_ET_DIR_NO_SPACE, !isIndexed { return false }
+      try device.check(result, "name \(name)")
+      return true
     }
-    try device.check(result, operation)
+    if try add() { return }
+    try device.check(ext2fs_expand_dir(fs, parent), "enlarge the directory of \(name)")
+    guard try add() else { throw device.failure(EXT2_ET_DIR_NO_SPACE, "name \(name)") }
   }
 
   /// Before an inode is taken for it.
@@ -106,7 +105,9 @@ extension Filesystem {
     }
     var number: ext2_ino_t = 0
     try device.check(ext2fs_new_inode(fs, parent, 0o040755, nil, &number), "find a free inode")
-    try add(name, to: parent, "make the directory \(name)") { ext2fs_mkdir(fs, parent, number, $0) }
+    try willChange(parent)
+    try device.check(ext2fs_mkdir(fs, parent, number, nil), "make the directory \(name)")
+    try link(number, as: name, in: parent, type: EXT2_FT_DIR)
     var inode = try inode(number)
     inode.i_mode = 0o040000 | mode & 0o7777
     try device.check(ext2fs_write_inode(fs, number, &inode), "make the directory \(name)")
@@ -124,7 +125,8 @@ extension Filesystem {
     }
     var number: ext2_ino_t = 0
     try device.check(ext2fs_new_inode(fs, parent, 0o120777, nil, &number), "find a free inode")
-    try add(name, to: parent, "make the link \(name)") { ext2fs_symlink(fs, parent, number, $0, target.cString) }
+    try device.check(ext2fs_symlink(fs, parent, number, nil, target.cString), "make the link \(name)")
+    try link(number, as: name, in: parent, type: EXT2_FT_SYMLINK)
     return number
   }
 

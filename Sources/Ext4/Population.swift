@@ -26,6 +26,7 @@ extension Filesystem {
   borrowing func withLargeInode(
     _ number: InodeNumber, _ body: (UnsafeMutablePointer<ext2_inode_large>) -> Void
   ) throws(Failure) {
+    try willChange(number)
     var inode = ext2_inode_large()
     try withUnsafeMutablePointer(to: &inode) { large throws(Failure) in
       let size = Int32(MemoryLayout<ext2_inode_large>.size)
@@ -43,6 +44,7 @@ extension Filesystem {
   package borrowing func setFlags(_ number: InodeNumber, _ flags: FileFlags) throws(Failure) {
     let flags = flags.intersection(.ofAdministrator)
     guard !flags.isEmpty else { return }
+    try willChange(number)
     var inode = try inode(number)
     inode.i_flags |= flags.rawValue
     try device.check(ext2fs_write_inode(fs, number, &inode), "set the flags of inode \(number)")
@@ -52,6 +54,7 @@ extension Filesystem {
   package borrowing func addName(_ name: ByteString, to number: InodeNumber, in parent: InodeNumber) throws(Failure) {
     let kind = try kind(number)
     guard kind != .directory else { throw Failure(.guest, "\(name) names a directory a second time") }
+    try willChange(number)
     var inode = try inode(number)
     guard inode.i_links_count < Self.mostLinkedNames else {
       throw Failure(.guest, "\(name) is one name too many: a file has at most \(Self.mostLinkedNames)")

@@ -50,6 +50,18 @@ package struct ChildLimits: Sendable, Equatable {
     clinux_limits(processor: processor, memory: memory, file_size: fileSize)
   }
 
+  /// How the child ended, in the light of what it said last: nothing else tells that it got no more memory.
+  package func judge(_ status: ExitStatus, said: some Sequence<UInt8>) -> ExitStatus {
+    guard !status.isSuccess, memory < .max else { return status }
+    let words = String(decoding: Array(said), as: UTF8.self).lowercased()
+    // strerror(3), libext2fs, zstd, and what bzip2 and gzip say.
+    let isShort = [
+      "cannot allocate memory", "memory allocation failed", "not enough memory", "couldn't allocate",
+      "out of memory", "memory exhausted",
+    ].contains(where: words.contains)
+    return isShort ? .stopped("it asked for more than \(Words.bytes(memory)) of memory") : status
+  }
+
   /// How the child ended, in the light of its limits.
   func judge(_ status: ExitStatus, after elapsed: Duration) -> ExitStatus {
     switch status {

@@ -63,7 +63,8 @@ package struct Command: Sendable {
     command.error = .descriptor(pipe.writer.raw)
     let child = try command.start()
     let output = try pipe.readTail(limit: limit)
-    return (try child.wait(), output)
+    let status = try child.wait()
+    return (limits?.judge(status, said: output) ?? status, output)
   }
 
   /// Starts it; the child ends when its owner is dropped.

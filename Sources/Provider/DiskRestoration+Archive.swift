@@ -21,11 +21,22 @@ extension DiskRestoration {
     let guest = GuestTree(try make(options, zeroed: wiped != .none), isInPlace: false)
     try steps.step(kind == .tar ? "fill the filesystem from the tar" : "fill the filesystem from the dump(8)") {
       progress throws(Failure) in
+      let most = mostSpooled
+      func read(_ buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+        // What an entry replaces takes no room on the disk.
+        guard stream.count <= most else {
+          throw Failure(
+            .dump,
+            "\(stream.name) has more than \(Words.bytes(most)) for disk \(disk.path), which has "
+              + "\(Words.bytes(disk.size)): what is in it replaces itself",
+            remedy: "make the archive anew, of the guest as it is, or give the instance a larger disk")
+        }
+        return try stream.read(into: buffer)
+      }
       let count =
         kind == .tar
-        ? try guest.filesystem.fill(fromTar: stream.name, progress: progress) { buffer throws(Failure) in
-          try stream.read(into: buffer)
-        } : try fill(guest.filesystem, from: stream, progress)
+        ? try guest.filesystem.fill(fromTar: stream.name, progress: progress, read: read)
+        : try guest.filesystem.fill(from: try Dump8Reader(stream.name, source: read), progress: progress)
       try stream.drain(for: disk)
       progress.detail("\(count) files")
     }
@@ -43,12 +54,5 @@ extension DiskRestoration {
     // Whole groups now; the rest, the journal and the room for growing come when the files are in.
     let size = min(disk.size, options.largestSize) / options.groupSize * options.groupSize
     return try Filesystem.format(Region(disk), size: size, options: options, zeroed: zeroed)
-  }
-
-  private func fill(
-    _ filesystem: borrowing Filesystem, from stream: IncomingStream, _ progress: StepProgress
-  ) throws(Failure) -> Int {
-    let reader = try Dump8Reader(stream.name) { buffer throws(Failure) in try stream.read(into: buffer) }
-    return try filesystem.fill(from: reader, progress: progress)
   }
 }

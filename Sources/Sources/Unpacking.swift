@@ -107,16 +107,18 @@ private final class Unpacking: @unchecked Sendable {
   /// The child's output has ended: that is a right end only where it and all before it say so.
   private func finish() throws(Failure) {
     guard let child = child.take() else { return }
-    let status = try child.wait()
+    var status = try child.wait()
     if let failure = feed.failure { throw failure }
     guard !status.isSuccess else { return }
+    let said = try said()
+    status = ChildLimits.unpacking(to: size).judge(status, said: said.utf8)
     if case .stopped = status {
       throw Failure(
         .dump, "\(name) can't be unpacked: \(packing) \(status), more than it takes for a disk of \(Words.bytes(size))",
         remedy: "see by hand what it unpacks to")
     }
     throw Failure(
-      .dump, "\(name) is not a whole stream of \(packing): \(packing) \(status): \(try said())",
+      .dump, "\(name) is not a whole stream of \(packing): \(packing) \(status): \(said)",
       remedy: packing.remedy)
   }
 

@@ -24,7 +24,9 @@ import Testing
       let extent = Extent(cases: 20)
       try extent.each { index, noise in
         // A plain tar has no checksum before its end, so that every reader believes what stands first.
-        let input = compressed ? changedAnywhere(base, &noise) : changedText(base, &noise)
+        let input =
+          compressed
+          ? index == 0 ? Findings.seekTable(of: base) : changedAnywhere(base, &noise) : changedText(base, &noise)
         try write(input, to: dump)
         try shell("rm -rf '\(scratch("out"))'; mkdir '\(scratch("out"))'")
         let faults = [
@@ -85,8 +87,8 @@ import Testing
       try #require(records.count > 10)
       let extent = Extent(cases: 30)
       try extent.each { index, noise in
-        var input = base
-        for _ in 0..<noise.one(of: [1, 1, 2, 4]) {
+        var input = index == 0 ? Findings.maps(of: base, records) : base
+        for _ in 0..<(index == 0 ? 0 : noise.one(of: [1, 1, 2, 4])) {
           let record = noise.one(of: noise.chance(30) ? Array(records.prefix(3)) : records)
           if noise.chance(80) {
             // Type, volume, inode, count, size and the map of blocks.

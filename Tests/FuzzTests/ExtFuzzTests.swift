@@ -42,11 +42,17 @@ import Testing
       let base = ExtImage(try Self.make(form, in: scratch))
       let good = scratch("good.dump")
       #expect(try attack.script("export", ["-i", "old.example.com", "-b", scratch("base")], output: good).isSuccess)
-      let extent = Extent(cases: 13)
+      let findings = Findings.filesystems
+      let extent = Extent(cases: ExtMutation.allCases.count + findings.count)
       let kind = "ext-\(Self.forms.firstIndex(of: form) ?? 0)"
       try extent.each { index, noise in
         var image = base
-        ExtMutation.allCases[index % ExtMutation.allCases.count].apply(to: &image, &noise)
+        if index < findings.count {
+          findings[index](&image)
+          image.mendSuperblock()
+        } else {
+          ExtMutation.allCases[index % ExtMutation.allCases.count].apply(to: &image, &noise)
+        }
         for fault in try faults(of: image.bytes, attack, good) {
           try record(fault, kind, seed: extent.seed, index: index, input: image.bytes)
         }

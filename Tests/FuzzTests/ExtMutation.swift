@@ -2,7 +2,8 @@
 
 /// What is changed of a filesystem: each kind reaches other code.
 enum ExtMutation: CaseIterable {
-  case superblock, descriptor, inode, directory, extents, indirect, attributes, journal, tree, link, bitmap, cycle, any
+  case superblock, descriptor, inode, directory, extents, indirect, attributes, journal, tree, link, bitmap, cycle,
+    finding, any
 
   func apply(to image: inout ExtImage, _ noise: inout Noise) {
     for _ in 0..<noise.one(of: [1, 1, 1, 2, 3]) { once(&image, &noise) }
@@ -111,6 +112,7 @@ enum ExtMutation: CaseIterable {
       guard let folder = folders.randomElement(using: &noise), let block = image.blocks(folder).first else { return }
       image.put(UInt64(noise.one(of: folders)), at: block * image.blockSize + 24, 4)
       image.mendDirectory(folder, at: block * image.blockSize)
+    case .finding: noise.one(of: Findings.filesystems)(&image)
     case .any:
       for _ in 0..<noise.one(of: [1, 4, 16]) {
         let place = noise.one(of: [1024, image.descriptor(0), image.inode(number)]) + noise.number(0...255)

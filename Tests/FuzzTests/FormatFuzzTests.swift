@@ -8,7 +8,7 @@ import Testing
 /// What import takes from strangers.
 @Suite("Files that were made to hurt", .serialized) struct FormatFuzzTests {
   private func fuzz(
-    _ kind: String, cases: Int, size: UInt64 = 32 << 20, prepare: (Scratch) throws -> [UInt8],
+    _ kind: String, cases: Int, size: UInt64 = 32 << 20, findings: [[UInt8]] = [], prepare: (Scratch) throws -> [UInt8],
     make: (inout Noise, [UInt8]) throws -> [UInt8]
   ) throws {
     try withScratch { scratch in
@@ -20,7 +20,10 @@ import Testing
       try #require(result.isSuccess && fault == nil, "\(fault ?? result.text)")
       let extent = Extent(cases: cases)
       try extent.each { index, noise in
-        let input = try make(&noise, base)
+        let input =
+          if index < findings.count { findings[index] } else if !findings.isEmpty, noise.chance(25) {
+            damaged(noise.one(of: findings), within: noise.one(of: [512, 8192, .max]), &noise)
+          } else { try make(&noise, base) }
         try write(input, to: scratch("input"))
         if let fault = try attack.restore(scratch("input"), size: size).fault {
           try record(fault, kind, seed: extent.seed, index: index, input: input)
@@ -47,13 +50,14 @@ import Testing
 
   @Test("A tar does not, whatever is in it") func tar() throws {
     try fuzz(
-      "tar", cases: 40, size: 128 << 20, prepare: { _ in Tar.small.bytes },
+      "tar", cases: 40 + Findings.tars.count, size: 128 << 20, findings: Findings.tars,
+      prepare: { _ in Tar.small.bytes },
       make: { noise, _ in Tar.hostile(&noise).bytes })
   }
 
   @Test("An image of qemu does not, whatever its tables say") func qcow2() throws {
     try fuzz(
-      "qcow2", cases: 25,
+      "qcow2", cases: 25, findings: [Findings.qcow2],
       prepare: { scratch in
         _ = try ExtFuzzTests.make(ExtFuzzTests.forms[0], in: scratch)
         try shell(
@@ -66,7 +70,7 @@ import Testing
   @Test("A packed stream does not, whatever its headers say", arguments: ["gzip", "xz", "bzip2", "lz4", "zstd"])
   func packings(_ tool: String) throws {
     try fuzz(
-      tool, cases: 10,
+      tool, cases: 10, findings: tool == "zstd" ? [Findings.zstd] : [],
       prepare: { scratch in
         _ = try ExtFuzzTests.make(ExtFuzzTests.forms[2], in: scratch)
         try shell("\(tool) -c <'\(scratch("base"))' >'\(scratch("packed"))'")

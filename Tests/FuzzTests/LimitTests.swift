@@ -26,8 +26,7 @@ import Testing
   {
     try withScratch { scratch in
       let attack = try Attack(in: scratch)
-      // An empty frame with a window of 2 GiB (RFC 8878, 3.1.1.1.2).
-      try scratch.write([0x28, 0xB5, 0x2F, 0xFD, 0, 0xA8, 1, 0, 0], to: "zstd")
+      try scratch.write(Findings.zstd, to: "zstd")
       let zstd = try attack.restore(scratch("zstd"))
       #expect(zstd.fault == nil)
       #expect(zstd.result.text.contains("128 MiB, recompress it without --long"), "\(zstd.result.text)")
@@ -63,6 +62,51 @@ import Testing
     }
   }
 
+  @Test("a tar whose entries replace each other without an end is not read on") func tarWhoseEntries() throws {
+    try withScratch { scratch in
+      let attack = try Attack(in: scratch)
+      try scratch.write(Tar.small.bytes, to: "head")
+      var entry = Tar()
+      entry.add(Array("again".utf8), data: [UInt8](repeating: 0x41, count: 16 << 20))
+      try scratch.write(entry.bytes, to: "entry")
+      let disk = try makeSparseFile(scratch("restored"), size: 128 << 20)
+      let result = try attack.run(
+        "/bin/bash",
+        [
+          "-c", "{ cat \"$1/head\"; while cat \"$1/entry\"; do :; done; } 2>/dev/null | exec \"${@:2}\"", "bash",
+          scratch.path, "\(attack.definition.folder)/import", "-i", "new.example.com", "-b", disk, "-s",
+          scratch("swap"),
+        ])
+      #expect(result.fault == nil)
+      #expect(result.text.contains("has more than 208 MiB for disk"), "\(result.text)")
+      #expect(!isMountable(disk))
+    }
+  }
+
+  @Test("a folder with as many names as a file can have is filled in time") func folderWithAs() throws {
+    try withScratch { scratch in
+      let attack = try Attack(in: scratch)
+      try shell(
+        """
+        python3 - '\(scratch("tar"))' <<'END'
+        import io, sys, tarfile
+        with tarfile.open(sys.argv[1], 'w', format=tarfile.USTAR_FORMAT) as tar:
+            def add(name, data=b'', link=None):
+                entry = tarfile.TarInfo(name)
+                entry.size = len(data)
+                if link: entry.type, entry.linkname = tarfile.LNKTYPE, link
+                tar.addfile(entry, io.BytesIO(data))
+            add('etc/passwd', b'root:x:0:0:root:/root:/bin/sh\\n')
+            add('d/file')
+            for number in range(64000): add('d/' + 'n' * 90 + '%06d' % number, link='d/file')
+        END
+        """)
+      let (result, fault) = try attack.restore(scratch("tar"), size: 128 << 20)
+      #expect(fault == nil)
+      #expect(result.isSuccess, "\(result.text)")
+    }
+  }
+
   @Test("a raw disk that is made smaller is spooled no further than its new disk could hold it") func rawDiskMade()
     throws
   {
@@ -88,20 +132,7 @@ import Testing
   @Test("a qcow2 image is unpacked no further than its disk could hold it") func qcow2ImageUnpacked() throws {
     try withScratch { scratch in
       let attack = try Attack(in: scratch)
-      // 1 GiB of one cluster: a header, a table of reference counts and a block of it, and two levels of tables.
-      let (cluster, clusters) = (65536, UInt64(16384))
-      var image = [UInt8](repeating: 0, count: 5 * cluster) + [UInt8](repeating: 0x53, count: cluster)
-      func put(_ value: UInt64, _ offset: Int, _ width: Int) { image.put(value, at: offset, width, bigEndian: true) }
-      let header: [(UInt64, Int, Int)] = [
-        (0x5146_49FB, 0, 4), (3, 4, 4), (16, 20, 4), (1 << 30, 24, 8), (2, 36, 4), (UInt64(3 * cluster), 40, 8),
-        (UInt64(cluster), 48, 8), (1, 56, 4), (6, 96, 4), (104, 100, 4),
-      ]
-      for (value, offset, width) in header { put(value, offset, width) }
-      put(UInt64(2 * cluster), cluster, 8)
-      for (index, count) in [1, 1, 1, 1, 2, clusters].enumerated() { put(count, 2 * cluster + 8 * index, 8) }
-      for index in 0..<2 { put(UInt64(4 * cluster), 3 * cluster + 8 * index, 8) }
-      for index in 0..<cluster / 8 { put(UInt64(5 * cluster), 4 * cluster + 8 * index, 8) }
-      try scratch.write(image, to: "qcow2")
+      try scratch.write(Findings.qcow2, to: "qcow2")
       let (result, fault) = try attack.restore(scratch("qcow2"))
       #expect(fault == nil)
       #expect(result.text.contains("too small: the qcow2 image has 1.0 GiB"), "\(result.text)")

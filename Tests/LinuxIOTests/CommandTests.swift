@@ -66,6 +66,15 @@ import Testing
     }
   }
 
+  @Test("what gets no more memory is stopped, and says how much it could have") func getsNoMore() throws {
+    var command = Command("xz", ["-9", "-T1", "-c"])
+    command.limits = ChildLimits(processor: 10, duration: 60, memory: 128 << 20, fileSize: 1 << 20)
+    let (status, _) = try command.capture(limit: 1000)
+    #expect("\(status)" == "was stopped, since it asked for more than 128 MiB of memory")
+    command.limits?.memory = 2 << 30
+    #expect(try command.capture(limit: 1000).status.isSuccess)
+  }
+
   @Test("the limits of a disk grow with it") func limitsDiskGrow() throws {
     var command = Command("/bin/sh", ["-c", "ulimit -t; ulimit -v; ulimit -c"])
     command.limits = .disk(of: 8 << 30)

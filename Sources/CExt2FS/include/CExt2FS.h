@@ -40,6 +40,9 @@ errcode_t gs_device_read(struct gs_device *device, uint64_t offset, size_t size,
 /// Opens the device of `device` once more, to read what is on the disk now and not what this machine remembers of it.
 /// A descriptor, or -1 with errno.
 int gs_device_open_uncached(const struct gs_device *device);
+/// Keeps the primary superblock in memory from now on, until gs_device_commit; with `hidden` the disk has none for as long.
+/// What was written before is on the disk then. 0 or an errno.
+int gs_device_defer(struct gs_device *device, bool hidden);
 /// Writes the deferred superblock to the disk; everything before it is flushed first, and it is flushed too.
 /// 0 or an errno.
 int gs_device_commit(struct gs_device *device);
