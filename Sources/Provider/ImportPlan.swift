@@ -102,7 +102,6 @@ package struct ImportPlan: Plan, ~Copyable {
       if configuration.diskWipe != .zero { try disk.clearUnwritten() }
       try agreement.make(.disk(of: instance))
       try disk.settle()
-      try disk.confirm(steps)
     case .other(let what):
       try target.makeSwap(surroundings.newUUID(), configuration, steps)
       steps.note("what was restored is \(what), whose guest stays as it was, under its old name")

@@ -21,7 +21,7 @@ import Testing
       let file = try Descriptor(disk, O_RDWR)
       try base.bytes.withUnsafeBytes { try file.writeAll($0, at: 0) }
       #expect(fault(on: disk) == nil)
-      let extent = Extent(cases: 99)
+      let extent = Extent(cases: 25)
       let kind = "audit-\(ExtFuzzTests.forms.firstIndex(of: form) ?? 0)"
       var sound = 0
       var last = base.bytes
@@ -46,7 +46,7 @@ import Testing
         let difference = "the audit says \(own ?? "nothing"), and e2fsck \(status): \(words.suffix(500))"
         try record("\(mutation): \(difference)", kind, seed: extent.seed, index: index, input: image.bytes)
       }
-      #expect(sound > 20, "of some changes nothing comes")
+      #expect(sound > 3, "of some changes nothing comes")
     }
   }
 
