@@ -282,7 +282,8 @@ extension Filesystem {
   borrowing func attributeUsers(_ block: UInt64) throws(Failure) -> UInt32 {
     guard ext2fs_test_block_bitmap2(fs.pointee.block_map, block) != 0 else { return 0 }
     var bytes = [UInt8](repeating: 0, count: Int(blockSize))
-    try device.check(io_channel_read_blk64(fs.pointee.io, block, 1, &bytes), "read block \(block)")
-    return bytes[4..<8].reversed().reduce(0) { $0 << 8 | UInt32($1) }
+    let error = io_channel_read_blk64(fs.pointee.io, block, 1, &bytes)
+    try device.check(error, "read block \(block)")
+    return UInt32(bytes[4]) | UInt32(bytes[5]) << 8 | UInt32(bytes[6]) << 16 | UInt32(bytes[7]) << 24
   }
 }

@@ -53,30 +53,38 @@ extension Filesystem {
 
   /// Notes what an inode is, before it is changed for the first time.
   borrowing func willChange(_ number: InodeNumber) throws(Failure) {
+    let changes = changes
     changes.isChanged = true
     try needBitmaps()
     guard changes.earlier[number] == nil, changes.inodes.contains(UInt64(number)) else { return }
-    let inode = try inode(number)
+    let (earlier, named) = try earlier(of: number)
+    changes.earlier[number] = earlier
+    for number in named { changes.references[number, default: 0] -= 1 }
+    try countUsers(ofAttributes: earlier.attributes)
+  }
+
+  private borrowing func countUsers(ofAttributes block: UInt64?) throws(Failure) {
+    guard let block, changes.attributeUsers[block] == nil else { return }
+    // In one statement with the next it crashes the optimizer of Swift 6.3.1.
+    let users = try attributeUsers(block)
+    changes.attributeUsers[block] = users
+  }
+
+  /// What an inode is, and the inodes that it names, one for each name.
+  private borrowing func earlier(
+    of number: InodeNumber
+  ) throws(Failure) -> (Changes.Earlier, named: [InodeNumber]) {
     var earlier = Changes.Earlier()
-    guard inode.i_links_count > 0 else {
-      changes.earlier[number] = earlier
-      return
-    }
+    let inode = try inode(number)
+    guard inode.i_links_count > 0 else { return (earlier, []) }
     let map = try blockMap(of: number, inode)
     earlier.links = Int(inode.i_links_count)
     earlier.claims = claims(of: map)
     earlier.attributes = attributeBlock(of: inode)
-    if let block = earlier.attributes, changes.attributeUsers[block] == nil {
-      changes.attributeUsers[block] = try attributeUsers(block)
-    }
-    if inode.i_mode & 0o170000 == 0o040000 {
-      let folder = try folder(number, inode, map)
-      earlier.parent = folder.parent
-      for entry in folder.entries { changes.references[entry.inode, default: 0] -= 1 }
-      changes.references[number, default: 0] -= 1
-      changes.references[folder.parent, default: 0] -= 1
-    }
-    changes.earlier[number] = earlier
+    guard FileKind(mode: inode.i_mode) == .directory else { return (earlier, []) }
+    let folder = try folder(number, inode, map)
+    earlier.parent = folder.parent
+    return (earlier, folder.entries.map(\.inode) + [number, folder.parent])
   }
 
   /// The clusters of a run of blocks; a cluster is a block but for `bigalloc`.
