@@ -53,9 +53,7 @@ package struct FilesystemKind: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// What fstab(5) says of a root filesystem: what is done on errors, where the kind lets that be chosen.
-  package var rootOptions: [String] {
-    (driver == "ext4" ? ["errors=remount-ro"] : []) + growthOptions
-  }
+  package var rootOptions: [String] { driver == "ext4" ? ["errors=remount-ro"] : [] }
 
   /// The filesystem follows a disk that the host has grown, at the next boot; with ext4 alone, whose tools every guest
   /// has.

@@ -10,16 +10,17 @@ enum Fstab {
   static func render(root: String, type: String, swap: String?, data: [DataMount] = []) -> String {
     // The swap may be missing without the boot waiting for it; a data disk that is missing stops the boot, so that
     // nothing is written in its place.
+    let options = rootOptions(FilesystemKind(named: type), growing: true)
     return """
       # <file system>\t<mount point>\t<type>\t<options>\t<dump>\t<pass>
-      UUID=\(root)\t/\t\(type)\t\(rootOptions(of: type))\t0\t1
+      UUID=\(root)\t/\t\(type)\t\(options)\t0\t1
 
       """ + (swap.map { swapLine($0) + "\n" } ?? "")
         + data.map { "UUID=\($0.uuid)\t\($0.mountPoint)\t\($0.type)\t\(dataOptions(of: $0.type))\t0\t2\n" }.joined()
   }
 
-  private static func rootOptions(of type: String) -> String {
-    let options = FilesystemKind(named: type).rootOptions
+  private static func rootOptions(_ kind: FilesystemKind, growing: Bool) -> String {
+    let options = kind.rootOptions + (growing ? kind.growthOptions : [])
     return options.isEmpty ? "defaults" : options.joined(separator: ",")
   }
 
@@ -54,7 +55,8 @@ enum Fstab {
         }
     }
     if roots.isEmpty, let type = restored.newRootType {
-      text.append("UUID=\(restored.root)\t/\t\(type)\t\(rootOptions(of: type))\t0\t1")
+      text.append(
+        "UUID=\(restored.root)\t/\t\(type)\t\(rootOptions(FilesystemKind(named: type), growing: false))\t0\t1")
     }
     guard let swap = restored.swap else { return text.bytes }
     let swaps = entries.filter { $0.type == "swap" }
