@@ -75,7 +75,7 @@ struct Attack {
   /// Runs a program and gives it a file as its standard input, and one for its standard output.
   func run(
     _ program: String, _ arguments: [String], input: String? = nil, output: String? = nil,
-    environment: [String: String] = [:]
+    environment: [String: String] = [:], fileSize: UInt64? = nil
   ) throws -> Result {
     let source = try Descriptor(input ?? "/dev/null", O_RDONLY)
     let target = try Descriptor(output ?? "/dev/null", O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
@@ -90,6 +90,7 @@ struct Attack {
     command.output = .descriptor(target.raw)
     command.error = .descriptor(errors.raw)
     command.limits = Self.limits
+    if let fileSize { command.limits?.fileSize = fileSize }
     let status = try command.run()
     let name = program.split(separator: "/").last.map { String($0) } ?? program
     let what = "\(name) \(arguments.prefix(2).joined(separator: " "))"
@@ -100,7 +101,10 @@ struct Attack {
     try run("\(definition.folder)/\(name)", arguments, input: input, output: output)
   }
 
-  func guestsmith(_ arguments: String...) throws -> Result { try run(program, arguments, output: scratch("output")) }
+  func guestsmith(_ arguments: String...) throws -> Result {
+    // A file that is one hole has any size, and takes no room.
+    try run(program, arguments, output: scratch("output"), fileSize: 1 << 43)
+  }
 
   /// Imports a file to a disk of that size; where that succeeds the checker finds nothing wrong.
   func restore(_ input: String, size: UInt64 = 32 << 20) throws -> (result: Result, fault: String?) {

@@ -78,6 +78,8 @@ import Testing
       // Smaller than the filesystem: made in the cache first.
       try attack.restore(disk, size: 7 << 20).fault,
     ]
+    let taken = try shell("du -s --block-size=1M '\(scratch("out"))' | cut -f1")
+    if UInt64(taken) ?? .max > 64 { faults.append("dump extract makes files of \(taken) MiB of a disk of 8") }
     let renamed = try attack.script(
       "rename", ["-o", "old.example.com", "-n", "new.example.com", "-b", disk, "-s", scratch("swap")])
     faults.append(try renamed.fault ?? (renamed.isSuccess ? attack.damage(on: disk, after: "rename") : nil))
