@@ -78,7 +78,9 @@ extension Filesystem {
       for number in begin..<begin + count where !used.contains(UInt64(number)) {
         let inode = try inode(number)
         guard inode.i_links_count == 0 else { throw damaged("inode \(number) has names, and is free") }
-        guard inode.i_mode == 0 || inode.i_dtime != 0 else { throw damaged("inode \(number) is free since never") }
+        guard inode.i_mode == 0 || inode.i_dtime != 0 else {
+          throw damaged("inode \(number) is free, and has no time of its removal")
+        }
       }
     }
   }
@@ -92,7 +94,7 @@ extension Filesystem {
     guard number == Self.root || number >= firstInode else { return try examineOwn(number, inode, &audit) }
     guard inode.i_links_count > 0 else {
       guard !isUsed else { throw refuse("is in use and has no name") }
-      guard inode.i_dtime != 0 else { throw refuse("is removed since never") }
+      guard inode.i_dtime != 0 else { throw refuse("is removed, and has no time of its removal") }
       audit.links[number] = 0
       return
     }
@@ -274,7 +276,7 @@ extension Filesystem {
       throw damaged("block \(missing.lowerBound) is free by the bitmap, and \(owner)")
     }
     if let surplus = used.subtracting(right).ranges.first {
-      throw damaged("block \(surplus.lowerBound) is used by the bitmap, and nobody has it")
+      throw damaged("block \(surplus.lowerBound) is used by the bitmap, and no file has it")
     }
   }
 

@@ -105,7 +105,7 @@ package struct Filesystem: ~Copyable {
   }
 
   /// Has the disk say that the filesystem is being changed, until `commit`. One that others reach has e2fsck check it
-  /// before the guest boots from it, should the work be cut short; any other has no superblock for as long.
+  /// before the guest boots from it, should the work be cut short; any other has no superblock until then.
   package borrowing func beginChanging() throws(Failure) {
     if isShared {
       try claim()

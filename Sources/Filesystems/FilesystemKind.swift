@@ -11,14 +11,8 @@ package struct FilesystemKind: Hashable, Sendable, CustomStringConvertible {
       self.rawValue = rawValue
     }
 
-    /// Tell its used blocks from the others.
-    package static let mapUsed = Abilities(rawValue: 1)
     /// Read and change the files in it.
-    package static let editFiles = Abilities(rawValue: 2)
-    /// Make it as large as its disk.
-    package static let grow = Abilities(rawValue: 4)
-    /// Make a new one.
-    package static let make = Abilities(rawValue: 8)
+    package static let editFiles = Abilities(rawValue: 1)
   }
 
   package let name: String
@@ -32,14 +26,12 @@ package struct FilesystemKind: Hashable, Sendable, CustomStringConvertible {
   package static let ext4 = FilesystemKind(named: "ext4")
   package static let xfs = FilesystemKind(named: "xfs")
   package static let btrfs = FilesystemKind(named: "btrfs")
-  package static let swap = FilesystemKind(named: "swap")
 
   package var description: String { name }
 
   package var can: Abilities {
     switch self {
-    case .ext2, .ext3, .ext4: [.mapUsed, .editFiles, .grow, .make]
-    case .swap: [.mapUsed, .grow, .make]
+    case .ext2, .ext3, .ext4: [.editFiles]
     default: []
     }
   }

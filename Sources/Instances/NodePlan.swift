@@ -53,7 +53,9 @@ extension Node {
 
   /// The plan of a call whose disks are not there yet: empty files of their sizes take their place.
   private func planned(_ call: ScriptCall) throws(Failure) -> [String]? {
-    let scratch = try ScratchFolder(in: temporaryFolder, prefix: "guestsmith-plan-")
+    let prefix = "guestsmith-plan-"
+    for left in ScratchFolder.left(in: temporaryFolder, prefix: prefix) { left.remove() }
+    let scratch = try ScratchFolder(in: temporaryFolder, prefix: prefix)
     defer { scratch.remove() }
     let drafted = call.instance.inFolder(scratch.path)
     for disk in drafted.disks where !disk.isAdopted { try makeDisk(disk) }

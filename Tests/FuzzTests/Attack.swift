@@ -101,9 +101,17 @@ struct Attack {
     try run("\(definition.folder)/\(name)", arguments, input: input, output: output)
   }
 
-  func guestsmith(_ arguments: String...) throws -> Result {
-    // A file that is one hole has any size, and takes no room.
-    try run(program, arguments, output: scratch("output"), fileSize: 1 << 43)
+  func guestsmith(_ arguments: String...) throws -> Result { try run(program, arguments, output: scratch("output")) }
+
+  /// Extracts from a dump; returns what must not have happened. A file that is one hole has any size, and takes no room.
+  func extract(_ path: String, of dump: String) throws -> [String] {
+    let out = scratch("out")
+    try shell("rm -rf '\(out)'; mkdir '\(out)'")
+    let result = try run(
+      program, ["dump", "extract", dump, path, "--to", out, "--quiet"], output: scratch("output"), fileSize: 1 << 43)
+    let taken = try shell("du -s --block-size=1M '\(out)' | cut -f1")
+    let excess = UInt64(taken) ?? .max > 64 ? "dump extract makes files of \(taken) MiB" : nil
+    return [result.fault, excess].compactMap { $0 }
   }
 
   /// Imports a file to a disk of that size; where that succeeds the checker finds nothing wrong.
