@@ -23,7 +23,7 @@ final class FilesystemDevice {
     device = .allocate(capacity: 1)
     device.initialize(to: gs_device())
     // libext2fs is C, and knows descriptors only.
-    device.pointee.fd = region.raw
+    device.pointee.fd = region.number
     device.pointee.base = region.range.offset
     device.pointee.size = region.range.length
     device.pointee.allowance = .max

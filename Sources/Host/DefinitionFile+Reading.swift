@@ -13,7 +13,7 @@ private let configurationFolder = "/etc/ganeti"
 package func readDefinitionFile(_ name: String, of folder: String, limit: Int) throws(Failure) -> [UInt8] {
   let file = try Descriptor("\(folder)/\(name)", O_RDONLY | O_NONBLOCK)
   // Where the open file is: a link may be another by now.
-  guard let home = realPath(folder), let place = linkTarget("/proc/self/fd/\(file.raw)") else {
+  guard let home = realPath(folder), let place = linkTarget(file.view.path) else {
     throw .system("find", file.name)
   }
   let status = try file.status()

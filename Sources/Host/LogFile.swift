@@ -9,7 +9,7 @@ struct LogFile: ~Copyable, Sendable {
   private let file: Descriptor
   private let start: UInt64
 
-  var raw: Int32 { file.raw }
+  var view: DescriptorView { file.view }
 
   /// Opens `FOLDER/os/NAME.log`, and makes the folders.
   init(in folder: String, _ name: String) throws(Failure) {

@@ -12,10 +12,11 @@ package struct ScriptCall: Sendable {
   package enum Purpose: Sendable, Equatable {
     case create(isReinstall: Bool)
     case rename(from: InstanceName)
-    /// The disk of that number is read at `path`, which may be a snapshot, and its dump goes to a descriptor.
-    case export(disk: Int, path: String, to: Int32)
-    /// The disk of that number is restored from a descriptor.
-    case `import`(disk: Int, from: Int32)
+    /// The disk of that number is read at `path`, which may be a snapshot, and its dump goes to a descriptor, which is
+    /// nil for as long as it is not open.
+    case export(disk: Int, path: String, to: DescriptorView?)
+    /// The disk of that number is restored from a descriptor, which is nil for as long as it is not open.
+    case `import`(disk: Int, from: DescriptorView?)
     case verify
   }
 
@@ -40,7 +41,7 @@ package struct ScriptCall: Sendable {
   /// Whether the script has processes and mounts of its own, which end with it. For root only: others cannot.
   package var isIsolated = geteuid() == 0
   /// The descriptor that an export writes its expected size to, in bytes.
-  package var sizeDescriptor: Int32?
+  package var sizeDescriptor: DescriptorView?
   /// Whether the script is called without the standard streams that carry no data, as by a daemon that closed its own.
   package var closesStreams = false
   /// Added to the environment that hosts of this version give.
@@ -104,13 +105,13 @@ package struct ScriptCall: Sendable {
     command.creationMask = version == 5 ? nil : 0o077
     command.isIsolated = isIsolated
     if closesStreams { command.input = .closed }
-    command.error = closesStreams ? .closed : .descriptor(log.raw)
-    command.output = closesStreams ? .closed : .descriptor(log.raw)
+    command.error = closesStreams ? .closed : .descriptor(log.view)
+    command.output = closesStreams ? .closed : .descriptor(log.view)
     switch purpose {
     case .export(_, _, let output):
-      command.output = .descriptor(output)
+      command.output = output.map { .descriptor($0) } ?? .null
       command.extras = sizeDescriptor.map { [(Self.sizeNumber, $0)] } ?? []
-    case .import(_, let input): command.input = .descriptor(input)
+    case .import(_, let input): command.input = input.map { .descriptor($0) } ?? .null
     case .create, .rename, .verify: break
     }
     let started = ContinuousClock.now

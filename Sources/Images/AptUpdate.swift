@@ -96,8 +96,8 @@ struct AptUpdate {
     let pipe = try Pipe()
     var command = Command("apt-get", arguments)
     command.environment = environment
-    command.output = .descriptor(pipe.writer.raw)
-    command.error = .descriptor(pipe.writer.raw)
+    command.output = .descriptor(pipe.writer.view)
+    command.error = .descriptor(pipe.writer.view)
     let child = try command.start()
     var log = BootstrapLog(program: "apt-get update", progress: StepProgress())
     try log.follow(pipe.keepingReader(), copyTo: Descriptor("\(folder)/update.log", O_WRONLY | O_CREAT, mode: 0o600))

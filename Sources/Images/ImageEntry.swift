@@ -48,7 +48,7 @@ package struct ImageEntry: ~Copyable, Sendable {
 
   borrowing func markUsed() {
     // A user of somebody else's cache may not, and then the image counts as old as before.
-    utimensat(folder.descriptor.raw, Self.manifestFile, nil, 0)
+    try? folder.touch(Self.manifestFile)
   }
 
   /// Opens, locks and checks the image in `folder`.

@@ -158,7 +158,7 @@ extension ImageStore {
       let file = try Folder(path).open(ImageEntry.imageFile, O_RDONLY)
       let pieces = try ImagePiece.digest(populated.usedExtents, of: file, progress: progress)
       // Whatever the umask: it holds no secrets, and a user of this cache who is not its owner may copy it.
-      guard fchmod(file.raw, 0o644) == 0 else { throw Failure.system("set the mode of", file.name) }
+      try file.setMode(0o644)
       try file.flush()
       return pieces
     }

@@ -114,9 +114,7 @@ extension ImageStore {
     guard let folder = try? Folder(through: key, in: Folder(imagesPath)) else { return 0 }
     var bytes: UInt64 = 0
     for name in [ImageEntry.imageFile, ImageEntry.piecesFile, ImageEntry.manifestFile] {
-      var status = stat()
-      guard fstatat(folder.descriptor.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
-      bytes += UInt64(status.st_blocks) * 512
+      if let status = try? folder.status(of: name) { bytes += UInt64(status.st_blocks) * 512 }
     }
     return bytes
   }

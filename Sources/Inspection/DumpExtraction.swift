@@ -25,14 +25,20 @@ extension StoredDump {
   ) throws(Failure) -> Extracted {
     let filesystem = try filesystem(steps: steps)
     let (file, isFolder) = try filesystem.guestFile(path, in: self.path)
-    let folder = ExtractionFolder(try Descriptor(target, O_RDONLY | O_DIRECTORY))
+    let folder = ExtractionFolder(try Folder(target))
     var extraction = Extraction(
-      preserving: preserving, progress: progress, root: file.inode, target: folder.descriptor.view)
-    if isFolder, file.path.isEmpty {
-      try extraction.fill(folder, from: file, in: filesystem, depth: 1)
-    } else {
-      let name = file.path.split(separator: "/").last ?? ""
-      try extraction.make(name, file, in: folder, from: filesystem, depth: 0)
+      preserving: preserving, progress: progress, root: file.inode, target: folder.folder.descriptor.view)
+    do throws(Failure) {
+      if isFolder, file.path.isEmpty {
+        try extraction.fill(folder, from: file, in: filesystem, depth: 1)
+      } else {
+        let name = file.path.split(separator: "/").last ?? ""
+        try extraction.make(name, file, in: folder, from: filesystem, depth: 0)
+      }
+    } catch {
+      var failure = error
+      if error.errorNumber == EEXIST { failure.remedy = "remove it, or name another folder with --to" }
+      throw failure
     }
     return extraction.done
   }
@@ -70,14 +76,14 @@ private struct Extraction {
     _ name: ByteString, _ file: GuestFile, in folder: borrowing ExtractionFolder, from filesystem: borrowing Filesystem,
     depth: Int
   ) throws(Failure) {
-    let name = try folder.name(name)
+    try folder.refusePath(name)
     let attributes = file.attributes
     switch attributes.kind {
     case .directory:
       if depth > 0 { try walk.enter(file, depth: depth) }
       let made = try folder.makeFolder(name)
       try fill(made, from: file, in: filesystem, depth: depth + 1)
-      try finish(made.descriptor, as: file, from: filesystem)
+      try finish(made.folder.descriptor, as: file, from: filesystem)
     case .file:
       if let other = made[file.inode], try folder.makeName(name, of: other, in: target) { break }
       let made = try folder.makeFile(name)
@@ -115,7 +121,7 @@ private struct Extraction {
       }
       progress.advance(by: UInt64(bytes.count))
     }
-    guard ftruncate(made.raw, off_t(clamping: size)) == 0 else { throw .system("size", made.name) }
+    try made.setLength(size)
     done.bytes = done.bytes.saturatingAdding(size)
   }
 }

@@ -37,14 +37,14 @@ extension State {
     } catch {
       throw Failure(error.code == .busy ? .busy : .device, error.message)
     }
-    let length = lseek(file.raw, 0, SEEK_END)
+    let length = try file.length()
     guard length > 0 else { throw Failure(.device, "the disk \(path) has no size") }
-    if !overwrites, try holdsData(file, length: UInt64(length), isDevice: status.isBlockDevice) {
+    if !overwrites, try holdsData(file, length: length, isDevice: status.isBlockDevice) {
       throw Failure(
         .device, "the disk \(path) is not empty",
         remedy: "add --force to overwrite it and lose what is on it, or --no-install to keep that")
     }
-    return UInt64(length)
+    return length
   }
 }
 

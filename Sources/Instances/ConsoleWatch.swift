@@ -25,16 +25,15 @@ func watchConsole(
   let pipe = try Pipe()
   let messages = try Descriptor(inMemory: "the messages of qemu")
   var qemu = qemu
-  qemu.output = .descriptor(pipe.writer.raw)
-  qemu.error = .descriptor(messages.raw)
+  qemu.output = .descriptor(pipe.writer.view)
+  qemu.error = .descriptor(messages.view)
   let child = try qemu.start()
   let console = pipe.keepingReader()
   let started = ContinuousClock.now
   var last = started
   var buffer = [UInt8](repeating: 0, count: 65536)
   while true {
-    var ready = pollfd(fd: console.raw, events: Int16(POLLIN), revents: 0)
-    if poll(&ready, 1, 100) > 0 {
+    if console.isReadable(within: 100) {
       let count = try buffer.withUnsafeMutableBufferPointer { (bytes) throws(Failure) in
         try console.read(into: UnsafeMutableRawBufferPointer(bytes))
       }

@@ -15,7 +15,7 @@ struct GuestKernel {
   /// Such as `its /boot/vmlinuz-6.1.0-amd64`.
   let words: String
 
-  var files: [MachineFile] { [kernel.file] + (initrd.map { [$0.file] } ?? []) }
+  var files: [SharedDescriptor] { [kernel.file] + (initrd.map { [$0.file] } ?? []) }
 
   /// More than any kernel and any initrd: the guest says how large its files are.
   private static let limit = 512 << 20
@@ -75,19 +75,19 @@ struct GuestKernel {
 
 /// A file that is in memory for as long as somebody has it.
 struct MemoryFile {
-  let file: MachineFile
+  let file: SharedDescriptor
   /// The SHA-256 of what is in it.
   let digest: String
 
   /// For a program that has inherited the descriptor.
-  var path: String { "/proc/self/fd/\(file.raw)" }
+  var path: String { file.view.path }
 
   init(_ bytes: [UInt8], _ name: String) throws(Failure) {
     let file = try Descriptor(inMemory: name)
     try file.writeAll(bytes)
     // Whoever reads it need not be who has made it.
     try file.setMode(0o444)
-    self.file = MachineFile(file)
+    self.file = SharedDescriptor(file)
     digest = SHA256.hex(of: bytes)
   }
 }

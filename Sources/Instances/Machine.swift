@@ -11,10 +11,10 @@ internal import Report
 /// own sandbox. What it needs of ours, disks and kernel, it has as open descriptors.
 struct Machine {
   private var arguments: [String]
-  private let files: [MachineFile]
+  private let files: [SharedDescriptor]
 
-  /// What it inherits.
-  var descriptors: [Int32] { files.map(\.raw) }
+  /// What it inherits, each under its own number.
+  var descriptors: [DescriptorView] { files.map(\.view) }
 
   /// - Parameter keepsChanges: whether what the guest writes goes to its disks.
   init(_ instance: Instance, _ kernel: GuestKernel?, keepsChanges: Bool) throws(Failure) {
@@ -26,8 +26,8 @@ struct Machine {
       let isWritten = keepsChanges && disk.access != .readOnly
       // Qemu opens a disk for reading first, and looks for a descriptor of just that kind.
       for flags in isWritten ? [O_RDONLY, O_RDWR] : [O_RDONLY] {
-        let file = MachineFile(try Descriptor(disk.path, flags))
-        arguments += ["-add-fd", "fd=\(file.raw),set=\(index)"]
+        let file = SharedDescriptor(try Descriptor(disk.path, flags))
+        arguments += ["-add-fd", "fd=\(file.view.number),set=\(index)"]
         files.append(file)
       }
       let drive = "file=/dev/fdset/\(index),format=raw,if=virtio"
@@ -63,7 +63,7 @@ struct Machine {
   private func qemu(_ accelerator: Accelerator, _ console: [String]) -> Command {
     let sandbox = ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
     var command = Command("qemu-system-x86_64", accelerator.arguments + arguments + console + sandbox)
-    command.extras = descriptors.map { ($0, $0) }
+    command.extras = descriptors.map { ($0.number, $0) }
     command.rights = .ofNobody(using: accelerator == .kvm ? KVM.device : nil)
     if command.rights != nil {
       // A folder for temporary files that is root's own is of no use to it.
@@ -71,12 +71,4 @@ struct Machine {
     }
     return command
   }
-}
-
-/// A file that qemu has as a descriptor, open for as long as this lives.
-final class MachineFile {
-  private let descriptor: Descriptor
-  var raw: Int32 { descriptor.raw }
-
-  init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
 }

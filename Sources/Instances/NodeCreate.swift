@@ -104,8 +104,7 @@ extension Node {
   }
 
   func makeDisk(_ disk: Instance.Disk) throws(Failure) {
-    let file = try Descriptor(disk.path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
-    guard ftruncate(file.raw, off_t(disk.size)) == 0 else { throw .system("make \(disk.size >> 20) MiB of", disk.path) }
+    try Descriptor(disk.path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600).setLength(disk.size)
   }
 
   /// Waits until what is on the disks is on the machine's own.

@@ -43,8 +43,9 @@ extension Node {
       try DiskExport(index, of: instance, to: "\(folder)/disk\(index).dump", isGzipped: isGzipped)
     }
     let calls = try exports.map { export throws(Failure) in
-      var call = try call(definition, .export(disk: export.index, path: export.disk, to: export.dump.raw), of: instance)
-      if definition.spokenVersion != 5 { call.sizeDescriptor = export.expected.raw }
+      var call = try call(
+        definition, .export(disk: export.index, path: export.disk, to: export.dump.view), of: instance)
+      if definition.spokenVersion != 5 { call.sizeDescriptor = export.expected.view }
       return call
     }
     try steps.step("export \(instance.name) by \(instance.osName)") { progress throws(Failure) in
@@ -85,10 +86,9 @@ private final class DiskExport: Sendable {
   }
 
   func tell(progress: inout Follower.Position) {
-    progress.done += UInt64(max(0, lseek(dump.raw, 0, SEEK_CUR)))
-    var text = [UInt8](repeating: 0, count: 32)
-    let count = pread(expected.raw, &text, text.count, 0)
-    let digits = text.prefix(max(0, count)).prefix { (0x30...0x39).contains($0) }
+    progress.done += dump.position()
+    let text = (try? expected.bytes(at: 0, count: 32)) ?? []
+    let digits = text.prefix { (0x30...0x39).contains($0) }
     progress.expect(UInt64(String(decoding: digits, as: UTF8.self)))
   }
 
@@ -102,13 +102,13 @@ private final class DiskExport: Sendable {
     let words = try Descriptor(inMemory: "what gzip says")
     // Most dumps are compressed already, so it is to be fast.
     var command = Command("gzip", ["--fast"])
-    command.input = .descriptor(pipe.reader.raw)
-    command.output = .descriptor(dump.raw)
-    command.error = .descriptor(words.raw)
+    command.input = .descriptor(pipe.reader.view)
+    command.output = .descriptor(dump.view)
+    command.error = .descriptor(words.view)
     let gzip = try command.start()
     let writer = pipe.keepingWriter()
     var call = call
-    call.purpose = .export(disk: index, path: disk, to: writer.raw)
+    call.purpose = .export(disk: index, path: disk, to: writer.view)
     var failure: Failure?
     do throws(Failure) { try call.run(logFolder: logFolder) } catch { failure = error }
     try writer.close()

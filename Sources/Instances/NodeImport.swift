@@ -23,7 +23,7 @@ extension Node {
     let (instance, definition) = try plan(request, export)
     return (
       instance,
-      try dumps.map { each throws(Failure) in try call(definition, .import(disk: each.index, from: -1), of: instance) }
+      try dumps.map { each throws(Failure) in try call(definition, .import(disk: each.index, from: nil), of: instance) }
     )
   }
 
@@ -102,14 +102,14 @@ extension Node {
     }
     let (instance, definition) = try plan(request, isOSChosen: isOSChosen)
     for disk in export.disks where disk.dump != nil {
-      _ = try call(definition, .import(disk: disk.index, from: -1), of: instance)
+      _ = try call(definition, .import(disk: disk.index, from: nil), of: instance)
     }
     return (instance, definition)
   }
 
   private func `import`(_ dumps: [DiskImport], onto instance: Instance, by definition: OSDefinition) throws(Failure) {
     let calls = try dumps.map { dump throws(Failure) in
-      try call(definition, .import(disk: dump.index, from: -1), of: instance)
+      try call(definition, .import(disk: dump.index, from: nil), of: instance)
     }
     try steps.step("import \(instance.name) by \(instance.osName)") { progress throws(Failure) in
       let follower = Follower(progress) {
@@ -165,7 +165,7 @@ private final class DiskImport: Sendable {
   }
 
   func tell(progress: inout Follower.Position) {
-    progress.done += UInt64(max(0, lseek(dump.raw, 0, SEEK_CUR)))
+    progress.done += dump.position()
     progress.expect(length)
   }
 
@@ -176,14 +176,14 @@ private final class DiskImport: Sendable {
     let pipe = try Pipe()
     let words = try Descriptor(inMemory: "what gzip says")
     var command = isCompressed ? Command("gzip", ["-dc"]) : Command("cat", [])
-    command.input = .descriptor(dump.raw)
-    command.output = .descriptor(pipe.writer.raw)
-    command.error = .descriptor(words.raw)
+    command.input = .descriptor(dump.view)
+    command.output = .descriptor(pipe.writer.view)
+    command.error = .descriptor(words.view)
     command.limits = .unpacking(to: max(size, length))
     let feeder = try command.start()
     let reader = pipe.keepingReader()
     var call = call
-    call.purpose = .import(disk: index, from: reader.raw)
+    call.purpose = .import(disk: index, from: reader.view)
     var failure: Failure?
     do throws(Failure) { try call.run(logFolder: logFolder) } catch { failure = error }
     let unread = try reader.waitingBytes()

@@ -21,7 +21,7 @@ final class StateLock: Sendable {
   private static let recovering = "recovery"
 
   /// What holds them: a program that inherits these holds them too.
-  var descriptors: [Int32] { locks.map { $0.lock.raw } }
+  var descriptors: [DescriptorView] { locks.map { $0.lock.view } }
 
   /// - Throws: `.busy` with who has one of them.
   init(_ keys: [String], in state: State, for operation: String) throws(Failure) {

@@ -30,7 +30,7 @@ extension Trial {
       // Each write to it fails as on a disk without room.
       let full = try Descriptor("/dev/full", O_WRONLY)
       let (disk, swap) = (exported.guest.disk, exported.guest.swap)
-      let ending = try call(.export(disk: 0, path: disk.path, to: full.raw), instance([disk, swap]))
+      let ending = try call(.export(disk: 0, path: disk.path, to: full.view), instance([disk, swap]))
       return .require(ending.isRefusal, "where nothing can be written \(ending.words)", ending.evidence)
     }
     return exported
@@ -43,8 +43,8 @@ extension Trial {
     let sizes = try Descriptor(inMemory: "the expected size")
     let instance = instance([disk, swap])
     try disk.flush()
-    var call = try scriptCall(.export(disk: 0, path: disk.path, to: file.raw), instance)
-    if version > InterfaceVersion.byArguments { call.sizeDescriptor = sizes.raw }
+    var call = try scriptCall(.export(disk: 0, path: disk.path, to: file.view), instance)
+    if version > InterfaceVersion.byArguments { call.sizeDescriptor = sizes.view }
     let ready = call
     let ending = try watched("export") { runner.run(ready) }
     try file.close()

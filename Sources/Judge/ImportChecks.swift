@@ -49,7 +49,7 @@ extension Trial {
     _ dump: String, _ disk: ScratchDisk, _ swap: ScratchDisk, named name: InstanceName? = nil
   ) throws(Failure) -> Ending {
     let file = try Descriptor(dump, O_RDONLY)
-    let ending = try call(.import(disk: 0, from: file.raw), instance([disk, swap], named: name))
+    let ending = try call(.import(disk: 0, from: file.view), instance([disk, swap], named: name))
     try disk.flush()
     return ending
   }

@@ -13,7 +13,8 @@ extension Judge {
     // The first process waits for the judge, as init does; only the kernel can end it.
     if getpid() == 1, let program = command.first {
       var judge = Command(program, Array(command.dropFirst()))
-      judge.extras = [(Records.number, Records.number)]
+      let records = try Records.inherited()
+      judge.extras = [(Records.number, records.view)]
       _ = try judge.run()
       return
     }

@@ -33,7 +33,7 @@ struct Sandbox {
       ]
         + ["setpriv", "--bounding-set", "-sys_module,-sys_rawio,-sys_time", "--"]
         + command + [scratch.path])
-    child.extras = [(Records.number, records.raw)]
+    child.extras = [(Records.number, records.view)]
     child.output = .null
     let status = try child.start().wait()
     var told = try Records.read(records)
@@ -66,11 +66,19 @@ final class Records {
 
   /// The inner end.
   init() throws(Failure) {
-    guard fcntl(Self.number, F_SETFD, FD_CLOEXEC) == 0 else { throw Self.notInside }
-    file = Descriptor(owning: Self.number, name: "the findings of the judge")
+    file = try Self.inherited()
+    // The position is that of the outer end, behind the request.
     guard let request = try Self.values(in: file).first else { throw Self.notInside }
     self.request = request
-    lseek(file.raw, 0, SEEK_END)
+  }
+
+  /// The file that a process in the sandbox is started with.
+  static func inherited() throws(Failure) -> Descriptor {
+    do throws(Failure) {
+      return try Descriptor(inherited: number, name: "the findings of the judge")
+    } catch {
+      throw notInside
+    }
   }
 
   private static var notInside: Failure {
@@ -129,16 +137,7 @@ final class Records {
   }
 
   private static func values(in file: borrowing Descriptor) throws(Failure) -> [JSON] {
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 65536)
-    while true {
-      let position = off_t(bytes.count)
-      let raw = file.raw
-      let count = retrying { pread(raw, &buffer, buffer.count, position) }
-      guard count >= 0 else { throw .system("read", file.name) }
-      if count == 0 { break }
-      bytes += buffer[..<count]
-    }
+    let bytes = try file.bytes(at: 0, count: Int(file.status().st_size))
     // A record that was cut short is left out.
     return bytes.split(separator: 0).compactMap { try? JSON(parsing: Array($0)) }
   }

@@ -63,7 +63,7 @@ struct SandboxRoot {
       // Only what can be seen at its place: another mount may be over it. By its descriptor it has no characters that
       // mean something to an overlay.
       guard let file = mount.open() else { continue }
-      if let words = add(mount, "/proc/self/fd/\(file.raw)") {
+      if let words = add(mount, file.view.path) {
         covered.append(CoveredMount(place: mount.place, type: mount.type, words: words))
       }
       if Self.kernels[mount.type] != nil { own.append(mount.place) }

@@ -19,7 +19,7 @@ final class ScratchDisk {
   /// A new disk full of zeros, or of what is in the file already.
   init(_ image: String, size: UInt64, isDevice: Bool, readOnly: Bool = false) throws(Failure) {
     let file = try Descriptor(image, O_RDWR | O_CREAT, mode: 0o600)
-    guard ftruncate(file.raw, off_t(size)) == 0 else { throw .system("make \(size >> 20) MiB of", image) }
+    try file.setLength(size)
     self.image = image
     self.size = size
     loop = isDevice || readOnly ? try LoopDevice(on: image, readOnly: readOnly) : nil
@@ -70,19 +70,19 @@ final class ScratchDisk {
     try flush()
     let file = try Descriptor(image, O_RDONLY)
     let piece = 1 << 20
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: piece, alignment: 4096)
-    defer { buffer.deallocate() }
-    var offset: UInt64 = 0
-    while offset < size {
-      // SEEK_DATA: what was never written is not read.
-      let data = lseek(file.raw, off_t(offset), 3)
-      if data < 0 { return }
-      offset = UInt64(data) / UInt64(piece) * UInt64(piece)
-      let count = try file.readFull(into: buffer, at: offset)
-      guard count > 0, let start = buffer.baseAddress else { return }
-      let isZero = start.load(as: UInt8.self) == 0 && memcmp(start, start + 1, count - 1) == 0
-      if !isZero { body(UnsafeRawBufferPointer(rebasing: buffer[..<count]), offset) }
-      offset += UInt64(piece)
+    let view = file.view
+    try withBuffer(of: piece) { buffer throws(Failure) in
+      var offset: UInt64 = 0
+      while offset < size {
+        // What was never written is not read.
+        guard let data = view.nextData(from: offset) else { return }
+        offset = data / UInt64(piece) * UInt64(piece)
+        let count = try view.readFull(into: buffer, at: offset)
+        guard count > 0, let start = buffer.baseAddress else { return }
+        let isZero = start.load(as: UInt8.self) == 0 && memcmp(start, start + 1, count - 1) == 0
+        if !isZero { body(UnsafeRawBufferPointer(rebasing: buffer[..<count]), offset) }
+        offset += UInt64(piece)
+      }
     }
   }
 

@@ -31,12 +31,12 @@ extension Trial {
       let dump = try Descriptor("\(folder)/streams", O_RDWR | O_CREAT | O_TRUNC, mode: 0o600)
       defer { unlink(dump.name) }
       try disk.flush()
-      let exported = try callClosed(.export(disk: 0, path: disk.path, to: dump.raw), instance([disk, swap]))
+      let exported = try callClosed(.export(disk: 0, path: disk.path, to: dump.view), instance([disk, swap]))
       evidence.append("without the other standard streams \(exported.words)")
       if exported.isSuccess {
         let target = try newDisk("streams-restored", size: disk.size)
-        guard lseek(dump.raw, 0, SEEK_SET) == 0 else { throw .system("rewind", dump.name) }
-        let restored = try callClosed(.import(disk: 0, from: dump.raw), instance([target, swap]))
+        try dump.rewind()
+        let restored = try callClosed(.import(disk: 0, from: dump.view), instance([target, swap]))
         if let problem = try made(restored, target).problem { return .fail(problem, evidence) }
       }
       let renamed = try callClosed(.rename(from: oldName), instance([disk, swap], named: newName))

@@ -47,8 +47,8 @@ extension Trial {
       let output = try Descriptor("\(folder)/usage", O_RDWR | O_CREAT | O_TRUNC, mode: 0o600)
       var command = Command("\(definition.path)/\(script)", arguments)
       command.workingDirectory = definition.path
-      command.output = .descriptor(output.raw)
-      command.error = .descriptor(output.raw)
+      command.output = .descriptor(output.view)
+      command.error = .descriptor(output.view)
       let started = ContinuousClock.now
       let limit = Failure(.script, "did not end in \(options.seconds) s")
       let status: ExitStatus?

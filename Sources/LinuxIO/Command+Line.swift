@@ -21,11 +21,11 @@ extension Command {
     }
     words += ([executable] + arguments).map { Self.word($0) }
     var comments: [String] = []
-    let openOnes: [(number: Int32, raw: Int32)] = inputs + extras.sorted { $0.number < $1.number }
-    for (number, raw) in openOnes {
-      guard let target = Self.target(of: raw) else { continue }
+    let openOnes = inputs + extras.sorted { $0.number < $1.number }
+    for (number, descriptor) in openOnes {
+      guard let target = Self.target(of: descriptor) else { continue }
       // <> neither makes nor empties a file.
-      let isRead = fcntl(raw, F_GETFL) & O_ACCMODE == O_RDONLY
+      let isRead = fcntl(descriptor.raw, F_GETFL) & O_ACCMODE == O_RDONLY
       if target.hasPrefix("/"), !target.hasSuffix(" (deleted)"), !target.hasPrefix("/memfd:") {
         words.append((number == 0 ? "" : "\(number)") + (isRead ? "<" : "<>") + target.shellWord)
       } else {
@@ -42,8 +42,8 @@ extension Command {
     return comments.isEmpty ? whole : "\(whole)  # \(comments.joined(separator: "; "))"
   }
 
-  private var inputs: [(number: Int32, raw: Int32)] {
-    if case .descriptor(let raw) = input { [(0, raw)] } else { [] }
+  private var inputs: [(number: Int32, descriptor: DescriptorView)] {
+    if case .descriptor(let view) = input { [(0, view)] } else { [] }
   }
 
   private static func assignment(_ name: String, _ value: String) -> String {
@@ -64,10 +64,8 @@ extension Command {
   }
 
   /// What an open descriptor is open on, as the kernel says it.
-  private static func target(of raw: Int32) -> ByteString? {
-    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-    let count = readlink("/proc/self/fd/\(raw)", &buffer, buffer.count)
-    return count > 0 ? ByteString(buffer.prefix(count).map { UInt8(bitPattern: $0) }) : nil
+  private static func target(of descriptor: DescriptorView) -> ByteString? {
+    linkTarget(descriptor.path).map { ByteString(argument: $0) }
   }
 }
 

@@ -11,13 +11,13 @@ package struct Command: Sendable {
   package enum Input: Sendable {
     case null, inherit, closed
     /// An open descriptor, which stays the caller's.
-    case descriptor(Int32)
+    case descriptor(DescriptorView)
   }
 
   package enum Output: Sendable {
     case null, inherit, closed
     /// An open descriptor, which stays the caller's.
-    case descriptor(Int32)
+    case descriptor(DescriptorView)
   }
 
   /// A path when there is a slash in it, else a name that is looked up in `PATH`.
@@ -32,7 +32,7 @@ package struct Command: Sendable {
   package var output = Output.inherit
   package var error = Output.inherit
   /// More open descriptors, which stay the caller's, and the numbers, above 2, that they have in the child.
-  package var extras: [(number: Int32, raw: Int32)] = []
+  package var extras: [(number: Int32, descriptor: DescriptorView)] = []
   /// What umask(2) is told; nil is the caller's own.
   package var creationMask: UInt32?
   /// What it may use of the machine; nil is what the caller may.
@@ -59,8 +59,8 @@ package struct Command: Sendable {
   package func capture(limit: Int) throws(Failure) -> (status: ExitStatus, output: [UInt8]) {
     let pipe = try Pipe()
     var command = self
-    command.output = .descriptor(pipe.writer.raw)
-    command.error = .descriptor(pipe.writer.raw)
+    command.output = .descriptor(pipe.writer.view)
+    command.error = .descriptor(pipe.writer.view)
     let child = try command.start()
     let output = try pipe.readTail(limit: limit)
     let status = try child.wait()
@@ -77,7 +77,9 @@ package struct Command: Sendable {
       withCStrings([executable] + arguments, spare: 1) { slots in
         withCStrings(variables) { entries in
           guard let path = paths[0] else { return Int32(-1) }
-          let extras = extras.sorted { $0.number < $1.number }.map { clinux_extra(source: $0.raw, number: $0.number) }
+          let extras = extras.sorted { $0.number < $1.number }.map {
+            clinux_extra(source: $0.descriptor.raw, number: $0.number)
+          }
           return withOptionalPointer(to: limits?.request) { limits in
             withOptionalPointer(to: rights?.request) { rights in
               extras.withUnsafeBufferPointer { extras in
@@ -118,7 +120,7 @@ package struct Command: Sendable {
     case .null: -1
     case .closed: Int32(CLINUX_CLOSED)
     case .inherit: 0
-    case .descriptor(let raw): raw
+    case .descriptor(let view): view.raw
     }
   }
 
@@ -127,7 +129,7 @@ package struct Command: Sendable {
     case .null: -1
     case .closed: Int32(CLINUX_CLOSED)
     case .inherit: inherited
-    case .descriptor(let raw): raw
+    case .descriptor(let view): view.raw
     }
   }
 

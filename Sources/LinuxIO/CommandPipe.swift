@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CLinux
+internal import Glibc
 package import Report
 
 /// A pipe to or from a child. Neither end is inherited but by the child it is handed to.
@@ -42,6 +43,12 @@ package struct Pipe: ~Copyable, Sendable {
 }
 
 extension Descriptor {
+  /// Whether there is something to read, or the end, within so many milliseconds.
+  package borrowing func isReadable(within milliseconds: Int32) -> Bool {
+    var ready = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
+    return poll(&ready, 1, milliseconds) > 0
+  }
+
   /// How many bytes wait in a pipe for somebody who reads them.
   package borrowing func waitingBytes() throws(Failure) -> Int {
     var count: Int32 = 0

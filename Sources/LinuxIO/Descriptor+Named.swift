@@ -6,9 +6,9 @@ package import Report
 extension Descriptor {
   /// Opens what a folder has by that name only to examine and change it, whatever it is: no link is followed, no device
   /// or pipe opened. It can be neither read nor written.
-  package init(naming name: [CChar], in folder: borrowing Descriptor) throws(Failure) {
-    let path = "\(folder.name)/\(ByteString(cString: name))"
-    let raw = retrying { clinux_open_named(folder.raw, name) }
+  package init(naming name: ByteString, in folder: borrowing Descriptor) throws(Failure) {
+    let path = "\(folder.name)/\(name)"
+    let raw = retrying { clinux_open_named(folder.raw, name.cString) }
     guard raw >= 0 else { throw .system("find", path) }
     self.init(owning: raw, name: path)
   }

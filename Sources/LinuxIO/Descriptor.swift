@@ -7,7 +7,8 @@ package import Report
 ///
 /// Every call is repeated when a signal interrupts it, and a short read or write is never taken for a whole one.
 package struct Descriptor: ~Copyable, Sendable {
-  package private(set) var raw: Int32
+  /// For LinuxIO alone: the others hand on a `view`.
+  private(set) var raw: Int32
   /// What it is to the reader of a message: a path, or words such as "standard input".
   package let name: String
 
@@ -22,6 +23,12 @@ package struct Descriptor: ~Copyable, Sendable {
     let raw = retrying { open(ByteString(argument: path).cString, flags | O_CLOEXEC, mode) }
     guard raw >= 0 else { throw .system("open", path) }
     self.init(owning: raw, name: path)
+  }
+
+  /// Takes over a descriptor that this process was started with, which its children do not get of themselves.
+  package init(inherited number: Int32, name: String) throws(Failure) {
+    guard fcntl(number, F_SETFD, FD_CLOEXEC) == 0 else { throw .system("use", name) }
+    self.init(owning: number, name: name)
   }
 
   /// A new file in memory, such as for what a child has to say.
@@ -103,6 +110,14 @@ package struct Descriptor: ~Copyable, Sendable {
     return UInt64(end)
   }
 
+  /// Where the next read or write is, in bytes; 0 for what has no places, such as a pipe.
+  package borrowing func position() -> UInt64 { UInt64(max(0, lseek(raw, 0, SEEK_CUR))) }
+
+  /// Has the next read or write be at the beginning.
+  package borrowing func rewind() throws(Failure) {
+    guard lseek(raw, 0, SEEK_SET) == 0 else { throw .system("rewind", name) }
+  }
+
   package borrowing func status() throws(Failure) -> stat {
     var status = stat()
     guard fstat(raw, &status) == 0 else { throw .system("examine", name) }
@@ -110,11 +125,17 @@ package struct Descriptor: ~Copyable, Sendable {
   }
 }
 
-/// An open file that somebody else owns and keeps open: for threads, which share it, and closures, which can't hold an
-/// owner.
-package struct DescriptorView: Sendable {
-  package let raw: Int32
+/// An open file that somebody else owns and keeps open: for children, which inherit it, for threads, which share it, and
+/// for closures, which can't hold an owner.
+package struct DescriptorView: Equatable, Sendable {
+  let raw: Int32
   package let name: String
+
+  /// What it is called by a library in C, and by a program that inherits it under the same number.
+  package var number: Int32 { raw }
+
+  /// By what path this process, and a program that inherits it under the same number, opens again what is open.
+  package var path: String { "/proc/self/fd/\(raw)" }
 
   /// Reads at `offset` until `buffer` is full or the end comes; returns how much there was.
   package func readFull(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Failure) -> Int {

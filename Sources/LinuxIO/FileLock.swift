@@ -27,7 +27,7 @@ package struct FileLock: ~Copyable, Sendable {
   private let descriptor: Descriptor
 
   /// The descriptor for as long as which it is locked.
-  package var raw: Int32 { descriptor.raw }
+  package var view: DescriptorView { descriptor.view }
 
   /// Locks `path` exclusively, and makes it where it is missing; nil when somebody else has it.
   package static func attempt(_ path: String) throws(Failure) -> FileLock? {
@@ -61,11 +61,8 @@ package struct FileLock: ~Copyable, Sendable {
 
   /// Replaces what the file says.
   package borrowing func note(_ text: String) throws(Failure) {
-    guard ftruncate(descriptor.raw, 0) == 0 else { throw .system("write to", descriptor.name) }
-    let bytes = Array(text.utf8)
-    guard bytes.isEmpty || pwrite(descriptor.raw, bytes, bytes.count, 0) == bytes.count else {
-      throw .system("write to", descriptor.name)
-    }
+    try descriptor.setLength(0)
+    try descriptor.writeAll(Array(text.utf8), at: 0)
   }
 
   /// Removes the file. Whoever waits for the lock then makes another.

@@ -20,6 +20,7 @@ package func isFolder(_ path: String) -> Bool {
 }
 
 extension stat {
+  package var identity: FileIdentity { FileIdentity(device: UInt64(st_dev), inode: UInt64(st_ino)) }
   package var kind: FileKind? { FileKind(mode: st_mode) }
   package var isRegular: Bool { kind == .file }
   package var isFolder: Bool { kind == .directory }

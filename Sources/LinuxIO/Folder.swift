@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CLinux
-internal import Glibc
+package import Glibc
 package import Report
 
 /// An open folder. What is in it is reached by its descriptor and a single name, so that nobody who renames a folder
@@ -21,7 +21,7 @@ package struct Folder: ~Copyable, Sendable {
 
   /// Opens the folder `name` in `parent` only to come through: nothing that it takes to list or to lock it is needed.
   package init(through name: String, in parent: borrowing Folder) throws(Failure) {
-    descriptor = try Descriptor(naming: Array(name.utf8CString), in: parent.descriptor)
+    descriptor = try Descriptor(naming: ByteString(name), in: parent.descriptor)
   }
 
   /// Takes over an open folder.
@@ -55,17 +55,27 @@ package struct Folder: ~Copyable, Sendable {
   /// Writes a new file of exactly that mode, whatever the umask, and waits until it is on the disk.
   package borrowing func write(_ bytes: [UInt8], to name: String, mode: UInt32 = 0o644) throws(Failure) {
     let file = try open(name, O_WRONLY | O_CREAT | O_EXCL, mode: mode)
-    guard fchmod(file.raw, mode) == 0 else { throw .system("set the mode of", file.name) }
+    try file.setMode(mode)
     try file.writeAll(bytes)
     try file.flush()
     try file.close()
   }
 
   package borrowing func has(_ name: String) throws(Failure) -> Bool {
+    try status(of: name) != nil
+  }
+
+  /// What `name` is, a symbolic link itself; nil where there is nothing of that name.
+  package borrowing func status(of name: String) throws(Failure) -> stat? {
     var status = stat()
-    if fstatat(descriptor.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 { return true }
-    if errno == ENOENT { return false }
+    if fstatat(descriptor.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 { return status }
+    if errno == ENOENT { return nil }
     throw .system("examine", "\(path)/\(name)")
+  }
+
+  /// Sets the times of `name` to now.
+  package borrowing func touch(_ name: String) throws(Failure) {
+    guard utimensat(descriptor.raw, name, nil, 0) == 0 else { throw .system("set the time of", "\(path)/\(name)") }
   }
 
   /// The names in it, sorted, without `.` and `..`.

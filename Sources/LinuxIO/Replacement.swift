@@ -9,11 +9,11 @@ extension Command {
   ///
   /// - Throws: `.tool` when it cannot be executed. It does not return; that is not in its type, since what owns the
   ///   descriptors could then be gone before them.
-  package func replaceProcess(inheriting inherited: [Int32]) throws(Failure) {
+  package func replaceProcess(inheriting inherited: [DescriptorView]) throws(Failure) {
     let path = try resolved()
     showIfDebugging()
-    for raw in inherited {
-      guard fcntl(raw, F_SETFD, 0) == 0 else { throw .system("hand over a descriptor to", executable) }
+    for descriptor in inherited {
+      guard fcntl(descriptor.raw, F_SETFD, 0) == 0 else { throw .system("hand over a descriptor to", executable) }
     }
     let variables = (environment ?? ownEnvironment()).map { "\($0.key)=\($0.value)" }.sorted()
     Interrupts.holdIfInterrupted()

@@ -65,7 +65,7 @@ package final class ScratchFolder: Sendable {
       let (status, error) = examine("\(folder)/\(name)", itself: true)
       guard error == 0 else { continue }
       if status.isFolder { find(&files, in: "\(folder)/\(name)") }
-      if status.isRegular { files.insert(FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))) }
+      if status.isRegular { files.insert(status.identity) }
     }
   }
 

@@ -38,3 +38,7 @@ package enum StandardStream: Int32, Sendable {
     }
   }
 }
+
+extension Descriptor {
+  package var isTerminal: Bool { isatty(raw) == 1 }
+}

@@ -20,9 +20,7 @@ extension DiskRestoration {
 
   private static func makeSparse(_ path: String, size: UInt64) throws(Failure) -> Disk {
     let file = try Descriptor(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
-    guard ftruncate(file.raw, off_t(clamping: size)) == 0 else {
-      throw .system("make a file of \(size) bytes at", path)
-    }
+    try file.setLength(size)
     try file.close()
     return try Disk(path, for: .writing)
   }

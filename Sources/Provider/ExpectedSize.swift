@@ -21,7 +21,7 @@ extension ExportPlan {
       let size =
         configuration.compression == .none
         ? writer.length : try estimate(writer.length, manifest, sample: Self.sample(of: extents), of: disk)
-      let pipe = Descriptor(owning: descriptor, name: "the descriptor for the expected size")
+      let pipe = try Descriptor(inherited: descriptor, name: "the descriptor for the expected size")
       try pipe.writeAll(Array("\(size)\n".utf8))
       try pipe.close()
     } catch {

@@ -40,7 +40,7 @@ package struct Surroundings: Sendable {
     input: { () throws(Failure) in try StandardStream.input.open() },
     output: { () throws(Failure) in
       let output = try StandardStream.output.open()
-      guard isatty(output.raw) == 0 else {
+      guard !output.isTerminal else {
         throw Failure(
           .usage, "refusing to write a binary dump to a terminal", remedy: "send it to a file or a pipe")
       }

@@ -88,9 +88,9 @@ private final class Unpacking: @unchecked Sendable {
     let input = try Pipe()
     let output = try Pipe()
     var command = packing.command
-    command.input = .descriptor(input.reader.raw)
-    command.output = .descriptor(output.writer.raw)
-    command.error = .descriptor(words.raw)
+    command.input = .descriptor(input.reader.view)
+    command.output = .descriptor(output.writer.view)
+    command.error = .descriptor(words.view)
     command.limits = .unpacking(to: size)
     child = try Command.needing(packing.package) { () throws(Failure) in try command.start() }
     self.output = output.keepingReader()

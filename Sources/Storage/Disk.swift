@@ -74,7 +74,7 @@ package final class Disk {
       return nil
     }
     guard status.isBlockDevice else {
-      return [.file(FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)))]
+      return [.file(status.identity)]
     }
     guard let block = try? descriptor.blockDevice() else { return nil }
     let backing = block.backing.map { [Identity.file($0)] } ?? []

@@ -34,8 +34,8 @@ package final class Region {
     self.file = consume file
   }
 
-  /// Its descriptor, for libraries in C.
-  package var raw: Int32 { view.raw }
+  /// Of its descriptor, for libraries in C.
+  package var number: Int32 { view.number }
 
   /// Waits until everything written is on the disk.
   package func flush() throws(Failure) { try view.flush() }

@@ -7,7 +7,7 @@ package import Report
 @discardableResult
 package func makeSparseFile(_ path: String, size: UInt64) throws(Failure) -> String {
   let file = try Descriptor(path, O_RDWR | O_CREAT | O_TRUNC)
-  guard ftruncate(file.raw, off_t(size)) == 0 else { throw .system("size", path) }
+  try file.setLength(size)
   try file.close()
   return path
 }

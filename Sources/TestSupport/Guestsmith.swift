@@ -35,8 +35,8 @@ package func bash(_ line: String, environment: [String: String] = [:]) throws ->
   let errors = try unnamedFile()
   var command = Command("timeout", ["--signal", "KILL", "600", "/bin/bash", "-c", line])
   command.environment = inherited.merging(environment) { $1 }
-  command.output = .descriptor(output.raw)
-  command.error = .descriptor(errors.raw)
+  command.output = .descriptor(output.view)
+  command.error = .descriptor(errors.view)
   let status =
     switch try command.run() {
     case .exited(let status): status

@@ -40,7 +40,7 @@ package struct Scratch: Sendable {
     if let slash = name.lastIndex(of: "/") { try folder(String(name[..<slash])) }
     let file = try Descriptor(self(name), O_WRONLY | O_CREAT | O_TRUNC)
     try file.writeAll(bytes)
-    guard fchmod(file.raw, mode) == 0 else { throw Failure.system("change", name) }
+    try file.setMode(mode)
     try file.close()
     return self(name)
   }

@@ -86,9 +86,9 @@ struct Attack {
     ].merging(environment) { $1 }
     // A status that is in no table.
     if Self.isSanitized { command.environment?["ASAN_OPTIONS"] = "exitcode=99:detect_leaks=0" }
-    command.input = .descriptor(source.raw)
-    command.output = .descriptor(target.raw)
-    command.error = .descriptor(errors.raw)
+    command.input = .descriptor(source.view)
+    command.output = .descriptor(target.view)
+    command.error = .descriptor(errors.view)
     command.limits = Self.limits
     if let fileSize { command.limits?.fileSize = fileSize }
     let status = try command.run()

@@ -117,7 +117,7 @@ import Testing
         let input = try Descriptor(scratch("tar"), O_RDONLY)
         var command = Command(
           "\(attack.definition.folder)/import", ["-i", "new.example.com", "-b", disk, "-s", scratch("swap")])
-        command.input = .descriptor(input.raw)
+        command.input = .descriptor(input.view)
         command.output = .null
         command.error = .null
         let child = try command.start()

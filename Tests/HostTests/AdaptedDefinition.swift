@@ -51,12 +51,12 @@ struct AdaptedDefinition {
 
   func export(_ instance: Instance, disk: Int = 0, to dump: String) throws {
     let file = try Descriptor(scratch(dump), O_WRONLY | O_CREAT | O_TRUNC)
-    try run(.export(disk: disk, path: instance.disks[disk].path, to: file.raw), instance)
+    try run(.export(disk: disk, path: instance.disks[disk].path, to: file.view), instance)
   }
 
   func `import`(_ instance: Instance, disk: Int = 0, from dump: String) throws {
     let file = try Descriptor(scratch(dump), O_RDONLY)
-    try run(.import(disk: disk, from: file.raw), instance)
+    try run(.import(disk: disk, from: file.view), instance)
   }
 }
 

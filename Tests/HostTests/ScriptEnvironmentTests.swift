@@ -37,7 +37,7 @@ import Testing
     let definition = try SearchPath([folder("os")]).definition(named: "one")
     var call = try ScriptCall(definition, purpose, of: instance)
     let size = try Descriptor(folder("size"), O_RDWR | O_CREAT, mode: 0o600)
-    if case .export = purpose { call.sizeDescriptor = size.raw }
+    if case .export = purpose { call.sizeDescriptor = size.view }
     let log = try call.run(logFolder: folder("log"))
     let lines = String(decoding: try readFile(log), as: UTF8.self).split(separator: "\n").map(String.init)
     // The shell's own.
@@ -69,14 +69,14 @@ import Testing
     let all = Self.ofEveryCall.union(Self.ofInstance).union(parameters)
     try withScratch { folder in
       let dump = try Descriptor(folder("dump"), O_RDWR | O_CREAT, mode: 0o600)
-      let (_, exported) = try told(version, .export(disk: 0, path: folder("disk"), to: dump.raw), in: folder)
+      let (_, exported) = try told(version, .export(disk: 0, path: folder("disk"), to: dump.view), in: folder)
       #expect(
         exported == all.union(["EXPORT_DEVICE", "EXPORT_DISK_PATH", "EXPORT_INDEX", "EXP_SIZE_FD"]))
       #expect(try folder.read("dump") == "", "nothing but data")
     }
     try withScratch { folder in
       let dump = try Descriptor(folder("dump"), O_RDWR | O_CREAT, mode: 0o600)
-      let (_, imported) = try told(version, .import(disk: 0, from: dump.raw), in: folder)
+      let (_, imported) = try told(version, .import(disk: 0, from: dump.view), in: folder)
       #expect(imported == all.union(["IMPORT_DEVICE", "IMPORT_DISK_PATH", "IMPORT_INDEX"]))
     }
   }

@@ -18,8 +18,8 @@ import Testing
       command.environment = ["A": "b c", "PATH": "/usr/bin:/bin"]
       command.workingDirectory = inner
       command.creationMask = 0o077
-      command.input = .descriptor(input.raw)
-      command.extras = [(7, extra.raw)]
+      command.input = .descriptor(input.view)
+      command.extras = [(7, extra.view)]
       let (_, output) = try command.capture(limit: 1 << 16)
       let pasted = try bash(command.line)
       // The command has read to the end of the file that both share.
@@ -45,7 +45,7 @@ import Testing
   func comments() throws {
     let pipe = try Pipe()
     var command = Command("cat", [])
-    command.input = .descriptor(pipe.reader.raw)
+    command.input = .descriptor(pipe.reader.view)
     #expect(command.line.hasPrefix("cat  # descriptor 0 is pipe:["), "\(command.line)")
   }
 }

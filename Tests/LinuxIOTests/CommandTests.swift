@@ -109,7 +109,7 @@ import Testing
       try folder.write("from a file", to: "input")
       let file = try Descriptor(folder("input"), O_RDONLY)
       var command = Command("cat", [])
-      command.input = .descriptor(file.raw)
+      command.input = .descriptor(file.view)
       #expect(text(try command.capture(limit: 100).output) == "from a file")
     }
   }
@@ -119,8 +119,8 @@ import Testing
       let output = try Descriptor(folder("output"), O_WRONLY | O_CREAT)
       let error = try Descriptor(folder("error"), O_WRONLY | O_CREAT)
       var command = Command("sh", ["-c", "echo out; echo err >&2"])
-      command.output = .descriptor(output.raw)
-      command.error = .descriptor(error.raw)
+      command.output = .descriptor(output.view)
+      command.error = .descriptor(error.view)
       #expect(try command.run().isSuccess)
       #expect(try folder.read("output") == "out\n")
       #expect(try folder.read("error") == "err\n")
@@ -152,10 +152,10 @@ import Testing
       let result = try Descriptor(folder("result"), O_WRONLY | O_CREAT)
       let pipe = try Pipe()
       var producer = Command("sh", ["-c", "echo through the pipe"])
-      producer.output = .descriptor(pipe.writer.raw)
+      producer.output = .descriptor(pipe.writer.view)
       var consumer = Command("tr", ["a-z", "A-Z"])
-      consumer.input = .descriptor(pipe.reader.raw)
-      consumer.output = .descriptor(result.raw)
+      consumer.input = .descriptor(pipe.reader.view)
+      consumer.output = .descriptor(result.view)
       let first = try producer.start()
       let second = try consumer.start()
       _ = pipe.keepingReader()  // else the second would wait for us to write

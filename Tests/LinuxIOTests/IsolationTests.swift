@@ -86,7 +86,7 @@ struct IsolationTests {
       var command = Command("/bin/bash", ["-c", "umask; echo told >&11; ls /proc/$$/fd; true"])
       command.isIsolated = isIsolated
       command.creationMask = 0o077
-      command.extras = [(11, extra.raw)]
+      command.extras = [(11, extra.view)]
       let (status, output) = try command.capture(limit: 1000)
       #expect(status.isSuccess)
       #expect(String(decoding: output, as: UTF8.self) == "0077\n0\n1\n11\n2\n")

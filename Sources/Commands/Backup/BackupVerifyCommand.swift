@@ -68,20 +68,13 @@ struct BackupVerifyCommand: ParsableCommand {
     _ path: String, isGzipped: Bool, _ limits: ChildLimits, _ progress: StepProgress
   ) throws(Failure) -> Bool {
     let file = try Descriptor(path, O_RDONLY | O_NOFOLLOW)
-    var prefix = [UInt8](repeating: 0, count: StreamKind.prefixLength)
-    do {
-      let count = try prefix.withUnsafeMutableBytes { try file.readFull(into: $0, at: 0) }
-      prefix.removeLast(prefix.count - count)
-    } catch {
-      throw error as? Failure ?? Failure(.io, "\(error)")
-    }
-    switch StreamKind(prefix: prefix) {
+    switch StreamKind(prefix: try file.bytes(at: 0, count: StreamKind.prefixLength)) {
     case .dump:
       _ = try verifyDump(path, workers: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), progress: progress)
       return true
     case .gzip where isGzipped:
       var command = Command("gzip", ["-t"])
-      command.input = .descriptor(file.raw)
+      command.input = .descriptor(file.view)
       command.limits = limits
       let (status, words) = try command.capture(limit: 500)
       guard status.isSuccess else {

@@ -235,7 +235,7 @@ extension EndToEnd {
         try shell("mkfifo '\(scratch("pipe"))'")
         let held = try Descriptor(scratch("pipe"), O_RDWR)
         let export = try start(
-          definition, ["export", "-i", "vm1.example.com", "-b", guest.disk], output: .descriptor(held.raw))
+          definition, ["export", "-i", "vm1.example.com", "-b", guest.disk], output: .descriptor(held.view))
         #expect(try eventually { try bash("flock -n '\(guest.disk)' true").status != 0 })
         let outcome = try definition.create("vm1.example.com", guest.disk, guest.swap)
         #expect(outcome.status == Failure.Code.busy.rawValue)
