@@ -110,9 +110,9 @@ final class Decompressor {
   func decompress(_ frame: UnsafeRawBufferPointer, into content: UnsafeMutableRawBufferPointer) throws(Failure) {
     let result = ZSTD_decompressDCtx(context, content.baseAddress, content.count, frame.baseAddress, frame.count)
     guard ZSTD_isError(result) == 0 else {
-      throw Failure(.dump, "zstd says '\(String(cString: ZSTD_getErrorName(result)))'")
+      throw .unsound("zstd says '\(String(cString: ZSTD_getErrorName(result)))'")
     }
-    guard result == content.count else { throw Failure(.dump, "it holds \(result) bytes, not \(content.count)") }
+    guard result == content.count else { throw .unsound("it holds \(result) bytes, not \(content.count)") }
   }
 
   /// The content of the zstd frame that `bytes` start with, whoever wrote it; nil when it is damaged, does not end

@@ -77,14 +77,14 @@ struct SparseMapHead {
   mutating func consume(_ bytes: some RandomAccessCollection<UInt8>) throws(Failure) {
     let headerPart = bytes.prefix(headerLeft)
     guard headerPart.elementsEqual(header.suffix(headerLeft).prefix(headerPart.count)) else {
-      throw Failure(.dump, "disk.raw has headers that do not follow from the manifest")
+      throw .unsound("disk.raw has headers that do not follow from the manifest")
     }
     headerLeft -= headerPart.count
     let mapPart = bytes.dropFirst(headerPart.count).prefix(Int(mapLeft))
     try parser.consume(mapPart)
     mapLeft -= UInt64(mapPart.count)
     guard bytes.dropFirst(headerPart.count + mapPart.count).allSatisfy({ $0 == 0 }) else {
-      throw Failure(.dump, "the sparse map is longer than the manifest says")
+      throw .unsound("the sparse map is longer than the manifest says")
     }
   }
 
@@ -92,8 +92,7 @@ struct SparseMapHead {
     let manifest = manifest
     let map = try parser.finish()
     guard map.used == manifest.used, UInt64(map.count) == manifest.extents else {
-      throw Failure(
-        .dump,
+      throw .unsound(
         "the sparse map has \(map.count) extents with \(map.used) bytes, "
           + "the manifest says \(manifest.extents) with \(manifest.used)")
     }

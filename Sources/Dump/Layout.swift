@@ -117,12 +117,12 @@ extension Layout {
   /// For the reader: from the whole first member.
   init(parsing member: [UInt8]) throws(Failure) {
     guard let length = Self.manifestLength(firstBlock: member), member.count >= TarHeader.blockSize + length else {
-      throw Failure(.dump, "the stream does not start with a manifest.json as guestsmith writes it")
+      throw .unsound("the stream does not start with a manifest.json as guestsmith writes it")
     }
     let text = Array(member[TarHeader.blockSize..<TarHeader.blockSize + length])
     let manifest = try Manifest(json: text)
     guard TarHeader.member(Self.manifestName, text, modified: manifest.created) == member else {
-      throw Failure(.dump, "manifest.json has a header or padding that guestsmith does not write")
+      throw .unsound("manifest.json has a header or padding that guestsmith does not write")
     }
     self.init(manifest, manifestMember: member)
   }

@@ -126,12 +126,12 @@ extension Manifest {
     do {
       root = try JSON(parsing: text)
     } catch {
-      throw Failure(.dump, "manifest.json is not valid JSON: at byte \(error.offset) it lacks \(error.expected)")
+      throw .unsound("manifest.json is not valid JSON: at byte \(error.offset) it lacks \(error.expected)")
     }
     let fields = Fields(root)
     let format = try fields.string("format")
     guard format == Self.format else {
-      throw Failure(.dump, "manifest.json is of the format '\(format)', not '\(Self.format)'")
+      throw .unsound("manifest.json is of the format '\(format)', not '\(Self.format)'")
     }
     let version = try fields.number("version", in: 0...UInt64(Int.max))
     guard version == UInt64(Self.version) else {
@@ -151,11 +151,11 @@ extension Manifest {
     mapLength = try disk.number("map", in: 4...(extents + 2) * 40)
     frameSize = try disk.number("frame", in: Self.smallestFrame...Self.largestFrame)
     guard frameSize.nonzeroBitCount == 1 else {
-      throw Failure(.dump, "manifest.json has a frame size of \(frameSize) bytes, which is not a power of two")
+      throw .unsound("manifest.json has a frame size of \(frameSize) bytes, which is not a power of two")
     }
     let selection = try disk.string("selection")
     guard let known = Selection(rawValue: selection) else {
-      throw Failure(.dump, "manifest.json has the unknown selection '\(selection)'")
+      throw .unsound("manifest.json has the unknown selection '\(selection)'")
     }
     self.selection = known
     filesystems = []
@@ -177,7 +177,7 @@ private struct Fields {
   }
 
   private func wrong(_ name: String, _ expected: String) -> Failure {
-    Failure(.dump, "manifest.json lacks '\(name)', \(expected)")
+    .unsound("manifest.json lacks '\(name)', \(expected)")
   }
 
   func string(_ name: String) throws(Failure) -> String {

@@ -101,6 +101,6 @@ struct SparseMapParser {
   }
 
   private static func flaw(_ what: String) -> Failure {
-    Failure(.dump, "the sparse map of disk.raw has \(what)")
+    .unsound("the sparse map of disk.raw has \(what)")
   }
 }

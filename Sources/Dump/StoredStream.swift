@@ -10,9 +10,12 @@ extension Failure {
       remedy: "take another copy of the dump, or export again")
   }
 
-  /// The same failure with the place where it was found, when it is one of the dump itself.
+  /// A part of a dump that is not what a writer wrote. Whoever knows where the part lies adds that: `located`.
+  static func unsound(_ what: String) -> Failure { Failure(.dump, what, cause: .unlocatedDamage) }
+
+  /// The same failure with the place where it was found, when that is not told yet.
   func located(at offset: UInt64, in part: String) -> Failure {
-    code == .dump && remedy == nil ? .damaged(at: offset, in: part, message) : self
+    cause == .unlocatedDamage ? .damaged(at: offset, in: part, message) : self
   }
 }
 

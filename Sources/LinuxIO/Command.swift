@@ -112,7 +112,7 @@ package struct Command: Sendable {
     throw Failure(
       .tool, "the program \(executable) is not in \(search)",
       remedy: "install \(executable), or add its folder to PATH",
-      errorNumber: ENOENT)
+      cause: .system(ENOENT))
   }
 
   private func number(of input: Input) -> Int32 {

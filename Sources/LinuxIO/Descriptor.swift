@@ -189,6 +189,6 @@ extension Failure {
       case EBUSY, ETXTBSY: .busy
       default: .io
       }
-    return Failure(kind, "cannot \(operation) \(subject): \(String(cString: strerror(code)))", errorNumber: code)
+    return Failure(kind, "cannot \(operation) \(subject): \(String(cString: strerror(code)))", cause: .system(code))
   }
 }

@@ -33,15 +33,26 @@ package struct Failure: Error, Equatable, Sendable {
   package var message: String
   /// What the reader can do about it; a sentence without a period.
   package var remedy: String?
-  /// The errno behind it, for code that must decide what to do about it; nil where no call of the system failed.
-  package var errorNumber: Int32?
+  /// What is behind it; nil where that changes nothing.
+  package var cause: Cause?
 
-  package init(_ code: Code, _ message: String, remedy: String? = nil, errorNumber: Int32? = nil) {
+  /// What is behind a failure, for code that must decide what to do about it.
+  package enum Cause: Equatable, Sendable {
+    /// A call of the system failed with this errno.
+    case system(Int32)
+    /// A part of a dump holds what no writer writes. The message does not say yet where that part lies.
+    case unlocatedDamage
+  }
+
+  package init(_ code: Code, _ message: String, remedy: String? = nil, cause: Cause? = nil) {
     self.code = code
     self.message = message
     self.remedy = remedy
-    self.errorNumber = errorNumber
+    self.cause = cause
   }
+
+  /// The errno behind it; nil where no call of the system failed.
+  package var errorNumber: Int32? { if case .system(let number) = cause { number } else { nil } }
 }
 
 extension Failure: CustomStringConvertible {
