@@ -128,33 +128,34 @@ package final class Dump8Reader {
     guard var header = current else { return }
     current = nil
     let (inode, size) = (header.inode, header.size)
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 4096)
-    defer { buffer.deallocate() }
-    var offset: UInt64 = 0
-    while true {
-      for run in try runs(of: header) {
-        var left = run.records * Dump8Header.length
-        guard run.isData else {
-          offset += UInt64(left)
-          continue
+    let end = try withBuffer(of: 64 << 10) { buffer throws(Failure) in
+      var offset: UInt64 = 0
+      while true {
+        for run in try runs(of: header) {
+          var left = run.records * Dump8Header.length
+          guard run.isData else {
+            offset += UInt64(left)
+            continue
+          }
+          while left > 0 {
+            let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(left, buffer.count)])
+            try read(into: piece)
+            let useful = offset < size ? Int(min(UInt64(piece.count), size - offset)) : 0
+            if useful > 0 { try body(UnsafeRawBufferPointer(rebasing: piece[..<useful]), offset) }
+            offset += UInt64(piece.count)
+            left -= piece.count
+          }
         }
-        while left > 0 {
-          let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(left, buffer.count)])
-          try read(into: piece)
-          let useful = offset < size ? Int(min(UInt64(piece.count), size - offset)) : 0
-          if useful > 0 { try body(UnsafeRawBufferPointer(rebasing: piece[..<useful]), offset) }
-          offset += UInt64(piece.count)
-          left -= piece.count
+        let following = try nextHeader()
+        guard following.kind == .more, following.inode == inode else {
+          ahead = following
+          break
         }
+        header = following
       }
-      let following = try nextHeader()
-      guard following.kind == .more, following.inode == inode else {
-        ahead = following
-        break
-      }
-      header = following
+      return offset
     }
-    guard offset >= size else { throw damaged("\(offset) bytes of the inode \(inode), which has \(size)") }
+    guard end >= size else { throw damaged("\(end) bytes of the inode \(inode), which has \(size)") }
   }
 
   /// The names in the folder that `next` gave last.
@@ -254,10 +255,10 @@ package final class Dump8Reader {
   }
 
   private static func record(_ source: Source, _ name: String) throws(Failure) -> [UInt8] {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Dump8Header.length, alignment: 4)
-    defer { buffer.deallocate() }
-    try fill(buffer, source, name)
-    return Array(buffer)
+    try [UInt8](upTo: Dump8Header.length) { buffer throws(Failure) in
+      try fill(buffer, source, name)
+      return buffer.count
+    }
   }
 
   private func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) {

@@ -99,10 +99,10 @@ package final class DumpIndex {
   }
 
   static func bytes(at offset: UInt64, _ count: Int, _ source: Source) throws(Failure) -> [UInt8] {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
-    defer { buffer.deallocate() }
-    try source(offset, buffer)
-    return Array(buffer)
+    try [UInt8](upTo: count) { buffer throws(Failure) in
+      try source(offset, buffer)
+      return count
+    }
   }
 
   private static func wrongSize(_ size: UInt64, _ right: UInt64) -> Failure {

@@ -145,10 +145,7 @@ private final class Output {
   }
 
   func put(_ bytes: [UInt8]) throws(Failure) {
-    let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
-    defer { copy.deallocate() }
-    copy.copyBytes(from: bytes)
-    try put(UnsafeRawBufferPointer(copy))
+    try bytes.withBytes { bytes throws(Failure) in try put(bytes) }
   }
 
   /// A frame that a pipeline made, or its content where nothing is compressed.

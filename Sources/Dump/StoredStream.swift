@@ -50,10 +50,10 @@ final class StoredStream: @unchecked Sendable {
   }
 
   func read(_ count: Int, part: String) throws(Failure) -> [UInt8] {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
-    defer { buffer.deallocate() }
-    try read(into: buffer, part: part)
-    return Array(buffer)
+    try [UInt8](upTo: count) { buffer throws(Failure) in
+      try read(into: buffer, part: part)
+      return count
+    }
   }
 
   /// Reads what must follow to the byte.
@@ -67,9 +67,8 @@ final class StoredStream: @unchecked Sendable {
   }
 
   func expectEnd() throws(Failure) {
-    let byte = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)
-    defer { byte.deallocate() }
-    guard try source(byte) == 0 else { throw .damaged(at: offset, in: "the end", "more bytes follow") }
+    let more = try [UInt8](upTo: 1) { byte throws(Failure) in try source(byte) }
+    guard more.isEmpty else { throw .damaged(at: offset, in: "the end", "more bytes follow") }
   }
 
   /// Reads one frame with content, whole, into `stored`; returns its stored and its content length.

@@ -78,23 +78,23 @@ extension Filesystem {
   /// How many runs of used blocks and inodes the bitmaps on the disk have, counted anew in each group; nil for more than
   /// `most`.
   borrowing func runs(atMost most: UInt64) throws(Failure) -> UInt64? {
-    var count: UInt64 = 0
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(blockSize), alignment: 8)
-    defer { buffer.deallocate() }
     let hasChecksums = ext2fs_has_group_desc_csum(fs) != 0
-    for group in 0..<fs.pointee.group_desc_count {
-      let bitmaps = [
-        (ext2fs_block_bitmap_loc(fs, group), EXT2_BG_BLOCK_UNINIT),
-        (ext2fs_inode_bitmap_loc(fs, group), EXT2_BG_INODE_UNINIT),
-      ]
-      for (block, unwritten) in bitmaps {
-        if hasChecksums, ext2fs_bg_flags_test(fs, group, UInt16(unwritten)) != 0 { continue }
-        try device.check(io_channel_read_blk64(fs.pointee.io, block, 1, buffer.baseAddress), "read the bitmaps")
-        count += Self.runs(in: UnsafeRawBufferPointer(buffer))
-        guard count <= most else { return nil }
+    return try withBuffer(of: Int(blockSize), alignment: 8) { buffer throws(Failure) in
+      var count: UInt64 = 0
+      for group in 0..<fs.pointee.group_desc_count {
+        let bitmaps = [
+          (ext2fs_block_bitmap_loc(fs, group), EXT2_BG_BLOCK_UNINIT),
+          (ext2fs_inode_bitmap_loc(fs, group), EXT2_BG_INODE_UNINIT),
+        ]
+        for (block, unwritten) in bitmaps {
+          if hasChecksums, ext2fs_bg_flags_test(fs, group, UInt16(unwritten)) != 0 { continue }
+          try device.check(io_channel_read_blk64(fs.pointee.io, block, 1, buffer.baseAddress), "read the bitmaps")
+          count += Self.runs(in: UnsafeRawBufferPointer(buffer))
+          guard count <= most else { return nil }
+        }
       }
+      return count
     }
-    return count
   }
 
   /// How many runs of ones there are in bits, of which the lowest of each byte is the first.

@@ -29,22 +29,23 @@ package struct ImagePiece: Equatable, Sendable {
     _ extents: [ByteRange], of image: borrowing Descriptor, progress: StepProgress
   ) throws(Failure) -> [ImagePiece] {
     progress.expect(extents.reduce(0) { $0 + $1.length })
-    var pieces: [ImagePiece] = []
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: limit, alignment: 4096)
-    defer { buffer.deallocate() }
-    for extent in extents {
-      var offset = extent.offset
-      while offset < extent.end {
-        let length = Int(min(UInt64(limit), extent.end - offset))
-        let bytes = try read(image, offset, length, into: buffer)
-        var sum = SHA256()
-        sum.update(bytes)
-        pieces.append(ImagePiece(offset: offset, length: length, digest: sum.digest()))
-        offset += UInt64(length)
-        progress.advance(by: UInt64(length))
+    let image = image.view
+    return try withBuffer(of: limit) { buffer throws(Failure) in
+      var pieces: [ImagePiece] = []
+      for extent in extents {
+        var offset = extent.offset
+        while offset < extent.end {
+          let length = Int(min(UInt64(limit), extent.end - offset))
+          let bytes = try read(image, offset, length, into: buffer)
+          var sum = SHA256()
+          sum.update(bytes)
+          pieces.append(ImagePiece(offset: offset, length: length, digest: sum.digest()))
+          offset += UInt64(length)
+          progress.advance(by: UInt64(length))
+        }
       }
+      return pieces
     }
-    return pieces
   }
 
   /// Reads every piece of `image` and compares it.
@@ -54,18 +55,19 @@ package struct ImagePiece: Equatable, Sendable {
     _ pieces: [ImagePiece], of image: borrowing Descriptor, progress: StepProgress
   ) throws(Failure) {
     progress.expect(pieces.reduce(0) { $0 + UInt64($1.length) })
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: limit, alignment: 4096)
-    defer { buffer.deallocate() }
-    for piece in pieces {
-      guard piece.matches(try read(image, piece.offset, piece.length, into: buffer)) else {
-        throw Failure(.io, "\(image.name) differs from its digest in the \(piece.length) bytes at \(piece.offset)")
+    let image = image.view
+    try withBuffer(of: limit) { buffer throws(Failure) in
+      for piece in pieces {
+        guard piece.matches(try read(image, piece.offset, piece.length, into: buffer)) else {
+          throw Failure(.io, "\(image.name) differs from its digest in the \(piece.length) bytes at \(piece.offset)")
+        }
+        progress.advance(by: UInt64(piece.length))
       }
-      progress.advance(by: UInt64(piece.length))
     }
   }
 
   private static func read(
-    _ image: borrowing Descriptor, _ offset: UInt64, _ length: Int, into buffer: UnsafeMutableRawBufferPointer
+    _ image: DescriptorView, _ offset: UInt64, _ length: Int, into buffer: UnsafeMutableRawBufferPointer
   ) throws(Failure) -> UnsafeRawBufferPointer {
     let room = UnsafeMutableRawBufferPointer(rebasing: buffer[..<length])
     let count = try image.readFull(into: room, at: offset)

@@ -65,20 +65,20 @@ extension DiskRestoration {
     _ eachRange: ((ByteRange) throws(Failure) -> Void) throws(Failure) -> Void
   ) throws(Failure) {
     var filling = filling
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
-    defer { buffer.deallocate() }
     try steps.step("copy the guest to its disk") { progress throws(Failure) in
-      try eachRange { range throws(Failure) in
-        var offset = range.offset
-        while offset < range.end {
-          let piece = UnsafeMutableRawBufferPointer(
-            rebasing: buffer[..<Int(min(UInt64(buffer.count), range.end - offset))])
-          guard try spool.descriptor.readFull(into: piece, at: offset) == piece.count else {
-            throw Failure(.io, "\(spool.path) ends before byte \(offset + UInt64(piece.count))")
+      try withBuffer(of: 1 << 20) { buffer throws(Failure) in
+        try eachRange { range throws(Failure) in
+          var offset = range.offset
+          while offset < range.end {
+            let piece = UnsafeMutableRawBufferPointer(
+              rebasing: buffer[..<Int(min(UInt64(buffer.count), range.end - offset))])
+            guard try spool.descriptor.readFull(into: piece, at: offset) == piece.count else {
+              throw Failure(.io, "\(spool.path) ends before byte \(offset + UInt64(piece.count))")
+            }
+            try filling.writeSparsely(UnsafeRawBufferPointer(piece), at: offset)
+            offset += UInt64(piece.count)
+            progress.advance(by: UInt64(piece.count))
           }
-          try filling.writeSparsely(UnsafeRawBufferPointer(piece), at: offset)
-          offset += UInt64(piece.count)
-          progress.advance(by: UInt64(piece.count))
         }
       }
       try filling.finish()

@@ -32,14 +32,10 @@ enum Initrd {
       throw Failure(.guest, "it is packed in a way that is not known")
     }
     stream = try stream.unpacked(packing, to: limit)
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
-    defer { buffer.deallocate() }
-    while true {
-      let count = try stream.readFull(into: buffer)
-      search.look(in: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-      guard UInt64(count) <= limit else { throw Failure(.guest, "it unpacks to too much") }
-      limit -= UInt64(count)
-      guard count == buffer.count else { return }
+    try stream.eachPiece { bytes, _ throws(Failure) in
+      search.look(in: bytes)
+      guard UInt64(bytes.count) <= limit else { throw Failure(.guest, "it unpacks to too much") }
+      limit -= UInt64(bytes.count)
     }
   }
 
@@ -77,14 +73,14 @@ enum Initrd {
   }
 
   private static func skip(_ count: UInt64, of stream: IncomingStream) throws(Failure) {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 1)
-    defer { buffer.deallocate() }
-    var left = count
-    while left > 0 {
-      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(min(left, UInt64(buffer.count)))])
-      let read = try stream.readFull(into: part)
-      guard read == part.count else { return }
-      left -= UInt64(read)
+    try withBuffer(of: 1 << 16, alignment: 1) { buffer throws(Failure) in
+      var left = count
+      while left > 0 {
+        let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(min(left, UInt64(buffer.count)))])
+        let read = try stream.readFull(into: part)
+        guard read == part.count else { return }
+        left -= UInt64(read)
+      }
     }
   }
 }

@@ -140,16 +140,16 @@ extension KeptFiles {
   private func eachPart(
     of offset: UInt64, _ length: UInt64, _ body: (UnsafeRawBufferPointer, UInt64) throws(Failure) -> Void
   ) throws(Failure) {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
-    defer { buffer.deallocate() }
-    var done: UInt64 = 0
-    while done < length {
-      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(min(UInt64(buffer.count), length - done))])
-      guard try spool.readFull(into: part, at: offset + done) == part.count else {
-        throw Failure(.io, "\(spool.name) ends before byte \(offset + length)")
+    try withBuffer(of: 1 << 20) { buffer throws(Failure) in
+      var done: UInt64 = 0
+      while done < length {
+        let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(min(UInt64(buffer.count), length - done))])
+        guard try spool.readFull(into: part, at: offset + done) == part.count else {
+          throw Failure(.io, "\(spool.name) ends before byte \(offset + length)")
+        }
+        try body(UnsafeRawBufferPointer(part), done)
+        done += UInt64(part.count)
       }
-      try body(UnsafeRawBufferPointer(part), done)
-      done += UInt64(part.count)
     }
   }
 

@@ -100,22 +100,22 @@ struct UsedBlocks {
   /// Reads all of the disk but its holes.
   private mutating func takeNonZero(_ progress: StepProgress) throws(Failure) {
     progress.expect(disk.size)
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
-    defer { buffer.deallocate() }
-    var offset: UInt64 = 0
-    while offset < disk.size {
-      let data = try disk.nextData(from: offset)
-      progress.advance(by: min(data, disk.size) - offset)
-      guard data < disk.size else { break }
-      offset = data / UInt64(Self.blockSize) * UInt64(Self.blockSize)
-      let wanted = Int(min(UInt64(buffer.count), disk.size - offset))
-      let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
-      guard try disk.descriptor.readFull(into: piece, at: offset) == wanted else {
-        throw Failure(.io, "\(disk.path) ends before its \(disk.size) bytes")
+    try withBuffer(of: 1 << 20) { buffer throws(Failure) in
+      var offset: UInt64 = 0
+      while offset < disk.size {
+        let data = try disk.nextData(from: offset)
+        progress.advance(by: min(data, disk.size) - offset)
+        guard data < disk.size else { break }
+        offset = data / UInt64(Self.blockSize) * UInt64(Self.blockSize)
+        let wanted = Int(min(UInt64(buffer.count), disk.size - offset))
+        let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
+        guard try disk.descriptor.readFull(into: piece, at: offset) == wanted else {
+          throw Failure(.io, "\(disk.path) ends before its \(disk.size) bytes")
+        }
+        try takeNonZero(UnsafeRawBufferPointer(piece), at: offset)
+        offset += UInt64(wanted)
+        progress.advance(by: UInt64(wanted))
       }
-      try takeNonZero(UnsafeRawBufferPointer(piece), at: offset)
-      offset += UInt64(wanted)
-      progress.advance(by: UInt64(wanted))
     }
   }
 

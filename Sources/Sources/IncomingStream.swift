@@ -34,10 +34,9 @@ package final class IncomingStream: @unchecked Sendable {
   /// The first `length` bytes, or fewer where the stream has no more. They are still there to be read.
   package func prefix(_ length: Int) throws(Failure) -> [UInt8] {
     if seen.count < length {
-      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: length - seen.count, alignment: 1)
-      defer { buffer.deallocate() }
-      let count = try readFull(into: buffer, from: source)
-      seen = ArraySlice(seen + buffer[..<count])
+      seen += try [UInt8](upTo: length - seen.count) { buffer throws(Failure) in
+        try readFull(into: buffer, from: source)
+      }
     }
     return Array(seen.prefix(length))
   }
@@ -75,13 +74,13 @@ package final class IncomingStream: @unchecked Sendable {
   /// Calls `body` with everything that is left, in pieces of a MiB but for the last, and the offset of each in the
   /// stream.
   package func eachPiece(_ body: (UnsafeRawBufferPointer, UInt64) throws(Failure) -> Void) throws(Failure) {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
-    defer { buffer.deallocate() }
-    while true {
-      let offset = count
-      let length = try readFull(into: buffer)
-      if length > 0 { try body(UnsafeRawBufferPointer(rebasing: buffer[..<length]), offset) }
-      if length < buffer.count { return }
+    try withBuffer(of: 1 << 20) { buffer throws(Failure) in
+      while true {
+        let offset = count
+        let length = try readFull(into: buffer)
+        if length > 0 { try body(UnsafeRawBufferPointer(rebasing: buffer[..<length]), offset) }
+        if length < buffer.count { return }
+      }
     }
   }
 

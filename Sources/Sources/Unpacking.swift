@@ -123,10 +123,7 @@ private final class Unpacking: @unchecked Sendable {
   }
 
   private func said() throws(Failure) -> String {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 1)
-    defer { buffer.deallocate() }
-    let count = try words.readFull(into: buffer, at: 0)
-    return Words.printable(String(decoding: buffer[..<count], as: UTF8.self).trimmed)
+    Words.printable(String(decoding: try words.bytes(at: 0, count: 4096), as: UTF8.self).trimmed)
   }
 }
 
@@ -152,18 +149,18 @@ private final class Feed: @unchecked Sendable {
   }
 
   private func copy(into pipe: borrowing Descriptor) {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
-    defer { buffer.deallocate() }
-    while true {
-      let count: Int
-      do throws(Failure) {
-        count = try stream.readFull(into: buffer)
-      } catch {
-        return result.withLock { $0 = error }
+    withBuffer(of: 1 << 18) { buffer in
+      while true {
+        let count: Int
+        do throws(Failure) {
+          count = try stream.readFull(into: buffer)
+        } catch {
+          return result.withLock { $0 = error }
+        }
+        // A child that went away has its reasons, which its status tells.
+        guard (try? pipe.writeAll(UnsafeRawBufferPointer(rebasing: buffer[..<count]))) != nil else { return }
+        if count < buffer.count { return }
       }
-      // A child that went away has its reasons, which its status tells.
-      guard (try? pipe.writeAll(UnsafeRawBufferPointer(rebasing: buffer[..<count]))) != nil else { return }
-      if count < buffer.count { return }
     }
   }
 }
