@@ -106,7 +106,7 @@ extension Node {
       after.unfinished = nil
       let change = try plan(&after)
       let key = State.key(name)
-      try withDraft(state.instances, State.draft(ofInstance: key)) { draft throws(Failure) in
+      try withStagedFolder(state.instances, State.draft(ofInstance: key)) { draft throws(Failure) in
         let drafted = after.inFolder(draft.path)
         try copyDisks(of: before, to: draft.path)
         // Disks that are adopted are changed in their place: until that is over, nobody is to use them.

@@ -43,7 +43,7 @@ extension Node {
   /// Makes the disks of `planned`, has `fill` put something on them, and makes it an instance.
   func make(_ planned: Instance, _ fill: (Instance) throws(Failure) -> Void) throws(Failure) -> Instance {
     let key = State.key(planned.name)
-    return try withDraft(state.instances, State.draft(ofInstance: key)) { draft throws(Failure) in
+    return try withStagedFolder(state.instances, State.draft(ofInstance: key)) { draft throws(Failure) in
       let drafted = planned.inFolder(draft.path)
       for disk in drafted.disks where !disk.isAdopted { try makeDisk(disk) }
       try fill(drafted)

@@ -21,9 +21,9 @@ extension Node {
       if let fault = instance.unusable(in: state) { throw fault }
       let definition = try definition(of: instance)
       let key = State.key(name)
-      return try withDraft(state.exports, State.draft(ofExport: key)) { draft throws(Failure) in
+      return try withStagedFolder(state.exports, State.draft(ofExport: key)) { draft throws(Failure) in
         // Beside the disks, where a copy may share their blocks.
-        try withDraft(state.instances, State.draft(ofInstance: key)) { snapshots throws(Failure) in
+        try withStagedFolder(state.instances, State.draft(ofInstance: key)) { snapshots throws(Failure) in
           try copyDisks(of: instance, to: snapshots.path)
           try export(instance.inFolder(snapshots.path), by: definition, to: draft.path)
         }

@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
-internal import LinuxIO
-internal import Report
+package import Report
 
 /// A folder that is being made beside the one that it is to become or to replace. It is of no meaning to anybody until
 /// it is committed, and goes when that does not come to pass.
-final class Draft: Sendable {
-  let path: String
+package final class StagedFolder: Sendable {
+  package let path: String
   private let parent: String
   private let name: String
   private let interrupt: Interrupts.Token
 
   /// Makes the folder `parent/name`.
-  init(_ parent: String, _ name: String) throws(Failure) {
+  fileprivate init(_ parent: String, _ name: String, mode: UInt32) throws(Failure) {
     self.parent = parent
     self.name = name
     path = "\(parent)/\(name)"
     interrupt = Interrupts.onInterrupt { try? Folder(parent).remove(name) }
     let isMade: Bool
-    do throws(Failure) { isMade = try Folder(parent).make(name, mode: 0o700) } catch {
+    do throws(Failure) { isMade = try Folder(parent).make(name, mode: mode) } catch {
       interrupt.cancel()
       throw error
     }
@@ -29,7 +28,7 @@ final class Draft: Sendable {
   }
 
   /// Removes it, or whatever has its name after the commit.
-  func remove() throws(Failure) {
+  fileprivate func remove() throws(Failure) {
     interrupt.cancel()
     // The clean-up of an interrupt would do it as well, but then it is its part to end the process.
     Interrupts.holdIfInterrupted()
@@ -37,12 +36,16 @@ final class Draft: Sendable {
   }
 
   /// Makes it `parent/NAME`, in one step, in the place of what is there; all of that is then gone.
-  func commit(as final: String, _ finish: (borrowing Folder) throws(Failure) -> Void = { _ in }) throws(Failure) {
+  ///
+  /// - Parameter isNew: nothing is there, and nothing is replaced.
+  package func commit(
+    as final: String, isNew: Bool = false, _ finish: (borrowing Folder) throws(Failure) -> Void = { _ in }
+  ) throws(Failure) {
     try Folder(path).flush()
     interrupt.cancel()
     Interrupts.holdIfInterrupted()
     let folder = try Folder(parent)
-    let replaces = try folder.has(final)
+    let replaces = isNew ? false : try folder.has(final)
     if replaces {
       try folder.exchange(name, final)
     } else {
@@ -59,15 +62,17 @@ final class Draft: Sendable {
 }
 
 /// Runs `body` with a new folder `parent/name`, which is gone afterwards unless it was committed.
-func withDraft<R>(_ parent: String, _ name: String, _ body: (Draft) throws(Failure) -> R) throws(Failure) -> R {
-  let draft = try Draft(parent, name)
+package func withStagedFolder<R>(
+  _ parent: String, _ name: String, mode: UInt32 = 0o700, _ body: (StagedFolder) throws(Failure) -> R
+) throws(Failure) -> R {
+  let folder = try StagedFolder(parent, name, mode: mode)
   do {
-    let result = try body(draft)
-    try draft.remove()
+    let result = try body(folder)
+    try folder.remove()
     return result
   } catch {
     // The first failure is the one to be told.
-    try? draft.remove()
+    try? folder.remove()
     throw error
   }
 }
