@@ -90,47 +90,15 @@ package struct Adaptation: Sendable {
   ///
   /// - Throws: `.invalid` when something at the path is not ours; nothing is changed then.
   package func install() throws(Failure) -> InstallationOutcome {
-    try draft.install(missing: missingFiles())
-  }
-
-  /// The files that an existing adaptation lacks; nil where nothing is at the path.
-  private func missingFiles() throws(Failure) -> [String]? {
-    let (status, error) = examine(path, itself: true)
-    if error == ENOENT { return nil }
-    guard error == 0 else { throw .system("examine", path, errno: error) }
-    guard status.isFolder else { throw notOurs("it is not a folder") }
-    let (names, readError) = allEntries(of: path)
-    guard readError == 0 else { throw .system("read the folder", path, errno: readError) }
-    let tops = Set(draft.entries.keys.map { String($0.prefix { $0 != "/" }) })
-    if let stranger = names.first(where: { !tops.contains($0) }) { throw notOurs("it has \(stranger.quoted)") }
-    let shared = try text(of: AdaptationScripts.sharedFile)
-    guard shared?.hasPrefix(AdaptationScripts.mark) == true else {
-      throw notOurs("its \(AdaptationScripts.sharedFile) was made by something else, or is missing")
+    let missing = try draft.missingFiles(notOurs: notOurs) { () throws(Failure) in
+      guard try draft.text(of: AdaptationScripts.sharedFile)?.hasPrefix(AdaptationScripts.mark) == true else {
+        throw notOurs("its \(AdaptationScripts.sharedFile) was made by something else, or is missing")
+      }
+      guard case .file(let versions, _)? = draft.entries[DefinitionFile.version],
+        try draft.text(of: DefinitionFile.version) == String(decoding: versions, as: UTF8.self)
+      else { throw notOurs("it is for hosts of another version") }
     }
-    guard case .file(let versions, _)? = draft.entries[DefinitionFile.version],
-      try text(of: DefinitionFile.version) == String(decoding: versions, as: UTF8.self)
-    else { throw notOurs("it is for hosts of another version") }
-    var missing: [String] = []
-    for (name, entry) in draft.entries where try !holds(name, entry) { missing.append(name) }
-    return missing.sorted()
-  }
-
-  private func text(of name: String) throws(Failure) -> String? {
-    let file = "\(path)/\(name)"
-    guard examine(file, itself: true).status.isRegular else { return nil }
-    return String(decoding: try readFile(file, limit: 1 << 20), as: UTF8.self)
-  }
-
-  private func holds(_ name: String, _ entry: DefinitionDraft.Entry) throws(Failure) -> Bool {
-    let file = "\(path)/\(name)"
-    let (status, error) = examine(file, itself: true)
-    guard error == 0 else { return false }
-    switch entry {
-    case .link(let target): return linkTarget(file) == target
-    case .file(let bytes, let mode):
-      guard status.isRegular, status.st_mode & 0o7777 == mode, Int(status.st_size) == bytes.count else { return false }
-      return try readFile(file, limit: bytes.count) == bytes
-    }
+    return try draft.install(missing: missing)
   }
 
   private func notOurs(_ found: String) -> Failure {

@@ -27,27 +27,19 @@ struct DefinitionDraft: Sendable {
     let draft = ".\(name).new"
     let folder = try Folder(parent)
     try folder.remove(draft)
-    do {
-      try write(to: "\(parent)/\(draft)")
-      if let missing {
-        for file in missing {
-          try makeFolders(splitPath("\(path)/\(file)").folder)
-          try move("\(parent)/\(draft)/\(file)", to: "\(path)/\(file)")
-        }
-        try folder.remove(draft)
-      } else {
-        try move("\(parent)/\(draft)", to: path)
+    try withStagedFolder(parent, draft, mode: 0o755) { staged throws(Failure) in
+      try write(to: staged.path)
+      guard let missing else { return try staged.commit(as: name, isNew: true) }
+      for file in missing {
+        try makeFolders(splitPath("\(path)/\(file)").folder)
+        try move("\(staged.path)/\(file)", to: "\(path)/\(file)")
       }
-      try folder.flush()
-    } catch {
-      try? folder.remove(draft)
-      throw error
     }
+    try folder.flush()
     return missing.map { .completed($0) } ?? .installed
   }
 
   private func write(to draft: String) throws(Failure) {
-    guard mkdir(draft, 0o755) == 0 else { throw .system("make the folder", draft) }
     for (name, entry) in entries {
       let path = "\(draft)/\(name)"
       try makeFolders(splitPath(path).folder)
@@ -61,11 +53,55 @@ struct DefinitionDraft: Sendable {
         guard chmod(folder, 0o755) == 0 else { throw .system("change the mode of", folder) }
       }
     }
-    guard chmod(draft, 0o755) == 0 else { throw .system("change the mode of", draft) }
   }
 
   private func move(_ source: String, to target: String) throws(Failure) {
     guard rename(source, target) == 0 else { throw .system("move \(source) to", target) }
+  }
+}
+
+extension DefinitionDraft {
+  /// The files that the definition at the path lacks, or that differ; nil where nothing is there.
+  ///
+  /// - Parameters:
+  ///   - others: names that may be there besides.
+  ///   - notOurs: the failure of a definition that is not one of ours, with what was found.
+  ///   - check: throws for one whose names alone are ours.
+  func missingFiles(
+    besides others: Set<String> = [], notOurs: (String) -> Failure, _ check: () throws(Failure) -> Void
+  ) throws(Failure) -> [String]? {
+    let (status, error) = examine(path, itself: true)
+    if error == ENOENT { return nil }
+    guard error == 0 else { throw .system("examine", path, errno: error) }
+    guard status.isFolder else { throw notOurs("it is not a folder") }
+    let (names, readError) = allEntries(of: path)
+    guard readError == 0 else { throw .system("read the folder", path, errno: readError) }
+    let ours = others.union(entries.keys.map { String($0.prefix { $0 != "/" }) })
+    if let stranger = names.first(where: { !ours.contains($0) }) { throw notOurs("it has \(stranger.quoted)") }
+    try check()
+    var missing: [String] = []
+    for (name, entry) in entries where try !holds(name, entry) { missing.append(name) }
+    return missing.sorted()
+  }
+
+  /// The text of a file that the definition has; nil where it is not a regular one.
+  func text(of name: String) throws(Failure) -> String? {
+    let file = "\(path)/\(name)"
+    guard examine(file, itself: true).status.isRegular else { return nil }
+    return String(decoding: try readFile(file, limit: 1 << 20), as: UTF8.self)
+  }
+
+  private func holds(_ name: String, _ entry: Entry) throws(Failure) -> Bool {
+    let file = "\(path)/\(name)"
+    let (status, error) = examine(file, itself: true)
+    guard error == 0 else { return false }
+    switch entry {
+    // The links of a Debian package are relative.
+    case .link(let target): return linkTarget(file) == target || realPath(file) == target
+    case .file(let bytes, let mode):
+      guard status.isRegular, status.st_mode & 0o7777 == mode, Int(status.st_size) == bytes.count else { return false }
+      return try readFile(file, limit: bytes.count) == bytes
+    }
   }
 }
 

@@ -19,7 +19,7 @@ package struct OSInstallation: Sendable {
   private let texts: [String: String]
 
   /// What of a definition belongs to the administrator.
-  private static let configuration = ["guestsmith.toml", "variants"]
+  private static let configuration: Set = ["guestsmith.toml", "variants"]
 
   /// For hosts of interface version 5.
   ///
@@ -74,38 +74,23 @@ package struct OSInstallation: Sendable {
   package func install() throws(Failure) -> InstallationOutcome {
     var entries = texts.mapValues { DefinitionDraft.Entry.text($0) }
     for script in scripts { entries[script] = .link(to: program) }
-    return try DefinitionDraft(path: path, entries: entries).install(missing: missingFiles())
-  }
-
-  /// The files that an existing installation lacks; nil where nothing is at the path.
-  private func missingFiles() throws(Failure) -> [String]? {
-    let (status, error) = examine(path, itself: true)
-    if error == ENOENT { return nil }
-    guard error == 0 else { throw .system("examine", path, errno: error) }
-    guard status.isFolder else { throw notOurs("it is not a folder") }
-    let (found, readError) = allEntries(of: path)
-    guard readError == 0 else { throw .system("read the folder", path, errno: readError) }
-    var missing = Set(scripts + texts.keys)
-    for file in found where !Self.configuration.contains(file) {
-      guard missing.contains(file) else { throw notOurs("it has \(file.quoted)") }
-      if let wanted = texts[file] {
-        let text = String(decoding: try readFile("\(path)/\(file)", limit: 1 << 16), as: UTF8.self)
-        // The lists follow what is configured; another version would be another definition.
-        guard text == wanted || file != DefinitionFile.version else {
-          throw notOurs("its \(file) holds \(String(text.prefix(80)).quoted)")
-        }
-        if text == wanted { missing.remove(file) }
-      } else {
-        let target = linkTarget("\(path)/\(file)")
-        guard let target, splitPath(target).1 == splitPath(program).1 else {
+    let draft = DefinitionDraft(path: path, entries: entries)
+    let missing = try draft.missingFiles(besides: Self.configuration, notOurs: notOurs) { () throws(Failure) in
+      for script in scripts where examine("\(path)/\(script)", itself: true).error == 0 {
+        let target = linkTarget("\(path)/\(script)")
+        guard let target, splitPath(target).name == splitPath(program).name else {
           throw notOurs(
-            target.map { "its \(file) is a symbolic link to \($0.escaped)" } ?? "its \(file) is not a symbolic link")
+            target.map { "its \(script) is a symbolic link to \($0.escaped)" }
+              ?? "its \(script) is not a symbolic link")
         }
-        // The links of a Debian package are relative.
-        if target == program || realPath("\(path)/\(file)") == program { missing.remove(file) }
+      }
+      // The lists follow what is configured; another version would be another definition.
+      let version = DefinitionFile.version
+      if let text = try draft.text(of: version), text != texts[version] {
+        throw notOurs("its \(version) holds \(String(text.prefix(80)).quoted)")
       }
     }
-    return missing.sorted()
+    return try draft.install(missing: missing)
   }
 
   private func notOurs(_ found: String) -> Failure {
