@@ -114,6 +114,16 @@ struct AptUpdate {
   }
 }
 
+/// Opens a folder by its path below another, and makes what is missing of it, for everybody to read whatever the umask.
+func makeFolder(_ path: String, below parent: String) throws(Failure) -> Folder {
+  var folder = try Folder(parent)
+  for part in path.split(separator: "/") {
+    try folder.make(String(part))
+    folder = try Folder(String(part), in: folder)
+  }
+  return folder
+}
+
 /// The variables by which this process was told of proxies.
 func proxyVariables() -> [String: String] {
   var variables: [String: String] = [:]

@@ -19,8 +19,7 @@ extension ImageStore {
     beforeBuilding: () throws(Failure) -> Void = {}
   ) throws(Failure) -> ImageEntry {
     let key = recipe.key
-    // What cannot be removed, as by a user of somebody else's cache, is in nobody's way.
-    try? Scratch.sweep(scratchPath)
+    removeLeftScratch()
     if let entry = try usable(key, steps: steps) { return entry }
     try beforeBuilding()
     let lock: FileLock
@@ -60,17 +59,23 @@ extension ImageStore {
 
   /// Runs `body` with a folder in the cache for files as large as disks, which goes with all that is in it.
   package func withScratch<R>(_ body: (String) throws(Failure) -> R) throws(Failure) -> R {
-    try? Scratch.sweep(scratchPath)
-    let scratch = try Scratch.make(in: scratchPath, mode: 0o700)
-    let result: R
-    do throws(Failure) {
-      result = try body(scratch.path)
-    } catch {
-      scratch.remove()
-      throw error
-    }
-    scratch.remove()
-    return result
+    removeLeftScratch()
+    let scratch = try newScratch()
+    defer { scratch.remove() }
+    return try body(scratch.path)
+  }
+
+  /// A folder in the cache that goes with all that is in it; the next that comes by removes what a kill has left of it.
+  func newScratch(mode: UInt32 = 0o700) throws(Failure) -> ScratchFolder {
+    try ScratchFolder(in: scratchPath, prefix: "", mode: mode)
+  }
+
+  /// What cannot be removed, as by a user of somebody else's cache, is in nobody's way.
+  func removeLeftScratch() {
+    ScratchFolder.removeLeft(in: scratchPath, prefix: "")
+    // What is not a folder nobody can be working in.
+    guard let folder = try? Folder(scratchPath), let names = try? folder.names() else { return }
+    for name in names where (try? folder.status(of: name))?.isFolder == false { try? folder.remove(name) }
   }
 
   /// The image that need not be built; nil when it must be.
@@ -112,19 +117,15 @@ extension ImageStore {
   private func build(_ recipe: ImageRecipe, steps: Steps, maker: ImageMaker) throws(Failure) {
     try requireRoom(maker.neededRoom, in: folder, for: "building the image")
     let start = now()
-    let scratch = try Scratch.make(in: scratchPath, mode: recipe.hasCredentials ? 0o700 : 0o711)
+    // 0711 lets apt fetch as a user without rights, 0700 hides what is in it.
+    let scratch = try newScratch(mode: recipe.hasCredentials ? 0o700 : 0o711)
+    defer { scratch.remove() }
     for note in recipe.guest.notes { steps.note(note) }
-    do throws(Failure) {
-      try make(recipe, in: scratch, since: start, steps: steps, maker: maker)
-    } catch {
-      scratch.remove()
-      throw error
-    }
-    scratch.remove()
+    try make(recipe, in: scratch, since: start, steps: steps, maker: maker)
   }
 
   private func make(
-    _ recipe: ImageRecipe, in scratch: borrowing Scratch, since start: Timestamp, steps: Steps, maker: ImageMaker
+    _ recipe: ImageRecipe, in scratch: ScratchFolder, since start: Timestamp, steps: Steps, maker: ImageMaker
   ) throws(Failure) {
     let tar = "\(scratch.path)/root.tar"
     try scratch.folder.make("image", mode: Self.imageMode)
@@ -165,7 +166,7 @@ extension ImageStore {
   }
 
   /// Puts the finished image in its place, in one step where none is there.
-  private func publish(_ key: String, from scratch: borrowing Scratch) throws(Failure) {
+  private func publish(_ key: String, from scratch: ScratchFolder) throws(Failure) {
     let images = try Folder(imagesPath)
     if try images.has(key) {
       // Those who still copy from the old one come to their end first. New ones wait for us, or for the build's lock.

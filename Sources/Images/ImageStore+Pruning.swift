@@ -64,7 +64,7 @@ extension ImageStore {
   ///
   /// - Parameter dryRun: only tells which.
   package func prune(dryRun: Bool) throws(Failure) -> [PrunedImage] {
-    if !dryRun { try Scratch.sweep(scratchPath) }
+    if !dryRun { removeLeftScratch() }
     return try prune(byAge: true, keeping: nil, dryRun: dryRun)
   }
 
@@ -99,7 +99,7 @@ extension ImageStore {
       guard try folder.descriptor.lock(.exclusive, waits: false) else { return false }
       if !dryRun {
         // Out of sight in one step: an image that is half removed would be a broken one.
-        let scratch = try Scratch.make(in: scratchPath, mode: 0o700)
+        let scratch = try newScratch()
         try images.move(key, to: scratch.folder, as: "old")
         scratch.remove()
       }

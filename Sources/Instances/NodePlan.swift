@@ -54,7 +54,7 @@ extension Node {
   /// The plan of a call whose disks are not there yet: empty files of their sizes take their place.
   private func planned(_ call: ScriptCall) throws(Failure) -> [String]? {
     let prefix = "guestsmith-plan-"
-    for left in ScratchFolder.left(in: temporaryFolder, prefix: prefix) { left.remove() }
+    ScratchFolder.removeLeft(in: temporaryFolder, prefix: prefix)
     let scratch = try ScratchFolder(in: temporaryFolder, prefix: prefix)
     defer { scratch.remove() }
     let drafted = call.instance.inFolder(scratch.path)
