@@ -99,7 +99,8 @@ static void copy_value(blkid_probe probe, const char *name, char *text, size_t s
     strncpy(text, value, size - 1);
 }
 
-int clinux_probe(int fd, struct clinux_content *content) {
+int clinux_probe(int fd, struct clinux_content *content, bool *several) {
+  *several = false;
   blkid_probe probe = blkid_new_probe();
   if (!probe)
     return ENOMEM;
@@ -109,23 +110,27 @@ int clinux_probe(int fd, struct clinux_content *content) {
     error = errno ? errno : EIO;
   if (!error) {
     blkid_probe_enable_superblocks(probe, 1);
-    blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_UUID | BLKID_SUBLKS_LABEL);
+    blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE | BLKID_SUBLKS_UUID | BLKID_SUBLKS_LABEL);
     // 1: nothing known; -2: more than one thing, so none that can be named.
     int result = blkid_do_safeprobe(probe);
     if (result == 0) {
       copy_value(probe, "TYPE", content->type, sizeof content->type);
+      copy_value(probe, "USAGE", content->usage, sizeof content->usage);
       copy_value(probe, "UUID", content->uuid, sizeof content->uuid);
       copy_value(probe, "LABEL", content->label, sizeof content->label);
     } else if (result == -1) {
       error = errno ? errno : EIO;
+    } else {
+      *several = result == -2;
     }
   }
   blkid_free_probe(probe);
   return error;
 }
 
-int clinux_find_partitions(int fd, struct clinux_content *partitions, int limit, int *count) {
+int clinux_find_partitions(int fd, struct clinux_content *partitions, int limit, int *count, char table[32]) {
   *count = 0;
+  table[0] = 0;
   blkid_probe probe = blkid_new_probe();
   if (!probe)
     return ENOMEM;
@@ -136,6 +141,9 @@ int clinux_find_partitions(int fd, struct clinux_content *partitions, int limit,
   if (!error) {
     blkid_probe_enable_partitions(probe, 1);
     blkid_partlist list = blkid_probe_get_partitions(probe);
+    blkid_parttable known = list ? blkid_partlist_get_table(list) : NULL;
+    if (known)
+      snprintf(table, 32, "%s", blkid_parttable_get_type(known));
     int found = list ? blkid_partlist_numof_partitions(list) : 0;
     for (int index = 0; index < found && *count < limit; index++) {
       blkid_partition partition = blkid_partlist_get_partition(list, index);

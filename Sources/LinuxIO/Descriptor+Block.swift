@@ -17,8 +17,24 @@ package struct BlockDevice: Sendable {
 /// A filesystem or the like as libblkid finds it.
 package struct Signature: Sendable {
   package let type: String
+  /// It has files, which RAID, encryption and swap have not.
+  package let isFilesystem: Bool
   package let uuid: String?
   package let label: String?
+}
+
+/// What is known in a range of a disk.
+package enum Signatures: Sendable {
+  case none
+  case one(Signature)
+  /// More than one, so none that can be believed.
+  case several
+}
+
+package struct PartitionTable: Sendable {
+  /// As libblkid names it: `dos`, `gpt`.
+  package let type: String
+  package let partitions: [ByteRange]
 }
 
 // Those that return an error number leave it to the caller what it means.
@@ -51,23 +67,35 @@ extension Descriptor {
     if error != 0 { throw .system("remove the old signatures from", name, errno: error) }
   }
 
-  /// The filesystem, swap or the like that fills a range; nil for none, and for more than one.
-  package borrowing func signature(in range: ByteRange) throws(Failure) -> Signature? {
+  /// The filesystems, swap and the like that are known in a range.
+  package borrowing func signatures(in range: ByteRange) throws(Failure) -> Signatures {
     var content = clinux_content()
     (content.offset, content.size) = (range.offset, range.length)
-    let error = clinux_probe(raw, &content)
+    var isSeveral = false
+    let error = clinux_probe(raw, &content, &isSeveral)
     if error != 0 { throw .system("look for filesystems on", name, errno: error) }
-    guard let type = Self.text(content.type) else { return nil }
-    return Signature(type: type, uuid: Self.text(content.uuid), label: Self.text(content.label))
+    guard let type = Self.text(content.type) else { return isSeveral ? .several : .none }
+    return .one(
+      Signature(
+        type: type, isFilesystem: Self.text(content.usage) == "filesystem", uuid: Self.text(content.uuid),
+        label: Self.text(content.label)))
   }
 
-  /// Where the partitions are, at most `most` of them; empty where there is no partition table.
-  package borrowing func partitions(atMost most: Int) throws(Failure) -> [ByteRange] {
+  /// The partition table and, of its partitions, at most `most`; nil where there is none.
+  package borrowing func partitionTable(atMost most: Int) throws(Failure) -> PartitionTable? {
     var partitions = [clinux_content](repeating: clinux_content(), count: most)
     var count: Int32 = 0
-    let error = clinux_find_partitions(raw, &partitions, Int32(most), &count)
+    // 32 bytes, as C has the type.
+    var type: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    let error = withUnsafeMutableBytes(of: &type) {
+      clinux_find_partitions(
+        raw, &partitions, Int32(most), &count, $0.assumingMemoryBound(to: CChar.self).baseAddress)
+    }
     if error != 0 { throw .system("look for partitions on", name, errno: error) }
-    return partitions.prefix(Int(count)).map { ByteRange(offset: $0.offset, length: $0.size) }
+    guard let type = Self.text(type) else { return nil }
+    return PartitionTable(
+      type: type,
+      partitions: partitions.prefix(Int(count)).map { ByteRange(offset: $0.offset, length: $0.size) })
   }
 
   /// The process that holds an fcntl(2) lock on the file which excludes writing: 0 for none, -1 for one that can't be

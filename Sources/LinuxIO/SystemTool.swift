@@ -9,8 +9,6 @@ extension Command {
 
   package static func tune2fs(_ arguments: String...) -> Command { ofSystem("tune2fs", arguments) }
 
-  package static func blkid(_ arguments: String...) -> Command { ofSystem("blkid", arguments) }
-
   package static func mke2fs(_ arguments: String...) -> Command { ofSystem("mke2fs", arguments) }
 
   /// A tool of the system, whatever the caller's PATH and language.

@@ -14,32 +14,23 @@ enum DataDisk {
     case nothing
     /// A filesystem that a guest can mount by its UUID.
     case filesystem(type: String, uuid: String)
-    /// Something else, in blkid's word for it.
+    /// Something else, in libblkid's word for it.
     case other(String)
   }
 
-  /// What blkid(8) finds on a disk.
   static func contents(of disk: Disk) throws(Failure) -> Contents {
-    let (status, output) = try Command.blkid("-p", "-o", "export", disk.path).capture(on: disk)
-    // 2: nothing was found; 8: several things were.
-    if status == .exited(2) { return .nothing }
-    guard status.isSuccess || status == .exited(8) else {
-      throw Failure(.tool, "blkid can't tell what is on \(disk.path): \(Command.lastLines(output))")
+    switch try disk.use() {
+    case .nothing: return .nothing
+    case .several: return .other("several things")
+    case .partitions(let table): return .other("partitions (\(table))")
+    case .one(let content):
+      // What is made by the guest's administrator becomes a line of the new guest's fstab.
+      let isPlain = { (text: String) in text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && !"\\\"'#".utf8.contains($0) } }
+      guard content.isFilesystem, let uuid = content.uuid, isPlain(uuid), isPlain(content.type) else {
+        return .other(content.type)
+      }
+      return .filesystem(type: content.type, uuid: uuid)
     }
-    var found: [Substring: String] = [:]
-    for line in String(decoding: output, as: UTF8.self).split(separator: "\n") {
-      guard let equals = line.firstIndex(of: "=") else { continue }
-      found[line[..<equals]] = String(line[line.index(after: equals)...])
-    }
-    guard let type = found["TYPE"] else {
-      return .other(found["PTTYPE"].map { "partitions (\($0))" } ?? "several things")
-    }
-    // What is made by the guest's administrator becomes a line of the new guest's fstab.
-    let isPlain = { (text: String) in text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && !"\\\"'#".utf8.contains($0) } }
-    if found["USAGE"] == "filesystem", let uuid = found["UUID"], isPlain(uuid), isPlain(type) {
-      return .filesystem(type: type, uuid: uuid)
-    }
-    return .other(type)
   }
 
   /// Makes an empty filesystem on the whole disk.

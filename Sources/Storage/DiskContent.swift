@@ -10,8 +10,22 @@ package struct DiskContent: Equatable, Sendable {
   package var room: UInt64
   /// As blkid(8) names it: `ext4`, `xfs`, `swap`.
   package var type: String
+  /// It has files, which RAID, encryption and swap have not.
+  package var isFilesystem: Bool
   package var uuid: String?
   package var label: String?
+}
+
+/// What a disk, or a partition, is used for as a whole.
+package enum DiskUse: Equatable, Sendable {
+  case nothing
+  case one(DiskContent)
+  /// A partition table of that type; it may have no partitions.
+  case partitions(String)
+  /// What can't be told for certain.
+  case several
+
+  fileprivate var content: DiskContent? { if case .one(let content) = self { content } else { nil } }
 }
 
 extension Disk {
@@ -21,12 +35,21 @@ extension Disk {
   /// What is on the disk, or in its partitions; empty where nothing is known. What can't be told for certain is left
   /// out.
   package func contents() throws(Failure) -> [DiskContent] {
-    if let content = try probe(ByteRange(offset: 0, length: size)) { return [content] }
+    if let content = try probe(ByteRange(offset: 0, length: size)).content { return [content] }
     var contents: [DiskContent] = []
     for partition in try partitions() where partition.offset < size {
-      if let content = try probe(partition) { contents.append(content) }
+      if let content = try probe(partition).content { contents.append(content) }
     }
     return contents
+  }
+
+  /// What the disk as a whole is used for.
+  package func use() throws(Failure) -> DiskUse {
+    let found = try probe(ByteRange(offset: 0, length: size))
+    if found == .nothing, let table = try descriptor.partitionTable(atMost: Self.mostPartitions) {
+      return .partitions(table.type)
+    }
+    return found
   }
 
   /// What is on the disk, in the words of a message.
@@ -39,13 +62,18 @@ extension Disk {
   }
 
   private func partitions() throws(Failure) -> [ByteRange] {
-    try descriptor.partitions(atMost: Self.mostPartitions)
+    try descriptor.partitionTable(atMost: Self.mostPartitions)?.partitions ?? []
   }
 
-  private func probe(_ range: ByteRange) throws(Failure) -> DiskContent? {
-    guard let found = try descriptor.signature(in: range) else { return nil }
-    return DiskContent(
-      offset: range.offset, room: min(range.length, size - range.offset), type: found.type, uuid: found.uuid,
-      label: found.label)
+  private func probe(_ range: ByteRange) throws(Failure) -> DiskUse {
+    switch try descriptor.signatures(in: range) {
+    case .none: .nothing
+    case .several: .several
+    case .one(let found):
+      .one(
+        DiskContent(
+          offset: range.offset, room: min(range.length, size - range.offset), type: found.type,
+          isFilesystem: found.isFilesystem, uuid: found.uuid, label: found.label))
+    }
   }
 }

@@ -46,13 +46,16 @@ struct clinux_content {
   uint64_t offset;
   uint64_t size;
   char type[32];
+  /// `filesystem`, `raid`, `crypto` or `other`.
+  char usage[16];
   char uuid[64];
   char label[256];
 };
-/// Names the filesystem, swap or the like that fills the range of `content`.
-int clinux_probe(int fd, struct clinux_content *content);
-/// Finds the ranges of up to `limit` partitions; `count` is 0 where there is no partition table.
-int clinux_find_partitions(int fd, struct clinux_content *partitions, int limit, int *count);
+/// Names the filesystem, swap or the like that fills the range of `content`; with `several` more than one is known in it,
+/// so none is named.
+int clinux_probe(int fd, struct clinux_content *content, bool *several);
+/// Finds the ranges of up to `limit` partitions; `table` is the type of the partition table, empty where there is none.
+int clinux_find_partitions(int fd, struct clinux_content *partitions, int limit, int *count, char table[32]);
 
 /// Has the kernel begin to write a range to the disk, so that less is left for the flush at the end.
 void clinux_start_writing(int fd, uint64_t offset, uint64_t length);
