@@ -31,11 +31,11 @@ struct GuestDisks {
       switch role {
       case .swap:
         let disk = try Self.open(requested)
-        try Self.refuseSmall(disk, "swap", SwapArea.smallest)
+        try Self.refuseSmaller(disk, than: SwapArea.smallest, "swap needs")
         swap = disk
       case .data(let mountPoint):
         let disk = try Self.open(requested)
-        try Self.refuseSmall(disk, "data", DataDisk.smallest)
+        try Self.refuseSmaller(disk, than: DataDisk.smallest, "a filesystem needs")
         data.append(Data(disk: disk, mountPoint: mountPoint))
       case .root, .untouched, nil: break
       }
@@ -100,10 +100,7 @@ struct GuestDisks {
     }
   }
 
-  private static func refuseSmall(_ disk: Disk, _ what: String, _ smallest: UInt64) throws(Failure) {
-    guard disk.size < smallest else { return }
-    throw Failure(
-      .device,
-      "the \(what) disk \(disk.path) has \(Words.bytes(disk.size)), too small: it needs \(Words.bytes(smallest))")
+  private static func refuseSmaller(_ disk: Disk, than smallest: UInt64, _ what: String) throws(Failure) {
+    if disk.size < smallest { throw .tooSmall(disk, what, smallest) }
   }
 }
