@@ -15,16 +15,16 @@
 #define SUPER_START 1024
 #define SUPER_END 2048
 
-static struct gs_device *device_of(io_channel channel) {
-  return (struct gs_device *)channel->private_data;
+static struct cext2fs_device *device_of(io_channel channel) {
+  return (struct cext2fs_device *)channel->private_data;
 }
 
-static errcode_t fail(struct gs_device *device, int error) {
+static errcode_t fail(struct cext2fs_device *device, int error) {
   device->error = error;
   return error;
 }
 
-static errcode_t transfer(struct gs_device *device, bool write, uint64_t offset, size_t size, unsigned char *data) {
+static errcode_t transfer(struct cext2fs_device *device, bool write, uint64_t offset, size_t size, unsigned char *data) {
   if (device->read)
     return write ? fail(device, EROFS) : device->read(device->context, device->base + offset, size, data);
   while (size > 0) {
@@ -47,7 +47,7 @@ static errcode_t transfer(struct gs_device *device, bool write, uint64_t offset,
 }
 
 // Splits a transfer around the deferred superblock.
-static errcode_t move(struct gs_device *device, bool write, uint64_t offset, size_t size, unsigned char *data) {
+static errcode_t move(struct cext2fs_device *device, bool write, uint64_t offset, size_t size, unsigned char *data) {
   uint64_t end = offset + size;
   if (end < offset || end > device->size)
     return write ? fail(device, ENOSPC) : EXT2_ET_SHORT_READ;
@@ -112,7 +112,7 @@ static errcode_t set_blksize(io_channel channel, int size) {
 
 static errcode_t flush(io_channel channel) {
   // Else the owner of the descriptor flushes once, at the commit.
-  struct gs_device *device = device_of(channel);
+  struct cext2fs_device *device = device_of(channel);
   return device->flushes && fdatasync(device->fd) != 0 ? fail(device, errno) : 0;
 }
 
@@ -123,7 +123,7 @@ static errcode_t set_option(io_channel channel, const char *option, const char *
 
 // Punching gives zeros on files and, where the kernel can promise them, on devices; else libext2fs writes zeros.
 static errcode_t zeroout(io_channel channel, unsigned long long block, unsigned long long count) {
-  struct gs_device *device = device_of(channel);
+  struct cext2fs_device *device = device_of(channel);
   uint64_t size = (uint64_t)channel->block_size, offset, length, end;
   if (__builtin_mul_overflow((uint64_t)block, size, &offset) || __builtin_mul_overflow((uint64_t)count, size, &length) ||
       __builtin_add_overflow(offset, length, &end) || end > device->size)
@@ -188,21 +188,21 @@ static void say_nothing(const char *who, errcode_t code, const char *format, va_
   (void)who, (void)code, (void)format, (void)arguments;
 }
 
-errcode_t gs_device_read(struct gs_device *device, uint64_t offset, size_t size, void *data) {
+errcode_t cext2fs_device_read(struct cext2fs_device *device, uint64_t offset, size_t size, void *data) {
   return move(device, false, offset, size, data);
 }
 
-io_manager gs_device_manager(void) {
+io_manager cext2fs_device_manager(void) {
   set_com_err_hook(say_nothing);
   initialize_ext2_error_table();
   return &manager;
 }
 
-void gs_device_name(const struct gs_device *device, char *name) {
+void cext2fs_device_name(const struct cext2fs_device *device, char *name) {
   snprintf(name, 32, "gs:%" PRIxPTR, (uintptr_t)device);
 }
 
-int gs_device_open_uncached(const struct gs_device *device) {
+int cext2fs_device_open_uncached(const struct cext2fs_device *device) {
   struct stat status;
   if (fstat(device->fd, &status) != 0)
     return -1;
@@ -212,7 +212,7 @@ int gs_device_open_uncached(const struct gs_device *device) {
   return open(path, O_RDONLY | O_CLOEXEC | (S_ISBLK(status.st_mode) ? O_DIRECT : 0));
 }
 
-int gs_device_defer(struct gs_device *device, bool hidden) {
+int cext2fs_device_defer(struct cext2fs_device *device, bool hidden) {
   unsigned char kept[sizeof(device->superblock)];
   if (device->deferred)
     return 0;
@@ -230,7 +230,7 @@ int gs_device_defer(struct gs_device *device, bool hidden) {
   return 0;
 }
 
-int gs_device_commit(struct gs_device *device) {
+int cext2fs_device_commit(struct cext2fs_device *device) {
   if (fsync(device->fd) != 0)
     return errno;
   if (device->deferred) {

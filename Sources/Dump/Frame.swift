@@ -85,7 +85,7 @@ final class Compressor {
 
   /// Bytes of memory that a context takes at most.
   static func memory(level: Int, frameSize: UInt64) -> Int {
-    guestsmith_zstd_context_size(Int32(level), Int(frameSize))
+    czstd_context_size(Int32(level), Int(frameSize))
   }
 }
 

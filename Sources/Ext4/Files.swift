@@ -123,7 +123,7 @@ extension Filesystem {
   package borrowing func attributes(_ number: InodeNumber) throws(Failure) -> Attributes {
     var inode = try inode(number)
     return Attributes(
-      uid: gs_inode_uid(&inode), gid: gs_inode_gid(&inode), mode: inode.i_mode & 0o7777,
+      uid: cext2fs_inode_uid(&inode), gid: cext2fs_inode_gid(&inode), mode: inode.i_mode & 0o7777,
       size: UInt64(inode.i_size_high) << 32 | UInt64(inode.i_size))
   }
 
@@ -137,7 +137,7 @@ extension Filesystem {
     guard let number = try find(path) else { throw Failure(.guest, "\(path) is missing in the guest") }
     try willChange(number)
     var inode = try inode(number)
-    gs_inode_set_owner(&inode, uid, gid)
+    cext2fs_inode_set_owner(&inode, uid, gid)
     inode.i_mode = inode.i_mode & 0o170000 | mode
     try device.check(ext2fs_write_inode(fs, number, &inode), "set the owner of \(path)")
   }
@@ -168,7 +168,7 @@ extension Filesystem {
     let result = content.isEmpty ? 0 : ext2fs_file_write(file, content, UInt32(content.count), &written)
     let closed = ext2fs_file_close(file)
     try device.check(result != 0 ? result : closed, "write \(path)")
-    try withLargeInode(number) { gs_inode_set_changed($0, Int64(time(nil))) }
+    try withLargeInode(number) { cext2fs_inode_set_changed($0, Int64(time(nil))) }
   }
 
   /// Takes all content from a regular file, wherever that is: in blocks, also behind its end as the seal of a sealed file

@@ -85,7 +85,7 @@ package struct Filesystem: ~Copyable {
     _ = try Geometry(examining: device.superblock(), room: device.device.pointee.size, of: device.name)
     device.limitReading()
     let flags = EXT2_FLAG_64BITS | EXT2_FLAG_SKIP_MMP | (writable ? EXT2_FLAG_RW : 0)
-    return ext2fs_open2(device.managerName, nil, flags, 0, 0, gs_device_manager(), &filesystem)
+    return ext2fs_open2(device.managerName, nil, flags, 0, 0, cext2fs_device_manager(), &filesystem)
   }
 
   /// Writes everything that was changed, looks whether it is sound, and then writes the primary superblock; waits until all
@@ -99,7 +99,7 @@ package struct Filesystem: ~Copyable {
     }
     try device.check(ext2fs_flush(fs), "write the filesystem")
     if changes.isChanged { try audit() }
-    let error = gs_device_commit(device.device)
+    let error = cext2fs_device_commit(device.device)
     if error != 0 { throw device.failure(errcode_t(error), "write the superblock") }
     try device.check(Self.release(fs), "release the filesystem to other machines")
   }
@@ -115,7 +115,7 @@ package struct Filesystem: ~Copyable {
       fs.pointee.flags &= ~EXT2_FLAG_SUPER_ONLY
       fs.pointee.super.pointee.s_state |= UInt16(EXT2_VALID_FS)
     }
-    let error = gs_device_defer(device.device, !isShared)
+    let error = cext2fs_device_defer(device.device, !isShared)
     if error != 0 { throw device.failure(errcode_t(error), "begin to change the filesystem") }
     fs.pointee.flags |= EXT2_FLAG_DIRTY | EXT2_FLAG_CHANGED
   }

@@ -6,7 +6,7 @@ internal import Storage
 
 /// What libext2fs reads and writes a filesystem by: a region that the caller opened, checked and locked.
 final class FilesystemDevice {
-  let device: UnsafeMutablePointer<gs_device>
+  let device: UnsafeMutablePointer<cext2fs_device>
   private let reader: DeviceReader?
   /// Held open for as long as the filesystem lives.
   private let region: Region?
@@ -21,7 +21,7 @@ final class FilesystemDevice {
     name = region.name
     reader = nil
     device = .allocate(capacity: 1)
-    device.initialize(to: gs_device())
+    device.initialize(to: cext2fs_device())
     // libext2fs is C, and knows descriptors only.
     device.pointee.fd = region.number
     device.pointee.base = region.range.offset
@@ -42,7 +42,7 @@ final class FilesystemDevice {
     let reader = DeviceReader(read)
     self.reader = reader
     device = .allocate(capacity: 1)
-    device.initialize(to: gs_device())
+    device.initialize(to: cext2fs_device())
     device.pointee.fd = -1
     device.pointee.base = base
     device.pointee.size = size
@@ -62,7 +62,7 @@ final class FilesystemDevice {
   /// The name by which the I/O manager finds the device.
   var managerName: [CChar] {
     var name = [CChar](repeating: 0, count: 32)
-    gs_device_name(device, &name)
+    cext2fs_device_name(device, &name)
     return name
   }
 
@@ -70,7 +70,7 @@ final class FilesystemDevice {
   func superblock() throws(Failure) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: Superblock.range.count)
     try check(
-      gs_device_read(device, UInt64(Superblock.range.lowerBound), bytes.count, &bytes), "read the superblock")
+      cext2fs_device_read(device, UInt64(Superblock.range.lowerBound), bytes.count, &bytes), "read the superblock")
     return bytes
   }
 

@@ -108,7 +108,7 @@ extension Filesystem {
 
     var made: ext2_filsys?
     try device.check(
-      ext2fs_initialize(device.managerName, EXT2_FLAG_64BITS, &parameters, gs_device_manager(), &made),
+      ext2fs_initialize(device.managerName, EXT2_FLAG_64BITS, &parameters, cext2fs_device_manager(), &made),
       "lay out a filesystem")
     guard let fs = made else { throw Failure(.guest, "cannot lay out a filesystem on \(device.name)") }
     let filesystem = Filesystem(owning: fs, on: device)

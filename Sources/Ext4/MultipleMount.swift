@@ -15,7 +15,7 @@ extension Filesystem {
   borrowing func claim() throws(Failure) {
     guard hasMultipleMountProtection, fs.pointee.mmp_fd <= 0 else { return }
     try examineInterval()
-    let uncached = gs_device_open_uncached(device.device)
+    let uncached = cext2fs_device_open_uncached(device.device)
     guard uncached >= 0 else { throw device.failure(errcode_t(errno), "open the filesystem once more") }
     fs.pointee.mmp_fd = uncached
     device.device.pointee.flushes = true
@@ -65,7 +65,7 @@ extension Filesystem {
   package borrowing func clearMultipleMountProtection() throws(Failure) {
     guard hasMultipleMountProtection else { return }
     try device.check(ext2fs_mmp_clear(fs), "clear the multiple mount protection")
-    let error = gs_device_commit(device.device)
+    let error = cext2fs_device_commit(device.device)
     if error != 0 { throw device.failure(errcode_t(error), "clear the multiple mount protection") }
   }
 }

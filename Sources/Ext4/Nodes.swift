@@ -137,7 +137,7 @@ extension Filesystem {
     let number = try makeInode(in: parent, mode: kind.mode)
     if kind.isDevice {
       var inode = try inode(number)
-      gs_inode_set_device(&inode, major, minor)
+      cext2fs_inode_set_device(&inode, major, minor)
       try device.check(ext2fs_write_inode(fs, number, &inode), "make the device \(name)")
     }
     try link(number, as: name, in: parent, type: kind.entryType)

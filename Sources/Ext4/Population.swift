@@ -16,9 +16,9 @@ extension Filesystem {
     try withLargeInode(number) { large in
       large.withMemoryRebound(to: ext2_inode.self, capacity: 1) { inode in
         inode.pointee.i_mode = inode.pointee.i_mode & 0o170000 | permissions & 0o7777
-        gs_inode_set_owner(inode, uid, gid)
+        cext2fs_inode_set_owner(inode, uid, gid)
       }
-      gs_inode_set_times(large, seconds, nanoseconds)
+      cext2fs_inode_set_times(large, seconds, nanoseconds)
     }
   }
 

@@ -77,7 +77,7 @@ extension Filesystem {
 
   private borrowing func owner(of number: InodeNumber) throws(Failure) -> (uid: UInt32, gid: UInt32) {
     var inode = try inode(number)
-    return (gs_inode_uid(&inode), gs_inode_gid(&inode))
+    return (cext2fs_inode_uid(&inode), cext2fs_inode_gid(&inode))
   }
 
   /// As the kernel encodes the number of a device: an old one of 16 bits in the first word, a new one in the second.

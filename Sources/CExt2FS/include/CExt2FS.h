@@ -6,8 +6,8 @@
 
 /// A disk that libext2fs reads and writes through a descriptor that is already open (and checked, and locked), instead
 /// of opening a path once more. With `deferred` the primary superblock (bytes 1024 to 2047) lives in `superblock` until
-/// gs_device_commit: a filesystem whose work was cut short can't be mounted.
-struct gs_device {
+/// cext2fs_device_commit: a filesystem whose work was cut short can't be mounted.
+struct cext2fs_device {
   int fd;
   /// Where the filesystem begins on the disk, in bytes.
   uint64_t base;
@@ -31,29 +31,29 @@ struct gs_device {
   unsigned char superblock[1024];
 };
 
-/// The manager to hand to ext2fs_open2 and ext2fs_initialize; their name is what gs_device_name gives.
-io_manager gs_device_manager(void);
+/// The manager to hand to ext2fs_open2 and ext2fs_initialize; their name is what cext2fs_device_name gives.
+io_manager cext2fs_device_manager(void);
 /// Writes the name that stands for `device` into `name` (at least 32 bytes).
-void gs_device_name(const struct gs_device *device, char *name);
+void cext2fs_device_name(const struct cext2fs_device *device, char *name);
 /// Reads bytes as libext2fs would: 0, an errno or EXT2_ET_SHORT_READ.
-errcode_t gs_device_read(struct gs_device *device, uint64_t offset, size_t size, void *data);
+errcode_t cext2fs_device_read(struct cext2fs_device *device, uint64_t offset, size_t size, void *data);
 /// Opens the device of `device` once more, to read what is on the disk now and not what this machine remembers of it.
 /// A descriptor, or -1 with errno.
-int gs_device_open_uncached(const struct gs_device *device);
-/// Keeps the primary superblock in memory from now on, until gs_device_commit; with `hidden` the disk has none for as long.
+int cext2fs_device_open_uncached(const struct cext2fs_device *device);
+/// Keeps the primary superblock in memory from now on, until cext2fs_device_commit; with `hidden` the disk has none for as long.
 /// What was written before is on the disk then. 0 or an errno.
-int gs_device_defer(struct gs_device *device, bool hidden);
+int cext2fs_device_defer(struct cext2fs_device *device, bool hidden);
 /// Writes the deferred superblock to the disk; everything before it is flushed first, and it is flushed too.
 /// 0 or an errno.
-int gs_device_commit(struct gs_device *device);
+int cext2fs_device_commit(struct cext2fs_device *device);
 
 // What libext2fs has as macros and bit fields only.
-uint32_t gs_inode_uid(const struct ext2_inode *inode);
-uint32_t gs_inode_gid(const struct ext2_inode *inode);
-void gs_inode_set_owner(struct ext2_inode *inode, uint32_t uid, uint32_t gid);
+uint32_t cext2fs_inode_uid(const struct ext2_inode *inode);
+uint32_t cext2fs_inode_gid(const struct ext2_inode *inode);
+void cext2fs_inode_set_owner(struct ext2_inode *inode, uint32_t uid, uint32_t gid);
 /// Sets all four times; `nanoseconds` below 10^9. Needs an inode of 256 bytes; of a smaller one only the seconds stay.
-void gs_inode_set_times(struct ext2_inode_large *inode, int64_t seconds, uint32_t nanoseconds);
+void cext2fs_inode_set_times(struct ext2_inode_large *inode, int64_t seconds, uint32_t nanoseconds);
 /// Sets the times of the last change of content and inode.
-void gs_inode_set_changed(struct ext2_inode_large *inode, int64_t seconds);
+void cext2fs_inode_set_changed(struct ext2_inode_large *inode, int64_t seconds);
 /// Makes the inode name a device, as the kernel encodes it.
-void gs_inode_set_device(struct ext2_inode *inode, uint32_t major, uint32_t minor);
+void cext2fs_inode_set_device(struct ext2_inode *inode, uint32_t major, uint32_t minor);
