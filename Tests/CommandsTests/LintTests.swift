@@ -71,6 +71,15 @@ import Testing
       ("Sources/Leaf/a.swift", "func a() throws {}\n", "Sources/Leaf/a.swift:1: throws any error"),
       ("Sources/Leaf/a.swift", "\nlet words = \"x is no disk\"\n", "Sources/Leaf/a.swift:2: 'is no'"),
       ("Tests/a.swift", "@Suite struct A {\n  @Test func b() {}\n}\n", "Tests/a.swift:2: a test's name is a sentence"),
+      (
+        "Sources/Leaf/a.swift", "\nlet place = lseek(file, 0, SEEK_CUR)\n",
+        "Sources/Leaf/a.swift:2: lseek takes the number of a descriptor"
+      ),
+      (
+        "Sources/Leaf/a.swift",
+        "let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 9, alignment: 1)\ndefer { buffer.deallocate() }\n",
+        "Sources/Leaf/a.swift:1: memory for a while"
+      ),
       ("README.md", "nobody says its prefix\n", "README.md:1: 'nobody says'"),
     ])
   func fault(file: String, text: String, expected: String) throws {
@@ -87,7 +96,13 @@ import Testing
       func b() rethrows {}
 
       """
+    let owner = "private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 9, alignment: 1)\nlet a = 1\n"
+    let system = "let place = lseek(file, 0, SEEK_CUR)\n"
     let test = "@Test(\n  \"a sentence\", arguments: [1])\nfunc b() {}\n"
-    #expect(try lint(["Sources/Leaf/a.swift": code, "Tests/a.swift": test]) == [])
+    #expect(
+      try lint([
+        "Sources/Leaf/a.swift": code, "Sources/Leaf/b.swift": owner, "Sources/LinuxIO/c.swift": system,
+        "Tests/a.swift": test,
+      ]) == [])
   }
 }
