@@ -29,18 +29,12 @@ struct BootstrapLog {
 
   /// Reads `pipe` to its end.
   mutating func follow(_ pipe: borrowing Descriptor, copyTo file: borrowing Descriptor) throws(Failure) {
-    var buffer = [UInt8](repeating: 0, count: 65536)
     var line: [UInt8] = []
     while true {
-      let count: Int
-      do {
-        count = try buffer.withUnsafeMutableBytes { try pipe.read(into: $0) }
-      } catch {
-        throw Failure(wrapping: error)
-      }
-      if count == 0 { break }
-      try file.writeAll(Array(buffer[..<count]))
-      for byte in buffer[..<count] {
+      let piece = try [UInt8](upTo: 65536) { buffer throws(Failure) in try pipe.read(into: buffer) }
+      if piece.isEmpty { break }
+      try file.writeAll(piece)
+      for byte in piece {
         guard byte == UInt8(ascii: "\n") else {
           line.append(byte)
           continue
@@ -148,11 +142,4 @@ private struct BootstrapRemedy {
       words: ["dpkg: error processing"],
       text: "take the package that could not be configured out of packages in the configuration"),
   ]
-}
-
-extension Failure {
-  /// What a closure threw, whose type the language has lost on the way.
-  init(wrapping error: any Error) {
-    self = error as? Failure ?? Failure(.io, "\(error)")
-  }
 }

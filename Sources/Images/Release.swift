@@ -66,12 +66,7 @@ package struct Release: Equatable, Sendable {
 extension Descriptor {
   /// The whole of a file of text, up to `limit` bytes of it.
   func text(limit: Int) throws(Failure) -> String {
-    var bytes = [UInt8](repeating: 0, count: limit)
-    do {
-      let count = try bytes.withUnsafeMutableBytes { try readFull(into: $0) }
-      return String(decoding: bytes[..<count], as: UTF8.self)
-    } catch {
-      throw Failure(wrapping: error)
-    }
+    let bytes = try [UInt8](upTo: limit) { buffer throws(Failure) in try readFull(into: buffer) }
+    return String(decoding: bytes, as: UTF8.self)
   }
 }
