@@ -20,10 +20,6 @@ package struct Instance: Sendable, Equatable {
   package var hypervisor = "kvm"
   /// As `-H` of gnt-instance has them: kernel_path, serial_console, …
   package var hypervisorParameters: [String: String] = [:]
-  /// How often it was changed.
-  package var serial = 1
-  /// The command that was changing a disk in its place, and did not come to its end.
-  package var unfinished: String?
 
   package struct Parameter: Sendable, Equatable {
     package enum Visibility: String, Sendable {
@@ -53,8 +49,6 @@ package struct Instance: Sendable, Equatable {
     package var access = RequestedDisk.Access.readWrite
     /// What the administrator calls it.
     package var name: String?
-    /// It was there before the instance, and stays when the instance goes.
-    package var isAdopted = false
 
     package init(path: String, size: UInt64, uuid: String) {
       self.path = path

@@ -202,7 +202,7 @@ extension ExportConfiguration {
   /// `config.ini` for an export of `instance`, as Ganeti 3.0 writes it.
   ///
   /// - Parameter dumps: the files by the numbers of their disks.
-  static func text(of instance: Instance, dumps: [Int: String], isGzipped: Bool) -> String {
+  static func text(of instance: KeptInstance, dumps: [Int: String], isGzipped: Bool) -> String {
     var file = INI(file: Self.file)
     var export = INI.Section(name: "export")
     export.set("version", "0")
@@ -214,7 +214,7 @@ extension ExportConfiguration {
     section.set("name", instance.name.text)
     // In [instance] too, for hosts before 2.0.
     for key in ["maxmem", "minmem", "memory", "vcpus"] { section.set(key, instance.backend[key]) }
-    section.set("disk_template", instance.disks.contains { $0.isAdopted } ? "blockdev" : "file")
+    section.set("disk_template", !instance.adopted.isEmpty ? "blockdev" : "file")
     section.set("hypervisor", instance.hypervisor)
     section.set("tags", "")
     for (index, nic) in instance.nics.enumerated() {

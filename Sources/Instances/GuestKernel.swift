@@ -22,7 +22,7 @@ struct GuestKernel {
 
   /// The kernel that the parameters of the instance name, or that of its root disk; nil where the disk is not one
   /// filesystem, or has no kernel: then it has a boot loader of its own.
-  static func find(for instance: Instance) throws(Failure) -> GuestKernel? {
+  static func find(for instance: KeptInstance) throws(Failure) -> GuestKernel? {
     let parameters = instance.hypervisorParameters
     if let path = parameters["kernel_path"] { return try ofThisMachine(path, initrd: parameters["initrd_path"]) }
     return try find(on: instance.disks[0].path)

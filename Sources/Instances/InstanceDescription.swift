@@ -5,7 +5,7 @@ internal import Report
 
 // The description of an instance: `instance.ini` in its folder.
 
-extension Instance {
+extension KeptInstance {
   static let descriptionFile = "instance.ini"
 
   /// Disks that are not adopted have their path from the folder that the description is in. What is secret is not in it.
@@ -13,30 +13,30 @@ extension Instance {
     var file = INI(file: Self.descriptionFile)
     var head = INI.Section(name: "instance")
     head.set("version", "1")
-    head.set("name", name.text)
-    head.set("os", os)
-    head.set("variant", variant)
-    head.set("uuid", uuid)
+    head.set("name", told.name.text)
+    head.set("os", told.os)
+    head.set("variant", told.variant)
+    head.set("uuid", told.uuid)
     head.set("serial", "\(serial)")
-    head.set("created", "\(created)")
-    head.set("modified", "\(modified)")
-    head.set("hypervisor", hypervisor)
+    head.set("created", "\(told.created)")
+    head.set("modified", "\(told.modified)")
+    head.set("hypervisor", told.hypervisor)
     head.set("unfinished", unfinished)
     file.sections.append(head)
-    file.append("backend", backend)
-    file.append("hypervisor", hypervisorParameters)
-    file.append("parameters", parameters.filter { $0.value.visibility == .public }.mapValues(\.value))
-    file.append("private parameters", parameters.filter { $0.value.visibility == .private }.mapValues(\.value))
-    for (index, disk) in disks.enumerated() {
+    file.append("backend", told.backend)
+    file.append("hypervisor", told.hypervisorParameters)
+    file.append("parameters", told.parameters.filter { $0.value.visibility == .public }.mapValues(\.value))
+    file.append("private parameters", told.parameters.filter { $0.value.visibility == .private }.mapValues(\.value))
+    for (index, disk) in told.disks.enumerated() {
       var section = INI.Section(name: "disk \(index)")
       section.set("size", "\(disk.size)")
       section.set("uuid", disk.uuid)
       section.set("access", disk.access.rawValue)
       section.set("name", disk.name)
-      section.set("adopted", disk.isAdopted ? disk.path : nil)
+      section.set("adopted", adopted.contains(index) ? disk.path : nil)
       file.sections.append(section)
     }
-    for (index, nic) in nics.enumerated() {
+    for (index, nic) in told.nics.enumerated() {
       var section = INI.Section(name: "nic \(index)")
       section.set("mac", nic.mac)
       section.set("uuid", nic.uuid)
@@ -87,7 +87,7 @@ private struct DescriptionReader {
     left = file.sections
   }
 
-  mutating func instance(in folder: String) throws(Failure) -> Instance {
+  mutating func instance(in folder: String) throws(Failure) -> KeptInstance {
     let head = "instance"
     guard let version = try optional(head, "version") else {
       throw Failure(.invalid, "\(file.file): there is no version in [instance], so it describes no instance")
@@ -98,9 +98,10 @@ private struct DescriptionReader {
     let nameText = try required(head, "name")
     let name: InstanceName
     do throws(Failure) { name = try InstanceName(nameText) } catch { throw fault(head, "name", error.message) }
-    var instance = Instance(
-      name: name, os: try required(head, "os"), variant: try optional(head, "variant"),
-      uuid: try required(head, "uuid"), created: try number(head, "created"))
+    var instance = KeptInstance(
+      Instance(
+        name: name, os: try required(head, "os"), variant: try optional(head, "variant"),
+        uuid: try required(head, "uuid"), created: try number(head, "created")))
     guard !instance.os.hasPrefix("."), !instance.os.contains("/") else {
       throw fault(head, "os", "\(instance.os.quoted) is not the name of an OS")
     }
@@ -112,7 +113,11 @@ private struct DescriptionReader {
     instance.hypervisorParameters = all("hypervisor")
     instance.parameters = all("parameters").mapValues { Instance.Parameter($0, .public) }
     instance.parameters.merge(all("private parameters").mapValues { Instance.Parameter($0, .private) }) { $1 }
-    while has("disk \(instance.disks.count)") { instance.disks.append(try disk(instance.disks.count, in: folder)) }
+    while has("disk \(instance.disks.count)") {
+      let (disk, isAdopted) = try disk(instance.disks.count, in: folder)
+      if isAdopted { instance.adopted.insert(instance.disks.count) }
+      instance.disks.append(disk)
+    }
     while has("nic \(instance.nics.count)") { instance.nics.append(try nic(instance.nics.count)) }
     return instance
   }
@@ -134,7 +139,9 @@ private struct DescriptionReader {
     "instance", "backend", "hypervisor", "parameters", "private parameters", "disk", "nic",
   ]
 
-  private mutating func disk(_ index: Int, in folder: String) throws(Failure) -> Instance.Disk {
+  private mutating func disk(
+    _ index: Int, in folder: String
+  ) throws(Failure) -> (disk: Instance.Disk, isAdopted: Bool) {
     let section = "disk \(index)"
     guard index < DiskTemplate.most else { throw fault(section, "size", "there are too many disks") }
     let adopted = try optional(section, "adopted")
@@ -144,14 +151,13 @@ private struct DescriptionReader {
     var disk = Instance.Disk(
       path: adopted ?? "\(folder)/disk\(index)", size: UInt64(try number(section, "size")),
       uuid: try required(section, "uuid"))
-    disk.isAdopted = adopted != nil
     disk.name = try optional(section, "name")
     let access = try required(section, "access")
     guard let known = RequestedDisk.Access(rawValue: access) else {
       throw fault(section, "access", "\(access.quoted) is neither rw nor ro")
     }
     disk.access = known
-    return disk
+    return (disk, adopted != nil)
   }
 
   private mutating func nic(_ index: Int) throws(Failure) -> Instance.NIC {

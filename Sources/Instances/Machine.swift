@@ -17,7 +17,7 @@ struct Machine {
   var descriptors: [DescriptorView] { files.map(\.view) }
 
   /// - Parameter keepsChanges: whether what the guest writes goes to its disks.
-  init(_ instance: Instance, _ kernel: GuestKernel?, keepsChanges: Bool) throws(Failure) {
+  init(_ instance: KeptInstance, _ kernel: GuestKernel?, keepsChanges: Bool) throws(Failure) {
     let backend = instance.backend
     var files = kernel?.files ?? []
     arguments = ["-name", instance.name.text, "-m", backend["maxmem"] ?? "512", "-smp", backend["vcpus"] ?? "1"]

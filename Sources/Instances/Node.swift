@@ -59,21 +59,21 @@ extension Node {
     return (definition, variant)
   }
 
-  func definition(of instance: Instance) throws(Failure) -> OSDefinition {
+  func definition(of instance: KeptInstance) throws(Failure) -> OSDefinition {
     try searchPath.definition(named: instance.os)
   }
 
   /// A call with the limits of this node.
-  func call(_ definition: OSDefinition, _ purpose: ScriptCall.Purpose, of instance: Instance) throws(Failure)
+  func call(_ definition: OSDefinition, _ purpose: ScriptCall.Purpose, of instance: KeptInstance) throws(Failure)
     -> ScriptCall
   {
-    var call = try ScriptCall(definition, purpose, of: instance)
+    var call = try ScriptCall(definition, purpose, of: instance.told)
     call.limits = limits
     return call
   }
 
   /// Has the OS judge the parameters, where its version of the interface can.
-  func verify(_ instance: Instance, by definition: OSDefinition) throws(Failure) {
+  func verify(_ instance: KeptInstance, by definition: OSDefinition) throws(Failure) {
     guard definition.spokenVersion == 20 else { return }
     let call = try call(definition, .verify, of: instance)
     try steps.step("check the parameters by \(definition.name)") { _ throws(Failure) in
@@ -82,15 +82,15 @@ extension Node {
   }
 
   /// Runs a script on the disks of `instance`, and finds the disks as they have to be.
-  func run(_ call: ScriptCall, _ title: String) throws(Failure) {
+  func run(_ call: ScriptCall, on instance: KeptInstance, _ title: String) throws(Failure) {
     try steps.step(title) { _ throws(Failure) in _ = try call.run(logFolder: logFolder) }
-    try checkDisks(after: call)
+    try checkDisks(of: instance, after: call)
   }
 
   /// That the disks are still there, and have their sizes.
-  func checkDisks(after call: ScriptCall) throws(Failure) {
-    for index in call.instance.disks.indices {
-      guard let fault = call.instance.diskFault(index) else { continue }
+  func checkDisks(of instance: KeptInstance, after call: ScriptCall) throws(Failure) {
+    for index in instance.disks.indices {
+      guard let fault = instance.diskFault(index) else { continue }
       throw Failure(
         .script, "the \(call.script.rawValue) script of \(call.definition.name) did harm to a disk: \(fault.message)",
         remedy: "correct the script")

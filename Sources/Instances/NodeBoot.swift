@@ -12,7 +12,7 @@ extension Node {
   package func boot(
     _ name: InstanceName, accelerator: Accelerator = .auto, until goal: BootGoal? = nil
   ) throws(Failure) {
-    let adopted = (try? state.instance(name))?.disks.filter(\.isAdopted).map(\.path) ?? []
+    let adopted = (try? state.instance(name))?.adoptedPaths ?? []
     try state.locking(
       [State.key(name)] + adopted.compactMap(adoptionKey), for: "instance boot", steps: steps
     ) { lock throws(Failure) in

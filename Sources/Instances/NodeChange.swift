@@ -21,14 +21,14 @@ extension Node {
       try verify(instance, by: definition)
       return { drafted throws(Failure) in
         let call = try call(definition, .create(isReinstall: true), of: drafted)
-        try run(call, "reinstall \(name) by \(drafted.osName)")
+        try run(call, on: drafted, "reinstall \(name) by \(drafted.osName)")
       }
     }
   }
 
   /// Makes the description that of a reinstallation; returns the definition that installs.
   func reinstalled(
-    _ instance: inout Instance, os: String?, parameters: [String: Instance.Parameter]
+    _ instance: inout KeptInstance, os: String?, parameters: [String: Instance.Parameter]
   ) throws(Failure) -> OSDefinition {
     var (definition, variant) = try find(os ?? instance.osName, isChosen: os != nil)
     if os == nil { variant = instance.variant }
@@ -52,7 +52,7 @@ extension Node {
       _ = try call(definition, .rename(from: old), of: instance)
       return { drafted throws(Failure) in
         let call = try call(definition, .rename(from: old), of: drafted)
-        try run(call, "rename \(old) to \(new) by \(drafted.osName)")
+        try run(call, on: drafted, "rename \(old) to \(new) by \(drafted.osName)")
       }
     }
   }
@@ -74,8 +74,7 @@ extension Node {
   package func planRemoval(of name: InstanceName) throws(Failure) -> (removed: [String], kept: [String]) {
     guard state.has(name) else { throw missing(name) }
     // One whose description is corrupt can be removed too.
-    let disks = (try? state.instance(name))?.disks ?? []
-    return ([state.instanceFolder(name)], disks.filter(\.isAdopted).map(\.path))
+    return ([state.instanceFolder(name)], (try? state.instance(name))?.adoptedPaths ?? [])
   }
 
   private func missing(_ name: InstanceName) -> Failure {
@@ -91,9 +90,9 @@ extension Node {
   ///   - plan: changes the description, and returns what is to be done with the disks.
   private func changing(
     _ name: InstanceName, and other: InstanceName? = nil, for operation: String,
-    _ plan: (inout Instance) throws(Failure) -> (Instance) throws(Failure) -> Void
+    _ plan: (inout KeptInstance) throws(Failure) -> (KeptInstance) throws(Failure) -> Void
   ) throws(Failure) {
-    let adopted = (try? state.instance(name))?.disks.filter(\.isAdopted).map(\.path) ?? []
+    let adopted = (try? state.instance(name))?.adoptedPaths ?? []
     let keys = [State.key(name)] + (other.map { [State.key($0)] } ?? []) + adopted.compactMap(adoptionKey)
     try state.locking(keys, for: operation, steps: steps) { _ throws(Failure) in
       let before = try state.instance(name)
@@ -110,7 +109,7 @@ extension Node {
         let drafted = after.inFolder(draft.path)
         try copyDisks(of: before, to: draft.path)
         // Disks that are adopted are changed in their place: until that is over, nobody is to use them.
-        if before.disks.contains(where: \.isAdopted) {
+        if !before.adopted.isEmpty {
           var marked = before
           marked.unfinished = operation
           try marked.describe(in: state.instanceFolder(name))
@@ -128,8 +127,8 @@ extension Node {
   }
 
   /// Copies the instance's own disks into `folder`.
-  func copyDisks(of instance: Instance, to folder: String) throws(Failure) {
-    let disks = instance.disks.enumerated().filter { !$0.element.isAdopted }
+  func copyDisks(of instance: KeptInstance, to folder: String) throws(Failure) {
+    let disks = instance.ownDisks
     guard !disks.isEmpty else { return }
     try steps.step("copy the disks of \(instance.name)") { progress throws(Failure) in
       for (index, disk) in disks { try copySparse(disk.path, to: "\(folder)/disk\(index)", progress: progress) }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
-package import Host
+internal import Host
 internal import Interface
 internal import LinuxIO
 package import Report
@@ -9,7 +9,7 @@ internal import Storage
 extension Node {
   /// Makes an instance and has its OS installed. Nothing is left when that fails.
   @discardableResult
-  package func createInstance(_ request: InstanceRequest) throws(Failure) -> Instance {
+  package func createInstance(_ request: InstanceRequest) throws(Failure) -> KeptInstance {
     try locking(request, for: "instance create") { () throws(Failure) in
       try state.checkFree(request.name)
       let (planned, definition) = try plan(request)
@@ -19,7 +19,7 @@ extension Node {
       return try make(planned) { instance throws(Failure) in
         guard request.installs else { return }
         let call = try call(definition, .create(isReinstall: false), of: instance)
-        try run(call, "create \(instance.name) by \(instance.osName)")
+        try run(call, on: instance, "create \(instance.name) by \(instance.osName)")
       }
     }
   }
@@ -41,11 +41,11 @@ extension Node {
   }
 
   /// Makes the disks of `planned`, has `fill` put something on them, and makes it an instance.
-  func make(_ planned: Instance, _ fill: (Instance) throws(Failure) -> Void) throws(Failure) -> Instance {
+  func make(_ planned: KeptInstance, _ fill: (KeptInstance) throws(Failure) -> Void) throws(Failure) -> KeptInstance {
     let key = State.key(planned.name)
     return try withStagedFolder(state.instances, State.draft(ofInstance: key)) { draft throws(Failure) in
       let drafted = planned.inFolder(draft.path)
-      for disk in drafted.disks where !disk.isAdopted { try makeDisk(disk) }
+      for (_, disk) in drafted.ownDisks { try makeDisk(disk) }
       try fill(drafted)
       try flush(drafted)
       try planned.describe(in: draft.path)
@@ -57,14 +57,15 @@ extension Node {
   /// What the request comes to, with the paths that the disks will have.
   ///
   /// - Parameter isOSChosen: false where it is that of an export.
-  func plan(_ request: InstanceRequest, isOSChosen: Bool = true) throws(Failure) -> (Instance, OSDefinition) {
+  func plan(_ request: InstanceRequest, isOSChosen: Bool = true) throws(Failure) -> (KeptInstance, OSDefinition) {
     guard let os = request.os else {
       throw Failure(.usage, "no OS is given", remedy: "give one that guestsmith os list shows: -o NAME")
     }
     // No script is called where nothing is installed: then nothing depends on the variant yet.
     let (definition, variant) = try find(os, isChosen: isOSChosen && request.installs)
-    var instance = Instance(
-      name: request.name, os: definition.name, variant: variant, uuid: UUID.random().description, created: time(nil))
+    var instance = KeptInstance(
+      Instance(
+        name: request.name, os: definition.name, variant: variant, uuid: UUID.random().description, created: time(nil)))
     instance.parameters = request.parameters
     instance.backend = try request.fullBackend()
     try request.checkHypervisorParameters()
@@ -78,7 +79,7 @@ extension Node {
       var disk = Instance.Disk(
         path: template.adopted ?? "\(state.instanceFolder(request.name))/disk\(template.index)",
         size: size ?? template.size ?? 0, uuid: UUID.random().description)
-      disk.isAdopted = template.adopted != nil
+      if template.adopted != nil { instance.adopted.insert(instance.disks.count) }
       disk.name = template.name
       disk.access = template.access
       instance.disks.append(disk)
@@ -108,16 +109,16 @@ extension Node {
   }
 
   /// Waits until what is on the disks is on the machine's own.
-  func flush(_ instance: Instance) throws(Failure) {
+  func flush(_ instance: KeptInstance) throws(Failure) {
     for disk in instance.disks { try Descriptor(disk.path, O_RDONLY).flush() }
   }
 }
 
-extension Instance {
+extension KeptInstance {
   /// The same with its own disks in `folder`.
-  func inFolder(_ folder: String) -> Instance {
+  func inFolder(_ folder: String) -> KeptInstance {
     var instance = self
-    for index in disks.indices where !disks[index].isAdopted { instance.disks[index].path = "\(folder)/disk\(index)" }
+    for (index, _) in ownDisks { instance.disks[index].path = "\(folder)/disk\(index)" }
     return instance
   }
 
@@ -132,12 +133,12 @@ extension Instance {
   }
 
   func checkParametersCanBeKept() throws(Failure) {
-    for (name, parameter) in parameters where parameter.visibility != .secret {
+    for (name, parameter) in told.parameters where parameter.visibility != .secret {
       if let fault = INI.fault(inValue: parameter.value) {
         throw Failure(.invalid, "the value of the parameter \(name.escaped) \(fault)")
       }
     }
-    for name in parameters.keys where name.contains(where: { "=:[]#;\n".contains($0) || $0.isWhitespace }) {
+    for name in told.parameters.keys where name.contains(where: { "=:[]#;\n".contains($0) || $0.isWhitespace }) {
       throw Failure(.invalid, "\(name.quoted) is not the name of a parameter")
     }
   }

@@ -13,7 +13,7 @@ extension Node {
   /// - Returns: the folder of the export.
   @discardableResult
   package func exportBackup(of name: InstanceName) throws(Failure) -> String {
-    let adopted = (try? state.instance(name))?.disks.filter(\.isAdopted).map(\.path) ?? []
+    let adopted = (try? state.instance(name))?.adoptedPaths ?? []
     return try state.locking(
       [State.key(name)] + adopted.compactMap(adoptionKey), for: "backup export", steps: steps
     ) { _ throws(Failure) in
@@ -33,7 +33,7 @@ extension Node {
     }
   }
 
-  private func export(_ instance: Instance, by definition: OSDefinition, to folder: String) throws(Failure) {
+  private func export(_ instance: KeptInstance, by definition: OSDefinition, to folder: String) throws(Failure) {
     // Version 5 knows one disk that is exported; what is on the other is swapped memory.
     let indices = definition.spokenVersion == 5 ? [0] : Array(instance.disks.indices)
     let dumps = Dictionary(uniqueKeysWithValues: indices.map { ($0, "disk\($0).dump") })
@@ -60,7 +60,7 @@ extension Node {
         }
       }
     }
-    for (index, export) in exports.enumerated() { try export.finish(calls[index]) }
+    for (index, export) in exports.enumerated() { try export.finish(calls[index], of: instance) }
     let text = ExportConfiguration.text(of: instance, dumps: dumps, isGzipped: isGzipped)
     try Folder(folder).write(Array(text.utf8), to: ExportConfiguration.file, mode: 0o600)
   }
@@ -76,7 +76,7 @@ private final class DiskExport: Sendable {
   private let mark: DiskMark
   private let isGzipped: Bool
 
-  init(_ index: Int, of instance: Instance, to path: String, isGzipped: Bool) throws(Failure) {
+  init(_ index: Int, of instance: KeptInstance, to path: String, isGzipped: Bool) throws(Failure) {
     self.index = index
     self.isGzipped = isGzipped
     disk = instance.disks[index].path
@@ -127,10 +127,10 @@ private final class DiskExport: Sendable {
     if let failure { throw failure }
   }
 
-  func finish(_ call: ScriptCall) throws(Failure) {
+  func finish(_ call: ScriptCall, of instance: KeptInstance) throws(Failure) {
     guard try DiskMark(disk) == mark else {
       let remedy =
-        call.instance.disks[index].isAdopted
+        instance.adopted.contains(index)
         ? "correct the script, and look at what it did: the disk is adopted, so it was not a copy"
         : "correct the script; it had a copy, so the disk is as it was"
       throw Failure(

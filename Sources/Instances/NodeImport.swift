@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
-package import Host
+internal import Host
 package import Interface
 internal import LinuxIO
 package import Report
@@ -16,7 +16,7 @@ extension Node {
   /// The instance that `importBackup` would make, and the calls by which its disks would be restored.
   func planCalls(
     _ request: InstanceRequest, from place: ExportPlace
-  ) throws(Failure) -> (instance: Instance, calls: [ScriptCall]) {
+  ) throws(Failure) -> (instance: KeptInstance, calls: [ScriptCall]) {
     try state.checkFree(request.name)
     let export = try ExportConfiguration(in: folder(of: place))
     let dumps = try dumps(of: export)
@@ -29,7 +29,7 @@ extension Node {
 
   /// Makes an instance of an export. Nothing is left when that fails.
   @discardableResult
-  package func importBackup(_ request: InstanceRequest, from place: ExportPlace) throws(Failure) -> Instance {
+  package func importBackup(_ request: InstanceRequest, from place: ExportPlace) throws(Failure) -> KeptInstance {
     var source: [String] = []
     if case .instance(let name) = place { source = [State.key(name)] }
     return try locking(request, source, for: "backup import") { () throws(Failure) in
@@ -75,7 +75,7 @@ extension Node {
   /// The request with what it leaves to the export.
   private func plan(
     _ request: InstanceRequest, _ export: ExportConfiguration
-  ) throws(Failure) -> (instance: Instance, definition: OSDefinition) {
+  ) throws(Failure) -> (instance: KeptInstance, definition: OSDefinition) {
     var request = request
     let isOSChosen = request.os != nil
     request.os = request.os ?? export.os
@@ -107,7 +107,8 @@ extension Node {
     return (instance, definition)
   }
 
-  private func `import`(_ dumps: [DiskImport], onto instance: Instance, by definition: OSDefinition) throws(Failure) {
+  private func `import`(_ dumps: [DiskImport], onto instance: KeptInstance, by definition: OSDefinition) throws(Failure)
+  {
     let calls = try dumps.map { dump throws(Failure) in
       try call(definition, .import(disk: dump.index, from: nil), of: instance)
     }
@@ -124,18 +125,19 @@ extension Node {
         }
       }
     }
-    for call in calls { try checkDisks(after: call) }
+    for call in calls { try checkDisks(of: instance, after: call) }
   }
 
   /// A guest that is imported under another name is renamed, as hosts since 2.0 do: those before told the new name to
   /// the import script alone.
   private func renameAfterImport(
-    _ instance: Instance, _ definition: OSDefinition, _ export: ExportConfiguration
+    _ instance: KeptInstance, _ definition: OSDefinition, _ export: ExportConfiguration
   ) throws(Failure) {
     let old = try InstanceName(export.name)
     guard definition.spokenVersion != 5, old != instance.name else { return }
     try run(
-      call(definition, .rename(from: old), of: instance), "rename \(old) to \(instance.name) by \(instance.osName)")
+      call(definition, .rename(from: old), of: instance), on: instance,
+      "rename \(old) to \(instance.name) by \(instance.osName)")
   }
 }
 

@@ -6,7 +6,7 @@ package import Report
 
 /// What a change would make of an instance, and what the scripts of its OS would do to its disks.
 package struct PlannedChange: Sendable {
-  package let instance: Instance
+  package let instance: KeptInstance
   /// A line for each thing; nil where the scripts are of another program, which can't be asked.
   package let script: [String]?
 }
@@ -18,7 +18,7 @@ extension Node {
     let (instance, definition) = try plan(request)
     let call = try call(definition, .create(isReinstall: false), of: instance)
     guard request.installs else { return PlannedChange(instance: instance, script: []) }
-    return PlannedChange(instance: instance, script: try planned(call))
+    return PlannedChange(instance: instance, script: try planned(call, of: instance))
   }
 
   /// What `importBackup` would make.
@@ -26,7 +26,7 @@ extension Node {
     let (instance, calls) = try planCalls(request, from: place)
     var lines: [String] = []
     for call in calls {
-      guard let told = try planned(call) else { return PlannedChange(instance: instance, script: nil) }
+      guard let told = try planned(call, of: instance) else { return PlannedChange(instance: instance, script: nil) }
       lines += told
     }
     return PlannedChange(instance: instance, script: lines)
@@ -52,13 +52,13 @@ extension Node {
   }
 
   /// The plan of a call whose disks are not there yet: empty files of their sizes take their place.
-  private func planned(_ call: ScriptCall) throws(Failure) -> [String]? {
+  private func planned(_ call: ScriptCall, of instance: KeptInstance) throws(Failure) -> [String]? {
     let prefix = "guestsmith-plan-"
     ScratchFolder.removeLeft(in: temporaryFolder, prefix: prefix)
     let scratch = try ScratchFolder(in: temporaryFolder, prefix: prefix)
     defer { scratch.remove() }
-    let drafted = call.instance.inFolder(scratch.path)
-    for disk in drafted.disks where !disk.isAdopted { try makeDisk(disk) }
+    let drafted = instance.inFolder(scratch.path)
+    for (_, disk) in drafted.ownDisks { try makeDisk(disk) }
     let call = try self.call(call.definition, call.purpose, of: drafted)
     return try call.plan()?.map { $0.replacing("\(scratch.path)/", with: "\(state.instanceFolder(drafted.name))/") }
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
-package import Host
+internal import Host
 package import Interface
 internal import LinuxIO
 package import Report
@@ -70,13 +70,13 @@ package struct State: Sendable {
   }
 
   /// The description of an instance.
-  package func instance(_ name: InstanceName) throws(Failure) -> Instance {
+  package func instance(_ name: InstanceName) throws(Failure) -> KeptInstance {
     guard has(name) else {
       throw Failure(
         .invalid, "there is no instance \(name) in \(folder)",
         remedy: "see guestsmith instance list for what there is")
     }
-    let instance = try Instance(describedIn: instanceFolder(name))
+    let instance = try KeptInstance(describedIn: instanceFolder(name))
     guard instance.name == name else { throw misnamed(Self.key(name), instance) }
     return instance
   }
@@ -86,11 +86,11 @@ package struct State: Sendable {
 package struct ListedInstance: Sendable {
   package let name: String
   /// Nil where the description cannot be read.
-  package let instance: Instance?
+  package let instance: KeptInstance?
   /// What is wrong, and what to do; nil where it can be used.
   package let fault: Failure?
 
-  package init(name: String, instance: Instance?, fault: Failure?) {
+  package init(name: String, instance: KeptInstance?, fault: Failure?) {
     self.name = name
     self.instance = instance
     self.fault = fault
@@ -102,7 +102,7 @@ extension State {
   package func list() throws(Failure) -> [ListedInstance] {
     try steadily(instances) { key, path in
       do throws(Failure) {
-        let instance = try Instance(describedIn: path)
+        let instance = try KeptInstance(describedIn: path)
         // While one is being renamed there is a moment with the new name in the old folder.
         let draft = "\(instances)/\(Self.draft(ofInstance: key))"
         guard Self.key(instance.name) == key || examine(draft, itself: true).error == 0 else {
@@ -143,22 +143,22 @@ extension State {
     return []
   }
 
-  private func misnamed(_ key: String, _ instance: Instance) -> Failure {
+  private func misnamed(_ key: String, _ instance: KeptInstance) -> Failure {
     Failure(
-      .invalid, "\(instances)/\(key)/\(Instance.descriptionFile) describes \(instance.name), not \(key)",
+      .invalid, "\(instances)/\(key)/\(KeptInstance.descriptionFile) describes \(instance.name), not \(key)",
       remedy: "correct its name, or that of its folder")
   }
 }
 
-extension Instance {
+extension KeptInstance {
   /// Why nothing can be done with it; nil where all is well.
   package func unusable(in state: State) -> Failure? {
     if let unfinished {
       return Failure(
-        .device, "\(unfinished) of \(name) was cut short while it changed a disk that is adopted",
-        remedy: "install it anew with guestsmith instance reinstall \(name), or remove it")
+        .device, "\(unfinished) of \(told.name) was cut short while it changed a disk that is adopted",
+        remedy: "install it anew with guestsmith instance reinstall \(told.name), or remove it")
     }
-    for index in disks.indices {
+    for index in told.disks.indices {
       if let fault = diskFault(index) { return fault }
     }
     return nil
@@ -166,16 +166,16 @@ extension Instance {
 
   /// What is wrong with the file or device of a disk.
   func diskFault(_ index: Int) -> Failure? {
-    let disk = disks[index]
-    let (status, error) = examine(disk.path, itself: !disk.isAdopted)
-    let what = "disk \(index) of \(name), \(disk.path),"
-    let remedy = "put it back, or remove the instance with guestsmith instance remove \(name)"
+    let (disk, isAdopted) = (told.disks[index], adopted.contains(index))
+    let (status, error) = examine(disk.path, itself: !isAdopted)
+    let what = "disk \(index) of \(told.name), \(disk.path),"
+    let remedy = "put it back, or remove the instance with guestsmith instance remove \(told.name)"
     guard error == 0 else {
       return Failure(.device, "\(what) cannot be used: \(String(cString: strerror(error)))", remedy: remedy)
     }
-    guard status.isRegular || (disk.isAdopted && status.isBlockDevice) else {
+    guard status.isRegular || (isAdopted && status.isBlockDevice) else {
       return Failure(
-        .device, "\(what) is not \(disk.isAdopted ? "a file or a block device" : "a file")", remedy: remedy)
+        .device, "\(what) is not \(isAdopted ? "a file or a block device" : "a file")", remedy: remedy)
     }
     if status.isRegular, UInt64(status.st_size) != disk.size {
       return Failure(.device, "\(what) has \(status.st_size) bytes instead of \(disk.size)", remedy: remedy)

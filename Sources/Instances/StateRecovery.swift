@@ -36,8 +36,8 @@ extension State {
     let draft = Self.draft(ofInstance: key)
     guard examine("\(instances)/\(draft)", itself: true).error == 0 else { return }
     let folder = try Folder(instances)
-    let current = try? Instance(describedIn: "\(instances)/\(key)")
-    let other = try? Instance(describedIn: "\(instances)/\(draft)")
+    let current = try? KeptInstance(describedIn: "\(instances)/\(key)")
+    let other = try? KeptInstance(describedIn: "\(instances)/\(draft)")
     var words = "removed what a command for \(key) that was cut short had left"
     if let current, Self.key(current.name) != key {
       // It was renamed, all but the folder.

@@ -22,7 +22,7 @@ import Testing
   }
 
   /// An instance with something on both disks.
-  func filled(_ host: TestHost, disks: [String] = ["0:size=8,name=root", "1:size=4"]) throws -> Instance {
+  func filled(_ host: TestHost, disks: [String] = ["0:size=8,name=root", "1:size=4"]) throws -> KeptInstance {
     let instance = try host.create(disks: disks)
     try fill("\(host.folder.path)/state/instances/vm1/disk0", 3_000_000)
     try fill("\(host.folder.path)/state/instances/vm1/disk1", 1_000_000)
@@ -35,7 +35,7 @@ import Testing
 
   func `import`(
     _ host: TestHost, _ name: String = "vm2", from place: String? = nil, disks: [String] = []
-  ) throws -> Instance {
+  ) throws -> KeptInstance {
     var request = try host.request(name, os: nil, disks: disks)
     request.nics = nil
     return try host.node().importBackup(

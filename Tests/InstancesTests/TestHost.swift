@@ -34,7 +34,7 @@ struct TestHost {
   @discardableResult
   func create(
     _ name: String = "vm1", disks: [String] = ["0:size=8", "1:size=4"], os: String = "one", timeout: Int? = nil
-  ) throws -> Instance {
+  ) throws -> KeptInstance {
     try node(timeout: timeout).createInstance(request(name, os: os, disks: disks))
   }
 

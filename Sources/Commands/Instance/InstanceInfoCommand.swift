@@ -35,25 +35,25 @@ struct InstanceInfoCommand: ParsableCommand {
   }
 }
 
-extension Instance {
+extension KeptInstance {
   /// For a reader, without its name.
   var lines: [String] {
-    var lines = ["OS: \(osName)", "UUID: \(uuid)"]
-    lines.append("Hypervisor: \(hypervisor)")
-    for (title, values) in [("Back end", backend), ("Parameters of the hypervisor", hypervisorParameters)]
+    var lines = ["OS: \(told.osName)", "UUID: \(told.uuid)"]
+    lines.append("Hypervisor: \(told.hypervisor)")
+    for (title, values) in [("Back end", told.backend), ("Parameters of the hypervisor", told.hypervisorParameters)]
     where !values.isEmpty {
       lines.append(
         "\(title): " + values.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ", "))
     }
-    for (name, parameter) in parameters.sorted(by: { $0.key < $1.key }) {
+    for (name, parameter) in told.parameters.sorted(by: { $0.key < $1.key }) {
       lines.append("Parameter \(name): \(parameter.shown ?? "(\(parameter.visibility.rawValue))")")
     }
-    for (index, disk) in disks.enumerated() {
-      let more = [disk.name, disk.access == .readOnly ? "read-only" : nil, disk.isAdopted ? "adopted" : nil]
+    for (index, disk) in told.disks.enumerated() {
+      let more = [disk.name, disk.access == .readOnly ? "read-only" : nil, adopted.contains(index) ? "adopted" : nil]
       lines.append(
         "Disk \(index): \(([Words.bytes(disk.size), disk.path] + more.compactMap { $0 }).joined(separator: ", "))")
     }
-    for (index, nic) in nics.enumerated() {
+    for (index, nic) in told.nics.enumerated() {
       let more = [nic.ip, nic.mode, nic.link, nic.network?.name, nic.name].compactMap { $0 }
       lines.append("NIC \(index): \(([nic.mac] + more).joined(separator: ", "))")
     }
@@ -64,20 +64,21 @@ extension Instance {
     func object(_ values: [String: String]) -> JSON {
       .object(values.sorted { $0.key < $1.key }.map { .init(key: $0.key, value: .string($0.value)) })
     }
-    let shown: [JSON.Member] = parameters.sorted { $0.key < $1.key }.map {
+    let shown: [JSON.Member] = told.parameters.sorted { $0.key < $1.key }.map {
       .init(
         key: $0.key,
         value: ["value": .optional($0.value.shown), "visibility": .string($0.value.visibility.rawValue)])
     }
     return [
-      .init(key: "name", value: .string(name.text)), .init(key: "os", value: .string(os)),
-      .init(key: "variant", value: .optional(variant)), .init(key: "uuid", value: .string(uuid)),
+      .init(key: "name", value: .string(told.name.text)), .init(key: "os", value: .string(told.os)),
+      .init(key: "variant", value: .optional(told.variant)), .init(key: "uuid", value: .string(told.uuid)),
       .init(key: "serial", value: .integer(serial)),
-      .init(key: "created", value: .integer(created)), .init(key: "modified", value: .integer(modified)),
-      .init(key: "hypervisor", value: .string(hypervisor)), .init(key: "backend", value: object(backend)),
-      .init(key: "hypervisor_parameters", value: object(hypervisorParameters)),
-      .init(key: "parameters", value: .object(shown)), .init(key: "disks", value: .array(disks.map(\.json))),
-      .init(key: "nics", value: .array(nics.map(\.json))),
+      .init(key: "created", value: .integer(told.created)), .init(key: "modified", value: .integer(told.modified)),
+      .init(key: "hypervisor", value: .string(told.hypervisor)), .init(key: "backend", value: object(told.backend)),
+      .init(key: "hypervisor_parameters", value: object(told.hypervisorParameters)),
+      .init(key: "parameters", value: .object(shown)),
+      .init(key: "disks", value: .array(told.disks.enumerated().map { $1.json(isAdopted: adopted.contains($0)) })),
+      .init(key: "nics", value: .array(told.nics.map(\.json))),
     ]
   }
 }
@@ -88,7 +89,7 @@ extension Instance.Parameter {
 }
 
 extension Instance.Disk {
-  var json: JSON {
+  fileprivate func json(isAdopted: Bool) -> JSON {
     [
       "path": .string(path), "size_bytes": .integer(Int(size)), "uuid": .string(uuid), "name": .optional(name),
       "access": .string(access.rawValue), "adopted": .bool(isAdopted),
