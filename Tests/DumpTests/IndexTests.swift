@@ -58,6 +58,22 @@ struct IndexTests {
     #expect(asked < dump.count / 2, "\(asked) of \(dump.count) bytes")
   }
 
+  @Test("What the reader of the file says of its own is not taken for damage in the dump")
+  func ownFailure() throws {
+    let dump = try Disk.random("small", size: 1 << 20, extents: 3).dump(.none)
+    let own = Failure(.dump, "the file became shorter")
+    var calls = 0
+    let failure = #expect(throws: Failure.self) {
+      try DumpIndex(size: UInt64(dump.count)) { offset, buffer throws(Failure) in
+        calls += 1
+        // The first two read the manifest.
+        guard calls < 3 else { throw own }
+        buffer.copyBytes(from: dump[Int(offset)..<Int(offset) + buffer.count])
+      }
+    }
+    #expect(failure == own)
+  }
+
   @Test("A table of more frames than the manifest has is refused before it is read")
   func longTable() throws {
     let dump = try Disk.random("small", size: 4 << 20, extents: 3).dump(.zstd(level: 1))

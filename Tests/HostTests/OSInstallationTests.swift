@@ -44,6 +44,16 @@ import Testing
     }
   }
 
+  @Test("a file that not every host can read is made readable again") func fileNotReadable() throws {
+    try withScratch { folder in
+      _ = try installation(folder).install()
+      try shell("chmod 600 '\(folder("srv/os/guestsmith/ganeti_api_version"))'")
+      #expect(try installation(folder).install() == .completed(["ganeti_api_version"]))
+      #expect(try listing(folder).contains("ganeti_api_version f 644"))
+      #expect(try installation(folder).install() == .unchanged)
+    }
+  }
+
   @Test("links that lead to the program by a relative path are right as they are") func linksLeadProgram() throws {
     try withScratch { folder in
       try folder.write("", to: "bin/guestsmith")
