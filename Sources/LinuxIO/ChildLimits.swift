@@ -46,6 +46,13 @@ package struct ChildLimits: Sendable, Equatable {
     return limits
   }
 
+  /// The same for this program itself, which may be built with AddressSanitizer: that wants all addresses.
+  package var ofOurOwn: ChildLimits {
+    var limits = self
+    if clinux_is_sanitized() { limits.memory = .max }
+    return limits
+  }
+
   var request: clinux_limits {
     clinux_limits(processor: processor, memory: memory, file_size: fileSize)
   }

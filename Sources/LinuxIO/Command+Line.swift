@@ -7,7 +7,7 @@ internal import Report
 extension Command {
   /// Shows the line where the caller has asked for it.
   func showIfDebugging() {
-    if Debugging.isOn { Debugging.show(line) }
+    if Debugging.isOn, name == nil { Debugging.show(line) }
   }
 
   /// One line for bash that does the same, as far as a line can: with the environment and the folder, and what the

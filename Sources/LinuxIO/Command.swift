@@ -22,6 +22,9 @@ package struct Command: Sendable {
 
   /// A path when there is a slash in it, else a name that is looked up in `PATH`.
   package var executable: String
+  /// What it is called by (argv[0]); nil is the executable. What has a name is a part of this program, and is not shown
+  /// as a program that is run.
+  package var name: String?
   /// Without argv[0].
   package var arguments: [String]
   /// The whole environment; nil is our own, as `ownEnvironment` has it.
@@ -74,7 +77,7 @@ package struct Command: Sendable {
     let variables = (environment ?? ownEnvironment()).map { "\($0.key)=\($0.value)" }.sorted()
     var step = CLINUX_SPAWN_FORK
     let pid = withCStrings([path, workingDirectory ?? ""]) { paths in
-      withCStrings([executable] + arguments, spare: 1) { slots in
+      withCStrings([name ?? executable] + arguments, spare: 1) { slots in
         withCStrings(variables) { entries in
           guard let path = paths[0] else { return Int32(-1) }
           let extras = extras.sorted { $0.number < $1.number }.map {

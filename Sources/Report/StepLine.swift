@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// How much of a step is done, of how much, in which unit.
-struct StepMeasure: Sendable {
-  var unit = StepProgress.Unit.bytes
-  var done: UInt64 = 0
-  var total: UInt64?
+package struct StepMeasure: Sendable, Equatable {
+  package var unit: StepProgress.Unit
+  package var done: UInt64
+  package var total: UInt64?
+
+  package init(unit: StepProgress.Unit = .bytes, done: UInt64 = 0, total: UInt64? = nil) {
+    self.unit = unit
+    self.done = done
+    self.total = total
+  }
 
   /// What is done, in words: `361 MiB`, `17412 files`.
   var amount: String { spelled(done) }

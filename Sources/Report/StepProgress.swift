@@ -9,7 +9,7 @@ package final class StepProgress: Sendable {
   }
 
   private let title: String
-  private let screen: StepScreen?
+  private let sink: (any StepSink)?
   private let state: Mutex<State>
 
   private struct State {
@@ -22,18 +22,18 @@ package final class StepProgress: Sendable {
 
   /// A progress that is not shown.
   package convenience init() {
-    self.init(title: "", screen: nil)
+    self.init(title: "", sink: nil)
   }
 
-  init(title: String, screen: StepScreen?) {
+  init(title: String, sink: (any StepSink)?) {
     self.title = title.escaped
-    self.screen = screen
+    self.sink = sink
     var state = State()
-    if let screen {
-      let now = screen.now()
+    if let sink {
+      let now = sink.now()
       state.start = now
-      state.nextShow = now + screen.interval
-      screen.begin(self.title)
+      state.nextShow = now + sink.interval
+      sink.begin(self.title)
     }
     self.state = Mutex(state)
   }
@@ -47,14 +47,23 @@ package final class StepProgress: Sendable {
   }
 
   package func advance(by amount: UInt64) {
+    change { $0.done = $0.done.saturatingAdding(amount) }
+  }
+
+  /// How far it is, where it is done elsewhere.
+  package func reach(_ measure: StepMeasure) {
+    change { $0 = measure }
+  }
+
+  private func change(_ body: (inout StepMeasure) -> Void) {
     state.withLock { state in
-      state.measure.done = state.measure.done.saturatingAdding(amount)
-      guard let screen, let start = state.start, let nextShow = state.nextShow, !state.finished else { return }
-      // The screen is used under the lock, so that no thread draws over the line that ends the step.
-      let now = screen.now()
+      body(&state.measure)
+      guard let sink, let start = state.start, let nextShow = state.nextShow, !state.finished else { return }
+      // The sink is told under the lock, so that no thread draws over the line that ends the step.
+      let now = sink.now()
       guard now >= nextShow else { return }
-      state.nextShow = now + screen.interval
-      screen.show(title, state.measure, after: now - start)
+      state.nextShow = now + sink.interval
+      sink.show(title, state.measure, after: now - start)
     }
   }
 
@@ -64,11 +73,16 @@ package final class StepProgress: Sendable {
   }
 
   func finish(failed: Bool) {
+    let words = state.withLock { $0.detail ?? ($0.measure.done > 0 ? $0.measure.amount : nil) }
+    end(failed ? "failed" : words)
+  }
+
+  /// Ends it, with words about it.
+  package func end(_ words: String?) {
     state.withLock { state in
       state.finished = true
-      guard let screen, let start = state.start else { return }
-      let words = failed ? "failed" : state.detail ?? (state.measure.done > 0 ? state.measure.amount : nil)
-      screen.end(title, words, after: screen.now() - start)
+      guard let sink, let start = state.start else { return }
+      sink.end(title, words?.escaped, after: sink.now() - start)
     }
   }
 }

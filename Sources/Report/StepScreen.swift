@@ -1,8 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import Synchronization
 
+/// Who is told of steps, in words that are escaped already.
+package protocol StepSink: Sendable {
+  var now: @Sendable () -> ContinuousClock.Instant { get }
+  /// How often it wants to hear of a step that runs.
+  var interval: Duration { get }
+  func begin(_ title: String)
+  func show(_ title: String, _ measure: StepMeasure, after time: Duration)
+  func end(_ title: String, _ words: String?, after time: Duration)
+  /// A line of its own between the steps.
+  func note(_ line: String)
+}
+
 /// Where the lines of the steps go: a log, or a terminal whose last line is redrawn.
-final class StepScreen: Sendable {
+final class StepScreen: StepSink {
   /// The width of the terminal; nil for a log.
   private let columns: Int?
   private let write: @Sendable (String) -> Void
@@ -31,16 +43,16 @@ final class StepScreen: Sendable {
     if let columns {
       draw(StepLine.running(title, measure, after: time, columns: columns))
     } else {
-      show(line: StepLine.stillRunning(title, measure, after: time))
+      note(StepLine.stillRunning(title, measure, after: time))
     }
   }
 
   func end(_ title: String, _ words: String?, after time: Duration) {
-    show(line: StepLine.ended(title, words, after: time))
+    note(StepLine.ended(title, words, after: time))
   }
 
   /// A whole line, above whatever is being redrawn.
-  func show(line: String) {
+  func note(_ line: String) {
     isDrawn.withLock { isDrawn in
       write((isDrawn ? "\r\u{1B}[K" : "") + line + "\n")
       isDrawn = false

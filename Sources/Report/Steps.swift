@@ -13,8 +13,7 @@ package final class Steps: Sendable {
     case terminal(columns: Int)
   }
 
-  package let style: Style
-  private let screen: StepScreen?
+  private let sink: (any StepSink)?
 
   package convenience init(_ style: Style) {
     self.init(style, write: StandardError.write) { ContinuousClock.now }
@@ -25,13 +24,17 @@ package final class Steps: Sendable {
     _ style: Style, write: @escaping @Sendable (String) -> Void,
     now: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now }
   ) {
-    self.style = style
-    screen =
+    sink =
       switch style {
       case .quiet: nil
       case .plain: StepScreen(columns: nil, write: write, now: now)
       case .terminal(let columns): StepScreen(columns: columns, write: write, now: now)
       }
+  }
+
+  /// Shows them to whoever else shows steps, or hands them on.
+  package init(to sink: any StepSink) {
+    self.sink = sink
   }
 
   /// Steps as standard error can show them: redrawn on a terminal, plain lines elsewhere, and where command lines stand
@@ -44,7 +47,7 @@ package final class Steps: Sendable {
 
   /// Runs one step of the work and shows how long it took.
   package func step<T, E: Error>(_ title: String, _ body: (StepProgress) throws(E) -> T) throws(E) -> T {
-    let progress = StepProgress(title: title, screen: screen)
+    let progress = begin(title)
     do throws(E) {
       let result = try body(progress)
       progress.finish(failed: false)
@@ -55,8 +58,13 @@ package final class Steps: Sendable {
     }
   }
 
+  /// Begins a step that is done elsewhere: whoever hears how far it is tells it.
+  package func begin(_ title: String) -> StepProgress {
+    StepProgress(title: title, sink: sink)
+  }
+
   /// A line of its own between the steps.
   package func note(_ line: String) {
-    screen?.show(line: line.escaped)
+    sink?.note(line.escaped)
   }
 }

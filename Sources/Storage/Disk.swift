@@ -61,6 +61,16 @@ package final class Disk {
     sectorSize = block?.sectorSize ?? 1
   }
 
+  /// A disk that another process has opened, found fit and locked, and keeps open: its path is only a name here.
+  package init(handedOver descriptor: consuming Descriptor, size: UInt64, sectorSize: UInt32, isBlockDevice: Bool) {
+    path = descriptor.name
+    self.descriptor = descriptor
+    self.size = size
+    self.sectorSize = sectorSize
+    self.isBlockDevice = isBlockDevice
+    claim = nil
+  }
+
   /// Whether two paths lead to one disk; a loop device is the same as the file behind it. Paths that lead nowhere are
   /// not the same.
   package static func areSame(_ one: String, _ other: String) -> Bool {

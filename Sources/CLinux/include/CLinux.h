@@ -4,5 +4,6 @@
 #include "block.h"
 #include "named.h"
 #include "sandbox.h"
+#include "sanitizer.h"
 #include "spawn.h"
 #include "standard.h"
