@@ -3,10 +3,12 @@ internal import ArgumentParser
 internal import LinuxIO
 internal import Provider
 internal import Report
+internal import Worker
 
 /// The whole program: the scripts of an OS definition by the name they are called by, else the command line.
 public enum Program {
   public static func main() {
+    WorkerMain.run(Provider.tasks)
     StandardStream.holdAll()
     Interrupts.install()
     Exit.after {

@@ -67,18 +67,6 @@ package struct Filesystem: ~Copyable {
     ext2fs_free(fs)
   }
 
-  /// Why this machine can't change a filesystem that may well be in order; nil where it can, or where it is damaged.
-  package static func obstacle(on region: Region) -> Failure? {
-    let device = FilesystemDevice(region)
-    var opened: ext2_filsys?
-    guard let result = try? open(device, writable: true, &opened) else { return nil }
-    if FilesystemDevice.unknownFeatures.contains(result) { return device.failure(result, "change the filesystem") }
-    guard let opened else { return nil }
-    let filesystem = Filesystem(owning: opened, on: device)
-    guard ext2fs_has_feature_shared_blocks(filesystem.fs.pointee.super) != 0 else { return nil }
-    return Failure(.guest, "the filesystem on \(device.name) is for reading only: its files share blocks")
-  }
-
   private static func open(
     _ device: FilesystemDevice, writable: Bool, _ filesystem: inout ext2_filsys?
   ) throws(Failure) -> errcode_t {

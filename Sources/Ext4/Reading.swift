@@ -27,6 +27,17 @@ package struct FileAttributes: Equatable, Sendable {
   package var flags: FileFlags
   /// Of a project quota; else 0.
   package var project: UInt32
+
+  package init(
+    kind: FileKind, permissions: UInt16, links: UInt16, uid: UInt32, gid: UInt32, size: UInt64, seconds: Int64,
+    nanoseconds: UInt32, major: UInt32, minor: UInt32, flags: FileFlags, project: UInt32
+  ) {
+    (self.kind, self.permissions, self.links) = (kind, permissions, links)
+    (self.uid, self.gid, self.size) = (uid, gid, size)
+    (self.seconds, self.nanoseconds) = (seconds, nanoseconds)
+    (self.major, self.minor) = (major, minor)
+    (self.flags, self.project) = (flags, project)
+  }
 }
 
 /// The flags of an inode, by their bits on the disk.

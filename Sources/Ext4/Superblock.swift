@@ -18,6 +18,28 @@ package struct Superblock: Equatable, Sendable {
   /// Of the journal, where that is on another disk.
   package let journal: UUID?
 
+  /// Neither the kernel nor a checker found errors, and it was unmounted where it has no journal.
+  package let isClean: Bool
+  /// The journal holds changes that are not in the filesystem yet.
+  package let needsRecovery: Bool
+  package let hasMultipleMountProtection: Bool
+  /// Its files share blocks: it is for reading only.
+  package let sharesBlocks: Bool
+  /// It has features that the e2fsprogs of this machine don't know.
+  package let isUnknown: Bool
+
+  /// That of a filesystem, examined as before it is opened.
+  ///
+  /// - Parameter room: of the disk from where the filesystem begins, in bytes.
+  /// - Throws: `.guest` for what mke2fs does not make.
+  package init(examining bytes: [UInt8], room: UInt64, of name: String) throws(Failure) {
+    _ = try Geometry(examining: bytes, room: room, of: name)
+    guard let superblock = Superblock(bytes) else {
+      throw Failure(.guest, "cannot open the filesystem on \(name): it has no superblock")
+    }
+    self = superblock
+  }
+
   /// Nil where the bytes are not a superblock.
   package init?(_ bytes: [UInt8]) {
     guard bytes.count == 1024, bytes[56] == 0x53, bytes[57] == 0xEF else { return nil }
@@ -35,5 +57,13 @@ package struct Superblock: Equatable, Sendable {
     isJournal = has(EXT3_FEATURE_INCOMPAT_JOURNAL_DEV, 96)
     let isElsewhere = has(EXT3_FEATURE_COMPAT_HAS_JOURNAL, 92) && number(224) == 0
     journal = isElsewhere && !isJournal ? UUID(bytes: Array(bytes[208..<224])) : nil
+    let state = Int32(bytes[58]) | Int32(bytes[59]) << 8
+    isClean = state & EXT2_VALID_FS != 0 && state & EXT2_ERROR_FS == 0
+    needsRecovery = has(EXT3_FEATURE_INCOMPAT_RECOVER, 96)
+    hasMultipleMountProtection = has(EXT4_FEATURE_INCOMPAT_MMP, 96)
+    sharesBlocks = has(EXT4_FEATURE_RO_COMPAT_SHARED_BLOCKS, 100)
+    isUnknown =
+      number(96) & ~UInt64(cext2fs_known_incompat()) != 0 || number(100) & ~UInt64(cext2fs_known_ro_compat()) != 0
+      || isJournal
   }
 }

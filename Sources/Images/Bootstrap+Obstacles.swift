@@ -58,7 +58,11 @@ extension Bootstrap {
 package func requireRoom(_ needed: UInt64, in folder: String, for work: String) throws(Failure) {
   var status = statvfs()
   guard statvfs(folder, &status) == 0 else { throw .system("examine", folder) }
-  let free = UInt64(status.f_bavail) * UInt64(status.f_frsize)
+  try requireRoom(needed, of: UInt64(status.f_bavail) * UInt64(status.f_frsize), in: folder, for: work)
+}
+
+/// - Parameter free: bytes in the folder.
+package func requireRoom(_ needed: UInt64, of free: UInt64, in folder: String, for work: String) throws(Failure) {
   guard free >= needed else {
     throw Failure(
       .space, "the cache has \(Words.bytes(free)) free, and \(work) takes \(Words.bytes(needed)): \(folder)",

@@ -10,6 +10,13 @@ package struct GuestFile: Sendable {
   package var attributes: FileAttributes
   /// Where a symbolic link leads.
   package var target: ByteString?
+
+  package init(path: ByteString, inode: InodeNumber, attributes: FileAttributes, target: ByteString?) {
+    self.path = path
+    self.inode = inode
+    self.attributes = attributes
+    self.target = target
+  }
 }
 
 /// Names of the guest's own users and groups.

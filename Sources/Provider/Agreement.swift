@@ -1,28 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Configuration
 internal import Ext4
 internal import Guest
-internal import Interface
 internal import LinuxIO
 internal import Report
 internal import Storage
+internal import Worker
 
-/// Who a restored guest is, and the UUIDs of its disks.
+/// Who a restored guest is, and the UUIDs of its disks: made to agree by a worker that has its root disk.
 ///
 /// Under its own name it is the machine that it was, and its disks have the UUIDs that they had. A copy under another
 /// name gets others, where all that names the old ones can follow.
 struct Agreement {
-  private let target: ImportTarget
-  private let configuration: Configuration
-  private let surroundings: Surroundings
+  private let disk: Disk
+  private let name: String
+  private let network: Network?
+  private let macs: [String]
+  /// For the swap, where there is one and it gets a new one.
+  private let newSwapUUID: UUID?
   private let steps: Steps
-
-  init(_ target: ImportTarget, _ configuration: Configuration, _ surroundings: Surroundings, _ steps: Steps) {
-    self.target = target
-    self.configuration = configuration
-    self.surroundings = surroundings
-    self.steps = steps
-  }
 
   /// How a guest came to its root disk.
   enum Restored {
@@ -30,6 +25,26 @@ struct Agreement {
     case disk(of: String?)
     /// As files, in a filesystem that was made for them.
     case archive
+  }
+
+  /// Returns the UUID that tune2fs has to give the filesystem before all else (`uuid`); or, when all is made, that of the
+  /// swap (`swap`).
+  static let task = WorkerTask("agree", .editor) { context throws(Failure) in
+    let values = context.values
+    let agreement = try Agreement(context)
+    if try values.flag("clear") { try agreement.disk.clearUnwritten() }
+    let restored: Restored = try values.flag("archive") ? .archive : .disk(of: values["recorded"]?.string)
+    return try agreement.make(restored, isAgain: try values.flag("again"))
+  }
+
+  private init(_ context: WorkerContext) throws(Failure) {
+    let values = context.values
+    disk = try context.disk(0)
+    name = try values.text("name")
+    network = try Network.optional(values["network"])
+    macs = try values.texts("macs")
+    newSwapUUID = values["newSwap"]?.string.flatMap { UUID($0) }
+    steps = context.steps
   }
 
   /// What is known of a restored guest before anything in it is changed.
@@ -46,33 +61,39 @@ struct Agreement {
     let places: UUIDPlaces
   }
 
-  /// Makes swap, and makes the guest's files and the UUIDs of its disks agree with its name and with each other.
-  func make(_ restored: Restored) throws(Failure) {
-    let survey = try steps.step("look for what names the guest's disks") { progress throws(Failure) in
-      let survey = try look(at: restored)
-      progress.detail(
-        survey.isCopy ? "a copy of \(survey.origin.name?.full ?? "a guest without a name")" : "it is \(target.name)")
-      return survey
-    }
-    let rootUUID = try identify(target.root, survey)
-    let swapUUID = target.swap == nil ? nil : uuidOfSwap(survey)
-    if let swapUUID { try target.makeSwap(swapUUID, configuration, steps) }
-    try steps.step("make the guest agree with \(target.name)") { _ throws(Failure) in
-      let device = Region(target.root)
+  /// Makes the guest's files and the UUID of its root filesystem agree with its name and with each other.
+  private func make(_ restored: Restored, isAgain: Bool) throws(Failure) -> JSON {
+    let survey =
+      isAgain
+      ? try look(at: restored)
+      : try steps.step("look for what names the guest's disks") { progress throws(Failure) in
+        let survey = try look(at: restored)
+        progress.detail(
+          survey.isCopy ? "a copy of \(survey.origin.name?.full ?? "a guest without a name")" : "it is \(name)")
+        return survey
+      }
+    let root = uuidOfRoot(survey)
+    guard root.uuid == survey.current || root.isNew else { return ["uuid": .string(root.uuid.description)] }
+    if let reason = root.reason { tellKept("the root filesystem", root.uuid, reason) }
+    let rootUUID = root.isNew ? try renew() : root.uuid
+    let swapUUID = newSwapUUID.map { uuidOfSwap(survey, orNew: $0) }
+    try steps.step("make the guest agree with \(name)") { _ throws(Failure) in
+      let device = Region(disk)
       let guest = GuestTree(try Filesystem(opening: device, writable: true), isInPlace: true)
       try follow(survey, rootUUID: rootUUID, swapUUID: swapUUID, in: guest)
       var restoration = Restoration(
-        name: GuestName(target.name.text), origin: survey.origin, isCopy: survey.isCopy,
-        rootUUID: rootUUID.description, swapUUID: swapUUID?.description, network: target.network)
-      restoration.macs = target.macs
+        name: GuestName(name), origin: survey.origin, isCopy: survey.isCopy,
+        rootUUID: rootUUID.description, swapUUID: swapUUID?.description, network: network)
+      restoration.macs = macs
       if case .archive = restored { restoration.rootType = survey.type }
       tell(try restoration.apply(to: guest))
       try guest.commit()
     }
+    return ["swap": .optional(swapUUID?.description)]
   }
 
   private func look(at restored: Restored) throws(Failure) -> Survey {
-    let device = Region(target.root)
+    let device = Region(disk)
     let guest = GuestTree(try Filesystem(opening: device, writable: false), isInPlace: true)
     let origin = try Origin(of: guest)
     let current = guest.filesystem.uuid
@@ -81,11 +102,11 @@ struct Agreement {
       case .disk(let instance): (current, instance)
       case .archive: (origin.rootUUID.flatMap { UUID($0) }, nil)
       }
-    let isCopy = !origin.isSame(as: GuestName(target.name.text), recorded: recorded)
+    let isCopy = !origin.isSame(as: GuestName(name), recorded: recorded)
     var uuids: Set<UUID> = []
     if isCopy {
       uuids = Set(
-        [known?.description, target.swap == nil ? nil : origin.swapUUID].compactMap { $0.flatMap(UUID.init) })
+        [known?.description, newSwapUUID == nil ? nil : origin.swapUUID].compactMap { $0.flatMap(UUID.init) })
     }
     return Survey(
       origin: origin, isCopy: isCopy, current: current, known: known, type: guest.filesystem.type,
@@ -94,47 +115,29 @@ struct Agreement {
       places: try UUIDPlaces(of: uuids, origin, in: guest.filesystem))
   }
 
-  /// Gives the root filesystem the UUID that it must have; returns the one that it has then.
-  private func identify(_ disk: Disk, _ survey: Survey) throws(Failure) -> UUID {
-    guard survey.isCopy else { return try identify(disk, survey, as: survey.known ?? survey.current) }
-    if let tie = survey.tie {
-      tellKept("the root filesystem", survey.current, tie)
-      return survey.current
-    }
-    if let known = survey.known, let obstacle = survey.places.obstacle(to: known) {
-      tellKept("the root filesystem", known, obstacle)
-      return try identify(disk, survey, as: known)
-    }
+  /// The UUID that the root filesystem must have, and why it keeps one that is the original's; `isNew` where it gets one
+  /// that nothing has.
+  private func uuidOfRoot(_ survey: Survey) -> (uuid: UUID, isNew: Bool, reason: String?) {
+    guard survey.isCopy else { return (survey.known ?? survey.current, false, nil) }
+    if let tie = survey.tie { return (survey.current, false, tie) }
+    if let known = survey.known, let obstacle = survey.places.obstacle(to: known) { return (known, false, obstacle) }
     // A filesystem that was made here has one that is new.
-    guard survey.known == survey.current else { return survey.current }
-    let device = Region(disk)
-    let filesystem = try Filesystem(opening: device, writable: true)
+    return (survey.current, survey.known == survey.current, nil)
+  }
+
+  private func renew() throws(Failure) -> UUID {
+    let filesystem = try Filesystem(opening: Region(disk), writable: true)
     try filesystem.beginChanging()
     let uuid = filesystem.renewUUID()
     try filesystem.commit()
     return uuid
   }
 
-  private func identify(
-    _ disk: Disk, _ survey: Survey, as uuid: UUID
-  ) throws(Failure) -> UUID {
-    guard uuid != survey.current else { return uuid }
-    // It writes all checksums anew.
-    let (status, words) = try disk.withoutClaim { () throws(Failure) in
-      try Command.tune2fs("-U", uuid.description, disk.path).capture(on: disk)
-    }
-    guard status.isSuccess else {
-      throw Failure(
-        .guest, "the filesystem can't get the UUID \(uuid) of the original; tune2fs says: \(Command.lastLines(words))")
-    }
-    return uuid
-  }
-
   /// The UUID of the swap that is made.
-  private func uuidOfSwap(_ survey: Survey) -> UUID {
-    guard let old = survey.origin.swapUUID.flatMap({ UUID($0) }) else { return surroundings.newUUID() }
+  private func uuidOfSwap(_ survey: Survey, orNew new: UUID) -> UUID {
+    guard let old = survey.origin.swapUUID.flatMap({ UUID($0) }) else { return new }
     guard survey.isCopy else { return old }
-    guard let obstacle = survey.places.obstacle(to: old) else { return surroundings.newUUID() }
+    guard let obstacle = survey.places.obstacle(to: old) else { return new }
     tellKept("the swap", old, obstacle)
     return old
   }

@@ -7,6 +7,7 @@ package import Interface
 internal import LinuxIO
 package import Report
 internal import Storage
+internal import Worker
 
 /// Installs a guest: a copy of the image, grown to the disk, with an identity of its own.
 package struct CreatePlan: Plan, ~Copyable {
@@ -92,7 +93,7 @@ package struct CreatePlan: Plan, ~Copyable {
     // A guest that is installed anew keeps what is on its other disks, and itself for as long as there is no other.
     let replaced = isReinstall ? [disks.root] : disks.all
     let swapUUID = disks.swap == nil ? nil : surroundings.newUUID()
-    var kept: KeptFiles?
+    var kept: KeptFilesSpool?
     var isRebuilt = false
     while true {
       let entry = try obtainImage(forgetting: isReinstall ? [] : replaced, steps)
@@ -100,7 +101,9 @@ package struct CreatePlan: Plan, ~Copyable {
         throw .tooSmall(disks.root, "the guest needs", entry.manifest.size)
       }
       // Only the first time: later the guest is gone.
-      if isReinstall, !isRebuilt { kept = try KeptFiles.of(disks.root, for: entry, configuration, steps) }
+      if isReinstall, !isRebuilt {
+        kept = try KeptFilesSpool(of: disks.root, for: entry, configuration, surroundings.workers, steps)
+      }
       let fault: Failure?
       do throws(Failure) {
         for disk in replaced { try disk.removeSignatures() }
@@ -134,9 +137,9 @@ package struct CreatePlan: Plan, ~Copyable {
 
   /// Puts the guest on its disks; returns what is wrong with the image, where that is broken.
   private func install(
-    _ entry: borrowing ImageEntry, _ kept: KeptFiles?, _ swapUUID: UUID?, _ steps: Steps
+    _ entry: borrowing ImageEntry, _ kept: KeptFilesSpool?, _ swapUUID: UUID?, _ steps: Steps
   ) throws(Failure) -> Failure? {
-    let wiped = try disks.root.wipe(configuration, steps)
+    let wiped = try disks.root.wipe(configuration.diskWipe, steps)
     let head: Withheld
     do throws(DeploymentFailure) {
       head = try steps.step("copy the image") { progress throws(DeploymentFailure) in
@@ -148,33 +151,19 @@ package struct CreatePlan: Plan, ~Copyable {
     }
     if let swap = disks.swap, let swapUUID { try swap.makeSwap(swapUUID, configuration, steps) }
     let data = try prepareData(disks.data, isReinstall: isReinstall, options, steps)
-    let image = entry.manifest.digest
-    try steps.step("configure \(name.full)") { _ throws(Failure) in
-      let filesystem = try grow(head, zeroed: wiped != .none)
-      var identity = Identity(
-        name: name, rootUUID: filesystem.uuid.description, rootType: options.kind.rawValue,
-        swapUUID: swapUUID?.description, network: network, accounts: configuration.accounts,
-        locale: configuration.guestLocale,
-        release: ReleaseFile(
-          version: programVersion, installed: surroundings.now().text, image: "sha256:\(image)", suite: recipe.suite,
-          wipe: wiped.rawValue))
-      identity.data = data
-      let guest = GuestTree(filesystem, isInPlace: false)
-      for mount in data { try guest.makeDirectory(ByteString(mount.mountPoint)) }
-      try identity.apply(to: guest)
-      try kept?.write(to: guest.filesystem)
-      try guest.commit()
-    }
+    let release = ReleaseFile(
+      version: programVersion, installed: surroundings.now().text, image: "sha256:\(entry.manifest.digest)",
+      suite: recipe.suite, wipe: wiped.rawValue)
+    var identity = Identity(
+      name: name, rootUUID: "", rootType: options.kind.rawValue, swapUUID: swapUUID?.description, network: network,
+      accounts: configuration.accounts, locale: configuration.guestLocale, release: release)
+    identity.data = data
+    let spools = kept.map { [$0.contents.view, $0.list.view] } ?? []
+    _ = try surroundings.workers.run(
+      GuestInstallation.task,
+      GuestInstallation.values(identity, head: head, zeroed: wiped != .none, options),
+      [.disk(disks.root)] + spools.map { .stream($0) }, .editing(disks.root), .worker(onDiskOf: disks.root.size),
+      steps)
     return nil
-  }
-
-  private func grow(_ head: Withheld, zeroed: Bool) throws(Failure) -> Filesystem {
-    let disk = disks.root
-    let filesystem = try Filesystem(opening: Region(disk), withheld: head, writable: true)
-    filesystem.renewUUID()
-    filesystem.setLabel(options.label)
-    filesystem.renewHashSeed()
-    try filesystem.grow(to: disk.size, options: options, zeroed: zeroed)
-    return filesystem
   }
 }

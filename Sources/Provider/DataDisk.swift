@@ -4,6 +4,7 @@ internal import Guest
 internal import LinuxIO
 internal import Report
 internal import Storage
+internal import Worker
 
 /// A disk after the first that carries a filesystem of its own.
 enum DataDisk {
@@ -18,18 +19,30 @@ enum DataDisk {
     case other(String)
   }
 
-  static func contents(of disk: Disk) throws(Failure) -> Contents {
-    switch try disk.use() {
-    case .nothing: return .nothing
-    case .several: return .other("several things")
-    case .partitions(let table): return .other("partitions (\(table))")
-    case .one(let content):
+  /// What a worker finds on a disk.
+  static func contents(of disk: Disk, _ workers: Workers) throws(Failure) -> Contents {
+    let found = try disk.probe(Self.task, by: workers)
+    guard let words = found["other"]?.string else {
+      guard let type = found["type"]?.string, let uuid = found["uuid"]?.string else { return .nothing }
       // What is made by the guest's administrator becomes a line of the new guest's fstab.
-      let isPlain = { (text: String) in text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && !"\\\"'#".utf8.contains($0) } }
-      guard content.isFilesystem, let uuid = content.uuid, isPlain(uuid), isPlain(content.type) else {
-        return .other(content.type)
-      }
-      return .filesystem(type: content.type, uuid: uuid)
+      return isPlain(uuid) && isPlain(type) ? .filesystem(type: type, uuid: uuid) : .other(type)
+    }
+    return .other(words)
+  }
+
+  private static func isPlain(_ text: String) -> Bool {
+    text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && !"\\\"'#".utf8.contains($0) }
+  }
+
+  /// A filesystem has `type` and `uuid`, anything else `other`.
+  static let task = WorkerTask("use", .prober) { context throws(Failure) in
+    switch try context.disk(0).use() {
+    case .nothing: return [:]
+    case .several: return ["other": "several things"]
+    case .partitions(let table): return ["other": .string("partitions (\(table))")]
+    case .one(let content):
+      guard content.isFilesystem, let uuid = content.uuid else { return ["other": .string(content.type)] }
+      return ["type": .string(content.type), "uuid": .string(uuid)]
     }
   }
 
@@ -66,14 +79,17 @@ extension CreatePlan {
     var mounts: [DataMount] = []
     for data in disks {
       let disk = data.disk
-      switch isReinstall ? try DataDisk.contents(of: disk) : .nothing {
+      switch isReinstall ? try DataDisk.contents(of: disk, surroundings.workers) : .nothing {
       case .nothing:
         let uuid = surroundings.newUUID()
         try steps.step("make \(options.kind.rawValue) on \(disk.path) for \(data.mountPoint)") {
           progress throws(Failure) in
           let wiped = try disk.wipe(configuration.diskWipe, progress: progress)
           try DataDisk.format(disk, uuid: uuid, options)
-          if wiped == .none { try disk.clearUnwritten() }
+          if wiped == .none {
+            _ = try surroundings.workers.run(
+              Disk.clearing, nil, [.disk(disk)], .editing(disk), .worker(onDiskOf: disk.size), steps)
+          }
         }
         mounts.append(
           DataMount(uuid: uuid.description, type: options.kind.rawValue, mountPoint: data.mountPoint))

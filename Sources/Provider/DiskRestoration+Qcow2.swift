@@ -17,7 +17,7 @@ extension DiskRestoration {
       let image = try Qcow2Image(stream, at: path, for: disk)
       try steps.step("spool the qcow2 image") { progress throws(Failure) in
         let file = try Descriptor(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
-        let most = mostSpooled
+        let most = disk.mostSpooled
         try stream.eachPiece { bytes, _ throws(Failure) in
           guard stream.count <= most else { throw .tooSmall(disk, "the qcow2 image has at least", stream.count) }
           try file.writeAll(bytes)
@@ -27,18 +27,16 @@ extension DiskRestoration {
       }
       try steps.step("unpack the qcow2 image") { _ throws(Failure) in
         let allocated = try image.allocated()
-        guard image.size <= disk.size || allocated <= mostSpooled else {
+        guard image.size <= disk.size || allocated <= disk.mostSpooled else {
           throw .tooSmall(disk, "the qcow2 image has", image.size, used: allocated)
         }
         try requireRoom(min(image.size, allocated), in: folder, for: "unpacking the image")
         try image.convert(to: raw)
         guard unlink(path) == 0 else { throw .system("remove", path) }
       }
-      let spool = try Disk(raw, for: .writing)
-      let content = try spool.contents().first { $0.offset == 0 }
-      try copy(spool)
-      guard let type = content?.type, FilesystemKind(named: type).can.contains(.editFiles) else {
-        return .other(content?.type ?? "a disk without a filesystem of its own")
+      let type = try copy(try Disk(raw, for: .writing))
+      guard let type, FilesystemKind(named: type).can.contains(.editFiles) else {
+        return .other(type ?? "a disk without a filesystem of its own")
       }
       return .filesystem(of: nil)
     }

@@ -1,36 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Configuration
-internal import Dump
+internal import Dispatch
 internal import LinuxIO
 internal import Report
 internal import Sources
 internal import Storage
+internal import Worker
 
 /// The restoration of what comes in to a disk.
 struct DiskRestoration {
   let disk: Disk
   let configuration: Configuration
+  let workers: Workers
   let steps: Steps
 
-  init(_ disk: Disk, _ configuration: Configuration, _ steps: Steps) {
+  init(_ disk: Disk, _ configuration: Configuration, _ workers: Workers, _ steps: Steps) {
     self.disk = disk
     self.configuration = configuration
+    self.workers = workers
     self.steps = steps
   }
 
-  /// What was written to a disk.
-  enum Received {
-    /// An ext filesystem from the disk's first byte on, of the instance that the dump names.
-    case filesystem(of: String?)
-    /// Anything else; the word says what.
-    case other(String)
-  }
-
-  /// Writes the disk that the stream holds: a dump, a raw disk or an image of qemu.
-  func receive(_ stream: IncomingStream, _ kind: StreamKind) throws(Failure) -> Received {
+  /// Writes what the stream holds: a dump, a raw disk, an image of qemu or an archive of files.
+  func receive(_ stream: IncomingStream, _ kind: StreamKind, orArchive: Bool) throws(Failure) -> Received {
     switch kind {
-    case .dump: try receiveDump(try DumpReader { buffer throws(Failure) in try stream.read(into: buffer) })
-    case .ext, .disk: try receiveRaw(stream)
+    case .dump, .ext: try receiveSpooling(stream)
+    case .disk: try decode(stream)
+    case .tar where orArchive, .dump8 where orArchive: try decode(stream)
     case .qcow2: try receiveQcow2(stream)
     case .empty:
       throw Failure(
@@ -47,5 +43,32 @@ struct DiskRestoration {
   private static func beginning(of stream: IncomingStream) throws(Failure) -> String {
     let bytes = try stream.prefix(16)
     return bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
+  }
+
+  private func decode(_ stream: IncomingStream) throws(Failure) -> Received {
+    try Received(decode(stream, spool: nil, noSpool: nil))
+  }
+
+  /// Has a worker write what is in the stream.
+  func decode(_ stream: IncomingStream, spool: DescriptorView?, noSpool: Failure?) throws(Failure) -> JSON {
+    let (seen, rest) = stream.handOver()
+    let memory = try Descriptor(inMemory: "the beginning of \(stream.name)")
+    try memory.writeAll(seen)
+    // Where there is no rest, the end of the beginning is as good.
+    var descriptors: [WorkerDescriptor] = [.stream(rest ?? memory.view), .stream(memory.view), .disk(disk)]
+    if let spool { descriptors.append(.stream(spool)) }
+    let worker = try workers.start(
+      StreamDecoder.task, StreamDecoder.values(of: stream.name, configuration, noSpool: noSpool), descriptors,
+      .init(.dump, "reads \(stream.name)"), .worker(streaming: disk.size, threads: configuration.workers))
+    // That what unpacks the stream was satisfied is known only when it has ended.
+    DispatchQueue(label: "guestsmith.input").async {
+      do throws(Failure) {
+        try stream.finish()
+        worker.confirmInput(nil)
+      } catch {
+        worker.confirmInput(error)
+      }
+    }
+    return try worker.result(steps)
   }
 }

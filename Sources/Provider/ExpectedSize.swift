@@ -1,27 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Configuration
 internal import Dump
 internal import LinuxIO
 internal import Report
 internal import Storage
 
 /// What a host that shows the progress of an export wants to know before the first byte: how many there will be.
-extension ExportPlan {
-  /// Writes the size of the dump to `descriptor`, a decimal number and a newline, and closes it.
+extension DiskExport {
+  /// Writes the size of the dump to `pipe`, a decimal number and a newline, and closes it.
   ///
   /// Without compression the size is known to the byte. With it, pieces from all over the disk are compressed first, and
   /// the whole is taken to shrink as they do: it is an estimate, on usual disks within a few per cent.
   ///
   /// A host that cannot be told loses nothing but the percentage, so that is not a failure.
-  func announceSize(
-    of writer: DumpWriter, _ manifest: Manifest, _ extents: ExtentMap, of disk: Disk, to descriptor: Int32,
-    _ steps: Steps
+  borrowing func announceSize(
+    of writer: DumpWriter, _ manifest: Manifest, _ extents: ExtentMap, to pipe: consuming Descriptor, _ steps: Steps
   ) {
     do {
       let size =
-        configuration.compression == .none
-        ? writer.length : try estimate(writer.length, manifest, sample: Self.sample(of: extents), of: disk)
-      let pipe = try Descriptor(inherited: descriptor, name: "the descriptor for the expected size")
+        compression == .none
+        ? writer.length : try estimate(writer.length, manifest, sample: Self.sample(of: extents))
       try pipe.writeAll(Array("\(size)\n".utf8))
       try pipe.close()
     } catch {
@@ -29,14 +26,13 @@ extension ExportPlan {
     }
   }
 
-  private func estimate(
-    _ length: UInt64, _ manifest: Manifest, sample: ExtentMap, of disk: Disk
+  private borrowing func estimate(
+    _ length: UInt64, _ manifest: Manifest, sample: ExtentMap
   ) throws(Failure) -> UInt64 {
     let manifest = Manifest(
       program: manifest.program, created: manifest.created, instance: manifest.instance, os: manifest.os,
       variant: manifest.variant, selection: manifest.selection, filesystems: [], extents: sample)
-    let writer = try DumpWriter(
-      manifest, sample, compression: configuration.dumpCompression, workers: configuration.workers)
+    let writer = try DumpWriter(manifest, sample, compression: compression, workers: workers)
     let view = disk.descriptor.view
     let summary = try writer.write(
       read: { offset, buffer throws(Failure) in _ = try view.readFull(into: buffer, at: offset) }, sink: { _ in })

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
-internal import Dump
-internal import Ext4
 package import Interface
 internal import LinuxIO
 package import Report
 internal import Storage
+internal import Worker
 
 /// Writes a dump of the disk that the request is about; the disk is only read.
 package struct ExportPlan: Plan, ~Copyable {
@@ -14,6 +13,7 @@ package struct ExportPlan: Plan, ~Copyable {
   private let disk: Disk
   private let output: Descriptor
   private let created: Timestamp
+  private let workers: Workers
 
   package init(
     _ request: Request, _ configuration: Configuration, _ surroundings: Surroundings
@@ -25,6 +25,7 @@ package struct ExportPlan: Plan, ~Copyable {
     self.output = output
     self.disk = disk
     created = surroundings.now()
+    workers = surroundings.workers
     self.request = request
     self.configuration = configuration
   }
@@ -34,41 +35,28 @@ package struct ExportPlan: Plan, ~Copyable {
   }
 
   package consuming func apply(_ steps: Steps) throws(Failure) {
-    let path = disk.path
-    let source = try steps.step("find the used blocks of \(path)") { progress throws(Failure) in
-      try UsedBlocks(of: disk, progress: progress)
-    }
-    let manifest = Manifest(
-      program: "guestsmith \(programVersion)", created: UInt64(created.seconds), instance: request.instance.text,
-      os: request.os.name, variant: request.variant,
-      selection: source.selection, filesystems: source.filesystems, extents: source.extents)
-    let writer = try DumpWriter(
-      manifest, source.extents, compression: configuration.dumpCompression, workers: configuration.workers)
-    if let descriptor = request.sizeDescriptor {
-      announceSize(of: writer, manifest, source.extents, of: disk, to: descriptor, steps)
-    }
-    try write(writer, source.extents.used, steps)
+    _ = try start(steps).result(steps)
     try output.close()
   }
 
-  private func write(_ writer: DumpWriter, _ used: UInt64, _ steps: Steps) throws(Failure) {
-    let (view, size) = (disk.descriptor.view, disk.size)
-    try steps.step("dump \(disk.path)") { progress throws(Failure) in
-      progress.expect(used)
-      var done: UInt64 = 0
-      let summary = try writer.write(
-        read: { offset, buffer throws(Failure) in
-          let count = try view.readFull(into: buffer, at: offset)
-          guard count == buffer.count else {
-            throw Failure(.io, "\(view.name) ends at byte \(offset + UInt64(count)); it had \(size) bytes before")
-          }
-        },
-        sink: { bytes throws(Failure) in try output.writeAll(bytes) },
-        progress: { total in
-          progress.advance(by: total - done)
-          done = total
-        })
-      progress.detail("\(Words.bytes(summary.content)) in \(Words.bytes(summary.stored))")
+  /// When it returns, the worker alone has the descriptor for the expected size, whose end the host may wait for.
+  private borrowing func start(_ steps: Steps) throws(Failure) -> RunningWorker {
+    let sizes = sizes(steps)
+    let descriptors: [DescriptorView] = [output.view] + [sizes?.view].compactMap { $0 }
+    return try workers.start(
+      DiskExport.task, DiskExport.values(of: request, created, configuration),
+      [.disk(disk)] + descriptors.map { .stream($0) }, .init(.guest, "reads \(disk.path)"),
+      .worker(streaming: disk.size, threads: configuration.workers))
+  }
+
+  /// The descriptor for the expected size, where the host wants that and has opened it.
+  private borrowing func sizes(_ steps: Steps) -> Descriptor? {
+    guard let raw = request.sizeDescriptor else { return nil }
+    do {
+      return try Descriptor(inherited: raw, name: "the descriptor for the expected size")
+    } catch {
+      steps.note("the host is not told how large the dump will be: \(error.message)")
+      return nil
     }
   }
 }

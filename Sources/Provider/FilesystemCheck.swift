@@ -3,16 +3,17 @@ internal import Ext4
 internal import LinuxIO
 internal import Report
 internal import Storage
+internal import Worker
 
 /// The ext filesystem on a disk, in the hands of the system's own tools: checked before it is edited, and checked,
 /// repaired and made to fill its disk after it was restored.
 extension Disk {
   /// Recovers, checks and enlarges a restored filesystem. Where it can't be enlarged it stays as it came, and the guest
   /// with it.
-  func growFilesystem(_ steps: Steps) throws(Failure) {
+  func growFilesystem(_ workers: Workers, _ steps: Steps) throws(Failure) {
     try steps.step("check and grow the filesystem") { _ throws(Failure) in
-      try recover()
-      let before = try filesystemSize()
+      try recover(workers, steps)
+      let before = try superblock().size
       let (status, words) = try withoutClaim { () throws(Failure) in
         try Command.resize2fs(path).capture(on: self)
       }
@@ -21,7 +22,7 @@ extension Disk {
           "the guest is whole, but its filesystem keeps its \(Words.bytes(before)) of the disk's "
             + "\(Words.bytes(size)): resize2fs can't grow it on this machine; running resize2fs in the guest may\n  "
             + Command.lastLines(words))
-      } else if try filesystemSize() == before {
+      } else if try superblock().size == before {
         return
       }
       // Whatever resize2fs did or began: some of its versions leave checksums and counts of rare features wrong.
@@ -30,11 +31,10 @@ extension Disk {
   }
 
   /// Recovers the journal of a restored filesystem and checks all of it.
-  func recover() throws(Failure) {
-    let device = Region(self)
+  func recover(_ workers: Workers, _ steps: Steps) throws(Failure) {
     // Whoever had the original mounted when it was copied has not mounted this.
-    if let filesystem = try? Filesystem(opening: device, writable: true) {
-      try filesystem.clearMultipleMountProtection()
+    if (try? superblock())?.hasMultipleMountProtection == true {
+      _ = try workers.run(Self.unclaiming, nil, [.disk(self)], .editing(self), .worker(onDiskOf: size), steps)
     }
     let (passes, words) = try check("-fp")
     guard passes else {
@@ -85,15 +85,19 @@ extension Disk {
     return (result.passes, result.words)
   }
 
-  private func filesystemSize() throws(Failure) -> UInt64 {
-    try Filesystem(opening: Region(self), writable: false).size
+  /// Says that nobody uses a copy of a filesystem.
+  static let unclaiming = WorkerTask("unclaim", .editor) { context throws(Failure) in
+    // What can't be opened e2fsck has something to say about.
+    if let filesystem = try? Filesystem(opening: Region(try context.disk(0)), writable: true) {
+      try filesystem.clearMultipleMountProtection()
+    }
+    return nil
   }
 
   /// Recovers the journal of a filesystem that was not unmounted, and refuses one with errors, in e2fsck's words: to
   /// edit it would make it worse.
   func prepareForEditing(_ steps: Steps) throws(Failure) {
-    let device = Region(self)
-    if let obstacle = Filesystem.obstacle(on: device) { throw obstacle }
+    if let obstacle = try filesystemObstacle() { throw obstacle }
     if try needsRecovery() {
       steps.note("the filesystem on \(path) was not unmounted: its journal is recovered")
       // 1: errors were corrected (e2fsck(8)); whether any are left the check tells.
@@ -117,22 +121,42 @@ extension Disk {
     }
   }
 
-  /// Why the filesystem can't be edited here; nil where it can.
+  /// Why this machine can't change a filesystem that may well be in order; nil where it can, or where it is damaged.
   func filesystemObstacle() throws(Failure) -> Failure? {
-    Filesystem.obstacle(on: Region(self))
+    let bytes = try superblockBytes()
+    guard let superblock = try? Superblock(examining: bytes, room: size, of: path) else { return nil }
+    if superblock.isUnknown {
+      return Failure(
+        .guest,
+        "cannot change the filesystem on \(path): it has features that the e2fsprogs of this machine don't know",
+        remedy: "install a newer e2fsprogs")
+    }
+    guard superblock.sharesBlocks else { return nil }
+    return Failure(.guest, "the filesystem on \(path) is for reading only: its files share blocks")
   }
 
   /// Whether an ext filesystem begins with the disk, be it damaged or not.
   func holdsExt() throws(Failure) -> Bool {
-    let range = Superblock.range
-    let bytes = try descriptor.bytes(at: UInt64(range.lowerBound), count: range.count)
+    let bytes = try superblockBytes()
     // s_magic (kernel, fs/ext4/ext4.h).
     return bytes.dropFirst(56).starts(with: [0x53, 0xEF]) && Superblock(bytes)?.isJournal != true
   }
 
-  func needsRecovery() throws(Failure) -> Bool {
-    let device = Region(self)
-    let filesystem = try Filesystem(opening: device, writable: false)
-    return !filesystem.isClean || filesystem.needsRecovery
+  /// The superblock of the filesystem that begins with the disk: memory-safe reading of 1024 bytes.
+  func superblock() throws(Failure) -> Superblock {
+    try Superblock(examining: superblockBytes(), room: size, of: path)
   }
+
+  private func superblockBytes() throws(Failure) -> [UInt8] {
+    try descriptor.bytes(at: UInt64(Superblock.range.lowerBound), count: Superblock.range.count)
+  }
+
+  private func needsRecovery() throws(Failure) -> Bool {
+    let superblock = try superblock()
+    return !superblock.isClean || superblock.needsRecovery
+  }
+}
+
+extension Workers.Purpose {
+  static func editing(_ disk: Disk) -> Workers.Purpose { .init(.guest, "edits the filesystem on \(disk.path)") }
 }

@@ -6,6 +6,7 @@ internal import LinuxIO
 package import Report
 internal import Sources
 internal import Storage
+internal import Worker
 
 /// Restores what is on the input, whatever that is: a guest to its root disk, made to agree with its new name and
 /// disks, or any other disk as it was.
@@ -79,54 +80,31 @@ package struct ImportPlan: Plan, ~Copyable {
   private func restore(_ steps: Steps) throws(Failure) {
     if case .guest(let target) = goal, let fault = target.nameFault { steps.note(fault) }
     let (stream, kind) = try IncomingStream(reading: SharedDescriptor(surroundings.input())).unpacked(to: disk.size)
-    let restoration = DiskRestoration(disk, configuration, steps)
+    let restoration = DiskRestoration(disk, configuration, workers, steps)
     guard case .guest(let target) = goal else {
-      _ = try restoration.receive(stream, kind)
+      _ = try restoration.receive(stream, kind, orArchive: false)
       // A swap area knows its size: it grows with its disk, and stays the one that the guest's fstab names.
       return try SwapArea.grow(on: disk)
     }
-    let agreement = Agreement(target, configuration, surroundings, steps)
-    if kind == .tar || kind == .dump8 {
-      try restoration.restoreArchive(stream, kind)
-      try agreement.make(.archive)
-      return try disk.confirm(steps)
-    }
-    switch try restoration.receive(stream, kind) {
+    switch try restoration.receive(stream, kind, orArchive: true) {
+    case .archive:
+      try target.agree(.archive, clearing: false, configuration, surroundings, steps)
+      try disk.confirm(steps)
     case .filesystem(let instance):
       if let obstacle = try disk.filesystemObstacle() {
         try target.makeSwap(surroundings.newUUID(), configuration, steps)
         return steps.note("the guest stays as it was, under its old name: \(obstacle.message)")
       }
-      try disk.growFilesystem(steps)
+      try disk.growFilesystem(workers, steps)
       // On a disk of zeros it costs nothing: holes stay holes.
-      if configuration.diskWipe != .zero { try disk.clearUnwritten() }
-      try agreement.make(.disk(of: instance))
+      try target.agree(
+        .disk(of: instance), clearing: configuration.diskWipe != .zero, configuration, surroundings, steps)
       try disk.settle()
     case .other(let what):
       try target.makeSwap(surroundings.newUUID(), configuration, steps)
       steps.note("what was restored is \(what), whose guest stays as it was, under its old name")
     }
   }
-}
 
-/// What a guest is restored to.
-struct ImportTarget {
-  let root: Disk
-  let swap: Disk?
-  let name: InstanceName
-  /// The network of the name, where that is static.
-  let network: Network?
-  /// Of the network interfaces, as far as the host tells.
-  let macs: [String]
-
-  /// What is to be told of a name that no guest can carry.
-  var nameFault: String? {
-    GuestName(name.text).fault.map {
-      "the guest is restored, but cannot call itself \(name) when it runs: \($0)"
-    }
-  }
-
-  func makeSwap(_ uuid: UUID, _ configuration: Configuration, _ steps: Steps) throws(Failure) {
-    try swap?.makeSwap(uuid, configuration, steps)
-  }
+  private var workers: Workers { surroundings.workers }
 }

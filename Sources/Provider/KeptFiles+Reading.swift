@@ -18,8 +18,8 @@ extension KeptFiles {
   }
 
   /// Copies the contents into the spool.
-  func copy(from filesystem: borrowing Filesystem, _ progress: StepProgress) throws(Failure) {
-    try refuseWithoutRoom(bytes)
+  func copy(from filesystem: borrowing Filesystem, inFolder folder: String, _ progress: StepProgress) throws(Failure) {
+    try refuseWithoutRoom(bytes, in: folder)
     progress.expect(bytes)
     for file in files where !file.pieces.isEmpty {
       var written: UInt64 = 0
@@ -104,12 +104,12 @@ extension KeptFiles {
     }
   }
 
-  private func refuseWithoutRoom(_ needed: UInt64) throws(Failure) {
+  private func refuseWithoutRoom(_ needed: UInt64, in folder: String) throws(Failure) {
     let free = try spool.freeBytes()
     guard free > needed else {
       throw Failure(
         .space,
-        "\(temporaryFolder) has \(Words.bytes(free)) free, and what is kept of the guest takes \(Words.bytes(needed))",
+        "\(folder) has \(Words.bytes(free)) free, and what is kept of the guest takes \(Words.bytes(needed))",
         remedy: "make room, or name another folder in TMPDIR; nothing was changed")
     }
   }

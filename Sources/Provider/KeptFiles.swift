@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Configuration
 internal import Ext4
-internal import Images
 internal import Inspection
 internal import LinuxIO
 internal import Report
 internal import Storage
+internal import Worker
 
 /// A file, a folder, a link or the like that outlives a reinstallation.
 struct KeptFile {
@@ -37,9 +36,7 @@ final class KeptFiles {
   /// Of all contents.
   var bytes: UInt64 { files.reduce(0) { $0 + $1.bytes } }
 
-  init() throws(Failure) {
-    spool = try Descriptor(temporary: "the file for what is kept of the guest")
-  }
+  init(_ spool: consuming Descriptor) { self.spool = spool }
 
   /// `4 files, 3.1 KiB`
   var summary: String {
@@ -54,53 +51,22 @@ final class KeptFiles {
 }
 
 extension KeptFiles {
-  /// What the configuration keeps of the guest that is on the disk; nil where there is none.
-  ///
-  /// - Throws: for what can't be kept as it is.
-  static func of(
-    _ disk: Disk, for image: borrowing ImageEntry, _ configuration: Configuration, _ steps: Steps
-  ) throws(Failure) -> KeptFiles? {
-    guard !configuration.reinstallKeep.isEmpty, try holdsGuest(disk, configuration, steps) else { return nil }
-    return try steps.step("read what is kept of the guest") { progress throws(Failure) in
-      // The guest may not have been shut down.
-      do throws(Failure) {
-        try disk.prepareForEditing(steps)
-      } catch {
-        throw Failure(
-          error.code, error.message, remedy: "repair it with e2fsck, or set reinstall_keep to an empty list")
-      }
-      let old = try Filesystem(
-        opening: Region(disk), writable: false)
-      let kept = try KeptFiles()
-      try kept.find(configuration.reinstallKeep.map { ByteString(argument: $0) }, in: old)
-      let file = try image.open()
-      let new = try Filesystem(
-        opening: Region(of: file), writable: false)
-      try kept.refuseWhatHasNoPlace(in: new, after: old, on: disk, configuration.filesystemOptions)
-      try kept.copy(from: old, progress)
+  /// The disk of the old guest, the image of the new one, and what `KeptFilesSpool` holds: finds what is kept and looks
+  /// whether it can be, before anything is changed.
+  static let task = WorkerTask("keep", .reader) { context throws(Failure) in
+    let values = context.values
+    return try context.steps.step("read what is kept of the guest") { progress throws(Failure) in
+      let disk = try context.disk(0)
+      let old = try Filesystem(opening: Region(disk), writable: false)
+      let new = try Filesystem(opening: Region(of: context.descriptor(1)), writable: false)
+      let kept = KeptFiles(try context.descriptor(2))
+      let list = try context.descriptor(3)
+      try kept.find(try values.texts("patterns").map { ByteString(argument: $0) }, in: old)
+      try kept.refuseWhatHasNoPlace(in: new, after: old, on: disk, try FilesystemOptions(values["options"] ?? nil))
+      try kept.copy(from: old, inFolder: try values.text("folder"), progress)
+      try kept.save(to: list)
       progress.detail(kept.summary)
-      return kept
+      return nil
     }
-  }
-
-  /// Whether there is a filesystem whose files can be kept. A disk without anything is that of a guest whose installation
-  /// failed; of one with something else nothing can be kept.
-  private static func holdsGuest(_ disk: Disk, _ configuration: Configuration, _ steps: Steps) throws(Failure) -> Bool {
-    // blkid passes over one that is damaged.
-    if try disk.descriptor.bytes(at: 1024 + 56, count: 2) == [0x53, 0xEF] { return true }
-    let what: String
-    switch try DataDisk.contents(of: disk) {
-    case .nothing: what = "nothing"
-    case .filesystem(let type, _): what = "a filesystem of type \(type)"
-    case .other(let found): what = found
-    }
-    let isAsked = configuration.reinstallKeep != Configuration().reinstallKeep
-    if isAsked, what != "nothing" {
-      throw Failure(
-        .guest, "\(disk.path) holds \(what), and only of ext2, ext3 and ext4 on the whole disk files are kept",
-        remedy: "save what is needed in another way, and set reinstall_keep to an empty list; nothing was changed")
-    }
-    steps.note("no files are kept of what was on \(disk.path): it holds \(what)")
-    return false
   }
 }

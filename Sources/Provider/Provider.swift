@@ -2,6 +2,8 @@
 package import Configuration
 package import Interface
 package import Report
+internal import Storage
+package import Worker
 
 /// What an OS definition does when a host calls it: request → plan → apply.
 package struct Provider: Sendable {
@@ -12,6 +14,13 @@ package struct Provider: Sendable {
     self.configuration = configuration
     self.surroundings = surroundings
   }
+
+  /// What workers do for it.
+  package static let tasks: [WorkerTask] = [
+    DiskExport.task, GuestRename.task, StreamDecoder.task, SpoolCopy.task, Agreement.task, Disk.probing, DataDisk.task,
+    Disk.clearing,
+    Disk.unclaiming, GuestInstallation.task, KeptFiles.task,
+  ]
 
   /// Does what the request asks for.
   package func run(_ request: Request, _ steps: Steps) throws(Failure) {

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
-internal import Ext4
 internal import Guest
 package import Interface
 internal import LinuxIO
 package import Report
 internal import Storage
+internal import Worker
 
 /// Makes the guest agree with its new name. Nothing is changed where it has neither the old nor the new one.
 package struct RenamePlan: Plan, ~Copyable {
   private let root: Disk
   private let oldName: InstanceName
   private let newName: InstanceName
-  private let name: GuestName
   private let network: Network?
+  private let workers: Workers
   /// Why the guest stays as it is: in other words, what is on the disk.
   private let other: String?
 
@@ -21,15 +21,15 @@ package struct RenamePlan: Plan, ~Copyable {
     _ request: Request, _ configuration: Configuration, _ surroundings: Surroundings
   ) throws(Failure) {
     guard let oldName = request.oldName else { throw Failure(.usage, "the request names no old name") }
-    let name = try GuestName(of: request.instance)
+    _ = try GuestName(of: request.instance)
     let root = try GuestDisks.openRoot(of: request)
     let network = try configuration.staticNetwork(of: request, surroundings.resolve)
-    let other = try root.holdsExt() ? nil : root.describedContents()
+    let other = try root.holdsExt() ? nil : root.describedContents(surroundings.workers)
     self.root = root
     self.oldName = oldName
     newName = request.instance
-    self.name = name
     self.network = network
+    workers = surroundings.workers
     self.other = other
   }
 
@@ -42,15 +42,11 @@ package struct RenamePlan: Plan, ~Copyable {
     // The host has renamed the instance, or imported it, and can't take that back.
     if other != nil { return steps.note(lines[0]) }
     try steps.step("check \(root.path)") { _ throws(Failure) in try root.prepareForEditing(steps) }
-    let outcome = try steps.step("rename \(oldName) to \(newName)") { _ throws(Failure) in
-      let device = Region(root)
-      let guest = GuestTree(try Filesystem(opening: device, writable: true, isShared: true), isInPlace: true)
-      let outcome = try Renaming(from: GuestName(oldName.text), to: name, network: network).apply(to: guest)
-      try guest.commit()
-      return outcome
-    }
+    let isRenamed = try workers.run(
+      GuestRename.task, GuestRename.values(from: oldName, to: newName, network), [.disk(root)], .editing(root),
+      .worker(onDiskOf: root.size), steps)
     try root.settle()
-    if outcome == .alreadyNamed { steps.note("the guest is called \(newName) already") }
+    if isRenamed == .bool(false) { steps.note("the guest is called \(newName) already") }
   }
 }
 

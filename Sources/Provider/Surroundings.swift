@@ -3,6 +3,7 @@ internal import Glibc
 package import Images
 package import LinuxIO
 package import Report
+package import Worker
 
 /// What the provider takes from outside of the request and the configuration: tests put their own in its place.
 package struct Surroundings: Sendable {
@@ -16,6 +17,8 @@ package struct Surroundings: Sendable {
   package var resolve: @Sendable (String) throws(Failure) -> [String]
   /// Makes an image that is not in the cache.
   package var maker: ImageMaker
+  /// Does the work on what is on a disk or in a stream.
+  package var workers: Workers
 
   package init(
     input: @escaping @Sendable () throws(Failure) -> Descriptor,
@@ -25,7 +28,7 @@ package struct Surroundings: Sendable {
     resolve: @escaping @Sendable (String) throws(Failure) -> [String] = { name throws(Failure) in
       try addresses(of: name)
     },
-    maker: ImageMaker = .standard
+    maker: ImageMaker = .standard, workers: Workers = Workers(.auto)
   ) {
     self.input = input
     self.output = output
@@ -33,6 +36,7 @@ package struct Surroundings: Sendable {
     self.newUUID = newUUID
     self.resolve = resolve
     self.maker = maker
+    self.workers = workers
   }
 
   /// Those of a script that a host calls.

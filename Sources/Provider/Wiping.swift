@@ -4,14 +4,15 @@ internal import Ext4
 internal import LinuxIO
 internal import Report
 internal import Storage
+internal import Worker
 
 extension Disk {
   /// Wipes the disk as it is configured; what can't be wiped is told.
-  func wipe(_ configuration: Configuration, _ steps: Steps) throws(Failure) -> Wipe {
+  func wipe(_ wanted: Wipe, _ steps: Steps) throws(Failure) -> Wipe {
     let wiped = try steps.step("wipe \(path)") { progress throws(Failure) in
-      try wipe(configuration.diskWipe, progress: progress)
+      try wipe(wanted, progress: progress)
     }
-    if wiped == .none, configuration.diskWipe == .discard {
+    if wiped == .none, wanted == .discard {
       steps.note("\(path) can't discard: what an earlier tenant left beyond the guest's files stays")
     }
     return wiped
@@ -22,6 +23,11 @@ extension Disk {
       _ = try wipe(configuration.diskWipe, progress: progress)
       try SwapArea.make(on: self, uuid: uuid)
     }
+  }
+
+  static let clearing = WorkerTask("clear", .editor) { context throws(Failure) in
+    try context.disk(0).clearUnwritten()
+    return nil
   }
 
   /// Clears what the new parts of a filesystem call used and the system's tools do not write.

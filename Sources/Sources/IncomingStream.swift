@@ -11,6 +11,8 @@ package final class IncomingStream: @unchecked Sendable {
   /// What it is in a message.
   package let name: String
   private let source: Source
+  /// What the source reads from; nil where that is not a descriptor.
+  private let origin: (any Origin)?
   /// Bytes that were looked at and not read yet.
   private var seen: ArraySlice<UInt8> = []
   /// Bytes read so far.
@@ -20,16 +22,45 @@ package final class IncomingStream: @unchecked Sendable {
   package init(name: String, _ source: @escaping Source) {
     self.name = name
     self.source = source
+    origin = nil
+  }
+
+  init(name: String, from origin: any Origin) {
+    self.name = name
+    source = { buffer throws(Failure) in try origin.read(into: buffer) }
+    self.origin = origin
+  }
+
+  /// A stream that another process has looked at and hands on.
+  ///
+  /// - Parameters:
+  ///   - seen: what that one has read of it already.
+  ///   - confirm: says at its end whether that is a right one.
+  package convenience init(
+    handedOver descriptor: consuming Descriptor, called name: String, seen: [UInt8],
+    _ confirm: @escaping @Sendable () throws(Failure) -> Void
+  ) {
+    self.init(name: name, from: HandedOver(descriptor, confirm))
+    self.seen = seen[...]
   }
 
   /// A stream that a descriptor gives, from where it stands.
   package convenience init(reading descriptor: SharedDescriptor) {
-    self.init(name: descriptor.name) { buffer throws(Failure) in try descriptor.read(into: buffer) }
+    self.init(name: descriptor.name, from: descriptor)
   }
 
   package static func standardInput() throws(Failure) -> IncomingStream {
     IncomingStream(reading: SharedDescriptor(try StandardStream.input.open()))
   }
+
+  /// What was looked at and not read, and what the rest is read from, nil where there is no rest: for another process. It
+  /// is not read here any more.
+  package func handOver() -> (seen: [UInt8], rest: DescriptorView?) { (Array(seen), origin?.rest) }
+
+  /// Waits for the end of what unpacks the stream, once another process has it: this one lets go of it.
+  ///
+  /// - Throws: what was wrong with it.
+  package func finish() throws(Failure) { try origin?.finish() }
 
   /// The first `length` bytes, or fewer where the stream has no more. They are still there to be read.
   package func prefix(_ length: Int) throws(Failure) -> [UInt8] {
@@ -99,4 +130,43 @@ package final class IncomingStream: @unchecked Sendable {
       .dump, "\(name) goes on for more than \(Words.bytes(most)) behind the guest, which ends at byte \(end)",
       remedy: "end it where the guest ends")
   }
+}
+
+/// What a stream is read from.
+protocol Origin: AnyObject, Sendable {
+  /// Nil where all was read.
+  var rest: DescriptorView? { get }
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int
+  func finish() throws(Failure)
+}
+
+/// What another process handed over.
+private final class HandedOver: Origin, @unchecked Sendable {
+  private let descriptor: Descriptor
+  private let confirm: @Sendable () throws(Failure) -> Void
+  private var hasEnded = false
+
+  init(_ descriptor: consuming Descriptor, _ confirm: @escaping @Sendable () throws(Failure) -> Void) {
+    self.descriptor = descriptor
+    self.confirm = confirm
+  }
+
+  var rest: DescriptorView? { descriptor.view }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
+    guard !hasEnded else { return 0 }
+    let count = try descriptor.read(into: buffer)
+    if count == 0 { try finish() }
+    return count
+  }
+
+  func finish() throws(Failure) {
+    hasEnded = true
+    try confirm()
+  }
+}
+
+extension SharedDescriptor: Origin {
+  var rest: DescriptorView? { view }
+  func finish() {}
 }

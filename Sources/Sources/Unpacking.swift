@@ -64,17 +64,18 @@ extension IncomingStream {
 
   package func unpacked(_ packing: Packing, to size: UInt64) throws(Failure) -> IncomingStream {
     let unpacking = try Unpacking(packing, of: self, to: size)
-    return IncomingStream(name: name) { buffer throws(Failure) in try unpacking.read(into: buffer) }
+    return IncomingStream(name: name, from: unpacking)
   }
 }
 
 /// A child that unpacks a stream, and the thread that feeds it.
-private final class Unpacking: @unchecked Sendable {
+private final class Unpacking: Origin, @unchecked Sendable {
   private let packing: Packing
   /// Of the disk that it is for, in bytes.
   private let size: UInt64
   private let name: String
-  private let output: Descriptor
+  /// Nil where somebody else has it.
+  private var output: Descriptor?
   private let words: Descriptor
   private let feed: Feed
   /// Nil when it has ended, and well.
@@ -99,13 +100,17 @@ private final class Unpacking: @unchecked Sendable {
   }
 
   func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
-    let count = try output.read(into: buffer)
+    let count = try output?.read(into: buffer) ?? 0
     if count == 0 { try finish() }
     return count
   }
 
+  var rest: DescriptorView? { output?.view }
+
   /// The child's output has ended: that is a right end only where it and all before it say so.
-  private func finish() throws(Failure) {
+  func finish() throws(Failure) {
+    // Where another process reads it, and ends too early, the child is to see that.
+    output = nil
     guard let child = child.take() else { return }
     var status = try child.wait()
     if let failure = feed.failure { throw failure }

@@ -75,7 +75,7 @@ extension Failure {
     else { return nil }
     self.init(
       code, message, remedy: json["remedy"]?.string,
-      errorNumber: json["errorNumber"]?.integer.flatMap { Int32(exactly: $0) })
+      cause: json["errorNumber"]?.integer.flatMap { Int32(exactly: $0) }.map { .system($0) })
   }
 }
 

@@ -6,6 +6,7 @@ import LinuxIO
 import Provider
 import Report
 import TestSupport
+import Worker
 
 /// What the provider works on in these tests: a guest of a few files, image files as disks, and a world of which all is
 /// known.
@@ -105,7 +106,8 @@ struct SmallGuest {
             throw Failure(.tool, "\(error)")
           }
           return recipe.sources
-        }, populate: ImageMaker.standard.populate))
+        }, populate: ImageMaker.standard.populate),
+      workers: Workers(.off))
   }
 
   /// Runs the plan of a request, without a word.

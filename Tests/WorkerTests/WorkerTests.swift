@@ -70,7 +70,7 @@ struct WorkerTests {
   func told() throws {
     let told = try failure(
       #"say '{"failure": {"code": 4, "message": "disk1 is too small", "remedy": "enlarge it", "errorNumber": 28}}'"#)
-    #expect(told == Failure(.device, "disk1 is too small", remedy: "enlarge it", errorNumber: 28))
+    #expect(told == Failure(.device, "disk1 is too small", remedy: "enlarge it", cause: .system(28)))
   }
 
   static let wrong: [(script: String, words: String)] = [

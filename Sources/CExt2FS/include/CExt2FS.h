@@ -57,3 +57,8 @@ void cext2fs_inode_set_times(struct ext2_inode_large *inode, int64_t seconds, ui
 void cext2fs_inode_set_changed(struct ext2_inode_large *inode, int64_t seconds);
 /// Makes the inode name a device, as the kernel encodes it.
 void cext2fs_inode_set_device(struct ext2_inode *inode, uint32_t major, uint32_t minor);
+
+/// The features that this libext2fs knows, which are macros of casts: those without which a filesystem can't be read, and
+/// those without which it can't be written.
+static inline uint32_t cext2fs_known_incompat(void) { return EXT2_LIB_FEATURE_INCOMPAT_SUPP; }
+static inline uint32_t cext2fs_known_ro_compat(void) { return EXT2_LIB_FEATURE_RO_COMPAT_SUPP; }

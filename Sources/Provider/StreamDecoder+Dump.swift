@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Configuration
 internal import Dump
 internal import Ext4
 internal import Filesystems
-internal import Images
 internal import LinuxIO
 internal import Report
 internal import Storage
 
 /// Dumps of this program.
-extension DiskRestoration {
+extension StreamDecoder {
   func receiveDump(_ reader: DumpReader) throws(Failure) -> Received {
     let manifest = reader.manifest
     let filesystem = Self.guestFilesystem(in: manifest)
@@ -21,7 +19,6 @@ extension DiskRestoration {
       }
       try withSpool(size: manifest.diskSize, content: manifest.used) { spool throws(Failure) in
         try fill(DiskFilling(spool, isZeroed: true), with: reader)
-        try copy(spool)
       }
     }
     if filesystem != nil { return .filesystem(of: manifest.instance) }
@@ -34,7 +31,7 @@ extension DiskRestoration {
   }
 
   private func write(_ reader: DumpReader) throws(Failure) {
-    let wiped = try disk.wipe(configuration, steps)
+    let wiped = try disk.wipe(wipe, steps)
     let (selection, extents) = (reader.manifest.selection, reader.extents)
     if wiped == .none, selection != .usedBlocks {
       // What the dump does not hold is zero on the disk that it was made of.
@@ -61,7 +58,7 @@ extension DiskRestoration {
       progress.expect(manifest.used)
       var done: UInt64 = 0
       let summary = try reader.read(
-        workers: configuration.workers,
+        workers: workers,
         progress: { total in
           progress.advance(by: total - done)
           done = total

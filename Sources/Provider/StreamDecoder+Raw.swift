@@ -7,7 +7,7 @@ internal import Sources
 internal import Storage
 
 /// Disks as they are, byte for byte.
-extension DiskRestoration {
+extension StreamDecoder {
   func receiveRaw(_ stream: IncomingStream) throws(Failure) -> Received {
     let beginning = try stream.prefix(StreamKind.prefixLength)
     let length = RawDisk.length(beginning: beginning)
@@ -19,10 +19,9 @@ extension DiskRestoration {
       guard used <= disk.size else { throw .tooSmall(disk, "the filesystem on the raw disk uses", used) }
       try withSpool(size: length, content: used) { spool throws(Failure) in
         try fill(DiskFilling(spool, isZeroed: true), of: spool, with: stream, atLeast: length)
-        try copy(spool)
       }
     } else {
-      let wiped = try disk.wipe(configuration, steps)
+      let wiped = try disk.wipe(wipe, steps)
       try fill(DiskFilling(disk, isZeroed: wiped != .none), of: disk, with: stream, atLeast: length)
     }
     return isExt ? .filesystem(of: nil) : .other("a disk without an ext filesystem of its own")

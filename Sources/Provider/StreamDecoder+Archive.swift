@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Configuration
 internal import Dump
 internal import Ext4
 internal import Images
@@ -10,14 +9,14 @@ internal import Storage
 
 /// Archives of files: they are written straight into a new filesystem on the disk, which has no superblock until all is
 /// in it. No name in an archive ever is a name on this machine.
-extension DiskRestoration {
-  func restoreArchive(_ stream: IncomingStream, _ kind: StreamKind) throws(Failure) {
-    var options = configuration.filesystemOptions
+extension StreamDecoder {
+  func restoreArchive(_ stream: IncomingStream, _ kind: StreamKind) throws(Failure) -> Received {
+    var options = self.options
     // Which release it is, and so what its boot loader reads, is known only when it is unpacked.
     options.omitted = [.checksumSeed]
     try disk.refuseSectors(of: options)
     guard disk.size >= options.groupSize else { throw .tooSmall(disk, "a filesystem takes", options.groupSize) }
-    let wiped = try disk.wipe(configuration, steps)
+    let wiped = try disk.wipe(wipe, steps)
     let guest = GuestTree(try make(options, zeroed: wiped != .none), isInPlace: false)
     try steps.step(kind == .tar ? "fill the filesystem from the tar" : "fill the filesystem from the dump(8)") {
       progress throws(Failure) in
@@ -48,6 +47,7 @@ extension DiskRestoration {
     guest.filesystem.releaseDescriptorRoom(options)
     try guest.filesystem.grow(to: disk.size, options: options, zeroed: wiped != .none)
     try guest.commit()
+    return .archive
   }
 
   private func make(_ options: FilesystemOptions, zeroed: Bool) throws(Failure) -> Filesystem {

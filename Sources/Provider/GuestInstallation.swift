@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Ext4
+internal import Guest
+internal import LinuxIO
+internal import Report
+internal import Storage
+internal import Worker
+
+/// A copied image made the guest of one name, by a worker that has its disk: the filesystem grows to the disk, gets UUIDs of
+/// its own, and the guest's files are edited.
+enum GuestInstallation {
+  /// The disk, and where files are kept what `KeptFilesSpool` holds.
+  static let task = WorkerTask("configure", .editor) { context throws(Failure) in
+    let values = context.values
+    let disk = try context.disk(0)
+    let kept = context.count > 1 ? try KeptFiles(context.descriptor(1), list: context.descriptor(2)) : nil
+    let name = GuestName(try values.text("name"))
+    try context.steps.step("configure \(name.full)") { _ throws(Failure) in
+      let filesystem = try grow(disk, values)
+      let identity = try Identity(of: name, on: filesystem, values)
+      let guest = GuestTree(filesystem, isInPlace: false)
+      for mount in identity.data { try guest.makeDirectory(ByteString(mount.mountPoint)) }
+      try identity.apply(to: guest)
+      try kept?.write(to: guest.filesystem)
+      try guest.commit()
+    }
+    return nil
+  }
+
+  private static func grow(_ disk: Disk, _ values: JSON) throws(Failure) -> Filesystem {
+    let options = try FilesystemOptions(values["options"] ?? nil)
+    var head = Withheld()
+    head.hold(try values.bytes("head"), at: UInt64(Superblock.range.lowerBound))
+    let filesystem = try Filesystem(opening: Region(disk), withheld: head, writable: true)
+    filesystem.renewUUID()
+    filesystem.setLabel(options.label)
+    filesystem.renewHashSeed()
+    try filesystem.grow(to: disk.size, options: options, zeroed: try values.flag("zeroed"))
+    return filesystem
+  }
+
+  /// - Parameters:
+  ///   - head: the superblock, which the disk does not have yet.
+  ///   - zeroed: the disk reads as zeros where the image has nothing.
+  ///   - identity: all but the UUID of the root filesystem, which it gets.
+  static func values(
+    _ identity: Identity, head: Withheld, zeroed: Bool, _ options: FilesystemOptions
+  ) -> JSON {
+    let release = identity.release
+    return [
+      "name": .string(identity.name.full), "head": .bytes(head.bytes(in: Superblock.range) ?? []),
+      "zeroed": .bool(zeroed), "options": options.json, "swap": .optional(identity.swapUUID),
+      "network": identity.network.json, "password": .optional(identity.accounts.rootPasswordHash),
+      "keys": .array(identity.accounts.sshKeys.map { .string($0) }),
+      "timezone": .optional(identity.locale.timezone), "language": .optional(identity.locale.language),
+      "version": .string(release.version), "installed": .string(release.installed), "image": .string(release.image),
+      "suite": .string(release.suite), "wipe": .string(release.wipe),
+      "data": .array(
+        identity.data.map {
+          ["uuid": .string($0.uuid), "type": .string($0.type), "place": .string($0.mountPoint)]
+        }),
+    ]
+  }
+}
+
+extension Identity {
+  fileprivate init(of name: GuestName, on filesystem: borrowing Filesystem, _ values: JSON) throws(Failure) {
+    self.init(
+      name: name, rootUUID: filesystem.uuid.description,
+      rootType: try FilesystemOptions(values["options"] ?? nil).kind.rawValue, swapUUID: values["swap"]?.string,
+      network: try Network(values["network"] ?? nil),
+      accounts: Accounts(rootPasswordHash: values["password"]?.string, sshKeys: try values.texts("keys")),
+      locale: Locale(timezone: values["timezone"]?.string, language: values["language"]?.string),
+      release: ReleaseFile(
+        version: try values.text("version"), installed: try values.text("installed"),
+        image: try values.text("image"), suite: try values.text("suite"), wipe: try values.text("wipe")))
+    data = try values.list("data").map { mount throws(Failure) in
+      DataMount(uuid: try mount.text("uuid"), type: try mount.text("type"), mountPoint: try mount.text("place"))
+    }
+  }
+}

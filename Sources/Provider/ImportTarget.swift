@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Configuration
+internal import Guest
+internal import Interface
+internal import LinuxIO
+internal import Report
+internal import Storage
+internal import Worker
+
+/// What a guest is restored to.
+struct ImportTarget {
+  let root: Disk
+  let swap: Disk?
+  let name: InstanceName
+  /// The network of the name, where that is static.
+  let network: Network?
+  /// Of the network interfaces, as far as the host tells.
+  let macs: [String]
+
+  /// What is to be told of a name that no guest can carry.
+  var nameFault: String? {
+    GuestName(name.text).fault.map {
+      "the guest is restored, but cannot call itself \(name) when it runs: \($0)"
+    }
+  }
+
+  func makeSwap(_ uuid: UUID, _ configuration: Configuration, _ steps: Steps) throws(Failure) {
+    try swap?.makeSwap(uuid, configuration, steps)
+  }
+
+  /// Has the guest agree with its name and its disks, and makes its swap.
+  ///
+  /// - Parameter clearing: what the new parts of the filesystem call used is cleared first.
+  func agree(
+    _ restored: Agreement.Restored, clearing: Bool, _ configuration: Configuration, _ surroundings: Surroundings,
+    _ steps: Steps
+  ) throws(Failure) {
+    let newSwapUUID = swap == nil ? nil : surroundings.newUUID()
+    func run(isAgain: Bool) throws(Failure) -> JSON {
+      let (isArchive, recorded): (Bool, String?) =
+        switch restored {
+        case .archive: (true, nil)
+        case .disk(let instance): (false, instance)
+        }
+      return try surroundings.workers.run(
+        Agreement.task,
+        [
+          "name": .string(name.text), "network": network?.json ?? nil, "macs": .array(macs.map { .string($0) }),
+          "newSwap": .optional(newSwapUUID?.description), "archive": .bool(isArchive),
+          "recorded": .optional(recorded), "clear": .bool(clearing && !isAgain), "again": .bool(isAgain),
+        ], [.disk(root)], .editing(root), .worker(onDiskOf: root.size), steps)
+    }
+    var made = try run(isAgain: false)
+    if let uuid = made["uuid"]?.string.flatMap({ UUID($0) }) {
+      try root.identify(as: uuid)
+      made = try run(isAgain: true)
+    }
+    guard let newSwapUUID else { return }
+    try makeSwap(made["swap"]?.string.flatMap { UUID($0) } ?? newSwapUUID, configuration, steps)
+  }
+}
+
+extension Disk {
+  /// Gives the filesystem on it another UUID.
+  fileprivate func identify(as uuid: UUID) throws(Failure) {
+    // It writes all checksums anew.
+    let (status, words) = try withoutClaim { () throws(Failure) in
+      try Command.tune2fs("-U", uuid.description, path).capture(on: self)
+    }
+    guard status.isSuccess else {
+      throw Failure(
+        .guest, "the filesystem can't get the UUID \(uuid) of the original; tune2fs says: \(Command.lastLines(words))")
+    }
+  }
+}
