@@ -51,8 +51,8 @@ let package = Package(
     // What does the work.
     c("CArchive", links: ["archive"]),
     swift("Images", ["Report", "Guest", "LinuxIO", "Storage", "Ext4", "Digest", "CArchive"]),
-    swift("Sources", ["Report", "LinuxIO", "Storage", "Dump", "Ext4"]),
-    swift("Inspection", ["Filesystems", "Report", "LinuxIO", "Dump", "Ext4", "Sources"]),
+    swift("Sources", ["Report", "LinuxIO", "Storage", "Worker", "Dump", "Ext4"]),
+    swift("Inspection", ["Filesystems", "Report", "LinuxIO", "Worker", "Dump", "Ext4", "Sources"]),
     swift(
       "Provider",
       [
@@ -60,7 +60,7 @@ let package = Package(
         "Sources", "Inspection", "Worker",
       ]),
     swift("Host", ["Report", "Interface", "LinuxIO"]),
-    swift("Instances", ["Report", "Interface", "LinuxIO", "Storage", "Host", "Ext4", "Digest"]),
+    swift("Instances", ["Report", "Interface", "LinuxIO", "Storage", "Worker", "Host", "Ext4", "Digest"]),
     swift(
       "Judge", ["Filesystems", "Report", "Interface", "LinuxIO", "Storage", "Host", "Ext4", "Digest"]),
     // What a person or a host calls.
@@ -88,7 +88,7 @@ let package = Package(
     tests(
       "Provider", ["Provider", "Interface", "Configuration", "Images", "LinuxIO", "Report", "Worker", "TestSupport"]),
     tests("Host", ["Host", "Interface", "LinuxIO", "Report", "TestSupport"]),
-    tests("Instances", ["Instances", "Host", "Interface", "Report", "TestSupport"]),
+    tests("Instances", ["Instances", "Host", "Interface", "Report", "Worker", "TestSupport"]),
     tests("Judge", ["Judge", "LinuxIO", "Report", "TestSupport"]),
     tests("Commands", ["LinuxIO", "Report", "TestSupport"]),
     tests("Fuzz", ["Dump", "Ext4", "Storage", "LinuxIO", "Report", "TestSupport"]),

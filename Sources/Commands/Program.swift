@@ -8,7 +8,7 @@ internal import Worker
 /// The whole program: the scripts of an OS definition by the name they are called by, else the command line.
 public enum Program {
   public static func main() {
-    WorkerMain.run(Provider.tasks)
+    WorkerMain.run(workerTasks)
     StandardStream.holdAll()
     Interrupts.install()
     Exit.after {

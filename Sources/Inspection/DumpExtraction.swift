@@ -3,6 +3,7 @@ internal import Ext4
 internal import Glibc
 internal import LinuxIO
 package import Report
+package import Worker
 
 /// What an extraction made.
 package struct Extracted: Sendable {
@@ -14,18 +15,55 @@ package struct Extracted: Sendable {
   package fileprivate(set) var lostAttributes = 0
 }
 
-extension StoredDump {
-  /// Makes the file or the tree at `path` in the folder `target`, under its last name; the root's content has no name of
-  /// its own and goes into the folder itself. Nothing that is there is replaced.
+extension Extracted {
+  /// The dump and the folder that all goes into.
+  static let task = WorkerTask("dump-extract", .decoder) { context throws(Failure) in
+    let stored = try StoredDump(context.descriptor(0))
+    let target = Folder(owning: try context.descriptor(1))
+    let preserving = try context.values.flag("preserving")
+    for value in try context.values.list("paths") {
+      let path = ByteString(try value.bytes("path"))
+      try context.steps.step("extract \(path)") { progress throws(Failure) in
+        let made = try stored.extract(
+          path, to: target, preserving: preserving, steps: context.steps, progress: progress)
+        progress.detail(made.words(target.path))
+      }
+    }
+    return nil
+  }
+
+  private func words(_ target: String) -> String {
+    let leftOut = leftOut > 0 ? ", without \(leftOut) devices, pipes and sockets" : ""
+    let lost = lostAttributes > 0 ? ", without \(lostAttributes) attributes that \(target) does not take" : ""
+    return "\(files) files, \(Words.bytes(bytes))\(leftOut)\(lost)"
+  }
+}
+
+extension DumpFile {
+  /// Makes the files or trees at `paths` in the folder `target`, each under its last name; the root's content has no name
+  /// of its own and goes into the folder itself. Nothing that is there is replaced.
   ///
   /// - Parameter preserving: also owners by their numbers, the set-id bits, extended attributes, devices and pipes; only
   ///   root can.
   package func extract(
-    _ path: ByteString, to target: String, preserving: Bool, steps: Steps, progress: StepProgress
+    _ paths: [ByteString], to target: String, preserving: Bool, by workers: Workers, _ steps: Steps
+  ) throws(Failure) {
+    let folder = try Folder(target)
+    _ = try workers.run(
+      Extracted.task,
+      ["preserving": .bool(preserving), "paths": .array(paths.map { ["path": .bytes($0.bytes)] })],
+      [handedOver, .stream(folder.descriptor.view)], .init(.dump, "reads \(descriptor.name)"), limits, steps)
+  }
+}
+
+extension StoredDump {
+  fileprivate func extract(
+    _ path: ByteString, to target: borrowing Folder, preserving: Bool, steps: Steps, progress: StepProgress
   ) throws(Failure) -> Extracted {
     let filesystem = try filesystem(steps: steps)
     let (file, isFolder) = try filesystem.guestFile(path, in: self.path)
-    let folder = ExtractionFolder(try Folder(target))
+    let folder = ExtractionFolder(
+      Folder(owning: try target.descriptor.view.duplicate(named: target.path)))
     var extraction = Extraction(
       preserving: preserving, progress: progress, root: file.inode, target: folder.folder.descriptor.view)
     do throws(Failure) {

@@ -6,6 +6,7 @@ internal import Host
 internal import LinuxIO
 internal import Report
 internal import Storage
+package import Worker
 
 /// The kernel that a machine is started with instead of its boot loader, and the initrd, as files that qemu can read
 /// for as long as this lives.
@@ -18,14 +19,14 @@ struct GuestKernel {
   var files: [SharedDescriptor] { [kernel.file] + (initrd.map { [$0.file] } ?? []) }
 
   /// More than any kernel and any initrd: the guest says how large its files are.
-  private static let limit = 512 << 20
+  static let limit = 512 << 20
 
   /// The kernel that the parameters of the instance name, or that of its root disk; nil where the disk is not one
   /// filesystem, or has no kernel: then it has a boot loader of its own.
-  static func find(for instance: KeptInstance) throws(Failure) -> GuestKernel? {
+  static func find(for instance: KeptInstance, by workers: Workers) throws(Failure) -> GuestKernel? {
     let parameters = instance.hypervisorParameters
     if let path = parameters["kernel_path"] { return try ofThisMachine(path, initrd: parameters["initrd_path"]) }
-    return try find(on: instance.disks[0].path)
+    return try find(on: instance.disks[0].path, by: workers)
   }
 
   /// The newest kernel of this machine that we may read; nil where there is none.
@@ -42,21 +43,34 @@ struct GuestKernel {
       words: "\(path) of this machine")
   }
 
-  /// Reads them out of the filesystem on a disk into memory: nothing is mounted.
-  private static func find(on disk: String) throws(Failure) -> GuestKernel? {
+  /// Has a worker read them out of the filesystem on a disk into memory: nothing is mounted.
+  private static func find(on disk: String, by workers: Workers) throws(Failure) -> GuestKernel? {
     let file = try Descriptor(disk, O_RDONLY)
     let magic = try file.bytes(at: 1024 + 56, count: 2)
     guard magic == [0x53, 0xEF] else { return nil }
-    let filesystem = try Filesystem(opening: Region(of: file), writable: false)
+    let kernel = try Descriptor(inMemory: "the kernel")
+    let initrd = try Descriptor(inMemory: "the initrd")
+    let found = try workers.run(
+      task, nil, [.stream(file.view), .stream(kernel.view), .stream(initrd.view)], .init(.guest, "reads \(disk)"),
+      .worker(streaming: try file.length(), threads: 1), Steps(.quiet))
+    guard let name = found["name"]?.string else { return nil }
+    let hasInitrd = try found.flag("initrd")
+    return GuestKernel(
+      kernel: try MemoryFile(kernel), initrd: hasInitrd ? try MemoryFile(initrd) : nil, words: "its \(name.escaped)")
+  }
+
+  /// The disk, and the files in memory for kernel and initrd.
+  static let task = WorkerTask("kernel", .reader) { context throws(Failure) in
+    let filesystem = try Filesystem(opening: Region(of: context.descriptor(0)), writable: false)
     guard let path = newest(of: try filesystem.list("/boot")), let kernel = try filesystem.read(path, limit: limit)
     else { return nil }
+    try context.descriptor(1).writeAll(kernel)
     let version = ByteString(path.bytes.dropFirst(prefix.bytes.count))
     let names: [ByteString] = ["initrd.img-\(version)", "initramfs-\(version).img", "initrd-\(version)"]
     var initrd: [UInt8]?
     for name in names where initrd == nil { initrd = try filesystem.read("/boot/\(name)", limit: limit) }
-    return GuestKernel(
-      kernel: try MemoryFile(kernel, "the kernel"),
-      initrd: try initrd.map { bytes throws(Failure) in try MemoryFile(bytes, "the initrd") }, words: "its \(path)")
+    if let initrd { try context.descriptor(2).writeAll(initrd) }
+    return ["name": .string("\(path)"), "initrd": .bool(initrd != nil)]
   }
 
   /// The kernel of the highest version, by its numbers.
@@ -85,9 +99,19 @@ struct MemoryFile {
   init(_ bytes: [UInt8], _ name: String) throws(Failure) {
     let file = try Descriptor(inMemory: name)
     try file.writeAll(bytes)
+    try self.init(file)
+  }
+
+  /// Takes over a file in memory that is written.
+  init(_ file: consuming Descriptor) throws(Failure) {
+    let length = try file.length()
+    let bytes = try file.bytes(at: 0, count: Int(min(length, UInt64(GuestKernel.limit))))
     // Whoever reads it need not be who has made it.
     try file.setMode(0o444)
     self.file = SharedDescriptor(file)
     digest = SHA256.hex(of: bytes)
   }
 }
+
+/// What workers do for instances.
+package let instanceTasks = [GuestKernel.task]

@@ -4,6 +4,7 @@ package import Host
 internal import Interface
 internal import LinuxIO
 package import Report
+package import Worker
 
 /// This machine as a host of the interface: it keeps instances, and runs the scripts of OS definitions on their disks.
 package struct Node: Sendable {
@@ -13,6 +14,8 @@ package struct Node: Sendable {
   package let state: State
   /// What ends a script.
   package var limits = ScriptCall.Limits()
+  /// Read what is on the disks of instances.
+  package var workers = Workers(.auto)
   package let steps: Steps
 
   package static let standardLogFolder = "/var/log/guestsmith"

@@ -18,7 +18,7 @@ extension Node {
     ) { lock throws(Failure) in
       let instance = try state.instance(name)
       if let fault = instance.unusable(in: state) { throw fault }
-      let kernel = try GuestKernel.find(for: instance)
+      let kernel = try GuestKernel.find(for: instance, by: workers)
       let how = kernel.map { "with \($0.words)" } ?? "by the boot loader on \(instance.disks[0].path)"
       steps.note("booting \(name) \(how)")
       let kvm = KVM(state: state, steps: steps)

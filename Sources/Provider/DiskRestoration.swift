@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Configuration
-internal import Dispatch
 internal import LinuxIO
 internal import Report
 internal import Sources
@@ -51,24 +50,9 @@ struct DiskRestoration {
 
   /// Has a worker write what is in the stream.
   func decode(_ stream: IncomingStream, spool: DescriptorView?, noSpool: Failure?) throws(Failure) -> JSON {
-    let (seen, rest) = stream.handOver()
-    let memory = try Descriptor(inMemory: "the beginning of \(stream.name)")
-    try memory.writeAll(seen)
-    // Where there is no rest, the end of the beginning is as good.
-    var descriptors: [WorkerDescriptor] = [.stream(rest ?? memory.view), .stream(memory.view), .disk(disk)]
-    if let spool { descriptors.append(.stream(spool)) }
-    let worker = try workers.start(
-      StreamDecoder.task, StreamDecoder.values(of: stream.name, configuration, noSpool: noSpool), descriptors,
-      .init(.dump, "reads \(stream.name)"), .worker(streaming: disk.size, threads: configuration.workers))
-    // That what unpacks the stream was satisfied is known only when it has ended.
-    DispatchQueue(label: "guestsmith.input").async {
-      do throws(Failure) {
-        try stream.finish()
-        worker.confirmInput(nil)
-      } catch {
-        worker.confirmInput(error)
-      }
-    }
-    return try worker.result(steps)
+    try stream.run(
+      StreamDecoder.task, StreamDecoder.values(configuration, noSpool: noSpool),
+      [.disk(disk)] + (spool.map { [.stream($0)] } ?? []), by: workers,
+      .worker(streaming: disk.size, threads: configuration.workers), steps)
   }
 }

@@ -20,20 +20,14 @@ struct StreamDecoder {
 
   /// The rest of the stream, what was looked at of it, the disk, and where there is one the spool.
   static let task = WorkerTask("restore", .decoder) { context throws(Failure) in
-    let rest = try context.descriptor(0)
-    let memory = try context.descriptor(1)
-    let seen = try memory.bytes(at: 0, count: StreamKind.prefixLength)
-    let stream = IncomingStream(handedOver: rest, called: try context.values.text("input"), seen: seen) {
-      () throws(Failure) in try context.confirmInput()
-    }
+    let (stream, kind) = try context.stream()
     let decoder = try StreamDecoder(context)
-    let received = try decoder.receive(stream, StreamKind(prefix: seen))
+    let received = try decoder.receive(stream, kind)
     return received.json(isSpooled: decoder.spool.isUsed)
   }
 
-  static func values(of input: String, _ configuration: Configuration, noSpool: Failure?) -> JSON {
+  static func values(_ configuration: Configuration, noSpool: Failure?) -> JSON {
     [
-      "input": .string(input),
       "wipe": .string(configuration.diskWipe.rawValue), "options": configuration.filesystemOptions.json,
       "threads": .integer(configuration.workers), "noSpool": noSpool?.json ?? nil,
     ]

@@ -4,6 +4,7 @@ import Instances
 import Interface
 import Report
 import TestSupport
+import Worker
 
 /// A host in a scratch folder: definitions in `os`, logs in `log`, instances in `state`.
 struct TestHost {
@@ -18,6 +19,7 @@ struct TestHost {
       searchPath: SearchPath([folder("os")]), logFolder: folder("log"), state: State(folder("state")),
       steps: Steps(.quiet))
     node.limits.seconds = timeout
+    node.workers = Workers(.off)
     return node
   }
 

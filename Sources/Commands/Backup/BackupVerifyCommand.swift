@@ -7,6 +7,7 @@ internal import Instances
 internal import LinuxIO
 internal import Report
 internal import Sources
+internal import Worker
 
 struct BackupVerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -38,13 +39,11 @@ struct BackupVerifyCommand: ParsableCommand {
     for dump in configuration.dumps {
       var verdict = "good"
       do throws(Failure) {
-        try node.steps.step("verify \(dump.path)") { progress throws(Failure) in
-          if try !verify(
-            dump.path, isGzipped: configuration.isGzipped,
-            .unpacking(to: max(dump.size, configuration.disks.first { $0.index == dump.disk }?.size ?? 0)), progress)
-          {
-            verdict = "unknown"
-          }
+        if try !verify(
+          dump.path, isGzipped: configuration.isGzipped,
+          .unpacking(to: max(dump.size, configuration.disks.first { $0.index == dump.disk }?.size ?? 0)), node.steps)
+        {
+          verdict = "unknown"
         }
       } catch {
         Interrupts.holdIfInterrupted()
@@ -65,18 +64,21 @@ struct BackupVerifyCommand: ParsableCommand {
 
   /// Returns whether the dump could be judged.
   private func verify(
-    _ path: String, isGzipped: Bool, _ limits: ChildLimits, _ progress: StepProgress
+    _ path: String, isGzipped: Bool, _ limits: ChildLimits, _ steps: Steps
   ) throws(Failure) -> Bool {
     let file = try Descriptor(path, O_RDONLY | O_NOFOLLOW)
     switch StreamKind(prefix: try file.bytes(at: 0, count: StreamKind.prefixLength)) {
     case .dump:
-      _ = try verifyDump(path, workers: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), progress: progress)
+      _ = try VerifiedDump(
+        path, threads: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), by: Workers(.auto), steps)
       return true
     case .gzip where isGzipped:
       var command = Command("gzip", ["-t"])
       command.input = .descriptor(file.view)
       command.limits = limits
-      let (status, words) = try command.capture(limit: 500)
+      let (status, words) = try steps.step("verify \(path)") { _ throws(Failure) in
+        try command.capture(limit: 500)
+      }
       guard status.isSuccess else {
         throw Failure(
           .dump, "\(path) is damaged: gzip \(status): \(Words.printable(String(decoding: words, as: UTF8.self)))")

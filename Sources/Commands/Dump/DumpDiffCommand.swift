@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
 internal import Inspection
+internal import LinuxIO
 internal import Report
+internal import Worker
 
 struct DumpDiffCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -26,13 +28,26 @@ struct DumpDiffCommand: ParsableCommand {
 
   func run() throws {
     let steps = progress.steps
-    let (one, other) = (try StoredDump(first, steps: steps), try StoredDump(second, steps: steps))
-    let differences = try steps.step("compare the guest's files") { progress throws(Failure) in
-      let found = try one.differences(to: other, steps: steps, progress: progress)
+    let workers = Workers(.auto)
+    let files = try [first, second].map { path throws(Failure) in try DumpFile(searching: path, workers, steps) }
+    try writeOutput(of: Self.task, ["json": .bool(output.json)], files, by: workers, steps)
+  }
+
+  /// Both dumps, and where the lines go.
+  static let task = WorkerTask("dump-diff", .reader) { context throws(Failure) in
+    let one = try StoredDump(context.descriptor(0))
+    let other = try StoredDump(context.descriptor(1))
+    let output = try context.descriptor(2)
+    let differences = try context.steps.step("compare the guest's files") { progress throws(Failure) in
+      let found = try one.differences(to: other, steps: context.steps, progress: progress)
       progress.detail("\(found.count) differ")
       return found
     }
-    try output.write(.array(differences.map(\.json)), else: differences.map(\.line))
+    let text =
+      try context.values.flag("json")
+      ? JSON.array(differences.map(\.json)).serialized() : differences.map { $0.line.escaped + "\n" }.joined()
+    try output.writeAll(Array(text.utf8))
+    return nil
   }
 }
 

@@ -3,6 +3,7 @@ internal import ArgumentParser
 internal import Glibc
 internal import Inspection
 internal import Report
+internal import Worker
 
 struct DumpExtractCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -40,15 +41,8 @@ struct DumpExtractCommand: ParsableCommand {
 
   func run() throws {
     let steps = progress.steps
-    let stored = try StoredDump(dump, steps: steps)
-    for path in path {
-      try steps.step("extract \(path)") { progress throws(Failure) in
-        let made = try stored.extract(path, to: to, preserving: preserve, steps: steps, progress: progress)
-        let leftOut = made.leftOut > 0 ? ", without \(made.leftOut) devices, pipes and sockets" : ""
-        let lost =
-          made.lostAttributes > 0 ? ", without \(made.lostAttributes) attributes that \(to) does not take" : ""
-        progress.detail("\(made.files) files, \(Words.bytes(made.bytes))\(leftOut)\(lost)")
-      }
-    }
+    let workers = Workers(.auto)
+    let file = try DumpFile(searching: dump, workers, steps)
+    try file.extract(path, to: to, preserving: preserve, by: workers, steps)
   }
 }

@@ -5,6 +5,7 @@ internal import Glibc
 internal import Images
 internal import Inspection
 internal import Report
+internal import Worker
 
 struct DumpInfoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -23,11 +24,14 @@ struct DumpInfoCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let heads = try dump.map { path throws(Failure) in (path: path, head: try DumpHead(of: path)) }
+    let cells = output.json ? 0 : outputColumns().map { max(8, $0) } ?? 0
+    let heads = try dump.map { path throws(Failure) in
+      (path: path, head: try DumpHead(of: path, cells: cells, by: Workers(.auto)))
+    }
     if output.json { return try writeOutput(.array(heads.map { $0.head.json(path: $0.path) })) }
     for (index, (path, head)) in heads.enumerated() {
       var lines = Table(head.rows(path: path)).lines
-      if let width = outputColumns() { lines.append(head.map(cells: max(8, width))) }
+      if !head.levels.isEmpty { lines.append(head.map) }
       try writeOutput((index > 0 ? [""] : []) + lines)
     }
   }
@@ -61,10 +65,8 @@ extension DumpHead {
   }
 
   /// The disk from its beginning to its end, a character for each part of it.
-  func map(cells: Int) -> String {
-    usedShares(cells: cells).map { share in
-      share == 0 ? "·" : ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"][min(7, Int(share * 8))]
-    }.joined()
+  var map: String {
+    levels.map { ["·", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"][$0] }.joined()
   }
 
   func json(path: String) -> JSON {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
 internal import Ext4
-internal import Images
 internal import Inspection
+internal import LinuxIO
 internal import Report
+internal import Worker
 
 struct DumpListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -32,14 +33,32 @@ struct DumpListCommand: ParsableCommand {
 
   func run() throws {
     let steps = Steps.forStandardError(quiet: false)
-    let stored = try StoredDump(dump, steps: steps)
+    let workers = Workers(.auto)
+    let file = try DumpFile(searching: dump, workers, steps)
+    try writeOutput(
+      of: Self.task, ["path": .bytes(path.bytes), "recursive": .bool(recursive), "json": .bool(output.json)], [file],
+      by: workers, steps)
+  }
+
+  /// The dump, and where the lines go.
+  static let task = WorkerTask("dump-list", .reader) { context throws(Failure) in
+    let values = context.values
+    let stored = try StoredDump(context.descriptor(0))
+    let output = try context.descriptor(1)
+    let isRecursive = try values.flag("recursive")
     var files: [GuestFile] = []
-    try stored.list(path, recursive: recursive, steps: steps) { files.append($0) }
-    if output.json { return try writeOutput(.array(files.map(\.json))) }
-    let names = try stored.accountNames(steps: steps)
+    try stored.list(ByteString(try values.bytes("path")), recursive: isRecursive, steps: context.steps) {
+      files.append($0)
+    }
+    if try values.flag("json") {
+      try output.writeAll(Array(JSON.array(files.map(\.json)).serialized().utf8))
+      return nil
+    }
+    let names = try stored.accountNames(steps: context.steps)
     // Links and sizes are numbers.
-    let table = Table(files.map { $0.cells(names, wholePath: recursive) }, gap: 1, rightAligned: [1, 4])
-    try writeOutput(table.lines)
+    let table = Table(files.map { $0.cells(names, wholePath: isRecursive) }, gap: 1, rightAligned: [1, 4])
+    try output.writeAll(Array(table.lines.map { $0.escaped + "\n" }.joined().utf8))
+    return nil
   }
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
-internal import Dump
 internal import Glibc
 internal import Inspection
 internal import LinuxIO
 internal import Report
+internal import Worker
 
 struct DumpVerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -26,20 +26,18 @@ struct DumpVerifyCommand: ParsableCommand {
 
   func run() throws {
     let steps = progress.steps
-    let workers = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    let threads = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     var failures: [Failure] = []
     var told: [JSON] = []
     for path in dump {
       do throws(Failure) {
-        let (manifest, summary) = try steps.step("verify \(path)") { progress throws(Failure) in
-          try verifyDump(path, workers: workers, progress: progress)
-        }
+        let verified = try VerifiedDump(path, threads: threads, by: Workers(.auto), steps)
         told.append([
-          "path": .string(path), "good": true, "instance": .string(manifest.instance),
-          "sha256": .string(summary.sha256),
-          "stored_bytes": .integer(Int(summary.stored)), "failure": nil,
+          "path": .string(path), "good": true, "instance": .string(verified.instance),
+          "sha256": .string(verified.sha256),
+          "stored_bytes": .number(verified.stored), "failure": nil,
         ])
-        if !output.json { try writeOutput(["\(path): good, SHA-256 \(summary.sha256)"]) }
+        if !output.json { try writeOutput(["\(path): good, SHA-256 \(verified.sha256)"]) }
       } catch {
         Interrupts.holdIfInterrupted()
         failures.append(error)
