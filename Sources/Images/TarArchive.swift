@@ -50,11 +50,7 @@ struct TarArchive: ~Copyable {
   init(_ name: String, read: @escaping TarStream.Read) throws(Failure) {
     let stream = TarStream(read)
     try self.init(name, stream) { archive in
-      archive_read_open(
-        archive, Unmanaged.passUnretained(stream).toOpaque(), nil,
-        { archive, data, bytes in
-          Unmanaged<TarStream>.fromOpaque(data!).takeUnretainedValue().next(of: archive, &bytes!.pointee)
-        }, nil)
+      stream.open(archive)
     }
   }
 
@@ -219,7 +215,16 @@ final class TarStream {
     buffer.deallocate()
   }
 
-  fileprivate func next(of archive: OpaquePointer?, _ bytes: inout UnsafeRawPointer?) -> Int {
+  /// Has an archive read this stream, for as long as that lives.
+  func open(_ archive: OpaquePointer) -> Int32 {
+    archive_read_open(
+      archive, Unmanaged.passUnretained(self).toOpaque(), nil,
+      { archive, data, bytes in
+        Unmanaged<TarStream>.fromOpaque(data!).takeUnretainedValue().next(of: archive, &bytes!.pointee)
+      }, nil)
+  }
+
+  private func next(of archive: OpaquePointer?, _ bytes: inout UnsafeRawPointer?) -> Int {
     bytes = UnsafeRawPointer(buffer.baseAddress)
     do throws(Failure) {
       return try read(buffer)

@@ -2,6 +2,7 @@
 internal import Dump
 internal import Ext4
 internal import Guest
+internal import Images
 internal import Report
 internal import Sources
 internal import Synchronization
@@ -13,7 +14,7 @@ enum Initrd {
   static let prefixLength = 16
 
   /// Whether a file that begins so holds what is not to be seen in its own bytes.
-  static func isPacked(beginning bytes: [UInt8]) -> Bool { isArchive(bytes) || packing(of: bytes) != nil }
+  static func isPacked(beginning bytes: [UInt8]) -> Bool { isArchive(bytes) || isPacked(bytes) }
 
   /// Looks for UUIDs in the packed part of a file; what is not packed is skipped.
   ///
@@ -24,24 +25,21 @@ enum Initrd {
   ) throws(Failure) {
     let source = ContentSource(try filesystem.contentReader(of: number))
     defer { source.close() }
-    var stream = IncomingStream(name: name) { buffer throws(Failure) in try source.read(into: buffer) }
+    let stream = IncomingStream(name: name) { buffer throws(Failure) in try source.read(into: buffer) }
     try skipArchives(stream)
     let beginning = try stream.prefix(prefixLength)
     guard !beginning.isEmpty else { return }
-    guard let packing = packing(of: beginning) else {
-      throw Failure(.guest, "it is packed in a way that is not known")
-    }
-    stream = try stream.unpacked(packing, to: limit)
-    try stream.eachPiece { bytes, _ throws(Failure) in
+    guard isPacked(beginning) else { throw Failure(.guest, "it is packed in a way that is not known") }
+    try unpack(name, by: stream.read) { bytes throws(Failure) in
       search.look(in: bytes)
       guard UInt64(bytes.count) <= limit else { throw Failure(.guest, "it unpacks to too much") }
       limit -= UInt64(bytes.count)
     }
   }
 
-  private static func packing(of bytes: [UInt8]) -> Packing? {
-    // An lzma stream, which xz unpacks too, has no signature but its usual properties.
-    bytes.starts(with: [0x5D, 0, 0]) ? .xz : Packing(StreamKind(prefix: bytes))
+  private static func isPacked(_ bytes: [UInt8]) -> Bool {
+    // An lzma stream has no signature but its usual properties.
+    bytes.starts(with: [0x5D, 0, 0]) || Packing(StreamKind(prefix: bytes)) != nil
   }
 
   private static func isArchive(_ bytes: [UInt8]) -> Bool {
@@ -85,8 +83,7 @@ enum Initrd {
   }
 }
 
-/// The content of a file of a guest, for the thread that feeds who unpacks it: no other may use the filesystem until it is
-/// closed.
+/// The content of a file of a guest, until it is closed.
 private final class ContentSource: @unchecked Sendable {
   private let lock = Mutex(())
   /// Nil when it is closed.

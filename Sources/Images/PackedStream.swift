@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CArchive
+package import Report
+
+/// Unpacks a stream of gzip, xz, lzma, bzip2, lz4 or zstd in this process, by libarchive: a worker starts no program.
+///
+/// - Parameters:
+///   - read: puts the next bytes into the buffer; 0 only at the end.
+///   - body: gets what is in it, piece by piece.
+package func unpack(
+  _ name: String, by read: @escaping (UnsafeMutableRawBufferPointer) throws(Failure) -> Int,
+  _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
+) throws(Failure) {
+  guard let archive = archive_read_new() else { throw Failure(.io, "cannot begin to read \(name): no memory") }
+  defer { archive_read_free(archive) }
+  let stream = TarStream(read)
+  func check(_ result: Int32) throws(Failure) {
+    guard result < ARCHIVE_OK else { return }
+    let words = archive_error_string(archive).map { String(cString: $0) } ?? "unknown error"
+    throw stream.failure ?? Failure(.guest, "cannot unpack \(name): \(words)")
+  }
+  for support in [
+    archive_read_support_filter_gzip, archive_read_support_filter_xz, archive_read_support_filter_lzma,
+    archive_read_support_filter_bzip2, archive_read_support_filter_lz4, archive_read_support_filter_zstd,
+    archive_read_support_format_raw,
+  ] {
+    try check(support(archive))
+  }
+  try check(stream.open(archive))
+  var entry: OpaquePointer?
+  try check(archive_read_next_header(archive, &entry))
+  while true {
+    var block: UnsafeRawPointer?
+    var size = 0
+    var offset: Int64 = 0
+    let result = archive_read_data_block(archive, &block, &size, &offset)
+    if result == ARCHIVE_EOF { return }
+    try check(result)
+    try body(UnsafeRawBufferPointer(start: block, count: size))
+  }
+}
