@@ -35,7 +35,7 @@ let package = Package(
     swift("Report", []),
     swift("Filesystems", []),
     swift("Interface", ["Report"]),
-    c("CLinux", links: ["blkid"]),
+    c("CLinux", links: ["blkid", "seccomp"]),
     swift("LinuxIO", ["Report", "CLinux"]),
     swift("Storage", ["Report", "LinuxIO"]),
     swift("Worker", ["Report", "LinuxIO", "Storage"]),
@@ -77,7 +77,13 @@ let package = Package(
     swift("TestSupport", ["Report", "LinuxIO"]),
     tests("Report", ["Report", "TestSupport"]),
     tests("Interface", ["Interface", "Report"]),
-    tests("LinuxIO", ["LinuxIO", "Report", "TestSupport"]),
+    // Tries from inside what a confined program may not do.
+    .executableTarget(
+      name: "confinement-probe", dependencies: ["CLinux"], path: "Tests/ConfinementProbe",
+      cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+      // It is to need no library of a toolchain, which is in no root but our own program's.
+      linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+    tests("LinuxIO", ["LinuxIO", "Report", "TestSupport", "confinement-probe"]),
     tests("Storage", ["Storage", "LinuxIO", "Report", "TestSupport"]),
     tests("Worker", ["Worker", "Storage", "LinuxIO", "Report", "TestSupport"]),
     tests("Ext4", ["Ext4", "Storage", "Report", "LinuxIO", "TestSupport"]),

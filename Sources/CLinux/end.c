@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,12 +33,15 @@ int clinux_wait_at_most(pid_t pid, int milliseconds) {
   return found > 0 ? 0 : 1;
 }
 
-int clinux_reap(pid_t pid, bool *signalled, int *code) {
+int clinux_reap(pid_t pid, bool *signalled, int *code, uint64_t *seconds) {
   int status;
   pid_t result;
-  do result = waitpid(pid, &status, 0);
+  struct rusage usage;
+  do result = wait4(pid, &status, 0, &usage);
   while (result < 0 && errno == EINTR);
   if (result < 0) return -1;
+  *seconds = (uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec +
+             (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000000;
   *signalled = WIFSIGNALED(status);
   *code = *signalled ? WTERMSIG(status) : WEXITSTATUS(status);
   return 0;

@@ -3,6 +3,9 @@
 // and Swift gives no such promise for any line of its own.
 #include "spawn.h"
 
+#include "confine.h"
+#include "guard.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -18,70 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// MARK: The guard
-
-// PR_SET_PDEATHSIG reaches only the child, not what the child started (mmdebstrap's apt and dpkg, a script's tar).
-// So a process of ours is told of each child's group, and ends them all when the socket to it closes: that is when
-// this process is gone, however it went.
-static int guard_socket = -1;
-
-enum { GUARD_GROUPS = 256 };
-
-static void guard_main(int socket) {
-  pid_t groups[GUARD_GROUPS] = {0};
-  pid_t message;
-  ssize_t count;
-  while ((count = recv(socket, &message, sizeof message, 0)) != 0) {
-    if (count != sizeof message) continue;
-    pid_t wanted = message > 0 ? 0 : -message;
-    for (int index = 0; index < GUARD_GROUPS; index++) {
-      if (groups[index] != wanted) continue;
-      groups[index] = message > 0 ? message : 0;
-      break;
-    }
-  }
-  for (int index = 0; index < GUARD_GROUPS; index++) {
-    if (groups[index] > 0) kill(-groups[index], SIGKILL);
-  }
-  _exit(0);
-}
-
-/// Keeps only `socket`, as descriptor 0: the guard must not hold a pipe open that somebody waits on.
-static int guard_keep(int socket) {
-  if (dup2(socket, 0) < 0) _exit(1);
-  close_range(1, ~0U, 0);
-  return 0;
-}
-
-static void start_guard(void) {
-  int pair[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return;
-  pid_t pid = fork();
-  if (pid == 0) {
-    setsid();
-    prctl(PR_SET_NAME, "guestsmith-guard");
-    int socket = guard_keep(pair[1]);
-    if (chdir("/") != 0) _exit(1);
-    char ready = 1;
-    send(socket, &ready, sizeof ready, MSG_NOSIGNAL);
-    guard_main(socket);
-  }
-  close(pair[1]);
-  char ready;
-  // Until it has let go of our descriptors: an open script of ours could not be executed (ETXTBSY) before.
-  if (pid > 0 && recv(pair[0], &ready, sizeof ready, 0) == sizeof ready) {
-    guard_socket = pair[0];
-  } else {
-    close(pair[0]);
-  }
-}
-
-static void tell_guard(pid_t message) {
-  if (guard_socket >= 0) send(guard_socket, &message, sizeof message, MSG_NOSIGNAL);
-}
-
 void clinux_forget(pid_t pid) {
-  tell_guard(-pid);
+  clinux_tell_guard(-pid);
 }
 
 // MARK: The child
@@ -89,6 +30,8 @@ void clinux_forget(pid_t pid) {
 struct outcome {
   enum clinux_spawn_step step;
   int error;
+  /// What could not be confined.
+  const char *what;
 };
 
 /// Connects the descriptors of the request and closes all others but `kept`; false with `errno`.
@@ -125,8 +68,9 @@ static void limit(int resource, uint64_t value, uint64_t spare) {
 }
 
 static void set_limits(const struct clinux_limits *limits) {
-  // SIGXCPU comes at the first end, SIGKILL at the second: the first tells why.
-  limit(RLIMIT_CPU, limits->processor, 5);
+  // SIGXCPU comes at the first end, SIGKILL at the second: the first tells why. To the first process of a namespace only the
+  // second comes.
+  limit(RLIMIT_CPU, limits->processor, getpid() == 1 ? 0 : 5);
   limit(RLIMIT_AS, limits->memory, 0);
   limit(RLIMIT_FSIZE, limits->file_size, 0);
   limit(RLIMIT_CORE, 0, 0);
@@ -142,6 +86,11 @@ int clinux_give_up_rights(const struct clinux_rights *rights) {
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
+/// The path of the program of a confined child. Only the thread that makes children writes it.
+static char executable[4096];
+
+const char *clinux_confined_executable(void) { return executable; }
+
 /// Puts back what a program expects to find, and executes it; returns with `errno`.
 static void execute(const struct clinux_spawn *request) {
   struct sigaction standard;
@@ -153,6 +102,7 @@ static void execute(const struct clinux_spawn *request) {
   sigprocmask(SIG_SETMASK, &none, NULL);
   if (request->mask >= 0) umask((mode_t)request->mask);
   if (request->limits) set_limits(request->limits);
+  if (request->confinement && clinux_confine_last(request->confinement) != 0) return;
   if (request->rights) {
     if (clinux_give_up_rights(request->rights) != 0) return;
     // The kernel forgets it with the user.
@@ -160,7 +110,8 @@ static void execute(const struct clinux_spawn *request) {
   }
 
   char **environment = request->environment;
-  execve(request->path, request->slots + 1, environment);
+  // A confined child's filter knows the address, and lets no other program be executed.
+  execve(request->confinement ? executable : request->path, request->slots + 1, environment);
   if (errno == ENOEXEC) {
     request->slots[0] = (char *)"/bin/sh";
     request->slots[1] = (char *)request->path;
@@ -172,11 +123,20 @@ static void execute(const struct clinux_spawn *request) {
 static void child(const struct clinux_spawn *request, pid_t parent, volatile struct outcome *outcome) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(127);  // gone before it could have told us
-  tell_guard(getpid());
+  bool is_first = getpid() == 1;
+  // The first of a namespace sees no parent, and all in there end with it: the guard need not know it.
+  if (!is_first && getppid() != parent) _exit(127);  // gone before it could have told us
+  if (!is_first) clinux_tell_guard(getpid());
 
   outcome->step = CLINUX_SPAWN_DESCRIPTORS;
   if (!connect_descriptors(request, -1)) goto failed;
+  if (request->confinement) {
+    outcome->step = CLINUX_SPAWN_CONFINE;
+    const char *what = NULL;
+    int result = clinux_confine(request->confinement, &what);
+    outcome->what = what;
+    if (result != 0) goto failed;
+  }
   outcome->step = CLINUX_SPAWN_DIRECTORY;
   if (request->directory && chdir(request->directory) != 0) goto failed;
   outcome->step = CLINUX_SPAWN_EXECUTE;
@@ -199,7 +159,7 @@ static int status_of(int status) {
 
 /// Tells our process of a step that failed; it reads that from the pipe, whose other end is closed by a success.
 static void report(int pipe, enum clinux_spawn_step step) {
-  struct outcome outcome = {step, errno};
+  struct outcome outcome = {step, errno, NULL};
   ssize_t written = write(pipe, &outcome, sizeof outcome);
   _exit(written == sizeof outcome ? 127 : 126);
 }
@@ -236,7 +196,7 @@ static void isolated_child(const struct clinux_spawn *request, pid_t parent, int
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);
-  tell_guard(getpid());
+  clinux_tell_guard(getpid());
   // The program is asked to end; these two end after it.
   signal(SIGTERM, SIG_IGN);
   signal(SIGINT, SIG_IGN);
@@ -314,12 +274,42 @@ static pid_t make_isolated_child(const struct clinux_spawn *request, struct outc
   return pid;
 }
 
+struct birth {
+  const struct clinux_spawn *request;
+  pid_t parent;
+  volatile struct outcome *outcome;
+};
+
+static int confined_child(void *argument) {
+  const struct birth *birth = argument;
+  child(birth->request, birth->parent, birth->outcome);
+  return 127;
+}
+
+/// As vfork, into namespaces of its own. Only the thread that makes children calls this, one at a time.
+static pid_t clone_confined(const struct clinux_spawn *request, pid_t parent, volatile struct outcome *outcome) {
+  static char stack[256 << 10] __attribute__((aligned(16)));
+  struct birth birth = {request, parent, outcome};
+  int flags = clinux_confinement_flags(request->confinement);
+  return clone(confined_child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD | flags, &birth);
+}
+
 static pid_t make_child(const struct clinux_spawn *request, struct outcome *result) {
   if (request->isolated) return make_isolated_child(request, result);
-  volatile struct outcome outcome = {CLINUX_SPAWN_FORK, 0};
+  volatile struct outcome outcome = {CLINUX_SPAWN_FORK, 0, NULL};
   pid_t parent = getpid();
-  pid_t pid = vfork();
-  if (pid == 0) child(request, parent, &outcome);
+  pid_t pid;
+  if (request->confinement && strlen(request->path) >= sizeof executable) {
+    errno = ENAMETOOLONG;
+    pid = -1;
+  } else if (request->confinement) {
+    strcpy(executable, request->path);
+    pid = clone_confined(request, parent, &outcome);
+    if (pid < 0) outcome.step = CLINUX_SPAWN_NAMESPACE;
+  } else {
+    pid = vfork();
+    if (pid == 0) child(request, parent, &outcome);
+  }
   if (pid < 0) {
     outcome.error = errno;
   } else if (outcome.error != 0) {
@@ -329,12 +319,13 @@ static pid_t make_child(const struct clinux_spawn *request, struct outcome *resu
   }
   result->step = outcome.step;
   result->error = outcome.error;
+  result->what = outcome.what;
   return pid;
 }
 
 static void *thread_main(void *unused) {
   (void)unused;
-  start_guard();
+  clinux_start_guard();
   pthread_mutex_lock(&lock);
   while (true) {
     while (!requested) pthread_cond_wait(&changed, &lock);
@@ -356,8 +347,9 @@ static void start_thread(void) {
   pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-pid_t clinux_start(const struct clinux_spawn *request, enum clinux_spawn_step *step) {
+pid_t clinux_start(const struct clinux_spawn *request, enum clinux_spawn_step *step, const char **what) {
   *step = CLINUX_SPAWN_FORK;
+  *what = NULL;
   pthread_once(&once, start_thread);
   if (!thread_runs) {
     errno = EAGAIN;
@@ -374,6 +366,7 @@ pid_t clinux_start(const struct clinux_spawn *request, enum clinux_spawn_step *s
   pthread_mutex_unlock(&lock);
   pthread_mutex_unlock(&gate);
   *step = outcome.step;
+  *what = outcome.what;
   errno = outcome.error;
   return pid;
 }

@@ -1,10 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
 internal import Configuration
+internal import LinuxIO
+internal import Report
 
 struct ConfigCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "config", abstract: "Show what can be configured.", subcommands: [ConfigSampleCommand.self])
+    commandName: "config", abstract: "Show what can be configured.",
+    subcommands: [ConfigCheckCommand.self, ConfigSampleCommand.self])
+}
+
+struct ConfigCheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check", abstract: "Show how programs that read a guest's bytes are confined on this machine.",
+    discussion: """
+      e2fsck, resize2fs, qemu-img and what unpacks a stream read what a guest or a stranger wrote. They run where they can reach \
+      nothing but that guest, behind as many walls as the kernel and your rights allow: each has a line.
+
+      Example:
+        guestsmith config check
+      """)
+
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    try output.write(SandboxLayers.ofThisMachine.table.map(LayerRow.init))
+  }
+}
+
+private struct LayerRow: Listed {
+  static let header = ["LAYER", "HERE", "WHAT IT DOES"]
+  let layer: SandboxLayer
+
+  init(_ layer: SandboxLayer) { self.layer = layer }
+
+  var cells: [String] { [layer.name, layer.isThere ? "yes" : "no", layer.detail] }
+
+  var json: JSON {
+    ["layer": .string(layer.name), "here": .bool(layer.isThere), "detail": .string(layer.detail)]
+  }
 }
 
 struct ConfigSampleCommand: ParsableCommand {

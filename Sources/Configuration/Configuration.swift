@@ -9,6 +9,7 @@ import Report
 package struct Configuration: Sendable {
   package enum Filesystem: String, CaseIterable, Sendable { case ext4, ext3, ext2 }
   package enum Wipe: String, CaseIterable, Sendable { case discard, zero, none }
+  package enum Sandbox: String, CaseIterable, Sendable { case auto, required, off }
   package enum Compression: String, CaseIterable, Sendable { case zstd, none }
   package enum Address: String, CaseIterable, Sendable {
     case dhcp
@@ -64,6 +65,8 @@ package struct Configuration: Sendable {
   package internal(set) var compressionLevel = 1
   /// 0: as many as there are processors.
   package internal(set) var threads = 0
+
+  package internal(set) var sandbox = Sandbox.auto
 
   /// Where each key that is not at its default was set.
   var origins: [String: Origin] = [:]

@@ -48,7 +48,7 @@ package struct Key: Sendable {
   package var standard: String? { binding.get(Configuration())?.literal }
 
   /// Every key, in the order in which a person reads about them.
-  package static let all: [Key] = images + filesystems + disks + network + accounts + dumps
+  package static let all: [Key] = images + filesystems + disks + network + accounts + dumps + security
 
   /// Those that can be set for one instance.
   package static let parameters = all.filter(\.isParameter)
@@ -161,6 +161,13 @@ package struct Key: Sendable {
       "timezone", .text(\.timezone, Rules.isTimezone), "the guests' time zone; unset: the default of the release",
       "a name of the zone database such as \"Europe/Zurich\"", example: .text("Etc/UTC")),
     Key("locale", .text(\.locale, Rules.isLocale), "the guests' locale", "a locale such as \"C.UTF-8\""),
+  ]
+
+  private static let security = [
+    Key(
+      "sandbox", .choice(\.sandbox),
+      "whether the tools that read a guest can reach nothing else: \"auto\" as far as this machine can confine them, "
+        + "\"required\" or refuse to work", "\"auto\", \"required\" or \"off\"", isParameter: false)
   ]
 
   private static let dumps = [

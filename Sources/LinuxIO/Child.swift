@@ -22,7 +22,7 @@ package struct Child: ~Copyable, Sendable {
 
   deinit {
     guard !isOver else { return }
-    Children.end([pid])
+    Children.end(pid)
     Children.reap(pid)
   }
 
@@ -32,8 +32,8 @@ package struct Child: ~Copyable, Sendable {
     // When it ended because we are being ended, what its caller would make of it is not to be told.
     Interrupts.holdIfInterrupted()
     isOver = true
-    guard let status = Children.reap(pid) else { throw .system("wait for", name) }
-    return limits?.judge(status, after: started.duration(to: .now)) ?? status
+    guard let (status, processor) = Children.reap(pid) else { throw .system("wait for", name) }
+    return limits?.judge(status, after: started.duration(to: .now), processor: processor) ?? status
   }
 
   /// Waits until it ends, and asks `check` ten times a second meanwhile: what that throws ends it, with its group.
@@ -55,7 +55,8 @@ package struct Child: ~Copyable, Sendable {
 /// The children that run now. A process id stays in here until just before it is reaped, so it is never another's.
 enum Children {
   private struct State {
-    var running: Set<Int32> = []
+    /// And whether each is the first process of a namespace, to which SIGTERM means nothing.
+    var running: [Int32: Bool] = [:]
     /// Until when one may run, by its id: an id that is used again has another time.
     var deadlines: [Int32: ContinuousClock.Instant] = [:]
   }
@@ -65,28 +66,29 @@ enum Children {
   /// How long a child has between SIGTERM and SIGKILL, in hundredths of a second.
   private static let patience = 500
 
-  static func starting(_ spawn: () -> Int32) -> Int32 {
+  static func starting(isConfined: Bool = false, _ spawn: () -> Int32) -> Int32 {
     Interrupts.holdIfInterrupted()
     // Under the lock, so that an interrupt finds each child or comes before it.
     return state.withLock { state in
       let pid = spawn()
       let code = errno
-      if pid > 0 { state.running.insert(pid) }
+      if pid > 0 { state.running[pid] = isConfined }
       errno = code
       return pid
     }
   }
 
   @discardableResult
-  static func reap(_ pid: Int32) -> ExitStatus? {
+  static func reap(_ pid: Int32) -> (status: ExitStatus, processor: UInt64)? {
     state.withLock { state in
-      state.running.remove(pid)
+      state.running[pid] = nil
       state.deadlines[pid] = nil
       clinux_forget(pid)
       var signalled = false
       var code: Int32 = 0
-      guard clinux_reap(pid, &signalled, &code) == 0 else { return nil }
-      return signalled ? .signalled(code) : .exited(code)
+      var seconds: UInt64 = 0
+      guard clinux_reap(pid, &signalled, &code, &seconds) == 0 else { return nil }
+      return (signalled ? .signalled(code) : .exited(code), seconds)
     }
   }
 
@@ -101,9 +103,15 @@ enum Children {
     }
   }
 
-  /// Ends the groups of `pids`: politely, so that a script can undo what it did, then surely.
-  static func end(_ pids: some Collection<Int32>) {
-    for pid in pids { kill(-pid, SIGTERM) }
+  /// Ends the group of a child that has not ended.
+  static func end(_ pid: Int32) {
+    end(state.withLock { $0.running.filter { $0.key == pid } })
+  }
+
+  /// Ends groups: politely, so that a script can undo what it did, then surely.
+  private static func end(_ children: [Int32: Bool]) {
+    for (pid, isConfined) in children { kill(-pid, isConfined ? SIGKILL : SIGTERM) }
+    let pids = children.keys
     var left = patience
     while left > 0, pids.contains(where: { clinux_wait_keeping($0, false) == 1 }) {
       usleep(10000)

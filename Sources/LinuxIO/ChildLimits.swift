@@ -69,9 +69,12 @@ package struct ChildLimits: Sendable, Equatable {
     return isShort ? .stopped("it asked for more than \(Words.bytes(memory)) of memory") : status
   }
 
-  /// How the child ended, in the light of its limits.
-  func judge(_ status: ExitStatus, after elapsed: Duration) -> ExitStatus {
+  /// How the child ended, in the light of its limits and of the seconds that it used of the processor: the first process of
+  /// a namespace gets no SIGXCPU.
+  func judge(_ status: ExitStatus, after elapsed: Duration, processor used: UInt64) -> ExitStatus {
     switch status {
+    case .signalled(SIGKILL) where used + 1 >= processor: .stopped("it used the processor for \(processor) s")
+    case .signalled(SIGSYS): .stopped("it asked the kernel for what its work does not take")
     case .signalled(SIGXCPU): .stopped("it used the processor for \(processor) s")
     case .signalled(SIGXFSZ): .stopped("it wrote \(Words.bytes(fileSize)) to a file")
     case .signalled(SIGKILL) where elapsed >= .seconds(duration): .stopped("it took \(duration) s")

@@ -45,6 +45,8 @@ package struct Command: Sendable {
   /// Whether it has processes and mounts of its own: it sees no other process, and all that it started and mounted ends
   /// with it. For root only.
   package var isIsolated = false
+  /// What it can reach; nil is what the caller can, as is all where `Sandbox` is off.
+  package var confinement: Confinement?
 
   package init(_ executable: String, _ arguments: [String]) {
     self.executable = executable
@@ -74,25 +76,37 @@ package struct Command: Sendable {
   package func start() throws(Failure) -> Child {
     let path = try resolved()
     showIfDebugging()
+    guard let confinement, let layers = Sandbox.layers else { return try start(path, confined: nil) }
+    // Links of the system are not in the root that it gets.
+    let program = realPath(path) ?? path
+    return try confinement.withRequest(
+      executing: program, in: workingDirectory.map { absolute($0) } ?? absolute("."), layers: layers
+    ) { request throws(Failure) in try start(program, confined: request) }
+  }
+
+  private func start(_ path: String, confined: clinux_confinement?) throws(Failure) -> Child {
     let variables = (environment ?? ownEnvironment()).map { "\($0.key)=\($0.value)" }.sorted()
     var step = CLINUX_SPAWN_FORK
+    var what: UnsafePointer<CChar>?
+    let extras = extras.sorted { $0.number < $1.number }.map {
+      clinux_extra(source: $0.descriptor.raw, number: $0.number)
+    }
     let pid = withCStrings([path, workingDirectory ?? ""]) { paths in
       withCStrings([name ?? executable] + arguments, spare: 1) { slots in
         withCStrings(variables) { entries in
-          guard let path = paths[0] else { return Int32(-1) }
-          let extras = extras.sorted { $0.number < $1.number }.map {
-            clinux_extra(source: $0.descriptor.raw, number: $0.number)
-          }
-          return withOptionalPointer(to: limits?.request) { limits in
+          withOptionalPointer(to: limits?.request) { limits in
             withOptionalPointer(to: rights?.request) { rights in
-              extras.withUnsafeBufferPointer { extras in
-                var request = clinux_spawn(
-                  path: path, slots: slots, environment: entries,
-                  directory: workingDirectory == nil ? nil : paths[1],
-                  descriptors: (number(of: input), number(of: output, 1), number(of: error, 2)),
-                  extras: extras.baseAddress, extra_count: Int32(extras.count),
-                  mask: creationMask.map { Int32($0) } ?? -1, limits: limits, rights: rights, isolated: isIsolated)
-                return Children.starting { clinux_start(&request, &step) }
+              withOptionalPointer(to: confined) { confinement in
+                extras.withUnsafeBufferPointer { extras in
+                  var request = clinux_spawn(
+                    path: paths[0]!, slots: slots, environment: entries,
+                    directory: workingDirectory == nil ? nil : paths[1],
+                    descriptors: (number(of: input), number(of: output, 1), number(of: error, 2)),
+                    extras: extras.baseAddress, extra_count: Int32(extras.count),
+                    mask: creationMask.map { Int32($0) } ?? -1, limits: limits, rights: rights, isolated: isIsolated,
+                    confinement: confinement)
+                  return Children.starting(isConfined: confined != nil) { clinux_start(&request, &step, &what) }
+                }
               }
             }
           }
@@ -100,7 +114,7 @@ package struct Command: Sendable {
       }
     }
     let code = errno
-    guard pid > 0 else { throw failure(at: step, path: path, errno: code) }
+    guard pid > 0 else { throw failure(at: step, what.map { String(cString: $0) }, path: path, errno: code) }
     return Child(pid: pid, name: executable, limits: limits)
   }
 
@@ -136,7 +150,9 @@ package struct Command: Sendable {
     }
   }
 
-  private func failure(at step: clinux_spawn_step, path: String, errno code: Int32) -> Failure {
+  private func failure(
+    at step: clinux_spawn_step, _ what: String?, path: String, errno code: Int32
+  ) -> Failure {
     let reason = String(cString: strerror(code))
     switch step {
     case CLINUX_SPAWN_DIRECTORY:
@@ -147,6 +163,10 @@ package struct Command: Sendable {
       return Failure(
         .tool, "cannot run \(executable) with processes and mounts of its own: \(reason)",
         remedy: "run it where root may make namespaces: a container needs CAP_SYS_ADMIN for that")
+    case CLINUX_SPAWN_CONFINE:
+      return Failure(
+        .tool, "cannot confine \(executable): \(what.map { "\($0): " } ?? "")\(reason)",
+        remedy: "see guestsmith config check for what this machine has, or set sandbox = off")
     case CLINUX_SPAWN_EXECUTE where code == ENOENT && workingDirectory == nil && access(path, F_OK) == 0:
       return Failure(
         .tool, "cannot execute \(path): the interpreter that its first line names is missing",

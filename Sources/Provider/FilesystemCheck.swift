@@ -78,7 +78,7 @@ extension Disk {
       let words: String
     }
     let result = try withoutClaim { () throws(Failure) in
-      let (status, output) = try Command.e2fsck(option, path).capture(on: self)
+      let (status, output) = try Command.e2fsck(option, path).capture(on: self, writes: option != "-fn")
       // 1: errors were corrected (e2fsck(8)).
       return Result(passes: status == .exited(0) || status == .exited(1), words: Command.lastLines(output))
     }
@@ -108,7 +108,7 @@ extension Disk {
 
   private func refuseErrors(_ option: String, passes: [Int32]) throws(Failure) {
     let (status, output) = try withoutClaim { () throws(Failure) in
-      try Command.e2fsck(option, path).capture(on: self)
+      try Command.e2fsck(option, path).capture(on: self, writes: option != "-fn")
     }
     guard case .exited(let code) = status, passes.contains(code) else {
       if status == .exited(8) {

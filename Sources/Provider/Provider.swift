@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
 package import Interface
+internal import LinuxIO
 package import Report
 internal import Storage
 package import Worker
@@ -24,6 +25,7 @@ package struct Provider: Sendable {
 
   /// Does what the request asks for.
   package func run(_ request: Request, _ steps: Steps) throws(Failure) {
+    if let note = try Sandbox.use(configuration.sandboxMode) { steps.note(note) }
     if request.os.debugLevel > 0 { for note in request.notes { steps.note(note) } }
     switch request.purpose {
     case .create: try CreatePlan(request, configuration, surroundings).apply(steps)

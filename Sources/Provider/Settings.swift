@@ -50,6 +50,14 @@ extension Configuration {
   /// How many threads compress and decompress.
   var workers: Int { threads > 0 ? threads : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
+  var sandboxMode: SandboxMode {
+    switch sandbox {
+    case .auto: .auto
+    case .required: .required
+    case .off: .off
+    }
+  }
+
   /// The cache of images as it is configured.
   package func imageStore() throws(Failure) -> ImageStore {
     try ImageStore(

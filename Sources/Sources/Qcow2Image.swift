@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Glibc
 internal import LinuxIO
 package import Report
 package import Storage
@@ -37,18 +38,26 @@ package struct Qcow2Image {
 
   /// Writes the disk in it to a new file.
   package func convert(to raw: String) throws(Failure) {
-    try run("convert", ["-f", "qcow2", "-O", "raw", path, raw])
+    // The tool can make no files where it runs.
+    let disk = try Descriptor(raw, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+    try disk.setLength(size)
+    let place = try Confinement.Place(raw, disk, writable: true)
+    try run("convert", ["-n", "--target-is-zero", "-f", "qcow2", "-O", "raw", path, raw], places: [place])
   }
 
   /// Returns what qemu-img said.
   @discardableResult
-  private func run(_ verb: String, _ arguments: [String], passes: [Int32] = [0]) throws(Failure) -> [UInt8] {
+  private func run(_ verb: String, _ arguments: [String], passes: [Int32] = [0], places: [Confinement.Place] = [])
+    throws(Failure) -> [UInt8]
+  {
     var output: [UInt8] = []
     let status = try Command.needing("qemu-utils") { () throws(Failure) in
       var command = Command.ofSystem("qemu-img", [verb] + arguments)
       var limits = ChildLimits.disk(of: disk.size).threaded
       limits.fileSize = max(disk.size, size)
       command.limits = limits
+      let image = try Confinement.Place(path, try Descriptor(path, O_RDONLY), writable: false)
+      command.confinement = Confinement(.checker, [image] + places)
       let said = try command.capture(on: disk)
       output = said.output
       return said.status

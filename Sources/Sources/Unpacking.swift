@@ -93,6 +93,7 @@ private final class Unpacking: Origin, @unchecked Sendable {
     command.output = .descriptor(output.writer.view)
     command.error = .descriptor(words.view)
     command.limits = .unpacking(to: size)
+    command.confinement = Confinement(.unpacker)
     child = try Command.needing(packing.package) { () throws(Failure) in try command.start() }
     self.output = output.keepingReader()
     feed = Feed(stream, into: input.keepingWriter())

@@ -54,6 +54,7 @@ struct LoadingTests {
       compression = "none"
       compression_level = 19
       threads = 2
+      sandbox = "required"
       """)
     #expect(configuration.origins.count == Key.all.count - 13, "all but disk_3 to disk_15")
     #expect(configuration.cacheMaxSize == 512 << 20)

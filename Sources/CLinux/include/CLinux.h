@@ -2,6 +2,7 @@
 #pragma once
 #include <stdint.h>
 #include "block.h"
+#include "confine.h"
 #include "named.h"
 #include "sandbox.h"
 #include "sanitizer.h"

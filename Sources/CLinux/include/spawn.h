@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "confine.h"
+
 enum { CLINUX_CLOSED = -2 };
 
 /// What a child may use: seconds of the processor, bytes of addresses, bytes of each file that it writes. It leaves no
@@ -49,6 +51,8 @@ struct clinux_spawn {
   const struct clinux_rights *_Nullable rights;
   /// Whether it gets processes and mounts of its own, which end with it. Needs CAP_SYS_ADMIN.
   bool isolated;
+  /// What it can reach, or NULL for what the caller can. `path` has to be in it.
+  const struct clinux_confinement *_Nullable confinement;
 };
 
 /// The step at which a child could not be started.
@@ -57,14 +61,17 @@ enum clinux_spawn_step {
   CLINUX_SPAWN_DESCRIPTORS,
   CLINUX_SPAWN_DIRECTORY,
   CLINUX_SPAWN_NAMESPACE,
+  CLINUX_SPAWN_CONFINE,
   CLINUX_SPAWN_EXECUTE,
 };
 
 /// Starts a child that leads a process group of its own and does not outlive this process.
 ///
-/// Returns its process id once it executes the program, or -1 with `errno` set and `*step` telling where it failed.
+/// Returns its process id once it executes the program, or -1 with `errno` set, `*step` telling where it failed, and `*what`
+/// naming what was not to be had.
 /// As execvp(3) does, a file that is executable and has no `#!` line is run by /bin/sh.
-pid_t clinux_start(const struct clinux_spawn *_Nonnull request, enum clinux_spawn_step *_Nonnull step);
+pid_t clinux_start(
+    const struct clinux_spawn *_Nonnull request, enum clinux_spawn_step *_Nonnull step, const char *_Nullable *_Nonnull what);
 
 /// The process group of `pid` is no longer ended with this process. To be called before `pid` is waited for.
 void clinux_forget(pid_t pid);
@@ -77,7 +84,8 @@ int clinux_wait_keeping(pid_t pid, bool block);
 int clinux_wait_at_most(pid_t pid, int milliseconds);
 
 /// Takes the status of an ended child. Returns 0 with `*code` its exit status or the signal, or -1 with `errno`.
-int clinux_reap(pid_t pid, bool *_Nonnull signalled, int *_Nonnull code);
+/// `*seconds` is what it and its own children used of the processor.
+int clinux_reap(pid_t pid, bool *_Nonnull signalled, int *_Nonnull code, uint64_t *_Nonnull seconds);
 
 /// Ignores SIGPIPE and blocks those of SIGHUP, SIGINT and SIGTERM that are not ignored already (as SIGHUP is below
 /// nohup) in this thread and in the threads that it makes; `*blocked` is what there is to wait for.
