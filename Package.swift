@@ -94,7 +94,7 @@ let package = Package(
     tests(
       "Provider", ["Provider", "Interface", "Configuration", "Images", "LinuxIO", "Report", "Worker", "TestSupport"]),
     tests("Host", ["Host", "Interface", "LinuxIO", "Report", "TestSupport"]),
-    tests("Instances", ["Instances", "Host", "Interface", "Report", "Worker", "TestSupport"]),
+    tests("Instances", ["Instances", "Host", "Interface", "LinuxIO", "Report", "Worker", "TestSupport"]),
     tests("Judge", ["Judge", "LinuxIO", "Report", "TestSupport"]),
     tests("Commands", ["LinuxIO", "Report", "TestSupport"]),
     tests("Fuzz", ["Dump", "Ext4", "Storage", "LinuxIO", "Report", "TestSupport"]),

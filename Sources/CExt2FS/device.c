@@ -206,10 +206,14 @@ int cext2fs_device_open_uncached(const struct cext2fs_device *device) {
   struct stat status;
   if (fstat(device->fd, &status) != 0)
     return -1;
+  // A file on this machine has no other truth than the cache, and may lie where the cache can't be passed.
+  if (!S_ISBLK(status.st_mode))
+    return fcntl(device->fd, F_DUPFD_CLOEXEC, 3);
+  if (device->uncached > 0)
+    return fcntl(device->uncached, F_DUPFD_CLOEXEC, 3);
   char path[32];
   snprintf(path, sizeof(path), "/proc/self/fd/%d", device->fd);
-  // A file on this machine has no other truth than the cache, and may lie where the cache can't be passed.
-  return open(path, O_RDONLY | O_CLOEXEC | (S_ISBLK(status.st_mode) ? O_DIRECT : 0));
+  return open(path, O_RDONLY | O_CLOEXEC | O_DIRECT);
 }
 
 int cext2fs_device_defer(struct cext2fs_device *device, bool hidden) {

@@ -69,6 +69,8 @@ void clinux_unblock_interrupts(void) {
   pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
+const char *clinux_own_name(void) { return program_invocation_name; }
+
 int clinux_pipe(int *ends) {
   return pipe2(ends, O_CLOEXEC);
 }

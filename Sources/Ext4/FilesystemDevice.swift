@@ -24,6 +24,7 @@ final class FilesystemDevice {
     device.initialize(to: cext2fs_device())
     // libext2fs is C, and knows descriptors only.
     device.pointee.fd = region.number
+    device.pointee.uncached = region.uncachedNumber ?? 0
     device.pointee.base = region.range.offset
     device.pointee.size = region.range.length
     device.pointee.allowance = .max

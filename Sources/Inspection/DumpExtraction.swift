@@ -17,7 +17,7 @@ package struct Extracted: Sendable {
 
 extension Extracted {
   /// The dump and the folder that all goes into.
-  static let task = WorkerTask("dump-extract", .decoder) { context throws(Failure) in
+  static let task = WorkerTask("dump-extract", .extractor) { context throws(Failure) in
     let stored = try StoredDump(context.descriptor(0))
     let target = Folder(owning: try context.descriptor(1))
     let preserving = try context.values.flag("preserving")

@@ -58,16 +58,10 @@ extension Confinement {
   ]
 
   /// What is shown to a program: the libraries that there are, and itself.
-  private static func shown(to program: String) -> [String] {
-    libraries.filter { examine($0).error == 0 } + (program == ownProgram ? ownLibraries : []) + [program]
+  private func shown(to program: String) -> [String] {
+    let isOurs = role == .worker || role == .extractor
+    return Self.libraries.filter { examine($0).error == 0 } + (isOurs ? Self.ownLibraries : []) + [program]
   }
-
-  /// The path of this program.
-  package static let ownProgram: String = {
-    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-    let count = readlink("/proc/self/exe", &buffer, buffer.count)
-    return String(argument: ByteString(buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }).bytes)
-  }()
 
   /// The libraries of this program that are elsewhere, as those of a toolchain are.
   private static let ownLibraries: [String] = {
@@ -85,7 +79,7 @@ extension Confinement {
     let filter = try layers.filter(of: role)
     let (user, group) = layers.ids(for: places.first?.status)
     let arena = CArena()
-    let shown = arena.copy(Self.shown(to: program).map { UnsafePointer(arena.copy($0)) } + [nil])
+    let shown = arena.copy(shown(to: program).map { UnsafePointer(arena.copy($0)) } + [nil])
     let given = arena.copy(
       places.map { place in
         let status = place.status

@@ -105,6 +105,13 @@ extension Descriptor {
     return clinux_lock_holder(raw, &pid) == 0 ? pid : 0
   }
 
+  /// A block device, opened once more to be read past the cache of this machine.
+  package init(uncached device: DescriptorView) throws(Failure) {
+    let raw = clinux_open_uncached(device.path)
+    guard raw >= 0 else { throw .system("open", device.name) }
+    self.init(owning: raw, name: device.name)
+  }
+
   /// Gives a file that length; what is added reads as zeros.
   package borrowing func setLength(_ length: UInt64) throws(Failure) {
     guard ftruncate(raw, off_t(clamping: length)) == 0 else { throw .system("make \(length) bytes of", name) }

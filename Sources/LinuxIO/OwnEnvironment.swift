@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CLinux
 internal import Glibc
 internal import Report
 
@@ -35,6 +36,9 @@ package func forgetVariables(beginningWith prefix: String) {
   }
   for name in names { unsetenv(name) }
 }
+
+/// Whether this process was called by that name, also where there is no /proc.
+package func isCalled(_ name: String) -> Bool { strcmp(clinux_own_name(), name) == 0 }
 
 /// What this process was called with, its own name first, as `String(argument:)` has it.
 package func ownArguments() -> [String] {

@@ -13,6 +13,8 @@ package struct Provider: Sendable {
 
   package init(configuration: Configuration, surroundings: Surroundings = .ofScript) {
     self.configuration = configuration
+    var surroundings = surroundings
+    if configuration.sandboxMode == .off { surroundings.workers = Workers(.off) }
     self.surroundings = surroundings
   }
 

@@ -19,6 +19,8 @@ package final class Disk {
   /// The smallest unit that the device reads or writes, in bytes; 1 for a file.
   package let sectorSize: UInt32
   package let isBlockDevice: Bool
+  /// The block device past the cache, where another process has opened it.
+  let uncached: SharedDescriptor?
   /// A second descriptor whose being open keeps the kernel from mounting the device and the like.
   private var claim: Descriptor?
 
@@ -58,17 +60,29 @@ package final class Disk {
     self.size = size
     self.isBlockDevice = isBlockDevice
     self.claim = claim
+    uncached = nil
     sectorSize = block?.sectorSize ?? 1
   }
 
   /// A disk that another process has opened, found fit and locked, and keeps open: its path is only a name here.
-  package init(handedOver descriptor: consuming Descriptor, size: UInt64, sectorSize: UInt32, isBlockDevice: Bool) {
+  ///
+  /// - Parameter uncached: the same block device, opened by `openUncached`.
+  package init(
+    handedOver descriptor: consuming Descriptor, uncached: SharedDescriptor? = nil, size: UInt64, sectorSize: UInt32,
+    isBlockDevice: Bool
+  ) {
+    self.uncached = uncached
     path = descriptor.name
     self.descriptor = descriptor
     self.size = size
     self.sectorSize = sectorSize
     self.isBlockDevice = isBlockDevice
     claim = nil
+  }
+
+  /// Opens a block device once more, to be read past the cache: what another machine has written there is seen.
+  package func openUncached() throws(Failure) -> Descriptor {
+    try Descriptor(uncached: descriptor.view)
   }
 
   /// Whether two paths lead to one disk; a loop device is the same as the file behind it. Paths that lead nowhere are

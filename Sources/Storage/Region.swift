@@ -37,6 +37,9 @@ package final class Region {
   /// Of its descriptor, for libraries in C.
   package var number: Int32 { view.number }
 
+  /// That of the same block device past the cache, where this process cannot open it itself.
+  package var uncachedNumber: Int32? { disk?.uncached?.view.number }
+
   /// Waits until everything written is on the disk.
   package func flush() throws(Failure) { try view.flush() }
 }

@@ -93,7 +93,7 @@ package final class RunningWorker: @unchecked Sendable {
   private func words(for status: ExitStatus) -> String {
     guard case .signalled(let number) = status else { return "\(status)" }
     let names = [
-      SIGSYS: "SIGSYS", SIGSEGV: "SIGSEGV", SIGBUS: "SIGBUS", SIGILL: "SIGILL", SIGTRAP: "SIGTRAP",
+      SIGSEGV: "SIGSEGV", SIGBUS: "SIGBUS", SIGILL: "SIGILL", SIGTRAP: "SIGTRAP",
       SIGABRT: "SIGABRT", SIGFPE: "SIGFPE", SIGKILL: "SIGKILL", SIGTERM: "SIGTERM",
     ]
     return "was killed by \(names[number] ?? "signal \(number)")"

@@ -17,11 +17,20 @@ package enum WorkerDescriptor {
     }
   }
 
+  /// What goes with it: the block device past the cache, which a worker cannot open.
+  func companion() throws(Failure) -> SharedDescriptor? {
+    guard case .disk(let disk) = self, disk.isBlockDevice else { return nil }
+    return SharedDescriptor(try disk.openUncached())
+  }
+
   /// What a worker has to know of it.
-  var json: JSON {
+  ///
+  /// - Parameter companion: the place of what goes with it.
+  func json(companion: Int?) -> JSON {
     switch self {
     case .disk(let disk):
       [
+        "companion": companion.map { .integer($0) } ?? nil,
         "name": .string(disk.path), "size": .number(disk.size), "sector": .integer(Int(disk.sectorSize)),
         "device": .bool(disk.isBlockDevice),
       ]
@@ -62,8 +71,14 @@ package final class WorkerContext: @unchecked Sendable {
   package func disk(_ place: Int) throws(Failure) -> Disk {
     let descriptor = try descriptor(place)
     let json = descriptors[place]
+    var uncached: SharedDescriptor?
+    if json["companion"]?.integer != nil {
+      let place = Int(clamping: try json.number("companion"))
+      uncached = SharedDescriptor(try take(place, descriptor.name))
+    }
     return Disk(
-      handedOver: descriptor, size: try json.number("size"), sectorSize: UInt32(clamping: try json.number("sector")),
+      handedOver: descriptor, uncached: uncached, size: try json.number("size"),
+      sectorSize: UInt32(clamping: try json.number("sector")),
       isBlockDevice: try json.flag("device"))
   }
 

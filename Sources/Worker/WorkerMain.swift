@@ -13,11 +13,12 @@ package enum WorkerMain {
 
   /// Does one task of these and ends the process, where it is called as a worker. To be called before anything else.
   package static func run(_ tasks: @autoclosure () -> [WorkerTask]) {
-    guard let called = CommandLine.unsafeArgv[0], strcmp(called, name) == 0 else { return }
+    guard isCalled(name) else { return }
     // What a pipe's other end does is an error of the write, not an end.
     signal(SIGPIPE, SIG_IGN)
-    serve(Wire(SharedDescriptor(Descriptor(owning: socket, name: "the socket of the worker"))), tasks()) {
-      place, name throws(Failure) in try Descriptor(inherited: first + Int32(clamping: place), name: name)
+    serve(
+      Wire(SharedDescriptor(Descriptor(owning: socket, name: "the socket of the worker"))), tasks(), isConfined: true
+    ) { place, name throws(Failure) in try Descriptor(inherited: first + Int32(clamping: place), name: name)
     }
     _exit(0)
   }
@@ -25,10 +26,12 @@ package enum WorkerMain {
   /// Does what is asked for over the wire.
   ///
   /// - Parameter take: gives the task its descriptors.
-  static func serve(_ wire: Wire, _ tasks: [WorkerTask], _ take: @escaping WorkerContext.Taking) {
+  static func serve(
+    _ wire: Wire, _ tasks: [WorkerTask], isConfined: Bool = false, _ take: @escaping WorkerContext.Taking
+  ) {
     var last: Frame
     do throws(Failure) {
-      last = .done(try perform(wire, tasks, take))
+      last = .done(try perform(wire, tasks, isConfined, take))
     } catch {
       last = .failure(error)
     }
@@ -40,7 +43,7 @@ package enum WorkerMain {
   }
 
   private static func perform(
-    _ wire: Wire, _ tasks: [WorkerTask], _ take: @escaping WorkerContext.Taking
+    _ wire: Wire, _ tasks: [WorkerTask], _ isConfined: Bool, _ take: @escaping WorkerContext.Taking
   ) throws(Failure) -> JSON {
     guard let request = try wire.receive(atMost: Wire.longestRequest) else {
       throw Failure(.io, "a worker is asked for nothing")
@@ -49,6 +52,7 @@ package enum WorkerMain {
     guard let task = tasks.first(where: { $0.name == name }) else {
       throw Failure(.io, "there is no task \(name.quoted)")
     }
+    if isConfined { try restrictOwnCalls(to: task.role.confinement) }
     return try task.body(WorkerContext(request, wire, take))
   }
 }

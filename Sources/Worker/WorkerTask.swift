@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import LinuxIO
 package import Report
 
 /// Work on what a guest or a stranger wrote, done by a process of its own. What it holds are the descriptors that it is
@@ -14,6 +15,10 @@ package struct WorkerTask: Sendable {
     case decoder
     /// Tells what is on a disk, by libblkid.
     case prober
+    /// Makes files in a folder.
+    case extractor
+
+    var confinement: Confinement.Role { self == .extractor ? .extractor : .worker }
   }
 
   package typealias Body = @Sendable (WorkerContext) throws(Failure) -> JSON

@@ -6,20 +6,12 @@ internal import Synchronization
 
 /// How work on what a guest or a stranger wrote is done.
 package struct Workers: Sendable {
-  package enum Sandbox: String, Sendable, CaseIterable {
-    /// In processes that have what the machine has to confine them.
-    case auto
-    /// The same, and not at all where anything of that is missing.
-    case required
-    /// In this process.
-    case off
-  }
+  /// `.off` is in this process; else in processes that are confined.
+  package let sandbox: SandboxMode
+  private let program: String?
 
-  package let sandbox: Sandbox
-  private let program: String
-
-  /// - Parameter program: what is started, under the name of a worker.
-  package init(_ sandbox: Sandbox, program: String = "/proc/self/exe") {
+  /// - Parameter program: what is started, under the name of a worker, and not confined; nil is this program.
+  package init(_ sandbox: SandboxMode, program: String? = nil) {
     self.sandbox = sandbox
     self.program = program
   }
@@ -51,12 +43,19 @@ package struct Workers: Sendable {
   ) throws(Failure) -> RunningWorker {
     let ends = try SocketPair(named: "the socket to a worker").split()
     let (wire, other) = (Wire(ends.ours), Wire(ends.theirs))
+    var views = descriptors.map(\.view)
+    var companions: [SharedDescriptor] = []
+    let list = try descriptors.map { descriptor throws(Failure) -> JSON in
+      guard let companion = try descriptor.companion() else { return descriptor.json(companion: nil) }
+      companions.append(companion)
+      views.append(companion.view)
+      return descriptor.json(companion: views.count - 1)
+    }
+    defer { withExtendedLifetime(companions) {} }
     let running: RunningWorker
     if sandbox == .off {
       let held = ThreadDescriptors(
-        try descriptors.map { descriptor throws(Failure) in
-          SharedDescriptor(try descriptor.view.duplicate(named: descriptor.view.name))
-        })
+        try views.map { view throws(Failure) in SharedDescriptor(try view.duplicate(named: view.name)) })
       let end = DispatchSemaphore(value: 0)
       DispatchQueue(label: "guestsmith.worker").async {
         WorkerMain.serve(other, [task]) { place, name throws(Failure) in
@@ -68,26 +67,26 @@ package struct Workers: Sendable {
       }
       running = RunningWorker(wire, nil, purpose) { end.wait() }
     } else {
-      running = RunningWorker(wire, try process(other, descriptors, limits).start(), purpose)
+      running = RunningWorker(wire, try process(task, other, views, limits).start(), purpose)
     }
     running.tell([
-      "task": .string(task.name), "descriptors": .array(descriptors.map(\.json)), "values": values,
+      "task": .string(task.name), "descriptors": .array(list), "values": values,
     ])
     return running
   }
 
-  private func process(_ wire: Wire, _ descriptors: [WorkerDescriptor], _ limits: ChildLimits) -> Command {
-    var command = Command(program, [])
+  private func process(_ task: WorkerTask, _ wire: Wire, _ views: [DescriptorView], _ limits: ChildLimits) -> Command {
+    var command = Command(program ?? "/proc/self/exe", [])
     command.name = WorkerMain.name
     command.environment = [:]
     command.output = .null
     // What Swift says when it stops a program is for developers.
     command.error = Debugging.isOn ? .inherit : .null
     command.extras = [(WorkerMain.socket, wire.view)]
-    for (place, descriptor) in descriptors.enumerated() {
-      command.extras.append((WorkerMain.first + Int32(place), descriptor.view))
-    }
+    for (place, view) in views.enumerated() { command.extras.append((WorkerMain.first + Int32(place), view)) }
     command.limits = limits.ofOurOwn
+    // Of who makes files in a folder the rights are needed that the caller has there.
+    if program == nil, task.role != .extractor { command.confinement = Confinement(.worker) }
     return command
   }
 }

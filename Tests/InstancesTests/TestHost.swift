@@ -2,6 +2,7 @@
 import Host
 import Instances
 import Interface
+import LinuxIO
 import Report
 import TestSupport
 import Worker

@@ -9,6 +9,8 @@
 /// cext2fs_device_commit: a filesystem whose work was cut short can't be mounted.
 struct cext2fs_device {
   int fd;
+  /// The same block device past the cache, to be read; 0 where there is none.
+  int uncached;
   /// Where the filesystem begins on the disk, in bytes.
   uint64_t base;
   /// Where the device ends, in bytes from `base`: nothing is read or written beyond.
@@ -37,7 +39,7 @@ io_manager cext2fs_device_manager(void);
 void cext2fs_device_name(const struct cext2fs_device *device, char *name);
 /// Reads bytes as libext2fs would: 0, an errno or EXT2_ET_SHORT_READ.
 errcode_t cext2fs_device_read(struct cext2fs_device *device, uint64_t offset, size_t size, void *data);
-/// Opens the device of `device` once more, to read what is on the disk now and not what this machine remembers of it.
+/// Another descriptor of `device`, to read what is on the disk now and not what this machine remembers of it.
 /// A descriptor, or -1 with errno.
 int cext2fs_device_open_uncached(const struct cext2fs_device *device);
 /// Keeps the primary superblock in memory from now on, until cext2fs_device_commit; with `hidden` the disk has none for as long.

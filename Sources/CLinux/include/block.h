@@ -17,6 +17,9 @@ struct clinux_block {
   uint64_t backing_inode;
 };
 
+/// Opens a block device to be read past the cache of this machine; -1 with `errno`.
+int clinux_open_uncached(const char *path);
+
 /// All these return 0 or an errno.
 int clinux_examine_block(int fd, struct clinux_block *block);
 /// Makes a range read as zeros and gives its space back; EOPNOTSUPP where the disk can't promise that.

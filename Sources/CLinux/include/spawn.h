@@ -94,6 +94,9 @@ void clinux_block_interrupts(sigset_t *_Nonnull blocked);
 /// The opposite, for a program that takes the place of this one.
 void clinux_unblock_interrupts(void);
 
+/// What this process was called by, argv[0]: Swift reads it from /proc, which a confined process has not.
+const char *_Nonnull clinux_own_name(void);
+
 /// pipe2 with O_CLOEXEC, which glibc hides from Swift.
 int clinux_pipe(int *_Nonnull ends);
 

@@ -2,6 +2,7 @@
 internal import ArgumentParser
 internal import Glibc
 internal import Inspection
+internal import LinuxIO
 internal import Report
 internal import Worker
 

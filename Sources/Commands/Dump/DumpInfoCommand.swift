@@ -4,6 +4,7 @@ internal import Dump
 internal import Glibc
 internal import Images
 internal import Inspection
+internal import LinuxIO
 internal import Report
 internal import Worker
 
