@@ -257,7 +257,11 @@ int clinux_confine(const struct clinux_confinement *confinement, const char **wh
     if (map_ids(confinement->user, confinement->group) != 0) return -1;
   }
   if (confinement->layers & CLINUX_NAMESPACES) {
-    if (enter_root(confinement, what) != 0) return -1;
+    // The program is somebody else, and has to find its way whatever the caller's mask: that of Ganeti's daemons is 077.
+    mode_t mask = umask(0);
+    int result = enter_root(confinement, what);
+    umask(mask);
+    if (result != 0) return -1;
     *what = confinement->folder;
     if (chdir(confinement->folder) != 0) return -1;
   }

@@ -21,6 +21,20 @@ extension EndToEnd {
       }
     }
 
+    @Test("On a block device, by a host with the mask of Ganeti's daemons, 077", .enabled(if: isRoot, "needs root"))
+    func strictMask() throws {
+      try withScratch { scratch in
+        let guest = try guest(in: scratch)
+        let definition = try InstalledDefinition(in: scratch)
+        try withLoopDevice(guest.disk) { disk in
+          try succeeded(
+            definition.script(
+              "rename", "-o vm1.example.com -n vm9.example.com -b \(disk) -s \(guest.swap)", by: "umask 077;"))
+        }
+        try expectGuest("vm9.example.com", on: guest.disk, swap: guest.swap)
+      }
+    }
+
     @Test("Of a guest with another name, it is refused with both names and no change")
     func wrongName() throws {
       try withScratch { scratch in
