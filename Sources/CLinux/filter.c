@@ -45,6 +45,9 @@ static const char *const always[] = {
 struct opal_status { __u32 flags, reserved; };
 #endif
 
+// TCGETS2, of which only the kernel's own header has the structure.
+#define NEWER_TCGETS 0x802c542aUL
+
 /// What a program does that is executed: it opens its libraries.
 static const char *const opening[] = {
     "open", "openat", "stat", "lstat", "newfstatat", "fstatat64", "statx", "access", "faccessat", "faccessat2",
@@ -82,6 +85,8 @@ static const char *const extraction[] = {
 static const char *const refused[] = {
     "clone3", "io_uring_setup", "sched_setscheduler", "mlock", "mlock2", "set_mempolicy", "get_mempolicy",
     "mbind", "ioprio_set", "ioprio_get",
+    // xz 5.6 confines itself, once more.
+    "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self",
     NULL,
 };
 
@@ -98,12 +103,12 @@ static const unsigned long disk_requests[] = {
 
 /// What is asked of a terminal, a floppy disk, a CD-ROM and the like: no guest's disk is one.
 static const unsigned long refused_requests[] = {
-    TCGETS, FDGETPRM, FDGETFDCSTAT, CDROM_GET_CAPABILITY, CDROM_LAST_WRITTEN, CDROM_DRIVE_STATUS, CDROMREADTOCHDR, HDIO_GETGEO,
+    TCGETS, NEWER_TCGETS, FDGETPRM, FDGETFDCSTAT, CDROM_GET_CAPABILITY, CDROM_LAST_WRITTEN, CDROM_DRIVE_STATUS, CDROMREADTOCHDR, HDIO_GETGEO,
     BLKREPORTZONE, FS_IOC_GETFLAGS, FS_IOC_FIEMAP, LOOP_GET_STATUS64, IOC_OPAL_GET_STATUS, SG_IO, CDROM_GET_MCN,
 };
 
 /// What a program sets and asks of itself.
-static const int own_matters[] = {PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_SET_TIMERSLACK};
+static const int own_matters[] = {PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_SET_TIMERSLACK, PR_SET_NO_NEW_PRIVS};
 
 static int add(scmp_filter_ctx filter, uint32_t action, const char *const *names) {
   for (; *names; names++) {

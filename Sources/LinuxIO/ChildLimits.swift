@@ -70,10 +70,11 @@ package struct ChildLimits: Sendable, Equatable {
   }
 
   /// How the child ended, in the light of its limits and of the seconds that it used of the processor: the first process of
-  /// a namespace gets no SIGXCPU.
+  /// a namespace gets no SIGXCPU. The kernel counts by its clock's ticks for the limit, and exactly for what was used, which
+  /// may be less.
   func judge(_ status: ExitStatus, after elapsed: Duration, processor used: UInt64) -> ExitStatus {
     switch status {
-    case .signalled(SIGKILL) where used + 1 >= processor: .stopped("it used the processor for \(processor) s")
+    case .signalled(SIGKILL) where used * 2 >= processor: .stopped("it used the processor for \(processor) s")
     case .signalled(SIGSYS): .stopped("it asked the kernel for what its work does not take")
     case .signalled(SIGXCPU): .stopped("it used the processor for \(processor) s")
     case .signalled(SIGXFSZ): .stopped("it wrote \(Words.bytes(fileSize)) to a file")

@@ -42,6 +42,8 @@ package struct ExportPlan: Plan, ~Copyable {
   /// When it returns, the worker alone has the descriptor for the expected size, whose end the host may wait for.
   private borrowing func start(_ steps: Steps) throws(Failure) -> RunningWorker {
     let sizes = sizes(steps)
+    // It is open until the worker has it.
+    defer { withExtendedLifetime(sizes) {} }
     let descriptors: [DescriptorView] = [output.view] + [sizes?.view].compactMap { $0 }
     return try workers.start(
       DiskExport.task, DiskExport.values(of: request, created, configuration),
@@ -50,10 +52,10 @@ package struct ExportPlan: Plan, ~Copyable {
   }
 
   /// The descriptor for the expected size, where the host wants that and has opened it.
-  private borrowing func sizes(_ steps: Steps) -> Descriptor? {
+  private borrowing func sizes(_ steps: Steps) -> SharedDescriptor? {
     guard let raw = request.sizeDescriptor else { return nil }
     do {
-      return try Descriptor(inherited: raw, name: "the descriptor for the expected size")
+      return SharedDescriptor(try Descriptor(inherited: raw, name: "the descriptor for the expected size"))
     } catch {
       steps.note("the host is not told how large the dump will be: \(error.message)")
       return nil

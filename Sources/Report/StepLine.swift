@@ -31,7 +31,9 @@ package struct StepMeasure: Sendable, Equatable {
   /// What the whole will still take at the mean rate so far; nil before it can be told.
   func timeLeft(after time: Duration) -> Duration? {
     guard let fraction, fraction > 0, time >= .milliseconds(500) else { return nil }
-    return .seconds(Words.seconds(time) * (1 - fraction) / fraction)
+    let seconds = Words.seconds(time) * (1 - fraction) / fraction
+    // A worker that a guest has taken over tells any number.
+    return seconds < 1e9 ? .seconds(seconds) : nil
   }
 
   func rate(after time: Duration) -> String? {

@@ -46,6 +46,17 @@ enum Frame: Equatable {
   }
 }
 
+extension Frame {
+  /// What of it is shown whatever comes after, in bytes.
+  var words: Int {
+    switch self {
+    case .begin(let text), .note(let text): text.utf8.count
+    case .end(let text): text?.utf8.count ?? 0
+    default: 0
+    }
+  }
+}
+
 extension StepMeasure {
   fileprivate var json: JSON {
     var unit: JSON = nil

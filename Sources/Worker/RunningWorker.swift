@@ -15,6 +15,8 @@ package final class RunningWorker: @unchecked Sendable {
   /// All that it may say: more is said by one that a guest has taken over.
   private static let mostFrames = 1_000_000
   private static let deepestStep = 8
+  /// Of notes, titles and ends of steps, in bytes.
+  private static let mostWords = 1 << 20
 
   init(
     _ wire: Wire, _ child: consuming Child?, _ purpose: Workers.Purpose, _ awaitThread: @escaping () -> Void = {}
@@ -58,13 +60,17 @@ package final class RunningWorker: @unchecked Sendable {
     var open: [StepProgress] = []
     // Steps of one that is gone have failed.
     defer { for step in open.reversed() { step.end("failed") } }
+    var words = 0
     for _ in 0..<Self.mostFrames {
       guard let json = try wire.receive(atMost: Wire.longestFrame) else {
         // Where we are being ended, so are our workers: that is not a failure of the step.
         Interrupts.holdIfInterrupted()
         return nil
       }
-      switch Frame(json) {
+      let frame = Frame(json)
+      words += frame?.words ?? 0
+      guard words <= Self.mostWords else { throw Failure(.io, "more than \(Self.mostWords) bytes of words") }
+      switch frame {
       case .begin(let title) where open.count < Self.deepestStep: open.append(steps.begin(title))
       case .progress(let measure) where !open.isEmpty: open[open.count - 1].reach(measure)
       case .end(let words) where !open.isEmpty: open.removeLast().end(words)

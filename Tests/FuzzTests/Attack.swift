@@ -72,10 +72,22 @@ struct Attack {
     var text: String { String(decoding: errors.suffix(600), as: UTF8.self) }
   }
 
+  /// What all files in the folder take on the disk, in bytes: a hole takes nothing.
+  private func roomTaken(_ folder: String) -> UInt64 {
+    allEntries(of: folder).names.reduce(0) { sum, name in
+      let path = "\(folder)/\(name)"
+      let (status, error) = examine(path, itself: true)
+      guard error == 0 else { return sum }
+      return sum + UInt64(status.st_blocks) * 512 + (status.isFolder ? roomTaken(path) : 0)
+    }
+  }
+
   /// Runs a program and gives it a file as its standard input, and one for its standard output.
+  ///
+  /// - Parameter makesHoles: its files may have any size, as disks do: what they take of the room is bounded instead.
   func run(
     _ program: String, _ arguments: [String], input: String? = nil, output: String? = nil,
-    environment: [String: String] = [:], fileSize: UInt64? = nil
+    environment: [String: String] = [:], makesHoles: Bool = false
   ) throws -> Result {
     let source = try Descriptor(input ?? "/dev/null", O_RDONLY)
     let target = try Descriptor(output ?? "/dev/null", O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
@@ -90,15 +102,25 @@ struct Attack {
     command.output = .descriptor(target.view)
     command.error = .descriptor(errors.view)
     command.limits = Self.limits
-    if let fileSize { command.limits?.fileSize = fileSize }
-    let status = try command.run()
+    if makesHoles { command.limits?.fileSize = .max }
+    let most = roomTaken(scratch.path) + Self.limits.fileSize
+    let status: LinuxIO.ExitStatus
+    do {
+      status = try command.start().wait { () throws(Failure) in
+        if roomTaken(scratch.path) > most {
+          throw Failure(.space, "it took \(Words.bytes(Self.limits.fileSize)) of room")
+        }
+      }
+    } catch {
+      status = .stopped(error.message)
+    }
     let name = program.split(separator: "/").last.map { String($0) } ?? program
     let what = "\(name) \(arguments.prefix(2).joined(separator: " "))"
     return Result(what: what, status: status, errors: try readFile(scratch("errors")))
   }
 
   func script(_ name: String, _ arguments: [String], input: String? = nil, output: String? = nil) throws -> Result {
-    try run("\(definition.folder)/\(name)", arguments, input: input, output: output)
+    try run("\(definition.folder)/\(name)", arguments, input: input, output: output, makesHoles: name == "import")
   }
 
   func guestsmith(_ arguments: String...) throws -> Result { try run(program, arguments, output: scratch("output")) }
@@ -108,7 +130,7 @@ struct Attack {
     let out = scratch("out")
     try shell("rm -rf '\(out)'; mkdir '\(out)'")
     let result = try run(
-      program, ["dump", "extract", dump, path, "--to", out, "--quiet"], output: scratch("output"), fileSize: 1 << 43)
+      program, ["dump", "extract", dump, path, "--to", out, "--quiet"], output: scratch("output"), makesHoles: true)
     let taken = try shell("du -s --block-size=1M '\(out)' | cut -f1")
     let excess = UInt64(taken) ?? .max > 64 ? "dump extract makes files of \(taken) MiB" : nil
     return [result.fault, excess].compactMap { $0 }

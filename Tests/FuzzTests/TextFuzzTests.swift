@@ -100,7 +100,7 @@ import Testing
           try attack.run(program, ["backup", "list"] + place.prefix(2)),
           try attack.run(program, ["backup", "verify", "vm1"] + place.prefix(2)),
           try attack.run(
-            program, ["backup", "import", "vm2", "--src-instance", "vm1", "--dry-run"] + place),
+            program, ["backup", "import", "vm2", "--src-instance", "vm1", "--dry-run"] + place, makesHoles: true),
         ]
       }
     }

@@ -62,5 +62,8 @@ void cext2fs_inode_set_device(struct ext2_inode *inode, uint32_t major, uint32_t
 
 /// The features that this libext2fs knows, which are macros of casts: those without which a filesystem can't be read, and
 /// those without which it can't be written.
-static inline uint32_t cext2fs_known_incompat(void) { return EXT2_LIB_FEATURE_INCOMPAT_SUPP; }
+/// Multiple mount protection is in the header only for who builds the library: every Debian's has it.
+static inline uint32_t cext2fs_known_incompat(void) {
+  return EXT2_LIB_FEATURE_INCOMPAT_SUPP | EXT4_FEATURE_INCOMPAT_MMP;
+}
 static inline uint32_t cext2fs_known_ro_compat(void) { return EXT2_LIB_FEATURE_RO_COMPAT_SUPP; }

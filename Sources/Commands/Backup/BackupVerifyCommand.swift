@@ -73,7 +73,8 @@ struct BackupVerifyCommand: ParsableCommand {
         path, threads: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), by: Workers(.auto), steps)
       return true
     case .gzip where isGzipped:
-      var command = Command("gzip", ["-t"])
+      var command = Command.ofSystem("gzip", ["-t"])
+      command.confinement = Confinement(.unpacker)
       command.input = .descriptor(file.view)
       command.limits = limits
       let (status, words) = try steps.step("verify \(path)") { _ throws(Failure) in
