@@ -77,9 +77,9 @@ extension Filesystem {
           ? 0 : perGroup - ext2fs_bg_itable_unused(fs, group)
       for number in begin..<begin + count where !used.contains(UInt64(number)) {
         let inode = try inode(number)
-        guard inode.i_links_count == 0 else { throw damaged("inode \(number) has names, and is free") }
+        guard inode.i_links_count == 0 else { throw damaged("inode \(number) is free, but has names") }
         guard inode.i_mode == 0 || inode.i_dtime != 0 else {
-          throw damaged("inode \(number) is free, and has no time of its removal")
+          throw damaged("inode \(number) is free, but its deletion time is not set")
         }
       }
     }
@@ -93,8 +93,8 @@ extension Filesystem {
     let isUsed = used.contains(UInt64(number))
     guard number == Self.root || number >= firstInode else { return try examineOwn(number, inode, &audit) }
     guard inode.i_links_count > 0 else {
-      guard !isUsed else { throw refuse("is in use and has no name") }
-      guard inode.i_dtime != 0 else { throw refuse("is removed, and has no time of its removal") }
+      guard !isUsed else { throw refuse("is in use, but has no name") }
+      guard inode.i_dtime != 0 else { throw refuse("is deleted, but its deletion time is not set") }
       audit.links[number] = 0
       return
     }

@@ -92,8 +92,8 @@ package struct Filesystem: ~Copyable {
     try device.check(Self.release(fs), "release the filesystem to other machines")
   }
 
-  /// Has the disk say that the filesystem is being changed, until `commit`. One that others reach has e2fsck check it
-  /// before the guest boots from it, should the work be cut short; any other has no superblock until then.
+  /// Has the disk say that the filesystem is being changed, until `commit`. If the work is cut short,
+  /// e2fsck checks one that others reach before the guest boots from it; any other is without a superblock until then.
   package borrowing func beginChanging() throws(Failure) {
     if isShared {
       try claim()

@@ -18,7 +18,7 @@ package struct Superblock: Equatable, Sendable {
   /// Of the journal, where that is on another disk.
   package let journal: UUID?
 
-  /// Neither the kernel nor a checker found errors, and it was unmounted where it has no journal.
+  /// No errors are recorded, and a filesystem without a journal was unmounted.
   package let isClean: Bool
   /// The journal holds changes that are not in the filesystem yet.
   package let needsRecovery: Bool

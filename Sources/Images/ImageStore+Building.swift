@@ -70,10 +70,10 @@ extension ImageStore {
     try ScratchFolder(in: scratchPath, prefix: "", mode: mode)
   }
 
-  /// What cannot be removed, as by a user of somebody else's cache, is in nobody's way.
+  /// What the caller cannot remove, such as a folder in another user's cache, does no harm.
   func removeLeftScratch() {
     ScratchFolder.removeLeft(in: scratchPath, prefix: "")
-    // What is not a folder nobody can be working in.
+    // Only a folder can be in use.
     guard let folder = try? Folder(scratchPath), let names = try? folder.names() else { return }
     for name in names where (try? folder.status(of: name))?.isFolder == false { try? folder.remove(name) }
   }

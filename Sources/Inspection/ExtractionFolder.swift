@@ -75,7 +75,7 @@ struct ExtractionFolder: ~Copyable {
 
   private func replaced(_ name: ByteString) -> Failure {
     Failure(
-      .io, "somebody put something else in the place of \(folder.path)/\(name) while it was made",
+      .io, "another process replaced \(folder.path)/\(name) while it was made",
       remedy: "name a folder with --to that others cannot write to")
   }
 }

@@ -110,7 +110,7 @@ package struct Descriptor: ~Copyable, Sendable {
     return UInt64(end)
   }
 
-  /// Where the next read or write is, in bytes; 0 for what has no places, such as a pipe.
+  /// The offset of the next read or write, in bytes; 0 for a pipe and the like.
   package borrowing func position() -> UInt64 { UInt64(max(0, lseek(raw, 0, SEEK_CUR))) }
 
   /// Has the next read or write be at the beginning.
@@ -125,7 +125,7 @@ package struct Descriptor: ~Copyable, Sendable {
   }
 }
 
-/// An open file that somebody else owns and keeps open: for children, which inherit it, for threads, which share it, and
+/// An open file that its owner keeps open: for children, which inherit it, for threads, which share it, and
 /// for closures, which can't hold an owner.
 package struct DescriptorView: Equatable, Sendable {
   let raw: Int32

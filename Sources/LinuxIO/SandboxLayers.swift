@@ -24,7 +24,7 @@ package struct SandboxLayer: Sendable {
 /// What this machine has to confine a program with, for the caller.
 package struct SandboxLayers: Sendable, Equatable {
   let flags: UInt32
-  /// The errno for why there are no namespaces; 0 where there are.
+  /// Why there are no namespaces, as an errno; 0 where there are some.
   private let namespaceError: Int32
 
   /// Found out once, by trying.

@@ -56,7 +56,8 @@ struct clinux_confinement {
   size_t filter_length;
 };
 
-/// Which layers this machine has for the caller; `*namespace_error` is the errno for why there are no namespaces, 0 where there are.
+/// Which layers this machine has for the caller; `*namespace_error` tells why there are no namespaces, as an errno;
+/// 0 where there are some.
 unsigned clinux_layers(int *_Nonnull namespace_error);
 
 /// The flags of clone(2) for the namespaces of a confined child.
