@@ -16,8 +16,7 @@ package func unpack(
   let stream = TarStream(read)
   func check(_ result: Int32) throws(Failure) {
     guard result < ARCHIVE_OK else { return }
-    let words = archive_error_string(archive).map { String(cString: $0) } ?? "unknown error"
-    throw stream.failure ?? Failure(.guest, "cannot unpack \(name): \(words)")
+    throw stream.failure ?? Failure(.guest, "cannot unpack \(name): \(archiveWords(archive))")
   }
   for support in [
     archive_read_support_filter_gzip, archive_read_support_filter_xz, archive_read_support_filter_lzma,
@@ -29,13 +28,5 @@ package func unpack(
   try check(stream.open(archive))
   var entry: OpaquePointer?
   try check(archive_read_next_header(archive, &entry))
-  while true {
-    var block: UnsafeRawPointer?
-    var size = 0
-    var offset: Int64 = 0
-    let result = archive_read_data_block(archive, &block, &size, &offset)
-    if result == ARCHIVE_EOF { return }
-    try check(result)
-    try body(UnsafeRawBufferPointer(start: block, count: size))
-  }
+  try eachBlock(of: archive, check) { block, _ throws(Failure) in try body(block) }
 }

@@ -110,15 +110,7 @@ struct TarArchive: ~Copyable {
   borrowing func eachBlock(
     _ body: (UnsafeRawBufferPointer, UInt64) throws(Failure) -> Void
   ) throws(Failure) {
-    while true {
-      var block: UnsafeRawPointer?
-      var size = 0
-      var offset: Int64 = 0
-      let result = archive_read_data_block(archive, &block, &size, &offset)
-      if result == ARCHIVE_EOF { return }
-      try check(result)
-      try body(UnsafeRawBufferPointer(start: block, count: size), UInt64(offset))
-    }
+    try Images.eachBlock(of: archive, { result throws(Failure) in try check(result) }, body)
   }
 
   private func attributes(of entry: OpaquePointer) -> [ExtendedAttribute] {
@@ -193,8 +185,7 @@ struct TarArchive: ~Copyable {
   }
 
   private static func failure(_ archive: OpaquePointer, _ name: String) -> Failure {
-    let words = archive_error_string(archive).map { String(cString: $0) } ?? "unknown error"
-    return Failure(.guest, "cannot read the archive \(name): \(words)")
+    Failure(.guest, "cannot read the archive \(name): \(archiveWords(archive))")
   }
 }
 

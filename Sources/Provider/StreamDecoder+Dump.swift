@@ -27,7 +27,8 @@ extension StreamDecoder {
   }
 
   private static func guestFilesystem(in manifest: Manifest) -> Manifest.Filesystem? {
-    manifest.filesystems.first { $0.offset == 0 && FilesystemKind(named: $0.type).can.contains(.editFiles) }
+    let root = DiskLayout(wholeDiskOf: manifest.diskSize).root.offset
+    return manifest.filesystems.first { $0.offset == root && FilesystemKind(named: $0.type).can.contains(.editFiles) }
   }
 
   private func write(_ reader: DumpReader) throws(Failure) {
@@ -72,7 +73,7 @@ extension StreamDecoder {
   /// Blocks that the filesystem uses and that were holes of an image file are in no dump, and neither are inode tables
   /// that were never written: on a disk that was not wiped they hold anything.
   private func clearUnheld(_ extents: ExtentMap) throws(Failure) {
-    let device = Region(disk)
+    let device = Region(rootOf: disk)
     let filesystem = try Filesystem(opening: device, writable: true)
     var held = extents.makeIterator()
     var next = held.next()
