@@ -78,7 +78,7 @@ struct Agreement {
     let rootUUID = root.isNew ? try renew() : root.uuid
     let swapUUID = newSwapUUID.map { uuidOfSwap(survey, orNew: $0) }
     try steps.step("make the guest agree with \(name)") { _ throws(Failure) in
-      let device = Region(disk)
+      let device = Region(rootOf: disk)
       let guest = GuestTree(try Filesystem(opening: device, writable: true), isInPlace: true)
       try follow(survey, rootUUID: rootUUID, swapUUID: swapUUID, in: guest)
       var restoration = Restoration(
@@ -93,7 +93,7 @@ struct Agreement {
   }
 
   private func look(at restored: Restored) throws(Failure) -> Survey {
-    let device = Region(disk)
+    let device = Region(rootOf: disk)
     let guest = GuestTree(try Filesystem(opening: device, writable: false), isInPlace: true)
     let origin = try Origin(of: guest)
     let current = guest.filesystem.uuid
@@ -126,7 +126,7 @@ struct Agreement {
   }
 
   private func renew() throws(Failure) -> UUID {
-    let filesystem = try Filesystem(opening: Region(disk), writable: true)
+    let filesystem = try Filesystem(opening: Region(rootOf: disk), writable: true)
     try filesystem.beginChanging()
     let uuid = filesystem.renewUUID()
     try filesystem.commit()

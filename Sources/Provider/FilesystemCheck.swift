@@ -88,7 +88,7 @@ extension Disk {
   /// Says that nobody uses a copy of a filesystem.
   static let unclaiming = WorkerTask("unclaim", .editor) { context throws(Failure) in
     // What can't be opened e2fsck has something to say about.
-    if let filesystem = try? Filesystem(opening: Region(try context.disk(0)), writable: true) {
+    if let filesystem = try? Filesystem(opening: Region(rootOf: try context.disk(0)), writable: true) {
       try filesystem.clearMultipleMountProtection()
     }
     return nil

@@ -31,7 +31,7 @@ enum GuestInstallation {
     let options = try FilesystemOptions(values["options"] ?? nil)
     var head = Withheld()
     head.hold(try values.bytes("head"), at: UInt64(Superblock.range.lowerBound))
-    let filesystem = try Filesystem(opening: Region(disk), withheld: head, writable: true)
+    let filesystem = try Filesystem(opening: Region(rootOf: disk), withheld: head, writable: true)
     filesystem.renewUUID()
     filesystem.setLabel(options.label)
     filesystem.renewHashSeed()

@@ -12,7 +12,7 @@ enum GuestRename {
     let values = context.values
     let (old, new) = (try values.text("old"), try values.text("new"))
     let outcome = try context.steps.step("rename \(old) to \(new)") { _ throws(Failure) in
-      let device = Region(try context.disk(0))
+      let device = Region(rootOf: try context.disk(0))
       let guest = GuestTree(try Filesystem(opening: device, writable: true, isShared: true), isInPlace: true)
       let renaming = Renaming(
         from: GuestName(old), to: GuestName(new), network: try Network.optional(values["network"]))

@@ -57,7 +57,7 @@ extension KeptFiles {
     let values = context.values
     return try context.steps.step("read what is kept of the guest") { progress throws(Failure) in
       let disk = try context.disk(0)
-      let old = try Filesystem(opening: Region(disk), writable: false)
+      let old = try Filesystem(opening: Region(rootOf: disk), writable: false)
       let new = try Filesystem(opening: Region(of: context.descriptor(1)), writable: false)
       let kept = KeptFiles(try context.descriptor(2))
       let list = try context.descriptor(3)

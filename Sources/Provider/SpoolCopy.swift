@@ -40,13 +40,13 @@ struct SpoolCopy {
   }
 
   private func copyFilesystem() throws(Failure) {
-    let filesystem = try Filesystem(opening: Region(spool, called: "the restored guest"), writable: false)
+    let filesystem = try Filesystem(opening: Region(rootOf: spool, called: "the restored guest"), writable: false)
     let wiped = try disk.wipe(wipe, steps)
     try copy(to: DiskFilling(disk, isZeroed: wiped != .none)) { body throws(Failure) in
       try filesystem.eachWrittenExtent(body)
     }
     guard wiped == .none else { return }
-    let copied = try Filesystem(opening: Region(disk), writable: true)
+    let copied = try Filesystem(opening: Region(rootOf: disk), writable: true)
     copied.distrustInodeTables()
     try copied.commit()
   }

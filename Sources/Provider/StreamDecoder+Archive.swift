@@ -53,6 +53,6 @@ extension StreamDecoder {
   private func make(_ options: FilesystemOptions, zeroed: Bool) throws(Failure) -> Filesystem {
     // Whole groups now; the rest, the journal and the room for growing come when the files are in.
     let size = min(disk.size, options.largestSize) / options.groupSize * options.groupSize
-    return try Filesystem.format(Region(disk), size: size, options: options, zeroed: zeroed)
+    return try Filesystem.format(Region(rootOf: disk), size: size, options: options, zeroed: zeroed)
   }
 }

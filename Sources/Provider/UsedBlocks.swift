@@ -21,7 +21,7 @@ struct UsedBlocks {
   init(of disk: Disk, progress: StepProgress) throws(Failure) {
     self.disk = disk
     extents = ExtentMap(diskSize: disk.size)
-    let device = Region(disk)
+    let device = Region(rootOf: disk)
     var doubt: String?
     if let filesystem = try? Filesystem(opening: device, writable: false) {
       try Self.refuseCutOff(filesystem, on: disk)

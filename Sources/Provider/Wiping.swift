@@ -32,7 +32,7 @@ extension Disk {
 
   /// Clears what the new parts of a filesystem call used and the system's tools do not write.
   func clearUnwritten() throws(Failure) {
-    let device = Region(self)
+    let device = Region(rootOf: self)
     let filesystem = try Filesystem(opening: device, writable: true)
     try filesystem.clearUnwritten()
     try filesystem.commit()

@@ -25,6 +25,16 @@ struct RegionTests {
     }
   }
 
+  @Test("That of the root filesystem is the whole disk, as long as no disk has a table")
+  func root() throws {
+    try withScratch { scratch in
+      let disk = try Disk(makeSparseFile(scratch("disk"), size: 8 << 20), for: .writing)
+      #expect(disk.layout.table == .none)
+      #expect(disk.layout.partitions.map(\.range) == [ByteRange(offset: 0, length: 8 << 20)])
+      #expect(Region(rootOf: disk).range == disk.layout.root)
+    }
+  }
+
   @Test("It holds its disk open and locked, for as long as it lives")
   func holds() throws {
     try withScratch { scratch in
