@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -45,17 +46,20 @@ static int write_text(const char *path, const char *text) {
   return count == (ssize_t)strlen(text) ? 0 : -1;
 }
 
-/// "N N 1\n" without stdio.
-static void one_to_one(char *line, uint32_t number) {
+/// Writes a number without stdio; returns where it ends.
+static char *put_number(char *text, uint32_t number) {
   char digits[16];
   int count = 0;
   do digits[count++] = (char)('0' + number % 10);
   while ((number /= 10) > 0);
-  for (int copy = 0; copy < 2; copy++) {
-    for (int index = count - 1; index >= 0; index--) *line++ = digits[index];
-    *line++ = ' ';
-  }
-  memcpy(line, "1\n", 3);
+  while (count > 0) *text++ = digits[--count];
+  *text = 0;
+  return text;
+}
+
+/// "N N 1\n"
+static void one_to_one(char *line, uint32_t number) {
+  stpcpy(put_number(stpcpy(put_number(line, number), " "), number), " 1\n");
 }
 
 /// In a namespace of users the caller stays who it is. `user` and `group` are what it was before.
@@ -84,13 +88,7 @@ static void make_folders(const char *path) {
 }
 
 static void descriptor_path(char *text, int descriptor) {
-  char digits[16];
-  int count = 0;
-  do digits[count++] = (char)('0' + descriptor % 10);
-  while ((descriptor /= 10) > 0);
-  text = stpcpy(text, "/proc/self/fd/");
-  while (count > 0) *text++ = digits[--count];
-  *text = 0;
+  put_number(stpcpy(text, "/proc/self/fd/"), (uint32_t)descriptor);
 }
 
 /// Shows what `source` is open on at `target`, below the working directory.
@@ -277,7 +275,7 @@ static int drop_capabilities(void) {
   return (int)syscall(SYS_capset, &header, none);
 }
 
-int clinux_confine_last(const struct clinux_confinement *confinement) {
+int clinux_confine_last(const struct clinux_confinement *confinement, int broker) {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;
   if (confinement->layers & CLINUX_LANDLOCK && restrict_paths(confinement) != 0) return -1;
   if (confinement->layers & CLINUX_USER) {
@@ -295,6 +293,10 @@ int clinux_confine_last(const struct clinux_confinement *confinement) {
   if (drop_capabilities() != 0) return -1;
   // The kernel forgets it with the user.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // One that was killed before that has sent nothing; in a namespace of processes getppid(2) does not tell.
+  struct pollfd ended = {.fd = broker, .events = POLLIN};
+  if (broker >= 0 && poll(&ended, 1, 0) > 0) return errno = ESRCH, -1;
+  if (broker >= 0) close(broker);
   if (!confinement->filter) return 0;
   struct sock_fprog program = {
       .len = (unsigned short)(confinement->filter_length / sizeof(struct sock_filter)),

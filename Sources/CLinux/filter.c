@@ -31,8 +31,7 @@ static const char *const always[] = {
     "getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getuid32", "geteuid32", "getgid32",
     "getegid32", "getrandom", "clock_gettime", "clock_gettime64", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday",
     "time", "times", "restart_syscall", "set_tid_address", "set_robust_list", "rseq", "arch_prctl", "getrusage",
-    "sysinfo", "uname", "sched_yield", "sched_getaffinity", "poll", "ppoll", "select", "pselect6", "dup", "dup2", "dup3",
-    "fcntl", "fcntl64", "umask", "membarrier", "fadvise64", "fsync", "fdatasync", "pipe", "pipe2", "alarm", "setitimer",
+    "sysinfo", "uname", "sched_yield", "sched_getaffinity", "poll", "ppoll", "select", "pselect6", "dup", "dup2", "dup3", "umask", "membarrier", "fadvise64", "fsync", "fdatasync", "pipe", "pipe2", "alarm", "setitimer",
     NULL,
 };
 
@@ -57,9 +56,15 @@ static const char *const opening[] = {
 
 /// What a program does with a disk.
 static const char *const disks[] = {
-    "fallocate", "ftruncate", "sync_file_range", "copy_file_range", "flock",
+    "fallocate", "ftruncate", "sync_file_range", "copy_file_range",
     NULL,
 };
+
+/// What a tool does with descriptors that are its own; those of a worker are shared with the broker, flags and locks included.
+static const char *const descriptors[] = {"fcntl", "fcntl64", "flock", NULL};
+
+/// What a worker does with them: it copies them, and asks.
+static const int descriptor_commands[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL};
 
 /// Threads, and how they wait.
 static const char *const threads[] = {
@@ -152,9 +157,12 @@ static int add_rules(scmp_filter_ctx filter, enum clinux_role role, const char *
   if (result == 0) result = add(filter, SCMP_ACT_ALLOW, threads);
   if (result == 0) result = add_for(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 0, thread, thread);
   if (!is_ours) {
+    if (result == 0) result = add(filter, SCMP_ACT_ALLOW, descriptors);
     if (result == 0) result = add_for(filter, SCMP_ACT_ALLOW, SCMP_SYS(execve), 0, all, (uint64_t)(uintptr_t)executed);
     return result == 0 ? add(filter, SCMP_ACT_ALLOW, opening) : result;
   }
+  for (size_t index = 0; result == 0 && index < sizeof descriptor_commands / sizeof *descriptor_commands; index++)
+    result = add_for(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, 0xffffffff, (uint64_t)descriptor_commands[index]);
   if (result == 0) result = add(filter, SCMP_ACT_ALLOW, ours);
   if (result != 0) return result;
   if (role == CLINUX_EXTRACTOR) return add(filter, SCMP_ACT_ALLOW, extraction);

@@ -92,7 +92,7 @@ static char executable[4096];
 const char *clinux_confined_executable(void) { return executable; }
 
 /// Puts back what a program expects to find, and executes it; returns with `errno`.
-static void execute(const struct clinux_spawn *request) {
+static void execute(const struct clinux_spawn *request, int broker) {
   struct sigaction standard;
   memset(&standard, 0, sizeof standard);
   standard.sa_handler = SIG_DFL;
@@ -102,7 +102,7 @@ static void execute(const struct clinux_spawn *request) {
   sigprocmask(SIG_SETMASK, &none, NULL);
   if (request->mask >= 0) umask((mode_t)request->mask);
   if (request->limits) set_limits(request->limits);
-  if (request->confinement && clinux_confine_last(request->confinement) != 0) return;
+  if (request->confinement && clinux_confine_last(request->confinement, broker) != 0) return;
   if (request->rights) {
     if (clinux_give_up_rights(request->rights) != 0) return;
     // The kernel forgets it with the user.
@@ -120,7 +120,7 @@ static void execute(const struct clinux_spawn *request) {
 }
 
 /// The child's part. It shares its parent's memory until it executes, so it only reads, and writes `outcome`.
-static void child(const struct clinux_spawn *request, pid_t parent, volatile struct outcome *outcome) {
+static void child(const struct clinux_spawn *request, pid_t parent, int broker, volatile struct outcome *outcome) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   bool is_first = getpid() == 1;
@@ -129,7 +129,8 @@ static void child(const struct clinux_spawn *request, pid_t parent, volatile str
   if (!is_first) clinux_tell_guard(getpid());
 
   outcome->step = CLINUX_SPAWN_DESCRIPTORS;
-  if (!connect_descriptors(request, -1)) goto failed;
+  if (broker >= 0 && (broker = fcntl(broker, F_DUPFD_CLOEXEC, 128)) < 0) goto failed;
+  if (!connect_descriptors(request, broker)) goto failed;
   if (request->confinement) {
     outcome->step = CLINUX_SPAWN_CONFINE;
     const char *what = NULL;
@@ -140,7 +141,7 @@ static void child(const struct clinux_spawn *request, pid_t parent, volatile str
   outcome->step = CLINUX_SPAWN_DIRECTORY;
   if (request->directory && chdir(request->directory) != 0) goto failed;
   outcome->step = CLINUX_SPAWN_EXECUTE;
-  execute(request);
+  execute(request, broker);
 failed:
   outcome->error = errno;
   _exit(127);
@@ -176,7 +177,7 @@ static void first_process(const struct clinux_spawn *request, int failures, int 
   if (program == 0) {
     close(result);
     if (request->directory && chdir(request->directory) != 0) report(failures, CLINUX_SPAWN_DIRECTORY);
-    execute(request);
+    execute(request, -1);
     report(failures, CLINUX_SPAWN_EXECUTE);
   }
   // Its readers and writers are to see its own end.
@@ -277,21 +278,27 @@ static pid_t make_isolated_child(const struct clinux_spawn *request, struct outc
 struct birth {
   const struct clinux_spawn *request;
   pid_t parent;
+  /// A pidfd of it, or -1 where the kernel has none.
+  int broker;
   volatile struct outcome *outcome;
 };
 
 static int confined_child(void *argument) {
   const struct birth *birth = argument;
-  child(birth->request, birth->parent, birth->outcome);
+  child(birth->request, birth->parent, birth->broker, birth->outcome);
   return 127;
 }
 
 /// As vfork, into namespaces of its own. Only the thread that makes children calls this, one at a time.
 static pid_t clone_confined(const struct clinux_spawn *request, pid_t parent, volatile struct outcome *outcome) {
   static char stack[256 << 10] __attribute__((aligned(16)));
-  struct birth birth = {request, parent, outcome};
+  struct birth birth = {request, parent, (int)syscall(SYS_pidfd_open, parent, 0), outcome};
   int flags = clinux_confinement_flags(request->confinement);
-  return clone(confined_child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD | flags, &birth);
+  pid_t pid = clone(confined_child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD | flags, &birth);
+  int error = errno;
+  if (birth.broker >= 0) close(birth.broker);
+  errno = error;
+  return pid;
 }
 
 static pid_t make_child(const struct clinux_spawn *request, struct outcome *result) {
@@ -308,7 +315,7 @@ static pid_t make_child(const struct clinux_spawn *request, struct outcome *resu
     if (pid < 0) outcome.step = CLINUX_SPAWN_NAMESPACE;
   } else {
     pid = vfork();
-    if (pid == 0) child(request, parent, &outcome);
+    if (pid == 0) child(request, parent, -1, &outcome);
   }
   if (pid < 0) {
     outcome.error = errno;

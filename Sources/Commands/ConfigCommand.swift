@@ -14,8 +14,9 @@ struct ConfigCheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check", abstract: "Show how programs that read a guest's bytes are confined on this machine.",
     discussion: """
-      e2fsck, resize2fs, qemu-img and what unpacks a stream read what a guest or a stranger wrote. They run where they can reach \
-      nothing but that guest, behind as many walls as the kernel and your rights allow: each has a line.
+      Guestsmith's own workers, e2fsck, resize2fs, qemu-img and what unpacks a stream read what a guest or a stranger wrote. \
+      They run behind as many walls as the kernel and your rights allow: each has a line. With all of them they can reach \
+      nothing but that guest.
 
       Example:
         guestsmith config check

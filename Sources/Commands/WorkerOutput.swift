@@ -12,6 +12,12 @@ internal import Worker
 let workerTasks: [WorkerTask] =
   Provider.tasks + inspectionTasks + instanceTasks + [DumpListCommand.task, DumpDiffCommand.task]
 
+/// The workers of a command, which no configuration is for; what this machine lacks to confine them is told.
+func commandWorkers(_ steps: Steps) throws(Failure) -> Workers {
+  if let note = try Sandbox.use(.auto) { steps.note(note) }
+  return Workers(.auto)
+}
+
 /// Runs a task whose answer is lines, or JSON, for standard output: it writes them to its last descriptor, and what could
 /// disturb a terminal is escaped here.
 func writeOutput(

@@ -98,7 +98,7 @@ extension Filesystem {
       audit.links[number] = 0
       return
     }
-    guard isUsed else { throw refuse("has names, and is free") }
+    guard isUsed else { throw refuse("is free, but has names") }
     let map = try examineInode(number, inode)
     audit.claims += claims(of: map).map { ($0, number) }
     if let block = attributeBlock(of: inode) { audit.attributes[block, default: 0] += 1 }

@@ -50,9 +50,11 @@ struct GuestKernel {
     guard magic == [0x53, 0xEF] else { return nil }
     let kernel = try Descriptor(inMemory: "the kernel")
     let initrd = try Descriptor(inMemory: "the initrd")
+    var limits = ChildLimits.worker(streaming: try file.length(), threads: 1)
+    limits.fileSize = UInt64(limit)
     let found = try workers.run(
       task, nil, [.stream(file.view), .stream(kernel.view), .stream(initrd.view)], .init(.guest, "reads \(disk)"),
-      .worker(streaming: try file.length(), threads: 1), Steps(.quiet))
+      limits, Steps(.quiet))
     guard let name = found["name"]?.string else { return nil }
     let hasInitrd = try found.flag("initrd")
     return GuestKernel(

@@ -18,6 +18,7 @@ extension Node {
     ) { lock throws(Failure) in
       let instance = try state.instance(name)
       if let fault = instance.unusable(in: state) { throw fault }
+      if let note = try Sandbox.use(.auto) { steps.note(note) }
       let kernel = try GuestKernel.find(for: instance, by: workers)
       let how = kernel.map { "with \($0.words)" } ?? "by the boot loader on \(instance.disks[0].path)"
       steps.note("booting \(name) \(how)")

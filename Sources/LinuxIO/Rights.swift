@@ -2,6 +2,14 @@
 internal import CLinux
 internal import Glibc
 
+/// Whether there is a user of that number in our namespace of users: not in every container.
+func isUser(_ number: UInt32) -> Bool {
+  (fileText("/proc/self/uid_map") ?? "").split(separator: "\n").contains { line in
+    let numbers = line.split(separator: " ").compactMap { UInt64($0) }
+    return numbers.count == 3 && numbers[0] <= number && numbers[0] + numbers[2] > number
+  }
+}
+
 /// Whose rights a program has that needs none of root's.
 package struct Rights: Sendable {
   private let otherGroup: UInt32
@@ -11,11 +19,7 @@ package struct Rights: Sendable {
   /// Those of nobody, and of the group of a device that it uses, where there is one; nil for who has no others to give up:
   /// an ordinary user, and such a user's own root in a namespace where there is nobody else.
   package static func ofNobody(using device: String?) -> Rights? {
-    let maps = (fileText("/proc/self/uid_map") ?? "").split(separator: "\n").map { line in
-      line.split(separator: " ").compactMap { UInt64($0) }
-    }
-    let hasNobody = maps.contains { $0.count == 3 && $0[0] <= nobody && $0[0] + $0[2] > nobody }
-    guard geteuid() == 0, hasNobody else { return nil }
+    guard geteuid() == 0, isUser(nobody) else { return nil }
     let (status, error) = device.map { examine($0) } ?? (stat(), ENOENT)
     return Rights(otherGroup: error == 0 ? status.st_gid : nobody)
   }

@@ -58,7 +58,9 @@ package struct SandboxLayers: Sendable, Equatable {
       SandboxLayer(
         name: "user", isThere: has(CLINUX_USER),
         detail: has(CLINUX_USER)
-          ? Self.user.name.map { "the user \($0)" } ?? "the user with the number \(Self.user.id)"
+          ? Self.isMapped
+            ? Self.user.name.map { "the user \($0)" } ?? "the user with the number \(Self.user.id)"
+            : "root without rights: the user with the number \(Self.user.id) is not in this namespace of users"
           : "the caller: only root can be another"),
     ]
   }
@@ -94,13 +96,7 @@ package struct SandboxLayers: Sendable, Equatable {
   /// In the range that Debian's policy keeps for no one (65000 to 65533).
   private static let number: UInt32 = 65187
 
-  /// Whether the user is one in our namespace of users, as it is not in every container.
-  private static let isMapped: Bool = {
-    (fileText("/proc/self/uid_map") ?? "").split(separator: "\n").contains { line in
-      let numbers = line.split(separator: " ").compactMap { UInt64($0) }
-      return numbers.count == 3 && numbers[0] <= user.id && numbers[0] + numbers[2] > user.id
-    }
-  }()
+  private static let isMapped = isUser(user.id)
 
   /// Who a program is that works on a file: a file can only be opened by its owner once all rights are gone, while
   /// of a block device there is a node of the program's own.

@@ -32,13 +32,16 @@ final class KeptFilesSpool {
     let file = try image.open()
     contents = try Descriptor(temporary: "the file for what is kept of the guest")
     list = try Descriptor(temporary: "the list of what is kept of the guest")
+    var limits = ChildLimits.worker(streaming: disk.size, threads: 1)
+    // What the disk holds, or the list of as many files as are kept at most.
+    limits.fileSize = max(disk.size, 512 << 20)
     _ = try workers.run(
       KeptFiles.task,
       [
         "patterns": .array(configuration.reinstallKeep.map { .string($0) }), "folder": .string(temporaryFolder),
         "options": configuration.filesystemOptions.json,
       ], [.disk(disk), .stream(file.view), .stream(contents.view), .stream(list.view)],
-      .init(.guest, "reads \(disk.path)"), .worker(streaming: disk.size, threads: 1), steps)
+      .init(.guest, "reads \(disk.path)"), limits, steps)
   }
 
   /// Whether there is a filesystem whose files can be kept. A disk without anything is that of a guest whose installation
@@ -47,7 +50,7 @@ final class KeptFilesSpool {
     _ disk: Disk, _ configuration: Configuration, _ workers: Workers, _ steps: Steps
   ) throws(Failure) -> Bool {
     // blkid passes over one that is damaged.
-    if try disk.descriptor.bytes(at: 1024 + 56, count: 2) == [0x53, 0xEF] { return true }
+    if try disk.holdsExt() { return true }
     let what: String
     switch try DataDisk.contents(of: disk, workers) {
     case .nothing: what = "nothing"

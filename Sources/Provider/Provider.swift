@@ -39,6 +39,11 @@ package struct Provider: Sendable {
 
   /// What it would do, a line for each thing. Nothing is touched.
   package func plan(_ request: Request) throws(Failure) -> [String] {
+    let note = try Sandbox.use(configuration.sandboxMode)
+    return try [note].compactMap { $0 } + lines(of: request)
+  }
+
+  private func lines(of request: Request) throws(Failure) -> [String] {
     switch request.purpose {
     case .create: try CreatePlan(request, configuration, surroundings).lines
     case .import: try ImportPlan(request, configuration, surroundings).lines

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Glibc
 package import LinuxIO
 package import Report
 package import Storage
@@ -15,6 +16,12 @@ package enum WorkerDescriptor {
     case .disk(let disk): disk.descriptor.view
     case .stream(let view): view
     }
+  }
+
+  /// The same disk, opened once more to be read: by what is shared with the broker a worker could change its flags or locks.
+  func forReading() throws(Failure) -> SharedDescriptor? {
+    guard case .disk(let disk) = self else { return nil }
+    return SharedDescriptor(try Descriptor(disk.descriptor.view.path, O_RDONLY))
   }
 
   /// What goes with it: the block device past the cache, which a worker cannot open.

@@ -18,6 +18,9 @@ package struct WorkerTask: Sendable {
     /// Makes files in a folder.
     case extractor
 
+    /// It is given disks that it can only read.
+    var onlyReads: Bool { self == .reader || self == .prober }
+
     var confinement: Confinement.Role { self == .extractor ? .extractor : .worker }
   }
 

@@ -43,8 +43,12 @@ package struct Workers: Sendable {
   ) throws(Failure) -> RunningWorker {
     let ends = try SocketPair(named: "the socket to a worker").split()
     let (wire, other) = (Wire(ends.ours), Wire(ends.theirs))
-    var views = descriptors.map(\.view)
     var companions: [SharedDescriptor] = []
+    var views = try descriptors.map { descriptor throws(Failure) -> DescriptorView in
+      guard task.role.onlyReads, let reading = try descriptor.forReading() else { return descriptor.view }
+      companions.append(reading)
+      return reading.view
+    }
     let list = try descriptors.map { descriptor throws(Failure) -> JSON in
       guard let companion = try descriptor.companion() else { return descriptor.json(companion: nil) }
       companions.append(companion)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -54,6 +55,12 @@ static int try_it(const char *attempt, const char *path) {
     if (child == 0) _exit(0);
     return child < 0 ? refused("fork") : 0;
   }
+  // What the broker has open too: its flags and its lock.
+  if (strcmp(attempt, "append") == 0) {
+    int flags = fcntl(1, F_GETFL);
+    return fcntl(1, F_SETFL, flags | O_APPEND) != 0 ? refused("append") : 0;
+  }
+  if (strcmp(attempt, "unlock") == 0) return flock(1, LOCK_UN) != 0 ? refused("unlock") : 0;
   pid_t other = (pid_t)strtol(path, NULL, 10);
   if (strcmp(attempt, "trace") == 0) return ptrace(PTRACE_SEIZE, other, NULL, NULL) != 0 ? refused("trace") : 0;
   if (strcmp(attempt, "signal") == 0) return kill(other, 0) != 0 ? refused("signal") : 0;

@@ -50,6 +50,8 @@ import Testing
         ("connect", scratch("socket")), ("execute", "/bin/true"), ("fork", ""), ("signal", "\(sleeper.pid)"),
       ]
       if isRoot { attempts += [("trace", "\(sleeper.pid)"), ("mount", folder), ("root", "")] }
+      // A worker shares what it has open with its broker; a tool has its own.
+      if role == .worker || role == .extractor { attempts += [("append", ""), ("unlock", "")] }
       let place = try Confinement.Place(disk, try Descriptor(disk, O_RDWR), writable: true)
       for (attempt, path) in attempts {
         var command = Self.command(role, attempt, path)

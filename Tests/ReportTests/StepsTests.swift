@@ -120,6 +120,11 @@ struct StepsTests {
     #expect(stage.writes.count == 1 + 10 + 1)
   }
 
+  @Test("a share that nobody can have measured has no time left") func endlessShare() {
+    #expect(StepMeasure(done: 1, total: UInt64(Int.max)).timeLeft(after: .seconds(10)) == nil)
+    #expect(StepMeasure(done: 1, total: 4).timeLeft(after: .seconds(10)) == .seconds(30))
+  }
+
   @Test("no line is wider than the terminal", arguments: [1, 2, 10, 40, 60, 80, 200])
   func width(columns: Int) {
     let measure = StepMeasure(unit: .bytes, done: 512 << 20, total: 1 << 30)

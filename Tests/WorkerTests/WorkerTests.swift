@@ -22,7 +22,10 @@ struct WorkerTests {
   private static let limits = ChildLimits.worker(onDiskOf: 1 << 30)
 
   /// A task whose worker is a script, which has `say` for a message. The task itself is never run.
-  private func run(_ script: String, limits: ChildLimits = Self.limits, _ lines: Lines = Lines()) throws -> JSON {
+  private func run(
+    _ script: String, limits: ChildLimits = Self.limits, _ lines: Lines = Lines(), _ role: WorkerTask.Role = .reader,
+    _ descriptors: [WorkerDescriptor] = []
+  ) throws -> JSON {
     try withScratch { scratch in
       let program = try scratch.write(
         """
@@ -34,7 +37,7 @@ struct WorkerTests {
         \(script)
         """, to: "worker", mode: 0o755)
       return try Workers(.auto, program: program).run(
-        WorkerTask("look", .reader) { _ throws(Failure) in nil }, ["size": 7], [], Self.purpose, limits,
+        WorkerTask("look", role) { _ throws(Failure) in nil }, ["size": 7], descriptors, Self.purpose, limits,
         Steps(.plain, write: { lines.write($0) }))
     }
   }
@@ -105,6 +108,26 @@ struct WorkerTests {
     let lines = Lines()
     _ = try failure(#"say '{"begin": "look at it"}'; kill -KILL $$"#, lines)
     #expect(lines.all.contains("look at it: failed\n"))
+  }
+
+  @Test(
+    "that only reads cannot write to the disk, nor change how the broker has it open",
+    arguments: WorkerTask.Role.allCases)
+  func reading(role: WorkerTask.Role) throws {
+    try withScratch { scratch in
+      let path = try makeSparseFile(scratch("disk"), size: 1 << 20)
+      let disk = try Disk(path, for: .writing)
+      _ = try? run("printf x >&4; flock -u 4; say '{\"done\": null}'", Lines(), role, [.disk(disk)])
+      let reads = [.reader, .prober].contains(role)
+      #expect(try readFile(path)[0] == (reads ? 0 : UInt8(ascii: "x")))
+      if reads { #expect(throws: Failure.self, "it is locked still") { _ = try Disk(path, for: .writing) } }
+    }
+  }
+
+  @Test("that talks without end is ended") func talks() throws {
+    let failure = try failure(
+      #"words=$(head -c 8000 /dev/zero | tr '\0' x); while :; do say "{\"note\": \"$words\"}"; done"#)
+    #expect(failure.message.contains("more than 1048576 bytes of words"), "\(failure)")
   }
 
   @Test("is stopped at the limits of time, processor and files")

@@ -69,7 +69,9 @@ int clinux_confinement_flags(const struct clinux_confinement *_Nonnull confineme
 int clinux_confine(const struct clinux_confinement *_Nonnull confinement, const char *_Nullable *_Nonnull what);
 
 /// Gives the last rights up, below the descriptors and limits that the child has by now.
-int clinux_confine_last(const struct clinux_confinement *_Nonnull confinement);
+///
+/// - broker: a pidfd of the process that this one is to end with, or -1; it is closed. ESRCH where that has ended already.
+int clinux_confine_last(const struct clinux_confinement *_Nonnull confinement, int broker);
 
 /// The filter of a role for a confined child, as bytes of `struct sock_filter`: it executes its program and no other.
 /// NULL with `errno`; to be freed.

@@ -70,7 +70,7 @@ struct BackupVerifyCommand: ParsableCommand {
     switch StreamKind(prefix: try file.bytes(at: 0, count: StreamKind.prefixLength)) {
     case .dump:
       _ = try VerifiedDump(
-        path, threads: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), by: Workers(.auto), steps)
+        path, threads: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), by: commandWorkers(steps), steps)
       return true
     case .gzip where isGzipped:
       var command = Command.ofSystem("gzip", ["-t"])

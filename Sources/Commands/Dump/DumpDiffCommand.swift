@@ -28,7 +28,7 @@ struct DumpDiffCommand: ParsableCommand {
 
   func run() throws {
     let steps = progress.steps
-    let workers = Workers(.auto)
+    let workers = try commandWorkers(steps)
     let files = try [first, second].map { path throws(Failure) in try DumpFile(searching: path, workers, steps) }
     try writeOutput(of: Self.task, ["json": .bool(output.json)], files, by: workers, steps)
   }

@@ -26,8 +26,9 @@ struct DumpInfoCommand: ParsableCommand {
 
   func run() throws {
     let cells = output.json ? 0 : outputColumns().map { max(8, $0) } ?? 0
+    let workers = try commandWorkers(Steps.forStandardError(quiet: false))
     let heads = try dump.map { path throws(Failure) in
-      (path: path, head: try DumpHead(of: path, cells: cells, by: Workers(.auto)))
+      (path: path, head: try DumpHead(of: path, cells: cells, by: workers))
     }
     if output.json { return try writeOutput(.array(heads.map { $0.head.json(path: $0.path) })) }
     for (index, (path, head)) in heads.enumerated() {

@@ -33,7 +33,7 @@ struct DumpListCommand: ParsableCommand {
 
   func run() throws {
     let steps = Steps.forStandardError(quiet: false)
-    let workers = Workers(.auto)
+    let workers = try commandWorkers(steps)
     let file = try DumpFile(searching: dump, workers, steps)
     try writeOutput(
       of: Self.task, ["path": .bytes(path.bytes), "recursive": .bool(recursive), "json": .bool(output.json)], [file],

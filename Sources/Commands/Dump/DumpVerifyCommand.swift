@@ -31,7 +31,7 @@ struct DumpVerifyCommand: ParsableCommand {
     var told: [JSON] = []
     for path in dump {
       do throws(Failure) {
-        let verified = try VerifiedDump(path, threads: threads, by: Workers(.auto), steps)
+        let verified = try VerifiedDump(path, threads: threads, by: commandWorkers(steps), steps)
         told.append([
           "path": .string(path), "good": true, "instance": .string(verified.instance),
           "sha256": .string(verified.sha256),
