@@ -69,9 +69,13 @@ static const int descriptor_commands[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_S
 /// Threads, and how they wait.
 static const char *const threads[] = {
     "eventfd2", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "timerfd_create", "timerfd_settime",
-    "signalfd4", "sched_setaffinity", "setpriority",
+    "signalfd4", "sched_setaffinity",
     NULL,
 };
+
+/// What is not done, and said to be: libdispatch gives its threads a priority, which another user than the caller may not do
+/// where that has given up some of its own (nice), and would tell the system's log, by a socket.
+static const char *const pretended[] = {"setpriority", NULL};
 
 /// What a worker does with the socket and the files that it has.
 static const char *const ours[] = {
@@ -137,6 +141,7 @@ static int add_rules(scmp_filter_ctx filter, enum clinux_role role, const char *
   uint64_t all = ~(uint64_t)0;
   int result = add(filter, SCMP_ACT_ALLOW, always);
   if (result == 0) result = add(filter, SCMP_ACT_ERRNO(ENOSYS), refused);
+  if (result == 0) result = add(filter, SCMP_ACT_ERRNO(0), pretended);
   // A limit is read, and never set.
   if (result == 0) result = add_for(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2, all, 0);
   // The first process of a namespace is alone with its threads; elsewhere it knows its number when it is there.

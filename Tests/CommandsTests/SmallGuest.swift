@@ -65,14 +65,16 @@ struct SmallGuest {
   }
 
   /// Exports the guest as vm1 and imports it; or imports what a shell command writes. The filesystem is clean then.
+  ///
+  /// - Parameter runner: the words of a command that runs the script, such as `nice`.
   func imported(
-    as name: String, size: UInt64? = nil, from command: String? = nil,
+    as name: String, size: UInt64? = nil, from command: String? = nil, by runner: String = "",
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws -> Imported {
     let disk = try makeSparseFile(scratch("\(name).img"), size: size ?? (command == nil ? 64 << 20 : 160 << 20))
     let swap = try makeSparseFile(scratch("\(name).swap"), size: 1 << 20)
     let source = command ?? "'\(definition.folder)/export' -i vm1.example.com -b '\(self.disk)'"
-    let outcome = try bash("\(source) | '\(definition.folder)/import' -i \(name) -b '\(disk)' -s '\(swap)'")
+    let outcome = try bash("\(source) | \(runner) '\(definition.folder)/import' -i \(name) -b '\(disk)' -s '\(swap)'")
     guard outcome.status == 0 else { throw Failure(.script, "\(outcome)") }
     #expect(try problems(of: disk) == nil, sourceLocation: sourceLocation)
     return Imported(
