@@ -21,6 +21,7 @@ import cold
 import document
 import extracting
 from commands import BenchError, run
+from confining import Confining
 from creating import Creating
 from disks import make_sparse, unmount_below
 from dumping import Dumping
@@ -67,7 +68,7 @@ def _options() -> argparse.Namespace:
         prog="bench",
         description="Measures guestsmith against what a user would pick instead.",
     )
-    parser.add_argument("what", nargs="?", choices=["create", "dump", "all"], default="all", help="default: all")
+    parser.add_argument("what", nargs="?", choices=["create", "dump", "sandbox", "all"], default="all", help="default: all")
     parser.add_argument(
         "--runs", type=int, default=5, metavar="N", help="runs of each contender (5); slow ones have fewer"
     )
@@ -86,7 +87,7 @@ def _options() -> argparse.Namespace:
         parser.error("--runs has to be at least 1")
     if options.write and options.what != "all":
         parser.error("--write needs all")
-    if options.cold and options.what == "dump":
+    if options.cold and options.what not in ("create", "all"):
         parser.error("--cold is about create")
     options.work = options.work.resolve()
     return options
@@ -109,6 +110,9 @@ def _measure(options: argparse.Namespace, scratch: Path) -> list[Section]:
     if options.what in ("dump", "all"):
         sections.append(Dumping.prepare(definition, disk, scratch).measure(options.runs))
         sections.append(extracting.measure(definition, disk, options.runs, scratch))
+    if options.what in ("sandbox", "all"):
+        confining = Confining.prepare(golden, disk, options.work / "cache", scratch)
+        sections.append(confining.measure(options.runs))
     return sections
 
 

@@ -15,8 +15,8 @@ _HEAD = """\
 
 `make bench` measures guestsmith against what a user would pick instead, in one run, on this disk: a sparse file of
 4 GiB with the Debian that `create` installs by default. It needs root, and some 20 GiB below `.build/bench` (or
-`--work DIR`). `scripts/bench create` and `scripts/bench dump` run one half, `--runs N` sets the runs (5), `--cold`
-adds creating with an empty cache, `--json FILE` keeps every single time, and `--write` wrote this file.
+`--work DIR`). `scripts/bench create`, `dump` or `sandbox` runs one part, `--runs N` sets the runs (5), `--cold` adds
+creating with an empty cache, `--json FILE` keeps every single time, and `--write` wrote this file.
 
 How it is measured:
 
@@ -47,13 +47,21 @@ dd restores with `conv=sparse`, which is right on a new file only. Sizes are tho
 """
 
 
+_SANDBOX = """\
+The same work with `sandbox = "off"`, where all is done by one process, and with `"auto"`, where workers and tools are
+confined. The bar is the median over the rounds of the difference within a round.
+"""
+
+
 def write(folder: Path, machine: Machine, sections: Sequence[Section]) -> None:
     """Replaces the document and its plots."""
     folder.mkdir(exist_ok=True)
     parts = [_HEAD, f"Measured {machine}.\n"]
-    words = {"Create": _CREATE, "Dump": _DUMP}
     for section in sections:
         parts.append(f"## {section.title}\n")
+        if section.title == "Sandbox":
+            parts.append(_SANDBOX)
+        words = {"Create": _CREATE, "Dump": _DUMP}
         if section.title in words:
             name = f"benchmarks-{section.title.lower()}.svg"
             (folder / name).write_text(plot.svg([table for table in section.tables if table.limit]))

@@ -13,7 +13,7 @@ from disks import MIB, TIB, LoopDevice, check_filesystem, make_sparse, mounted, 
 from guestsmith import RESTORED, Definition, check_guest
 from race import Bar, Contender, Result, Target, peak_memory_of, race
 from report import Section
-from trees import NOTHING, Allowance, Tree, read_tree, require_same
+from trees import NOTHING, Allowance, Tree, require_same, tree_of
 
 _ZSTD = ["zstd", "-1", f"-T{os.cpu_count()}", "-q", "-c"]
 _UNZSTD = ["zstd", "-d", "-q", "-c"]
@@ -43,7 +43,7 @@ class Dumping:
         make_sparse(large, TIB)
         definition.renew_swap()
         run(definition.create(large))
-        tree, large_tree = (_tree_of(path, scratch) for path in (disk, large))
+        tree, large_tree = (tree_of(path, scratch) for path in (disk, large))
         with disk.open("rb") as whole, used.open("wb") as alone:
             for offset, length in used_extents(disk):
                 _copy(whole.fileno(), offset, length, alone.fileno())
@@ -255,11 +255,6 @@ class Dumping:
 
     def _dump(self, name: str) -> Path:
         return self.scratch / f"{name}.dump"
-
-
-def _tree_of(disk: Path, scratch: Path) -> Tree:
-    with mounted_image(disk, scratch / "mounted") as found:
-        return read_tree(found)
 
 
 def _stored(result: Result) -> int:

@@ -49,12 +49,14 @@ class Definition:
     swap: Path  # one for all calls: it is made anew before each
 
     @classmethod
-    def install(cls, folder: Path, cache: Path) -> Definition:
+    def install(cls, folder: Path, cache: Path, sandbox: str = "auto") -> Definition:
         shutil.rmtree(folder, ignore_errors=True)
         run([PROGRAM, "os", "install", "--api", "5", "--into", folder])
         definition = cls(folder / "guestsmith", cache, folder / "swap.img")
         # A string of JSON is a basic string of TOML.
-        (definition.folder / "guestsmith.toml").write_text(f"cache = {json.dumps(str(cache))}\n")
+        (definition.folder / "guestsmith.toml").write_text(
+            f"cache = {json.dumps(str(cache))}\nsandbox = {json.dumps(sandbox)}\n"
+        )
         return definition
 
     def with_swap(self, swap: Path) -> Definition:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from commands import BenchError
+from disks import mounted_image
 
 
 @dataclass(frozen=True)
@@ -112,3 +113,8 @@ def _content(path: Path, status: os.stat_result) -> str:
     if stat.S_ISLNK(status.st_mode):
         return os.readlink(path)
     return str(status.st_rdev)
+
+
+def tree_of(disk: Path, scratch: Path) -> Tree:
+    with mounted_image(disk, scratch / "mounted") as found:
+        return read_tree(found)
