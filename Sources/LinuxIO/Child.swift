@@ -59,6 +59,8 @@ enum Children {
     var running: [Int32: Bool] = [:]
     /// Until when one may run, by its id: an id that is used again has another time.
     var deadlines: [Int32: ContinuousClock.Instant] = [:]
+    /// For an interrupt, which ends the process next.
+    var isOver = false
   }
 
   private static let state = Mutex(State())
@@ -69,13 +71,17 @@ enum Children {
   static func starting(isConfined: Bool = false, _ spawn: () -> Int32) -> Int32 {
     Interrupts.holdIfInterrupted()
     // Under the lock, so that an interrupt finds each child or comes before it.
-    return state.withLock { state in
+    let started: Int32? = state.withLock { state in
+      guard !state.isOver else { return nil }
       let pid = spawn()
       let code = errno
       if pid > 0 { state.running[pid] = isConfined }
       errno = code
       return pid
     }
+    if let started { return started }
+    // The interrupt came between the two.
+    while true { pause() }
   }
 
   @discardableResult
@@ -122,6 +128,9 @@ enum Children {
 
   /// Ends all of them for an interrupt; no other starts from here on.
   static func endAll() {
-    state.withLock { end($0.running) }
+    state.withLock { state in
+      state.isOver = true
+      end(state.running)
+    }
   }
 }
