@@ -49,10 +49,13 @@ struct opal_status { __u32 flags, reserved; };
 
 /// What a program does that is executed: it opens its libraries.
 static const char *const opening[] = {
-    "open", "openat", "stat", "lstat", "newfstatat", "fstatat64", "statx", "access", "faccessat", "faccessat2",
+    "stat", "lstat", "newfstatat", "fstatat64", "statx", "access", "faccessat", "faccessat2",
     "readlink", "readlinkat", "getcwd", "statfs", "fstatfs", "getdents64",
     NULL,
 };
+
+/// What opens, to read and to write.
+static const char *const writing[] = {"open", "openat", NULL};
 
 /// What a program does with a disk.
 static const char *const disks[] = {
@@ -85,7 +88,7 @@ static const char *const ours[] = {
 
 /// What the extraction of a guest's files does in the folder that it has.
 static const char *const extraction[] = {
-    "openat", "mkdirat", "mknodat", "symlinkat", "linkat", "unlinkat", "newfstatat", "fchmod", "fchmodat", "fchown", "fchownat",
+    "mkdirat", "mknodat", "symlinkat", "linkat", "unlinkat", "newfstatat", "fchmod", "fchmodat", "fchown", "fchownat",
     "utimensat", "chmod", "setxattr", "fsetxattr", "flistxattr", "fgetxattr", "getdents64", "readlinkat", "renameat2",
     NULL,
 };
@@ -136,6 +139,25 @@ static int add_for(
   return seccomp_rule_add(filter, action, number, 1, compared);
 }
 
+/// Files are opened to be read, and not made.
+static int add_reading(scmp_filter_ctx filter) {
+  uint64_t writing = O_ACCMODE | O_CREAT | O_TRUNC;
+  int result = add_for(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 2, writing, 0);
+  if (result == 0 && seccomp_syscall_resolve_name("open") >= 0)
+    result = add_for(filter, SCMP_ACT_ALLOW, SCMP_SYS(open), 1, writing, 0);
+  return result;
+}
+
+/// Files are made, folders opened, and the rest is only named: a device that a guest has is made, and never opened.
+static int add_making(scmp_filter_ctx filter) {
+  uint64_t reading = O_ACCMODE | O_CREAT | O_PATH | O_DIRECTORY;
+  int result = add_for(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 2, O_CREAT | O_EXCL, O_CREAT | O_EXCL);
+  if (result == 0) result = add_for(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 2, O_PATH | O_CREAT, O_PATH);
+  if (result == 0) result = add_for(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 2, reading, O_DIRECTORY);
+  // Libraries look for what they do without.
+  return result == 0 ? add_for(filter, SCMP_ACT_ERRNO(ENOENT), SCMP_SYS(openat), 2, reading, 0) : result;
+}
+
 static int add_rules(scmp_filter_ctx filter, enum clinux_role role, const char *executed, bool is_alone) {
   bool is_ours = !executed;
   uint64_t all = ~(uint64_t)0;
@@ -164,18 +186,21 @@ static int add_rules(scmp_filter_ctx filter, enum clinux_role role, const char *
   if (!is_ours) {
     if (result == 0) result = add(filter, SCMP_ACT_ALLOW, descriptors);
     if (result == 0) result = add_for(filter, SCMP_ACT_ALLOW, SCMP_SYS(execve), 0, all, (uint64_t)(uintptr_t)executed);
+    // What unpacks a stream has nothing to open but libraries and itself.
+    if (result == 0)
+      result = role == CLINUX_UNPACKER ? add_reading(filter) : add(filter, SCMP_ACT_ALLOW, writing);
     return result == 0 ? add(filter, SCMP_ACT_ALLOW, opening) : result;
   }
   for (size_t index = 0; result == 0 && index < sizeof descriptor_commands / sizeof *descriptor_commands; index++)
     result = add_for(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, 0xffffffff, (uint64_t)descriptor_commands[index]);
   if (result == 0) result = add(filter, SCMP_ACT_ALLOW, ours);
   if (result != 0) return result;
-  if (role == CLINUX_EXTRACTOR) return add(filter, SCMP_ACT_ALLOW, extraction);
+  if (role == CLINUX_EXTRACTOR) {
+    result = add_making(filter);
+    return result == 0 ? add(filter, SCMP_ACT_ALLOW, extraction) : result;
+  }
   // libext2fs looks into /proc/mounts, which is empty there; what is only read is in an empty root, or behind Landlock.
-  uint64_t writing = O_ACCMODE | O_CREAT | O_TRUNC;
-  result = add_for(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 2, writing, 0);
-  if (result == 0 && seccomp_syscall_resolve_name("open") >= 0)
-    result = add_for(filter, SCMP_ACT_ALLOW, SCMP_SYS(open), 1, writing, 0);
+  result = add_reading(filter);
   return result == 0 ? add(filter, SCMP_ACT_ERRNO(ENOENT), unfound) : result;
 }
 

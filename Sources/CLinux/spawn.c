@@ -4,6 +4,7 @@
 #include "spawn.h"
 
 #include "confine.h"
+#include "confining.h"
 #include "guard.h"
 
 #include <errno.h>
@@ -92,7 +93,7 @@ static char executable[4096];
 const char *clinux_confined_executable(void) { return executable; }
 
 /// Puts back what a program expects to find, and executes it; returns with `errno`.
-static void execute(const struct clinux_spawn *request, int broker) {
+static void execute(const struct clinux_spawn *request, struct clinux_birth *birth, const char **what) {
   struct sigaction standard;
   memset(&standard, 0, sizeof standard);
   standard.sa_handler = SIG_DFL;
@@ -102,7 +103,7 @@ static void execute(const struct clinux_spawn *request, int broker) {
   sigprocmask(SIG_SETMASK, &none, NULL);
   if (request->mask >= 0) umask((mode_t)request->mask);
   if (request->limits) set_limits(request->limits);
-  if (request->confinement && clinux_confine_last(request->confinement, broker) != 0) return;
+  if (request->confinement && clinux_confine_last(request->confinement, birth, what) != 0) return;
   if (request->rights) {
     if (clinux_give_up_rights(request->rights) != 0) return;
     // The kernel forgets it with the user.
@@ -110,6 +111,10 @@ static void execute(const struct clinux_spawn *request, int broker) {
   }
 
   char **environment = request->environment;
+  if (birth && birth->program >= 0) {
+    syscall(SYS_execveat, birth->program, "", request->slots + 1, environment, AT_EMPTY_PATH);
+    return;
+  }
   // A confined child's filter knows the address, and lets no other program be executed.
   execve(request->confinement ? executable : request->path, request->slots + 1, environment);
   if (errno == ENOEXEC) {
@@ -129,21 +134,30 @@ static void child(const struct clinux_spawn *request, pid_t parent, int broker, 
   if (!is_first) clinux_tell_guard(getpid());
 
   outcome->step = CLINUX_SPAWN_DESCRIPTORS;
-  if (broker >= 0 && (broker = fcntl(broker, F_DUPFD_CLOEXEC, 128)) < 0) goto failed;
-  if (!connect_descriptors(request, broker)) goto failed;
-  if (request->confinement) {
+  struct clinux_birth birth = {broker, -1, 0, 0};
+  const char *what = NULL;
+  if (broker >= 0 && (birth.broker = fcntl(broker, F_DUPFD_CLOEXEC, 128)) < 0) goto failed;
+  if (!connect_descriptors(request, birth.broker)) goto failed;
+  const struct clinux_confinement *confinement = request->confinement;
+  if (confinement) {
     outcome->step = CLINUX_SPAWN_CONFINE;
-    const char *what = NULL;
-    int result = clinux_confine(request->confinement, &what);
-    outcome->what = what;
-    if (result != 0) goto failed;
+    birth.user = confinement->user;
+    birth.group = confinement->group;
+    if (request->is_own) {
+      what = "this program";
+      if ((birth.program = open("/proc/self/exe", O_PATH | O_CLOEXEC)) < 0) goto failed;
+    }
+    if (clinux_confine(confinement, &birth, &what) != 0) goto failed;
+    what = NULL;
   }
   outcome->step = CLINUX_SPAWN_DIRECTORY;
   if (request->directory && chdir(request->directory) != 0) goto failed;
   outcome->step = CLINUX_SPAWN_EXECUTE;
-  execute(request, broker);
+  execute(request, confinement ? &birth : NULL, &what);
+  if (what) outcome->step = CLINUX_SPAWN_CONFINE;
 failed:
   outcome->error = errno;
+  outcome->what = what;
   _exit(127);
 }
 
@@ -177,7 +191,7 @@ static void first_process(const struct clinux_spawn *request, int failures, int 
   if (program == 0) {
     close(result);
     if (request->directory && chdir(request->directory) != 0) report(failures, CLINUX_SPAWN_DIRECTORY);
-    execute(request, -1);
+    execute(request, NULL, NULL);
     report(failures, CLINUX_SPAWN_EXECUTE);
   }
   // Its readers and writers are to see its own end.
@@ -275,7 +289,7 @@ static pid_t make_isolated_child(const struct clinux_spawn *request, struct outc
   return pid;
 }
 
-struct birth {
+struct start {
   const struct clinux_spawn *request;
   pid_t parent;
   /// A pidfd of it, or -1 where the kernel has none.
@@ -284,19 +298,19 @@ struct birth {
 };
 
 static int confined_child(void *argument) {
-  const struct birth *birth = argument;
-  child(birth->request, birth->parent, birth->broker, birth->outcome);
+  const struct start *start = argument;
+  child(start->request, start->parent, start->broker, start->outcome);
   return 127;
 }
 
 /// As vfork, into namespaces of its own. Only the thread that makes children calls this, one at a time.
 static pid_t clone_confined(const struct clinux_spawn *request, pid_t parent, volatile struct outcome *outcome) {
   static char stack[256 << 10] __attribute__((aligned(16)));
-  struct birth birth = {request, parent, (int)syscall(SYS_pidfd_open, parent, 0), outcome};
+  struct start start = {request, parent, (int)syscall(SYS_pidfd_open, parent, 0), outcome};
   int flags = clinux_confinement_flags(request->confinement);
-  pid_t pid = clone(confined_child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD | flags, &birth);
+  pid_t pid = clone(confined_child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD | flags, &start);
   int error = errno;
-  if (birth.broker >= 0) close(birth.broker);
+  if (start.broker >= 0) close(start.broker);
   errno = error;
   return pid;
 }

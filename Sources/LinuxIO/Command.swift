@@ -76,15 +76,54 @@ package struct Command: Sendable {
   package func start() throws(Failure) -> Child {
     let path = try resolved()
     showIfDebugging()
-    guard let confinement, let layers = Sandbox.layers else { return try start(path, confined: nil) }
+    guard let confinement, let layers = Sandbox.layers(for: confinement.role) else {
+      return try started(path, spawn(path, confined: nil))
+    }
     // Links of the system are not in the root that it gets.
-    let program = realPath(path) ?? path
-    return try confinement.withRequest(
-      executing: program, in: workingDirectory.map { absolute($0) } ?? absolute("."), layers: layers
-    ) { request throws(Failure) in try start(program, confined: request) }
+    let program = isOwn ? path : realPath(path) ?? path
+    return try started(program, confined(program, by: confinement, layers) { spawn(program, confined: $0) })
   }
 
-  private func start(_ path: String, confined: clinux_confinement?) throws(Failure) -> Child {
+  /// Runs it behind these layers.
+  ///
+  /// - Returns: why it could not be run, or how it ended.
+  func attempt(_ layers: SandboxLayers) throws(Failure) -> String? {
+    guard let confinement, let program = realPath(executable) else { return "\(executable) is missing" }
+    let outcome = try confined(program, by: confinement, layers) { spawn(program, confined: $0) }
+    guard outcome.pid > 0 else { return outcome.reason }
+    let status = try Child(pid: outcome.pid, name: executable, limits: nil).wait()
+    return status.isSuccess ? nil : "\(executable) \(status)"
+  }
+
+  private func confined(
+    _ program: String, by confinement: Confinement, _ layers: SandboxLayers, _ body: (clinux_confinement) -> Spawned
+  ) throws(Failure) -> Spawned {
+    try confinement.withRequest(
+      executing: isOwn ? nil : program, in: workingDirectory.map { absolute($0) } ?? absolute("."), layers: layers,
+      body)
+  }
+
+  /// It is this program itself, whatever its file is called by now.
+  private var isOwn: Bool { executable == Self.ownProgram }
+  package static let ownProgram = "/proc/self/exe"
+
+  /// What became of a start.
+  private struct Spawned {
+    let pid: Int32
+    let step: clinux_spawn_step
+    /// What was not to be had.
+    let what: String?
+    let code: Int32
+
+    var reason: String { (what.map { "\($0): " } ?? "") + String(cString: strerror(code)) }
+  }
+
+  private func started(_ path: String, _ outcome: Spawned) throws(Failure) -> Child {
+    guard outcome.pid > 0 else { throw failure(outcome, path: path) }
+    return Child(pid: outcome.pid, name: executable, limits: limits)
+  }
+
+  private func spawn(_ path: String, confined: clinux_confinement?) -> Spawned {
     let variables = (environment ?? ownEnvironment()).map { "\($0.key)=\($0.value)" }.sorted()
     var step = CLINUX_SPAWN_FORK
     var what: UnsafePointer<CChar>?
@@ -104,7 +143,7 @@ package struct Command: Sendable {
                     descriptors: (number(of: input), number(of: output, 1), number(of: error, 2)),
                     extras: extras.baseAddress, extra_count: Int32(extras.count),
                     mask: creationMask.map { Int32($0) } ?? -1, limits: limits, rights: rights, isolated: isIsolated,
-                    confinement: confinement)
+                    is_own: isOwn, confinement: confinement)
                   return Children.starting(isConfined: confined != nil) { clinux_start(&request, &step, &what) }
                 }
               }
@@ -114,8 +153,8 @@ package struct Command: Sendable {
       }
     }
     let code = errno
-    guard pid > 0 else { throw failure(at: step, what.map { String(cString: $0) }, path: path, errno: code) }
-    return Child(pid: pid, name: executable, limits: limits)
+    // What C names may be a text of the request.
+    return Spawned(pid: pid, step: step, what: pid > 0 ? nil : what.map { String(cString: $0) }, code: code)
   }
 
   /// The path to execute.
@@ -150,11 +189,10 @@ package struct Command: Sendable {
     }
   }
 
-  private func failure(
-    at step: clinux_spawn_step, _ what: String?, path: String, errno code: Int32
-  ) -> Failure {
+  private func failure(_ outcome: Spawned, path: String) -> Failure {
+    let code = outcome.code
     let reason = String(cString: strerror(code))
-    switch step {
+    switch outcome.step {
     case CLINUX_SPAWN_DIRECTORY:
       return Failure(.io, "cannot run \(executable) in \(workingDirectory ?? "."): \(reason)")
     case CLINUX_SPAWN_DESCRIPTORS:
@@ -165,7 +203,7 @@ package struct Command: Sendable {
         remedy: "run it where root may make namespaces: a container needs CAP_SYS_ADMIN for that")
     case CLINUX_SPAWN_CONFINE:
       return Failure(
-        .tool, "cannot confine \(executable): \(what.map { "\($0): " } ?? "")\(reason)",
+        .tool, "cannot confine \(executable): \(outcome.reason)",
         remedy: "see guestsmith config check for what this machine has, or set sandbox = off")
     case CLINUX_SPAWN_EXECUTE where code == ENOENT && workingDirectory == nil && access(path, F_OK) == 0:
       return Failure(

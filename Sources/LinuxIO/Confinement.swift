@@ -31,7 +31,7 @@ package struct Confinement: Sendable {
   /// A file or block device that is there under its own path.
   package struct Place: Sendable {
     fileprivate let path: String
-    fileprivate let status: stat
+    let status: stat
     fileprivate let writable: Bool
 
     /// - Parameter file: what has to be found at the path when the program starts.
@@ -40,14 +40,33 @@ package struct Confinement: Sendable {
       status = try file.status()
       self.writable = writable
     }
+
+    /// A folder that is open, under the path that it was opened by.
+    package init(of folder: DescriptorView) throws(Failure) {
+      var status = stat()
+      guard fstat(folder.raw, &status) == 0 else { throw .system("examine", folder.name) }
+      self.status = status
+      path = absolute(folder.name)
+      writable = true
+    }
   }
 
   package var role: Role
   package var places: [Place]
+  /// The number that the folder to make files in has in the child; the one place is that folder.
+  private var target: Int32 = -1
 
   package init(_ role: Role, _ places: [Place] = []) {
     self.role = role
     self.places = places
+  }
+
+  /// Of an extractor, which makes files in a folder and has no other place.
+  ///
+  /// - Parameter number: the folder's descriptor in the child.
+  package init(making number: Int32, _ folder: Place) {
+    self.init(.extractor, [folder])
+    target = number
   }
 }
 
@@ -58,9 +77,10 @@ extension Confinement {
   ]
 
   /// What is shown to a program: the libraries that there are, and itself.
-  private func shown(to program: String) -> [String] {
+  private func shown(to program: String?) -> [String] {
     let isOurs = role == .worker || role == .extractor
-    return Self.libraries.filter { examine($0).error == 0 } + (isOurs ? Self.ownLibraries : []) + [program]
+    return Self.libraries.filter { examine($0).error == 0 } + (isOurs ? Self.ownLibraries : [])
+      + (program.map { [$0] } ?? [])
   }
 
   /// The libraries of this program that are elsewhere, as those of a toolchain are.
@@ -72,10 +92,13 @@ extension Confinement {
   }()
 
   /// Calls `body` with what a child of ours is confined by.
+  ///
+  /// - Parameter program: nil is this program itself, which needs no path.
   func withRequest<R: ~Copyable>(
-    executing program: String, in folder: String, layers: SandboxLayers,
+    executing program: String?, in folder: String, layers: SandboxLayers,
     _ body: (clinux_confinement) throws(Failure) -> R
   ) throws(Failure) -> R {
+    let layers = layers.forWork(on: places.first?.status)
     let filter = try layers.filter(of: role)
     let (user, group) = layers.ids(for: places.first?.status)
     let arena = CArena()
@@ -85,11 +108,13 @@ extension Confinement {
         let status = place.status
         return clinux_place(
           path: arena.copy(place.path), device: UInt64(status.isBlockDevice ? status.st_rdev : status.st_dev),
-          inode: UInt64(status.st_ino), is_block_device: status.isBlockDevice, writable: place.writable)
+          inode: UInt64(status.st_ino), is_block_device: status.isBlockDevice, writable: place.writable,
+          user: isUser(status.st_uid) ? status.st_uid : geteuid(),
+          group: isUser(status.st_uid) ? status.st_gid : getegid())
       })
     let request = clinux_confinement(
       role: role.number, layers: layers.flags, shown: shown, places: given, place_count: Int32(places.count),
-      folder: arena.copy(folder), user: user, group: group,
+      target: target, folder: arena.copy(folder), user: user, group: group,
       filter: filter.isEmpty ? nil : UnsafeRawPointer(arena.copy(filter)), filter_length: filter.count)
     defer { withExtendedLifetime(arena) {} }
     return try body(request)

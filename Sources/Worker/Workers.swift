@@ -71,16 +71,20 @@ package struct Workers: Sendable {
       }
       running = RunningWorker(wire, nil, purpose) { end.wait() }
     } else {
-      running = RunningWorker(wire, try process(task, other, views, limits).start(), purpose)
+      running = RunningWorker(wire, try process(task, other, descriptors, views, limits).start(), purpose)
     }
     running.tell([
-      "task": .string(task.name), "descriptors": .array(list), "values": values,
+      "task": .string(task.name), "filter": .bool(Sandbox.filters(task.role.confinement)),
+      "descriptors": .array(list), "values": values,
     ])
     return running
   }
 
-  private func process(_ task: WorkerTask, _ wire: Wire, _ views: [DescriptorView], _ limits: ChildLimits) -> Command {
-    var command = Command(program ?? "/proc/self/exe", [])
+  private func process(
+    _ task: WorkerTask, _ wire: Wire, _ descriptors: [WorkerDescriptor], _ views: [DescriptorView],
+    _ limits: ChildLimits
+  ) throws(Failure) -> Command {
+    var command = Command(program ?? Command.ownProgram, [])
     command.name = WorkerMain.name
     command.environment = [:]
     command.output = .null
@@ -89,8 +93,12 @@ package struct Workers: Sendable {
     command.extras = [(WorkerMain.socket, wire.view)]
     for (place, view) in views.enumerated() { command.extras.append((WorkerMain.first + Int32(place), view)) }
     command.limits = limits.ofOurOwn
-    // Of who makes files in a folder the rights are needed that the caller has there.
-    if program == nil, task.role != .extractor { command.confinement = Confinement(.worker) }
+    guard program == nil else { return command }
+    command.confinement = Confinement(.worker)
+    if task.role == .extractor, let folder = descriptors.last {
+      command.confinement = Confinement(
+        making: WorkerMain.first + Int32(descriptors.count) - 1, try .init(of: folder.view))
+    }
     return command
   }
 }

@@ -90,6 +90,52 @@ import Testing
     }
   }
 
+  @Test("that makes files makes them in its folder, and has no way out of it")
+  func folder() throws {
+    try withScratch { scratch in
+      let path = try scratch.folder("folder")
+      try scratch.write("secret", to: "other")
+      let folder = try Folder(path)
+      let device = isRoot ? examine("/dev/loop0").status.st_rdev : 0
+      var attempts = [("make-inside", "made", true), ("name-above", "../other", false)]
+      if device != 0 { attempts.append(("read-device", "\(device)", false)) }
+      for (attempt, name, passes) in attempts {
+        var command = Self.command(.extractor, attempt, name)
+        command.extras = [(4, folder.descriptor.view)]
+        command.confinement = Confinement(making: 4, try .init(of: folder.descriptor.view))
+        #expect(try command.run() == .exited(passes ? 0 : 1), "\(attempt)")
+        try shell("rm -f '\(path)'/*")
+        // The same without confinement: the attempt is a real one.
+        var free = Self.command(.unpacker, attempt, name)
+        free.extras = command.extras
+        let status = try free.run()
+        #expect(status.isSuccess, "\(attempt): \(status)")
+        try shell("rm -f '\(path)'/*")
+      }
+    }
+  }
+
+  @Test(
+    "cannot write to what is mounted among the libraries", .enabled(if: isRoot, "needs root"),
+    arguments: ["", "without mount_setattr "])
+  func belowLibraries(kernel: String) throws {
+    let folder = try shell("find -L /usr/lib -mindepth 1 -maxdepth 1 -type d -name '*.d' | head -1")
+    try #require(!folder.isEmpty)
+    let wrapper = kernel.isEmpty ? "" : "'\(Self.probe)' \(kernel)"
+    #expect(try bash("\(wrapper) '\(Self.probe)' below '\(Self.probe)' '\(folder)'").status == 1)
+  }
+
+  @Test("that unpacks opens nothing to write, also where it sees all of the machine")
+  func unpackerWrites() throws {
+    try withScratch { scratch in
+      let file = try makeSparseFile(scratch("file"), size: 4096)
+      try shell("chmod 666 '\(file)'; chmod 755 '\(scratch.path)'")
+      var command = Self.command(.unpacker, "write", file)
+      command.confinement = Confinement(.unpacker, [try .init(file, try Descriptor(file, O_RDWR), writable: true)])
+      #expect(try command.run() == .signalled(SIGSYS))
+    }
+  }
+
   @Test("is not given another file than the one that was opened") func changedPlace() throws {
     try withScratch { scratch in
       let disk = try makeSparseFile(scratch("disk"), size: 1 << 20)
@@ -111,12 +157,12 @@ import Testing
     let filtered = eventually { (fileText("/proc/\(child.pid)/status") ?? "").contains("Seccomp:\t2") }
     #expect(filtered)
     let status = try #require(fileText("/proc/\(child.pid)/status"))
-    for line in [
-      "CapEff:\t0000000000000000", "CapPrm:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1",
-    ] {
-      #expect(status.contains(line), "\(role): \(status)")
+    // What makes a guest's files for root gives them to others, and makes devices.
+    let rights = isRoot && role == .extractor ? "000000008820001b" : "0000000000000000"
+    for line in ["CapEff:\t\(rights)", "CapPrm:\t\(rights)", "CapBnd:\t\(rights)", "NoNewPrivs:\t1"] {
+      #expect(status.contains("\(line)\n"), "\(role): \(status)")
     }
-    if isRoot {
+    if isRoot, role != .extractor {
       let user = status.split(separator: "\n").first { $0.hasPrefix("Uid:") }
       #expect(user.map { !$0.contains("\t0\t") } == true)
     }

@@ -36,6 +36,8 @@ struct clinux_place {
   uint64_t device, inode;
   bool is_block_device;
   bool writable;
+  /// Whose it is: the user that a program becomes that is given no device of its own.
+  uint32_t user, group;
 };
 
 /// What a program can reach: nothing but its descriptors and what is listed here.
@@ -47,6 +49,8 @@ struct clinux_confinement {
   const char *_Nullable const *_Nonnull shown;
   const struct clinux_place *_Nullable places;
   int place_count;
+  /// Of a program that makes files: the descriptor of the folder for them, which is the one place; else -1.
+  int target;
   /// The working directory, which is empty but for the places.
   const char *_Nonnull folder;
   /// Who the program is, where it may be somebody else.
@@ -56,22 +60,11 @@ struct clinux_confinement {
   size_t filter_length;
 };
 
-/// Which layers this machine has for the caller; `*namespace_error` tells why there are no namespaces, as an errno;
-/// 0 where there are some.
-unsigned clinux_layers(int *_Nonnull namespace_error);
+/// Which of Landlock and the filter of system calls the kernel has. Whether they can be had is another matter.
+unsigned clinux_kernel_layers(void);
 
 /// The flags of clone(2) for the namespaces of a confined child.
 int clinux_confinement_flags(const struct clinux_confinement *_Nonnull confinement);
-
-/// Confines this process, a child before it executes a program. Only calls that are safe in a signal handler.
-///
-/// Returns 0, or -1 with `errno`, and `*what` naming what could not be done.
-int clinux_confine(const struct clinux_confinement *_Nonnull confinement, const char *_Nullable *_Nonnull what);
-
-/// Gives the last rights up, below the descriptors and limits that the child has by now.
-///
-/// - broker: a pidfd of the process that this one is to end with, or -1; it is closed. ESRCH where that has ended already.
-int clinux_confine_last(const struct clinux_confinement *_Nonnull confinement, int broker);
 
 /// The filter of a role for a confined child, as bytes of `struct sock_filter`: it executes its program and no other.
 /// NULL with `errno`; to be freed.

@@ -51,7 +51,9 @@ struct clinux_spawn {
   const struct clinux_rights *_Nullable rights;
   /// Whether it gets processes and mounts of its own, which end with it. Needs CAP_SYS_ADMIN.
   bool isolated;
-  /// What it can reach, or NULL for what the caller can. `path` has to be in it.
+  /// Whether `path` is this program itself. Where it is confined it is executed by what it is, whatever has its name by now.
+  bool is_own;
+  /// What it can reach, or NULL for what the caller can. `path` has to be in it, but for this program itself.
   const struct clinux_confinement *_Nullable confinement;
 };
 
