@@ -34,10 +34,11 @@ let package = Package(
     // Leaves.
     swift("Report", []),
     swift("Filesystems", []),
+    swift("Layout", ["Report"]),
     swift("Interface", ["Report"]),
     c("CLinux", links: ["blkid", "seccomp"]),
     swift("LinuxIO", ["Report", "CLinux"]),
-    swift("Storage", ["Report", "LinuxIO"]),
+    swift("Storage", ["Report", "LinuxIO", "Layout"]),
     swift("Worker", ["Report", "LinuxIO", "Storage"]),
     c("CCrypto", links: ["crypto"]),
     c("CXXHash", links: ["xxhash"]),
@@ -77,6 +78,7 @@ let package = Package(
     swift("TestSupport", ["Report", "LinuxIO"]),
     tests("Report", ["Report", "TestSupport"]),
     tests("Interface", ["Interface", "Report"]),
+    tests("Layout", ["Layout", "LinuxIO", "Report", "TestSupport"]),
     // Tries from inside what a confined program may not do.
     .executableTarget(
       name: "confinement-probe", dependencies: ["CLinux"], path: "Tests/ConfinementProbe",
@@ -97,7 +99,7 @@ let package = Package(
     tests("Instances", ["Instances", "Host", "Interface", "LinuxIO", "Report", "Worker", "TestSupport"]),
     tests("Judge", ["Judge", "LinuxIO", "Report", "TestSupport"]),
     tests("Commands", ["LinuxIO", "Report", "TestSupport"]),
-    tests("Fuzz", ["Dump", "Ext4", "Storage", "LinuxIO", "Report", "TestSupport"]),
+    tests("Fuzz", ["Dump", "Ext4", "Layout", "Storage", "LinuxIO", "Report", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

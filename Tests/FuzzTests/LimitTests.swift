@@ -185,12 +185,6 @@ import Testing
     try shell("mke2fs -q -F -t ext4 \(options) -d '\(tree)' '\(path)'")
   }
 
-  private func crc32(_ bytes: ArraySlice<UInt8>) -> UInt32 {
-    ~bytes.reduce(UInt32.max) { sum, byte in
-      (0..<8).reduce(sum ^ UInt32(byte)) { sum, _ in sum & 1 != 0 ? sum >> 1 ^ 0xEDB8_8320 : sum >> 1 }
-    }
-  }
-
   /// A folder that maps 16 million times one block, by its triple indirect ones; e2fsck reads it as often.
   private func endlessFilesystem(in scratch: Scratch) throws -> [UInt8] {
     let path = scratch("ext3.img")

@@ -51,3 +51,10 @@ extension [UInt8] {
     }
   }
 }
+
+/// As in zlib, xz and GPT.
+func crc32(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+  ~bytes.reduce(UInt32.max) { sum, byte in
+    (0..<8).reduce(sum ^ UInt32(byte)) { sum, _ in sum & 1 != 0 ? sum >> 1 ^ 0xEDB8_8320 : sum >> 1 }
+  }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Report
+
+extension GPT {
+  /// On a disk of another size: the copy at its end, all before that free for partitions, and the MBR
+  /// such that it covers it.
+  ///
+  /// - Parameters:
+  ///   - size: in bytes.
+  ///   - name: of the disk in a message.
+  /// - Throws: `.device` where a partition does not fit.
+  package func moved(to size: UInt64, called name: String) throws(Failure) -> GPT {
+    var moved = self
+    let sectors = size / sectorSize
+    guard sectors > firstUsable + entrySectors + 1 else {
+      throw Failure(.device, "\(name) is too small for a partition table: it has \(Words.bytes(size))")
+    }
+    moved.size = size
+    moved.bootSector = moved.protectingSector
+    moved.backup = sectors - 1
+    moved.lastUsable = moved.backup - entrySectors - 1
+    try moved.refuseLonger(than: moved.lastUsable, of: name)
+    return moved
+  }
+
+  /// With that partition up to the end of the disk, or to the last whole MiB before it; the same where another partition
+  /// lies behind it, or nothing is to be gained.
+  package func growing(_ number: Int) -> GPT {
+    guard let partition = lastPartition, partition.number == number,
+      let index = partitions.firstIndex(of: partition)
+    else { return self }
+    let alignment = alignedUnit / sectorSize
+    let end = (lastUsable + 1) / alignment * alignment
+    guard end > partition.last + 1 else { return self }
+    var grown = self
+    grown.partitions[index].last = end - 1
+    grown.bootSector.entries = bootSector.entries.map { entry in
+      guard entry.isUsed, !entry.isProtective, UInt64(entry.start) == partition.first,
+        entry.end == partition.last + 1
+      else { return entry }
+      var entry = entry
+      entry.length = UInt32(clamping: end - partition.first)
+      return entry
+    }
+    return grown
+  }
+
+  /// With another UUID for the disk and each partition.
+  package func renamed(newUUID: () -> UUID) -> GPT {
+    var renamed = self
+    renamed.guid = newUUID()
+    for index in partitions.indices { renamed.partitions[index].uuid = newUUID() }
+    return renamed
+  }
+}
+
+/// What partitions are aligned to, in bytes.
+let alignedUnit: UInt64 = 1 << 20

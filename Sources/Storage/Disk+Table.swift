@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Layout
+internal import LinuxIO
+package import Report
+
+extension Disk {
+  /// Its partition table; nil where it has none.
+  ///
+  /// - Throws: `.guest` for a table that can't be believed; `.device` where its partitions don't fit on the disk.
+  package func partitionTable() throws(Failure) -> FoundTable? {
+    let view = descriptor.view
+    return try PartitionTable.read(
+      TableSource(path, size: size, sectorSize: isBlockDevice ? UInt64(sectorSize) : nil) { range throws(Failure) in
+        try [UInt8](upTo: Int(range.length)) { buffer throws(Failure) in
+          try view.readFull(into: buffer, at: range.offset)
+        }
+      })
+  }
+}
