@@ -21,7 +21,8 @@ package struct EnvironmentDefinition: Sendable {
     try scratch.folder("os/guestsmith/variants")
     for (name, text) in variants { try scratch.write(text, to: "os/guestsmith/variants/\(name).toml") }
     try scratch.write(
-      "cache = \"\(try shell("realpath '\(cache)'"))\"\n" + configuration, to: "os/guestsmith/guestsmith.toml")
+      "cache = \"\(try shell("realpath '\(cache)'"))\"\n" + sandboxLine + configuration,
+      to: "os/guestsmith/guestsmith.toml")
     let outcome = try bash("'\(program)' os install --api 20 --into '\(scratch("os"))'")
     guard outcome.status == 0 else { throw Failure(.script, "os install: \(outcome)") }
   }

@@ -58,6 +58,12 @@ private let buildFolder: String = {
 /// The guestsmith under test: `GUESTSMITH_PROGRAM`, else the one that was built with the tests.
 package let program = inherited["GUESTSMITH_PROGRAM"] ?? buildFolder + "/guestsmith"
 
+/// A line of guestsmith.toml: whether what reads a guest is confined, where `GUESTSMITH_TEST_SANDBOX` says that.
+package let sandboxLine = inherited["GUESTSMITH_TEST_SANDBOX"].map { "sandbox = \"\($0)\"\n" } ?? ""
+
+/// Whether the programs of a definition are confined.
+package let isConfining = inherited["GUESTSMITH_TEST_SANDBOX"] != "off"
+
 /// A cache of images that all tests of all runs share, so that the bootstrap is done once: `.build/test-cache`.
 package let sharedCache = buildFolder + "/../../test-cache"
 

@@ -20,7 +20,8 @@ package struct InstalledDefinition: Sendable {
     log = scratch("log")
     try shell("mkdir -p '\(cache)'")
     try scratch.write(
-      "cache = \"\(try shell("realpath '\(cache)'"))\"\n" + configuration, to: "os/guestsmith/guestsmith.toml")
+      "cache = \"\(try shell("realpath '\(cache)'"))\"\n" + sandboxLine + configuration,
+      to: "os/guestsmith/guestsmith.toml")
   }
 
   /// The line by which 1.2.6 adds an instance, and the outcome with what it wrote to the log as its output.

@@ -2,7 +2,7 @@
 import TestSupport
 import Testing
 
-@Suite("A worker that is killed")
+@Suite("A worker that is killed", .enabled(if: isConfining, "the sandbox is off"))
 struct KilledWorkerTests {
   /// Kills the worker of the script with the id `$script`, once that has one.
   private let kill = "until worker=$(pgrep -P $script -f guestsmith-worker); do sleep 0.02; done; kill -KILL $worker"

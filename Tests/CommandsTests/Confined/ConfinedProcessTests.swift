@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// The commands themselves on a guest; what each starts is stopped in the middle of its work and looked at.
-@Suite("Behind its walls is", .serialized)
+@Suite("Behind its walls is", .serialized, .enabled(if: isConfining, "the sandbox is off"))
 struct ConfinedProcessTests {
   /// Calls `body` with an image file and, as root, with a block device.
   private func withDisks(_ file: String, _ body: (String) throws -> Void) throws {

@@ -4,7 +4,7 @@ import LinuxIO
 import TestSupport
 import Testing
 
-@Suite("A command that is killed", .serialized)
+@Suite("A command that is killed", .serialized, .enabled(if: isConfining, "the sandbox is off"))
 struct DeadBrokerTests {
   /// Kills the command alone while one of its processes is held, which no signal but this end can reach.
   private func expectEnd(
