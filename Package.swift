@@ -51,14 +51,14 @@ let package = Package(
     swift("Configuration", ["Report", "Interface"]),
     // What does the work.
     c("CArchive", links: ["archive"]),
-    swift("Images", ["Report", "Guest", "LinuxIO", "Storage", "Ext4", "Digest", "CArchive"]),
+    swift("Images", ["Report", "Guest", "Layout", "LinuxIO", "Storage", "Ext4", "Digest", "CArchive"]),
     swift("Sources", ["Report", "LinuxIO", "Storage", "Worker", "Dump", "Ext4"]),
     swift("Inspection", ["Filesystems", "Report", "LinuxIO", "Worker", "Dump", "Ext4", "Sources"]),
     swift(
       "Provider",
       [
-        "Filesystems", "Report", "Interface", "Configuration", "Guest", "Images", "Dump", "Ext4", "LinuxIO", "Storage",
-        "Sources", "Inspection", "Worker",
+        "Filesystems", "Report", "Interface", "Configuration", "Guest", "Images", "Dump", "Ext4", "Layout", "LinuxIO",
+        "Storage", "Sources", "Inspection", "Worker",
       ]),
     swift("Host", ["Report", "Interface", "LinuxIO"]),
     swift("Instances", ["Report", "Interface", "LinuxIO", "Storage", "Worker", "Host", "Ext4", "Digest"]),

@@ -11,6 +11,8 @@ package struct Configuration: Sendable {
   package enum Wipe: String, CaseIterable, Sendable { case discard, zero, none }
   package enum Sandbox: String, CaseIterable, Sendable { case auto, required, off }
   package enum Compression: String, CaseIterable, Sendable { case zstd, none }
+  package enum Layout: String, CaseIterable, Sendable { case auto, none, gpt }
+  package enum Firmware: String, CaseIterable, Sendable { case bios, uefi }
   package enum Address: String, CaseIterable, Sendable {
     case dhcp
     case fixed = "static"
@@ -43,6 +45,9 @@ package struct Configuration: Sendable {
   package internal(set) var reservedPercent = 5.0
   package internal(set) var label = ""
   package internal(set) var wipe = Wipe.discard
+  package internal(set) var layout = Layout.auto
+  /// What a whole disk boots under: `Firmware`, by its words.
+  package internal(set) var boot = Firmware.allCases.map(\.rawValue)
 
   /// Whether the second disk becomes swap; nil: where the host says so.
   package internal(set) var swap: Bool?
@@ -81,6 +86,8 @@ package struct Configuration: Sendable {
   package func role(ofDisk index: Int) -> RequestedDisk.Role? {
     diskRoles[index] ?? (index == 1 ? swap.map { $0 ? .swap : .untouched } : nil)
   }
+
+  package var firmware: [Firmware] { boot.compactMap { Firmware(rawValue: $0) } }
 
   /// The kernel package, or nil where the guest gets none.
   package var kernelPackage: String? { kernel == "none" ? nil : kernel }

@@ -107,6 +107,13 @@ package struct Key: Sendable {
       "wipe", .choice(\.wipe),
       "how the old contents of a disk are removed: discarded, overwritten with zeros, or not at all",
       "\"discard\", \"zero\" or \"none\""),
+    Key(
+      "layout", .choice(\.layout),
+      "how the root disk is divided: \"none\" makes it one filesystem, whose kernel the host starts; \"gpt\" a whole disk "
+        + "that boots by itself; \"auto\" goes by whether the host starts a kernel", "\"auto\", \"none\" or \"gpt\""),
+    Key(
+      "boot", .list(\.boot, of: .words) { Configuration.Firmware(rawValue: $0) != nil },
+      "the firmware that a whole disk boots under", "a list of \"bios\" and \"uefi\""),
   ]
 
   private static let disks =

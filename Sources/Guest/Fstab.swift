@@ -7,7 +7,9 @@ enum Fstab {
   static let path: ByteString = "/etc/fstab"
 
   /// - Parameter type: of the root filesystem: `ext4`, `ext3` or `ext2`.
-  static func render(root: String, type: String, swap: String?, data: [DataMount] = []) -> String {
+  static func render(
+    root: String, type: String, boot: BootLoader? = nil, swap: String?, data: [DataMount] = []
+  ) -> String {
     // The swap may be missing without the boot waiting for it; a data disk that is missing stops the boot, so that
     // nothing is written in its place.
     let options = rootOptions(FilesystemKind(named: type), growing: true)
@@ -15,7 +17,7 @@ enum Fstab {
       # <file system>\t<mount point>\t<type>\t<options>\t<dump>\t<pass>
       UUID=\(root)\t/\t\(type)\t\(options)\t0\t1
 
-      """ + (swap.map { swapLine($0) + "\n" } ?? "")
+      """ + (boot?.mountLine ?? "") + (swap.map { swapLine($0) + "\n" } ?? "")
         + data.map { "UUID=\($0.uuid)\t\($0.mountPoint)\t\($0.type)\t\(dataOptions(of: $0.type))\t0\t2\n" }.joined()
   }
 

@@ -24,6 +24,8 @@ package struct Identity: Sendable {
   package var swapUUID: String?
   /// The filesystems of other disks; their mount points are there.
   package var data: [DataMount] = []
+  /// Of a disk that boots by itself.
+  package var bootLoader: BootLoader?
   package var network: Network
   package var accounts: Accounts
   package var locale: Locale
@@ -51,7 +53,9 @@ package struct Identity: Sendable {
     try accounts.apply(to: guest)
     try guest.place(Hosts.path, Hosts.render(name, address: network.fixedAddress))
     try guest.place(Mailname.path, Mailname.render(name))
-    try guest.place(Fstab.path, Fstab.render(root: rootUUID, type: rootType, swap: swapUUID, data: data))
+    try guest.place(
+      Fstab.path, Fstab.render(root: rootUUID, type: rootType, boot: bootLoader, swap: swapUUID, data: data))
+    try bootLoader?.apply(to: guest, rootUUID: rootUUID)
     try Console.apply(to: guest)
     try FirstBoot.resetMachineID(of: guest)
     try FirstBoot.resetSSHHostKeys(of: guest)

@@ -130,7 +130,7 @@ package struct Bootstrap: Sendable {
         rm -f "$1/etc/hostname" "$1"/etc/ssh/ssh_host_*
         """
       ),
-    ]
+    ] + (recipe.bootLoader?.hooks ?? [])
   }
 
   // MARK: Files

@@ -28,11 +28,24 @@ package struct ImageEntry: ~Copyable, Sendable {
     try folder.open(Self.imageFile, O_RDONLY)
   }
 
+  package borrowing func bootFile(_ kind: BootFile.Kind) throws(Failure) -> BootFile {
+    guard let file = manifest.bootFiles.first(where: { $0.kind == kind }) else {
+      throw Failure(.io, "the image \(manifest.key.prefix(12)) has no \(kind.rawValue)")
+    }
+    return file
+  }
+
+  /// One of `manifest.bootFiles`, to be read: its bytes have not been compared with their digest.
+  package borrowing func open(_ file: BootFile) throws(Failure) -> Descriptor {
+    try folder.open(file.kind.rawValue, O_RDONLY)
+  }
+
   /// Reads all of the image and compares it with its digests.
   ///
   /// - Throws: `.io` with the place of the first difference.
   package borrowing func verify(progress: StepProgress) throws(Failure) {
     try ImagePiece.verify(pieces, of: open(), progress: progress)
+    for file in manifest.bootFiles { try file.verify(open(file)) }
   }
 
   /// Says that the image is not what its digests say, so that the next `ImageStore.obtain` builds it anew.
@@ -82,6 +95,11 @@ package struct ImageEntry: ~Copyable, Sendable {
     let size = try folder.open(imageFile, O_RDONLY).status().st_size
     guard size == manifest.size else {
       throw Failure(.io, "\(imageFile) has \(size) bytes and should have \(manifest.size)")
+    }
+    for file in manifest.bootFiles {
+      guard let status = try folder.status(of: file.kind.rawValue), status.st_size == file.size else {
+        throw Failure(.io, "\(file.kind.rawValue) is missing or does not have \(file.size) bytes")
+      }
     }
     guard try !folder.has(rejectedFile) else {
       throw Failure(.io, "\(imageFile) differed from its digest when it was copied")

@@ -27,6 +27,8 @@ package struct ImageManifest: Equatable, Sendable {
   /// The SHA-256 of the table of pieces, in hexadecimal. As the table holds the SHA-256 of every used byte range, this
   /// one digest stands for all of the image.
   package var digest: String
+  /// What a disk that boots by itself has besides the filesystem; none where the guest has no boot loader.
+  package var bootFiles: [BootFile] = []
 
   /// Of the form that a manifest's text has.
   private static let format = 1
@@ -56,6 +58,7 @@ package struct ImageManifest: Equatable, Sendable {
       "used_bytes": .integer(Int(usedBytes)),
       "files": .integer(files),
       "sha256": .string(digest),
+      "boot": .array(bootFiles.map(\.json)),
       "packages": .array(
         packages.map {
           ["name": .string($0.name), "version": .string($0.version), "architecture": .string($0.architecture)]
@@ -107,6 +110,10 @@ package struct ImageManifest: Equatable, Sendable {
     usedBytes = UInt64(try number("used_bytes", of: json))
     files = try number("files", of: json)
     digest = try text("sha256", of: json)
+    bootFiles = try (json["boot"]?.array ?? []).map { file throws(Failure) in
+      guard let file = BootFile(file) else { throw Failure(.io, "boot is not a list of known files") }
+      return file
+    }
     packages = []
     for package in try list("packages") {
       packages.append(
@@ -118,7 +125,7 @@ package struct ImageManifest: Equatable, Sendable {
 
   init(
     recipe: ImageRecipe, sources: AptSources, created: Timestamp, buildSeconds: Int, populated: PopulatedImage,
-    usedBytes: UInt64, digest: String
+    usedBytes: UInt64, digest: String, bootFiles: [BootFile]
   ) {
     key = recipe.key
     self.created = created
@@ -133,5 +140,6 @@ package struct ImageManifest: Equatable, Sendable {
     self.usedBytes = usedBytes
     files = populated.files
     self.digest = digest
+    self.bootFiles = bootFiles
   }
 }

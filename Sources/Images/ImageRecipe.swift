@@ -22,6 +22,8 @@ package struct ImageRecipe: Equatable, Sendable {
   /// Everything that is asked for by name, sorted; what these depend on comes with them.
   package let packages: [String]
   package let filesystem: FilesystemOptions
+  /// By which packages a disk of the guest boots by itself; nil: it does not.
+  let bootLoader: BootLoaderPackages?
 
   /// Resolves what the request leaves to this machine.
   ///
@@ -49,7 +51,8 @@ package struct ImageRecipe: Equatable, Sendable {
     self.apt = apt
     isFromMachine = request.mirror == nil
     architecture = Release.architecture
-    let base = Bootstrap.basePackages + GuestPackages.needed(suite: suite)
+    bootLoader = request.isBootable ? try BootLoaderPackages(suite: suite, architecture: architecture) : nil
+    let base = Bootstrap.basePackages + GuestPackages.needed(suite: suite) + (bootLoader?.names ?? [])
     packages = Set(base + kernel + request.packages).sorted()
     filesystem = request.filesystem.readable(bySuite: suite).ofImage
     guest = GuestApt(sources, isMachines: isFromMachine, configuration: apt, packages: packages)
@@ -76,7 +79,7 @@ package struct ImageRecipe: Equatable, Sendable {
     packages \(packages.joined(separator: " "))
     filesystem \(([filesystem.kind.rawValue] + filesystem.omitted.sorted().map { "^" + $0.rawValue }).joined(separator: ","))
     block-size \(filesystem.blockSize)
-    inode-ratio \(filesystem.inodeRatio)
+    inode-ratio \(filesystem.inodeRatio)\(bootLoader == nil ? "" : "\nboots by itself")
     sources
     \(sources.withoutCredentials.text)
     guest

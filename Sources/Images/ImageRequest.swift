@@ -18,6 +18,8 @@ package struct ImageRequest: Equatable, Sendable {
   /// nil: the guest has none.
   package var kernel: String?
   package var filesystem: FilesystemOptions
+  /// The guest's disk boots by itself, by boot loaders of its own packages.
+  package var isBootable = false
 
   package init(
     suite: String? = nil, mirror: String? = nil, pockets: [String] = [], keyring: String? = nil,

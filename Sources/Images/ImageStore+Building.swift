@@ -140,12 +140,21 @@ extension ImageStore {
       try maker.populate(recipe, image, tar, progress)
     }
     try scratch.folder.remove("root.tar")
+    let bootFiles: [BootFile]
+    if let loader = recipe.bootLoader {
+      bootFiles = try steps.step("making the boot loaders") { _ throws(Failure) in
+        try loader.makeFiles(from: image, in: folder, scratch: scratch)
+      }
+    } else {
+      bootFiles = []
+    }
     let pieces = try digest(populated, in: folder, steps: steps)
     let table = ImagePiece.encode(pieces)
     try folder.write(table, to: ImageEntry.piecesFile)
     let manifest = ImageManifest(
       recipe: recipe, sources: sources, created: start, buildSeconds: now().seconds - start.seconds,
-      populated: populated, usedBytes: pieces.reduce(0) { $0 + UInt64($1.length) }, digest: SHA256.hex(of: table))
+      populated: populated, usedBytes: pieces.reduce(0) { $0 + UInt64($1.length) }, digest: SHA256.hex(of: table),
+      bootFiles: bootFiles)
     try folder.write(Array((manifest.json.serialized() + "\n").utf8), to: ImageEntry.manifestFile)
     try folder.flush()
     try publish(recipe.key, from: scratch)

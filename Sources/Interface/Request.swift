@@ -49,6 +49,9 @@ package struct Request: Equatable, Sendable {
   package var backend: [String: String] = [:]
   /// By their names in Ganeti: `kernel_path`, `disk_type`, …
   package var hypervisorParameters: [String: String] = [:]
+  /// Whether the host starts the guest with a kernel that it has, so that the disk needs no boot loader: what a host that
+  /// passes arguments (version 5) always does.
+  package var hostHasKernel = true
 
   package init(_ purpose: Purpose, _ instance: InstanceName, disks: [RequestedDisk], os: RequestedOS) {
     self.purpose = purpose

@@ -27,22 +27,26 @@ extension GPT {
     (backup, lastUsable) = (0, 0)
   }
 
+  /// Where the BIOS boot partition of a disk that boots by itself is.
+  package static let loader = ByteRange(offset: alignedUnit, length: 3 << 20)
+  /// Of its EFI system partition, in bytes.
+  package static let efiLength: UInt64 = 124 << 20
+
   /// A disk that boots by itself, laid out as Debian's own images: partitions 14 for a BIOS and 15 for UEFI, of 3 and 124
   /// MiB, and behind them the root filesystem, partition 1, up to the last whole MiB. The first MiB stays free.
   package static func bootable(
     _ name: String, size: UInt64, sectorSize: UInt64, bios: Bool = true, uefi: Bool = true, newUUID: () -> UUID
   ) throws(Failure) -> GPT {
-    let unit = alignedUnit / sectorSize
     var partitions: [Partition] = []
-    var next = unit
-    func add(_ number: Int, _ type: UUID, _ units: UInt64) {
+    var next = alignedUnit / sectorSize
+    func add(_ number: Int, _ type: UUID, _ length: UInt64) {
       partitions.append(
-        Partition(number: number, type: type, uuid: newUUID(), first: next, last: next + units * unit - 1))
-      next += units * unit
+        Partition(number: number, type: type, uuid: newUUID(), first: next, last: next + length / sectorSize - 1))
+      next += length / sectorSize
     }
-    if bios { add(14, biosBoot, 3) }
-    if uefi { add(15, efiSystem, 124) }
-    add(1, rootAMD64, 1)
+    if bios { add(14, biosBoot, loader.length) }
+    if uefi { add(15, efiSystem, efiLength) }
+    add(1, rootAMD64, alignedUnit)
     return try new(on: name, size: size, sectorSize: sectorSize, guid: newUUID(), partitions: partitions).growing(1)
   }
 }

@@ -19,6 +19,8 @@ package struct CreatePlan: Plan, ~Copyable {
   private let recipe: ImageRecipe
   private let options: FilesystemOptions
   private let isReinstall: Bool
+  /// Nil where one filesystem is the whole disk.
+  private let boot: BootInstallation?
   /// What stays as it is, and why.
   private let left: [String]
 
@@ -30,7 +32,12 @@ package struct CreatePlan: Plan, ~Copyable {
     let name = try GuestName(of: request.instance)
     let disks = try GuestDisks(request, configuration)
     let network = try configuration.network(of: request, surroundings.resolve)
-    let recipe = try ImageRecipe(configuration.imageRequest)
+    let boot =
+      try configuration.bootsByItself(request)
+      ? BootInstallation(configuration.firmware, on: disks.root, surroundings) : nil
+    var imageRequest = configuration.imageRequest
+    imageRequest.isBootable = boot != nil
+    let recipe = try ImageRecipe(imageRequest)
     let options = configuration.filesystemOptions.readable(bySuite: recipe.suite)
     for disk in [disks.root] + disks.data.map(\.disk) { try disk.refuseSectors(of: options) }
     self.name = name
@@ -39,6 +46,7 @@ package struct CreatePlan: Plan, ~Copyable {
     self.recipe = recipe
     self.options = options
     isReinstall = request.isReinstall
+    self.boot = boot
     left = Self.left(disks.unassigned, request.nics)
     self.configuration = configuration
     self.surroundings = surroundings
@@ -76,6 +84,7 @@ package struct CreatePlan: Plan, ~Copyable {
         + "copy \(recipe.suite) for \(recipe.architecture), image \(recipe.key.prefix(12)), "
         + "grow \(options.kind.rawValue) to the disk",
     ]
+    if let boot { lines.append("\(root.words): \(boot.words)") }
     if isReinstall, !configuration.reinstallKeep.isEmpty {
       lines.append("keep of the guest: \(configuration.reinstallKeep.joined(separator: ", "))")
     }
@@ -97,8 +106,8 @@ package struct CreatePlan: Plan, ~Copyable {
     var isRebuilt = false
     while true {
       let entry = try obtainImage(forgetting: isReinstall ? [] : replaced, steps)
-      guard disks.root.size >= entry.manifest.size else {
-        throw .tooSmall(disks.root, "the guest needs", entry.manifest.size)
+      guard root.range.length >= entry.manifest.size else {
+        throw .tooSmall(disks.root, "the guest needs", entry.manifest.size + disks.root.size - root.range.length)
       }
       // Only the first time: later the guest is gone.
       if isReinstall, !isRebuilt {
@@ -120,6 +129,9 @@ package struct CreatePlan: Plan, ~Copyable {
       steps.note("the image is broken, and is built again: \(fault.message)")
     }
   }
+
+  /// Where the root filesystem goes.
+  private var root: Region { boot.map { Region(disks.root, $0.root) } ?? Region(disks.root) }
 
   /// The image to copy. To build it may take minutes and may fail, and a host may start an instance whose create failed:
   /// what an earlier tenant left on the disks is not a guest from before that on.
@@ -143,12 +155,13 @@ package struct CreatePlan: Plan, ~Copyable {
     let head: Withheld
     do throws(DeploymentFailure) {
       head = try steps.step("copy the image") { progress throws(DeploymentFailure) in
-        try Deployment(entry, to: disks.root, progress: progress).head
+        try Deployment(entry, to: root, progress: progress).head
       }
     } catch {
       guard error.isImageBroken else { throw error.failure }
       return error.failure
     }
+    if let broken = try boot?.copyLoaders(of: entry, to: disks.root) { return broken }
     if let swap = disks.swap, let swapUUID { try swap.makeSwap(swapUUID, configuration, steps) }
     let data = try prepareData(disks.data, isReinstall: isReinstall, options, steps)
     let release = ReleaseFile(
@@ -158,12 +171,14 @@ package struct CreatePlan: Plan, ~Copyable {
       name: name, rootUUID: "", rootType: options.kind.rawValue, swapUUID: swapUUID?.description, network: network,
       accounts: configuration.accounts, locale: configuration.guestLocale, release: release)
     identity.data = data
+    identity.bootLoader = boot?.loader
     let spools = kept.map { [$0.contents.view, $0.list.view] } ?? []
-    _ = try surroundings.workers.run(
+    let made = try surroundings.workers.run(
       GuestInstallation.task,
-      GuestInstallation.values(identity, head: head, zeroed: wiped != .none, options),
+      GuestInstallation.values(identity, in: root.range, head: head, zeroed: wiped != .none, options),
       [.disk(disks.root)] + spools.map { .stream($0) }, .editing(disks.root), .worker(onDiskOf: disks.root.size),
       steps)
+    try boot?.finish(disks.root, entry, rootUUID: made.text("uuid"))
     return nil
   }
 }

@@ -8,7 +8,7 @@ internal import Report
 internal import Storage
 internal import Synchronization
 
-/// Copies the used bytes of an image to a disk, each piece compared with its digest on the way: by sharing the blocks
+/// Copies the used bytes of an image to its place on a disk, each piece compared with its digest on the way: by sharing the blocks
 /// where both are files of one filesystem that can, else by large writes, several at once. The primary superblock is
 /// kept back, so that the copy can't be mounted before it is whole.
 struct Deployment: Sendable {
@@ -17,7 +17,7 @@ struct Deployment: Sendable {
 
   /// - Throws: `.io` with `isImageBroken` where the image is not what its digests say.
   init(
-    _ entry: borrowing ImageEntry, to disk: Disk, progress: StepProgress
+    _ entry: borrowing ImageEntry, to region: Region, progress: StepProgress
   ) throws(DeploymentFailure) {
     let image: Descriptor
     do {
@@ -27,13 +27,13 @@ struct Deployment: Sendable {
     }
     let pieces = entry.pieces
     progress.expect(pieces.reduce(0) { $0 + UInt64($1.length) })
-    let (source, target) = (image.view, disk.descriptor.view)
+    let (source, target, base) = (image.view, region.view, region.range.offset)
     let copy = PieceCopy()
     let workers = max(1, min(4, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
     DispatchQueue.concurrentPerform(iterations: workers) { worker in
       withBuffer(of: ImagePiece.limit) { buffer in
         while let index = copy.next(of: pieces.count) {
-          copy.copy(pieces[index], from: source, to: target, through: buffer)
+          copy.copy(pieces[index], from: source, to: target, at: base, through: buffer)
           progress.advance(by: UInt64(pieces[index].length))
         }
       }
@@ -70,7 +70,7 @@ private final class PieceCopy: Sendable {
   }
 
   func copy(
-    _ piece: ImagePiece, from image: DescriptorView, to disk: DescriptorView,
+    _ piece: ImagePiece, from image: DescriptorView, to disk: DescriptorView, at base: UInt64,
     through buffer: UnsafeMutableRawBufferPointer
   ) {
     let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<piece.length])
@@ -84,13 +84,13 @@ private final class PieceCopy: Sendable {
     }
     let isHead = state.withLock { $0.head.take(Superblock.range, outOf: bytes, at: piece.offset) }
     if !isHead, state.withLock({ $0.sharesBlocks }) {
-      if disk.clone(ByteRange(offset: piece.offset, length: UInt64(piece.length)), of: image, to: piece.offset) {
+      if disk.clone(ByteRange(offset: piece.offset, length: UInt64(piece.length)), of: image, to: base + piece.offset) {
         return
       }
       state.withLock { $0.sharesBlocks = false }
     }
     do throws(Failure) {
-      try disk.writeThrough(UnsafeRawBufferPointer(bytes), at: piece.offset)
+      try disk.writeThrough(UnsafeRawBufferPointer(bytes), at: base + piece.offset)
     } catch {
       fail(error, isImageBroken: false)
     }

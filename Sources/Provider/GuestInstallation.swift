@@ -15,40 +15,48 @@ enum GuestInstallation {
     let disk = try context.disk(0)
     let kept = context.count > 1 ? try KeptFiles(context.descriptor(1), list: context.descriptor(2)) : nil
     let name = GuestName(try values.text("name"))
-    try context.steps.step("configure \(name.full)") { _ throws(Failure) in
-      let filesystem = try grow(disk, values)
+    return try context.steps.step("configure \(name.full)") { _ throws(Failure) in
+      let filesystem = try grow(try region(on: disk, values), values)
+      let uuid = filesystem.uuid
       let identity = try Identity(of: name, on: filesystem, values)
       let guest = GuestTree(filesystem, isInPlace: false)
       for mount in identity.data { try guest.makeDirectory(ByteString(mount.mountPoint)) }
       try identity.apply(to: guest)
       try kept?.write(to: guest.filesystem)
       try guest.commit()
+      return ["uuid": .string("\(uuid)")]
     }
-    return nil
   }
 
-  private static func grow(_ disk: Disk, _ values: JSON) throws(Failure) -> Filesystem {
+  private static func region(on disk: Disk, _ values: JSON) throws(Failure) -> Region {
+    Region(disk, ByteRange(offset: try values.number("at"), length: try values.number("length")))
+  }
+
+  private static func grow(_ region: Region, _ values: JSON) throws(Failure) -> Filesystem {
     let options = try FilesystemOptions(values["options"] ?? nil)
     var head = Withheld()
     head.hold(try values.bytes("head"), at: UInt64(Superblock.range.lowerBound))
-    let filesystem = try Filesystem(opening: Region(rootOf: disk), withheld: head, writable: true)
+    let filesystem = try Filesystem(opening: region, withheld: head, writable: true)
     filesystem.renewUUID()
     filesystem.setLabel(options.label)
     filesystem.renewHashSeed()
-    try filesystem.grow(to: disk.size, options: options, zeroed: try values.flag("zeroed"))
+    try filesystem.grow(to: region.range.length, options: options, zeroed: try values.flag("zeroed"))
     return filesystem
   }
 
   /// - Parameters:
   ///   - head: the superblock, which the disk does not have yet.
   ///   - zeroed: the disk reads as zeros where the image has nothing.
-  ///   - identity: all but the UUID of the root filesystem, which it gets.
+  ///   - identity: all but the UUID of the root filesystem, which it gets, and which is the answer.
+  ///   - root: where on the disk the root filesystem is.
   static func values(
-    _ identity: Identity, head: Withheld, zeroed: Bool, _ options: FilesystemOptions
+    _ identity: Identity, in root: ByteRange, head: Withheld, zeroed: Bool, _ options: FilesystemOptions
   ) -> JSON {
     let release = identity.release
     return [
       "name": .string(identity.name.full), "head": .bytes(head.bytes(in: Superblock.range) ?? []),
+      "at": .number(root.offset), "length": .number(root.length), "boots": .bool(identity.bootLoader != nil),
+      "efi": .optional(identity.bootLoader?.efiVolume), "both": .bool(identity.bootLoader?.hasBoth ?? false),
       "zeroed": .bool(zeroed), "options": options.json, "swap": .optional(identity.swapUUID),
       "network": identity.network.json, "password": .optional(identity.accounts.rootPasswordHash),
       "keys": .array(identity.accounts.sshKeys.map { .string($0) }),
@@ -74,6 +82,9 @@ extension Identity {
       release: ReleaseFile(
         version: try values.text("version"), installed: try values.text("installed"),
         image: try values.text("image"), suite: try values.text("suite"), wipe: try values.text("wipe")))
+    if try values.flag("boots") {
+      bootLoader = BootLoader(efiVolume: values["efi"]?.string, hasBoth: try values.flag("both"))
+    }
     data = try values.list("data").map { mount throws(Failure) in
       DataMount(uuid: try mount.text("uuid"), type: try mount.text("type"), mountPoint: try mount.text("place"))
     }

@@ -5,6 +5,7 @@ internal import Ext4
 internal import Glibc
 internal import Guest
 package import Images
+internal import Interface
 internal import LinuxIO
 package import Report
 internal import Storage
@@ -17,6 +18,15 @@ extension Configuration {
       components: components.isEmpty ? nil : components,
       packages: packages,
       kernel: kernelPackage, filesystem: filesystemOptions)
+  }
+
+  /// Whether the disk of a guest boots by itself.
+  func bootsByItself(_ request: Request) -> Bool {
+    switch layout {
+    case .none: false
+    case .gpt: true
+    case .auto: !request.hostHasKernel
+    }
   }
 
   var filesystemOptions: FilesystemOptions {

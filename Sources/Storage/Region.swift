@@ -16,9 +16,15 @@ package final class Region {
   /// From `offset` to the end of the disk.
   ///
   /// - Parameter name: nil is the path of the disk.
-  package init(_ disk: Disk, from offset: UInt64 = 0, called name: String? = nil) {
+  package convenience init(_ disk: Disk, from offset: UInt64 = 0, called name: String? = nil) {
+    self.init(disk, ByteRange(offset: offset, length: disk.size - min(offset, disk.size)), called: name)
+  }
+
+  /// A part of a disk, which lies inside it.
+  package init(_ disk: Disk, _ range: ByteRange, called name: String? = nil) {
+    precondition(range.end <= disk.size)
     self.name = name ?? disk.path
-    range = ByteRange(offset: offset, length: disk.size - min(offset, disk.size))
+    self.range = range
     view = disk.descriptor.view
     self.disk = disk
     file = nil

@@ -40,7 +40,7 @@ package struct EnvironmentDefinition: Sendable {
       "INSTANCE_UUID": "5d2a9bd0-4f1c-4f5e-8b3a-000000000000",
       "INSTANCE_CTIME": "1700000000.5", "INSTANCE_MTIME": "1700000000.5", "INSTANCE_PRIMARY_NODE": "f00d",
       "INSTANCE_SECONDARY_NODES": "", "HYPERVISOR": "fake", "DISK_COUNT": "\(disks.count)", "NIC_COUNT": "1",
-      "INSTANCE_BE_memory": "128", "INSTANCE_HV_kernel_path": "None", "INSTANCE_HV_acpi": "True",
+      "INSTANCE_BE_memory": "128", "INSTANCE_HV_kernel_path": "/boot/vmlinuz-3-kvmU", "INSTANCE_HV_acpi": "True",
       "NIC_0_MAC": "aa:00:00:11:22:33", "NIC_0_UUID": "0ac1", "NIC_0_MODE": "bridged", "NIC_0_LINK": "br0",
       "NIC_0_BRIDGE": "br0", "NIC_0_IP": "198.51.100.21", "NIC_0_NETWORK_NAME": "lan", "NIC_0_NETWORK_UUID": "1a2b",
       "NIC_0_NETWORK_TAGS": "", "NIC_0_NETWORK_SUBNET": "198.51.100.0/25", "NIC_0_NETWORK_GATEWAY": "198.51.100.1",

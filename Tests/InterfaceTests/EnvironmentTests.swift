@@ -146,6 +146,23 @@ struct EnvironmentTests {
     #expect(second.disks.map(\.index) == [1] && second.root == nil)
   }
 
+  @Test(
+    "the disk need not boot where the host has a kernel",
+    arguments: [
+      ("kvm", ["kernel_path": "/boot/vmlinuz-3-kvmU"], true), ("kvm", ["kernel_path": ""], false),
+      ("kvm", ["kernel_path": "None"], false), ("kvm", [:], false), ("xen-hvm", [:], false), ("fake", [:], false),
+      ("xen-pvm", ["kernel_path": "/boot/vmlinuz-3-xenU"], true), ("xen-pvm", [:], true),
+      ("xen-pvm", ["kernel_path": "/boot/vmlinuz-3-xenU", "use_bootloader": "True"], false),
+      ("lxc", [:], true), ("chroot", [:], true),
+    ] as [(String, [String: String], Bool)])
+  func hostKernel(_ hypervisor: String, _ parameters: [String: String], _ expected: Bool) throws {
+    var variables = Hosts.ganeti30
+    variables["HYPERVISOR"] = hypervisor
+    variables["INSTANCE_HV_kernel_path"] = nil
+    for (name, value) in parameters { variables["INSTANCE_HV_\(name)"] = value }
+    #expect(try request(.create, variables).hostHasKernel == expected)
+  }
+
   @Test("without OS_API_VERSION, or with 5, the caller passes arguments")
   func version5() throws {
     #expect(try Environment(["INSTANCE_NAME": "vm1"]) == nil && Environment(["OS_API_VERSION": "5"]) == nil)

@@ -41,7 +41,20 @@ struct SmallGuest {
     return path
   }
 
-  private static func makeTar(_ path: String) throws {
+  /// - Parameter boots: with what the packages of boot loaders have, and what the bootstrap makes of it.
+  private static func makeTar(_ path: String, boots: Bool = false) throws {
+    let loaders = """
+      mkdir -p boot/grub/i386-pc usr/lib/grub/i386-pc usr/lib/grub/x86_64-efi-signed usr/lib/shim
+      printf '\\353c\\220' >usr/lib/grub/i386-pc/boot.img
+      truncate -s 510 usr/lib/grub/i386-pc/boot.img
+      printf '\\125\\252' >>usr/lib/grub/i386-pc/boot.img
+      head -c 20000 /dev/urandom >boot/grub/i386-pc/core.img
+      printf shim >usr/lib/shim/shimx64.efi.signed
+      printf manager >usr/lib/shim/mmx64.efi
+      printf 'signed grub' >usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed
+      echo kernel >boot/vmlinuz-6.1.0-1-amd64
+      echo initrd >boot/initrd.img-6.1.0-1-amd64
+      """
     try shell(
       """
       root="$(mktemp -d '\(path).XXXXXX')"
@@ -58,6 +71,7 @@ struct SmallGuest {
       printf '#!/bin/sh\\n' >lib/systemd/systemd-networkd
       printf '#!/bin/sh\\n' >lib/systemd/systemd-resolved
       head -c 3000000 /dev/urandom >usr/bin/program
+      \(boots ? loaders : "")
       tar --owner=0 --group=0 -cf '\(path)' .
       cd /
       rm -r "$root"
@@ -83,9 +97,10 @@ struct SmallGuest {
   /// - Parameters:
   ///   - input: the file that a guest is restored from.
   ///   - output: the file that a dump goes to.
+  ///   - boots: whether the guest's packages have boot loaders.
   func surroundings(
     input: String = "/dev/null", output: String = "/dev/null", uuids: [UUID] = [],
-    addresses: [String: [String]] = [:]
+    addresses: [String: [String]] = [:], boots: Bool = false
   ) -> Surroundings {
     let uuids = Queue(uuids)
     return Surroundings(
@@ -101,7 +116,7 @@ struct SmallGuest {
         neededRoom: 1 << 20,
         bootstrap: { recipe, tar, _, _ throws(Failure) in
           do {
-            try Self.makeTar(tar)
+            try Self.makeTar(tar, boots: boots)
           } catch {
             throw Failure(.tool, "\(error)")
           }

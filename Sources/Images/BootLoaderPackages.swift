@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Ext4
+internal import Glibc
+internal import LinuxIO
+internal import Report
+internal import Storage
+
+/// The packages by which a guest boots without its host's help, and keeps its boot loaders current by itself: GRUB for BIOS,
+/// shim and the signed GRUB for UEFI, as the cloud images of the distribution have them.
+struct BootLoaderPackages: Equatable, Sendable {
+  let names: [String]
+
+  /// - Throws: `.invalid` for a release or a processor whose boot loaders are not known here.
+  init(suite: String, architecture: String) throws(Failure) {
+    guard architecture == "amd64" else {
+      throw Failure(
+        .invalid, "a disk that boots by itself is made for amd64 only, and this machine is \(architecture)",
+        remedy: "set layout = \"none\", and have the host start the guest's kernel")
+    }
+    names = ["grub-cloud-amd64"]
+  }
+
+  /// In the tree, before it becomes an image: GRUB for the BIOS is put together by the guest's own programs. It looks for
+  /// the rest of itself on the first partition of the disk that it was started from, which is the same for every guest.
+  var hooks: [(stage: String, script: String)] {
+    [
+      (
+        "customize",
+        """
+        set -e; \
+        mkdir -p "$1\(Self.folder)" "$1/boot/efi"; \
+        cp "$1/usr/lib/grub/i386-pc/"*.mod "$1/usr/lib/grub/i386-pc/"*.lst "$1\(Self.folder)/"; \
+        chroot "$1" grub-mkimage --format=i386-pc --prefix='(,gpt1)/boot/grub' --output=\(Self.folder)/core.img \
+        biosdisk part_gpt ext2
+        """
+      )
+    ]
+  }
+
+  private static let folder = "/boot/grub/i386-pc"
+  private static let programs = "/usr/lib/grub/i386-pc"
+
+  /// Makes what a disk has besides the filesystem in the image file, out of that.
+  func makeFiles(
+    from image: String, in folder: borrowing Folder, scratch: ScratchFolder
+  ) throws(Failure) -> [BootFile] {
+    let guest = try Filesystem(opening: Region(of: Descriptor(image, O_RDONLY)), writable: false)
+    func contents(_ path: String) throws(Failure) -> [UInt8] {
+      guard let bytes = try guest.read(ByteString(path), limit: Int(BootFile.limit)) else {
+        throw Failure(.tool, "the guest's packages have no \(path)", remedy: "set layout = \"none\"")
+      }
+      return bytes
+    }
+    var files: [BootFile] = []
+    func add(_ kind: BootFile.Kind, _ bytes: [UInt8]) throws(Failure) {
+      try folder.write(bytes, to: kind.rawValue)
+      files.append(try BootFile(kind, folder.open(kind.rawValue, O_RDONLY)))
+    }
+    try add(.sector, GRUBForBIOS.sector(try contents("\(Self.programs)/boot.img")))
+    try add(.core, GRUBForBIOS.core(try contents("\(Self.folder)/core.img")))
+    let tree = try EFITree(try contents("/etc/os-release"), contents, in: scratch)
+    try add(.efi512, try tree.partition(sectorSize: 512))
+    try add(.efi4096, try tree.partition(sectorSize: 4096))
+    return files
+  }
+}
