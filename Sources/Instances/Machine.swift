@@ -11,15 +11,25 @@ internal import Report
 /// own sandbox. What it needs of ours, disks and kernel, it has as open descriptors.
 struct Machine {
   private var arguments: [String]
-  private let files: [SharedDescriptor]
+  private var files: [SharedDescriptor]
+
+  /// What it begins with.
+  enum Start {
+    case kernel(GuestKernel)
+    case firmware(Firmware)
+  }
 
   /// What it inherits, each under its own number.
   var descriptors: [DescriptorView] { files.map(\.view) }
 
-  /// - Parameter keepsChanges: whether what the guest writes goes to its disks.
-  init(_ instance: KeptInstance, _ kernel: GuestKernel?, keepsChanges: Bool) throws(Failure) {
+  /// - Parameters:
+  ///   - folder: of the instance.
+  ///   - keepsChanges: whether what the guest writes goes to its disks.
+  init(
+    _ instance: KeptInstance, in folder: String, _ start: Start, keepsChanges: Bool
+  ) throws(Failure) {
     let backend = instance.backend
-    var files = kernel?.files ?? []
+    var files: [SharedDescriptor] = []
     arguments = ["-name", instance.name.text, "-m", backend["maxmem"] ?? "512", "-smp", backend["vcpus"] ?? "1"]
     arguments += ["-uuid", instance.uuid]
     for (index, disk) in instance.disks.enumerated() {
@@ -37,7 +47,17 @@ struct Machine {
     if !keepsChanges { arguments.append("-snapshot") }
     for nic in instance.nics { arguments += ["-nic", "user,model=virtio-net-pci,mac=\(nic.mac)"] }
     if instance.nics.isEmpty { arguments += ["-nic", "none"] }
-    guard let kernel else { return }
+    let kernel: GuestKernel
+    switch start {
+    case .kernel(let found):
+      kernel = found
+      self.files += kernel.files
+    case .firmware(let firmware):
+      let attached = try firmware.attach(in: folder, keepsChanges: keepsChanges)
+      arguments += attached.arguments
+      self.files += attached.files
+      return
+    }
     arguments += ["-kernel", kernel.kernel.path]
     if let initrd = kernel.initrd { arguments += ["-initrd", initrd.path] }
     let parameters = instance.hypervisorParameters

@@ -9,8 +9,10 @@ extension Node {
   ///
   /// Without a goal qemu takes the place of this process, with the console on our terminal. With one it is watched until
   /// the console shows that, and what the guest writes to its disks is dropped.
+  ///
+  /// - Parameter firmware: what boots the disk; nil: the BIOS, unless there is a kernel to start.
   package func boot(
-    _ name: InstanceName, accelerator: Accelerator = .auto, until goal: BootGoal? = nil
+    _ name: InstanceName, firmware: Firmware? = nil, accelerator: Accelerator = .auto, until goal: BootGoal? = nil
   ) throws(Failure) {
     let adopted = (try? state.instance(name))?.adoptedPaths ?? []
     try state.locking(
@@ -19,7 +21,8 @@ extension Node {
       let instance = try state.instance(name)
       if let fault = instance.unusable(in: state) { throw fault }
       if let note = try Sandbox.use(.auto) { steps.note(note) }
-      let kernel = try GuestKernel.find(for: instance, by: workers)
+      let kernel = firmware == nil ? try GuestKernel.find(for: instance, by: workers) : nil
+      let start = kernel.map { Machine.Start.kernel($0) } ?? .firmware(firmware ?? .bios)
       let how = kernel.map { "with \($0.words)" } ?? "by the boot loader on \(instance.disks[0].path)"
       steps.note("booting \(name) \(how)")
       let kvm = KVM(state: state, steps: steps)
@@ -29,7 +32,7 @@ extension Node {
         if let fault { noteEmulation(fault) }
         chosen = fault == nil ? .kvm : .tcg
       }
-      let machine = try Machine(instance, kernel, keepsChanges: goal == nil)
+      let machine = try Machine(instance, in: state.instanceFolder(name), start, keepsChanges: goal == nil)
       defer { withExtendedLifetime(machine) {} }
       guard let goal else {
         return try machine.onTerminal(chosen).replaceProcess(inheriting: lock.descriptors + machine.descriptors)

@@ -108,6 +108,7 @@ extension Node {
       try withStagedFolder(state.instances, State.draft(ofInstance: key)) { draft throws(Failure) in
         let drafted = after.inFolder(draft.path)
         try copyDisks(of: before, to: draft.path)
+        try copyVariables(of: name, to: draft.path)
         // Disks that are adopted are changed in their place: until that is over, nobody is to use them.
         if !before.adopted.isEmpty {
           var marked = before
@@ -123,6 +124,14 @@ extension Node {
           try folder.move(key, to: folder, as: State.key(other))
         }
       }
+    }
+  }
+
+  /// Copies what the instance's firmware has stored into `folder`: it is the machine's, whatever is installed on it.
+  private func copyVariables(of name: InstanceName, to folder: String) throws(Failure) {
+    for file in Firmware.allCases.map(\.variablesName) {
+      let kept = try Folder(state.instanceFolder(name)).contents(of: file, limit: Firmware.limit)
+      if let kept { try Folder(folder).write(kept, to: file, mode: 0o600) }
     }
   }
 

@@ -9,7 +9,8 @@ struct InstanceBootCommand: ParsableCommand {
     commandName: "boot", abstract: "Start an instance in qemu, with its console on the terminal.",
     discussion: """
       The kernel and the initrd are those of the guest where its root disk is one ext filesystem, or those of \
-      -H kernel_path=,initrd_path=; else the disk boots by its own boot loader. The network is qemu's own, behind this \
+      -H kernel_path=,initrd_path=; else the disk boots by its own boot loader, under a BIOS, or as --firmware says: with \
+      uefi and uefi-secure each instance has its own variables of the firmware. The network is qemu's own, behind this \
       machine. Ctrl-A X ends it. While it runs, no other command has the instance.
 
       KVM is used if a Linux kernel runs under it, which is tested once after each boot of this machine; otherwise the \
@@ -22,6 +23,7 @@ struct InstanceBootCommand: ParsableCommand {
 
       Examples:
         guestsmith instance boot vm1.example.com
+        guestsmith instance boot vm1.example.com --firmware uefi-secure
         guestsmith instance boot vm1.example.com --until 'vm1 login:' --timeout 120 >console
       """)
 
@@ -29,6 +31,9 @@ struct InstanceBootCommand: ParsableCommand {
   var name: String
 
   @OptionGroup var options: StateOption
+
+  @Option(help: "What boots the disk: bios, uefi, or uefi with Secure Boot (uefi-secure).")
+  var firmware: Firmware?
 
   @Option(help: "How the guest runs: kvm, emulation (tcg), or kvm where it works (auto).")
   var accelerator = Accelerator.auto
@@ -47,8 +52,10 @@ struct InstanceBootCommand: ParsableCommand {
 
   func run() throws {
     let goal = until.map { BootGoal($0, seconds: timeout ?? 300) }
-    try options.node().boot(InstanceName(name), accelerator: accelerator, until: goal)
+    try options.node().boot(
+      InstanceName(name), firmware: firmware, accelerator: accelerator, until: goal)
   }
 }
 
 extension Accelerator: ExpressibleByArgument {}
+extension Firmware: ExpressibleByArgument {}
