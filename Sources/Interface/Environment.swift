@@ -69,18 +69,7 @@ package struct Environment: Sendable {
     request.hypervisor = variables["HYPERVISOR"]
     request.backend = variables.all(beginningWith: "INSTANCE_BE_")
     request.hypervisorParameters = variables.all(beginningWith: "INSTANCE_HV_")
-    request.hostHasKernel = Self.hasKernel(request.hypervisor, request.hypervisorParameters)
     return request
-  }
-
-  /// Ganeti's parameters of KVM and Xen: without `kernel_path` the machine's firmware boots the disk, as Xen's
-  /// `use_bootloader` reads it. What shares the node's kernel boots nothing.
-  private static func hasKernel(_ hypervisor: String?, _ parameters: [String: String]) -> Bool {
-    if ["lxc", "chroot"].contains(hypervisor) { return true }
-    if parameters["use_bootloader"] == "True" { return false }
-    // Ganeti writes a parameter that is not set as Python does.
-    if let path = parameters["kernel_path"] { return !path.isEmpty && path != "None" }
-    return hypervisor == "xen-pvm"
   }
 
   /// Nil for `verify`, which is not about an instance.

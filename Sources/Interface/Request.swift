@@ -49,9 +49,6 @@ package struct Request: Equatable, Sendable {
   package var backend: [String: String] = [:]
   /// By their names in Ganeti: `kernel_path`, `disk_type`, …
   package var hypervisorParameters: [String: String] = [:]
-  /// Whether the host starts the guest with a kernel that it has, so that the disk needs no boot loader: what a host that
-  /// passes arguments (version 5) always does.
-  package var hostHasKernel = true
 
   package init(_ purpose: Purpose, _ instance: InstanceName, disks: [RequestedDisk], os: RequestedOS) {
     self.purpose = purpose
@@ -76,6 +73,17 @@ package struct Request: Equatable, Sendable {
   package var variant: String? { os.variant }
   package var root: String? { disks.first { $0.role == .root }?.path }
   package var swap: String? { disks.first { $0.role == .swap }?.path }
+
+  /// Whether the host starts the guest with a kernel that it has, so that the disk needs no boot loader: what a host that
+  /// names no hypervisor (version 5) always does. By Ganeti's parameters of KVM and Xen the machine's firmware boots the disk
+  /// without `kernel_path`, as Xen's `use_bootloader` reads it. What shares the node's kernel boots nothing.
+  package var hostHasKernel: Bool {
+    if ["lxc", "chroot"].contains(hypervisor) { return true }
+    if hypervisorParameters["use_bootloader"] == "True" { return false }
+    // Ganeti writes a parameter that is not set as Python does.
+    if let path = hypervisorParameters["kernel_path"] { return !path.isEmpty && path != "None" }
+    return hypervisor == nil || hypervisor == "xen-pvm"
+  }
 
   package var isReinstall: Bool { purpose == .create(isReinstall: true) }
   /// What the instance was called before a rename.

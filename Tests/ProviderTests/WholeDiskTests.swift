@@ -124,7 +124,7 @@ struct WholeDiskTests {
       for (layout, hasKernel, boots) in [
         ("auto", true, false), ("auto", false, true), ("none", false, false), ("gpt", true, true),
       ] {
-        request.hostHasKernel = hasKernel
+        request.hypervisor = hasKernel ? nil : "kvm"
         let lines = try guest.plan(request, parameters: ["layout": layout])
         #expect(lines.contains { $0.contains("partition table") } == boots, "\(layout) \(hasKernel): \(lines)")
       }

@@ -14,7 +14,8 @@ struct DryRunTests {
     try withScratch { scratch in
       try scratch.folder("os/guestsmith/variants")
       try scratch.write(
-        "cache = \"\(try shell("realpath '\(sharedCache)'"))\"\n", to: "os/guestsmith/guestsmith.toml")
+        "cache = \"\(try shell("realpath '\(sharedCache)'"))\"\nlayout = \"none\"\n",
+        to: "os/guestsmith/guestsmith.toml")
       try shell("cd '\(scratch.path)' && '\(program)' os install --api \(api) --into os")
       let os = api >= 15 ? "guestsmith+default" : "guestsmith"
       let create = "instance create vm1.example.com -o \(os) --disk 0:size=2G --disk 1:size=16M"
