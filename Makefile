@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # Thin over scripts: each target is one of them.
-.PHONY: build test test-ganeti demo lint bench install deb compatibility clean
+.PHONY: build test test-boot test-ganeti demo lint bench install deb compatibility clean
 
 build:
 	scripts/build
 
 test:
 	scripts/test
+
+test-boot:
+	scripts/test-boot
 
 test-ganeti:
 	scripts/test-ganeti
