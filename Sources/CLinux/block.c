@@ -65,40 +65,6 @@ int clinux_open_uncached(const char *path) { return open(path, O_RDONLY | O_DIRE
 
 int clinux_waiting(int fd, int *count) { return ioctl(fd, FIONREAD, count) == 0 ? 0 : errno; }
 
-int clinux_wipe_signatures(int fd, int *found) {
-  *found = 0;
-  blkid_probe probe = blkid_new_probe();
-  if (!probe)
-    return ENOMEM;
-  int error = 0;
-  if (blkid_probe_set_device(probe, fd, 0, 0) != 0)
-    error = errno ? errno : EIO;
-  if (!error) {
-    blkid_probe_enable_superblocks(probe, 1);
-    blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_MAGIC | BLKID_SUBLKS_TYPE | BLKID_SUBLKS_BADCSUM);
-    blkid_probe_enable_partitions(probe, 1);
-    blkid_probe_set_partitions_flags(probe, BLKID_PARTS_MAGIC | BLKID_PARTS_FORCE_GPT);
-    // Wiping steps back, so that each place where a format keeps a copy is found in turn.
-    while (blkid_do_probe(probe) == 0) {
-      const char *offset;
-      if (blkid_probe_lookup_value(probe, "SBMAGIC_OFFSET", &offset, NULL) != 0 &&
-          blkid_probe_lookup_value(probe, "PTMAGIC_OFFSET", &offset, NULL) != 0)
-        continue;
-      if (blkid_do_wipe(probe, 0) != 0) {
-        error = errno ? errno : EIO;
-        break;
-      }
-      // What is wiped and found again is not being written.
-      if (++*found == 1000) {
-        error = EIO;
-        break;
-      }
-    }
-  }
-  blkid_free_probe(probe);
-  return error;
-}
-
 static void copy_value(blkid_probe probe, const char *name, char *text, size_t size) {
   const char *value;
   if (blkid_probe_lookup_value(probe, name, &value, NULL) == 0)

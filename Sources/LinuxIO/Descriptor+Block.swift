@@ -60,13 +60,6 @@ extension Descriptor {
     clinux_zero_device(raw, range.offset, range.length)
   }
 
-  /// Removes every signature that libblkid knows: filesystems, swap, RAID, partition tables.
-  package borrowing func removeSignatures() throws(Failure) {
-    var found: Int32 = 0
-    let error = clinux_wipe_signatures(raw, &found)
-    if error != 0 { throw .system("remove the old signatures from", name, errno: error) }
-  }
-
   /// The filesystems, swap and the like that are known in a range.
   package borrowing func signatures(in range: ByteRange) throws(Failure) -> Signatures {
     var content = clinux_content()

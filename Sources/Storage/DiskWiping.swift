@@ -52,18 +52,19 @@ extension Disk {
 
   /// Makes sure, on the disk itself, that nothing on it can be taken for a guest or anything else.
   package func removeSignatures() throws(Failure) {
-    try descriptor.removeSignatures()
     try clearEnds()
     try descriptor.flush()
   }
 
-  /// What is cleared in any case: where filesystems, boot loaders and volume managers have their first bytes, and where
-  /// RAID and GPT have their copies, which are found only by who knows the sectors that they were written with.
+  /// What is cleared in any case, by place, so that nothing on the disk has to be understood for it: wherever libblkid looks for a
+  /// filesystem, swap, RAID, encryption or a partition table. At the beginning the last is the second header of LUKS2, at 4 MiB
+  /// (bcachefs and VMFS have something at 2 MiB); at the end the first is Promise's RAID, 3087 sectors of 512 bytes before it.
   private func clearEnds() throws(Failure) {
-    let length = min(size, UInt64(Self.headSize))
+    let length = min(size, 4 << 20 + 64 << 10)
     try clear(ByteRange(offset: 0, length: length))
     let end = size - size % UInt64(sectorSize)
-    try clear(ByteRange(offset: end - min(end, length), length: min(end, length)))
+    let tail = min(end, 2 << 20)
+    try clear(ByteRange(offset: end - tail, length: tail))
   }
 
   /// A file that is all allocated stays so; any other gets holes.
@@ -90,7 +91,6 @@ extension Disk {
 
   /// The same as far as it can be, after work on the disk failed.
   package func spoil() {
-    try? descriptor.removeSignatures()
     try? clearEnds()
     try? descriptor.flush()
   }

@@ -163,6 +163,13 @@ struct DiskTests {
       try shell("head -c 96M /dev/urandom > '\(path)'")
       try shell("mkfs.btrfs -fqK '\(path)' || mkfs.ext4 -qF -E nodiscard '\(path)'")
       try shell("printf 'label: gpt\\nsize=10M\\n' | sfdisk -q --wipe never '\(path)'")
+      // The second header of LUKS2, which is found where there is no first one, and the RAID that is the farthest from the end.
+      try shell("printf 'SKUL\\272\\276\\0\\2' | dd of='\(path)' bs=4M seek=1 conv=notrunc status=none")
+      try shell(
+        "printf '\\0\\0\\0\\0\\0\\100\\0\\0' | dd of='\(path)' bs=1 seek=$((4194304 + 256)) conv=notrunc status=none")
+      try shell(
+        "printf 'Promise Technology, Inc.' | dd of='\(path)' bs=512 seek=$((96 * 2048 - 3087)) conv=notrunc status=none"
+      )
       if kind == "file" { try shell("fallocate --punch-hole -o 50M -l 1M '\(path)'") }
       let wipe = { (disk: Disk) in
         let done = try Steps(.quiet).step("wipe") { try disk.wipe(wanted, progress: $0) }

@@ -34,8 +34,6 @@ int clinux_clone(int from, uint64_t source, int to, uint64_t offset, uint64_t le
 int clinux_exchange(int folder, const char *one, const char *other);
 /// How many bytes wait in a pipe.
 int clinux_waiting(int fd, int *count);
-/// Removes every signature that libblkid knows: filesystems, swap, RAID, partition tables. `found` counts them.
-int clinux_wipe_signatures(int fd, int *found);
 /// The process that holds an fcntl(2) lock on the file which excludes writing: 0 for none, -1 for one that can't be
 /// named (a lock of an open file description).
 int clinux_lock_holder(int fd, int64_t *pid);
