@@ -29,6 +29,13 @@ struct StateOption: ParsableArguments {
 
   /// A node that calls no scripts.
   func node() -> Node { Node(state: state, steps: progress.steps) }
+
+  /// A node that reads what is on the disks of instances, or in exports.
+  func readingNode() throws(Failure) -> Node {
+    var node = node()
+    node.workers = try commandWorkers(progress.steps)
+    return node
+  }
 }
 
 /// What every command that runs a script takes.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Configuration
 internal import Dispatch
+internal import Glibc
 internal import Inspection
 internal import Instances
 internal import LinuxIO
@@ -12,10 +14,25 @@ internal import Worker
 let workerTasks: [WorkerTask] =
   Provider.tasks + inspectionTasks + instanceTasks + [DumpListCommand.task, DumpDiffCommand.task]
 
-/// The workers of a command, which no configuration is for; what this machine lacks to confine them is told.
-func commandWorkers(_ steps: Steps) throws(Failure) -> Workers {
-  if let note = try Sandbox.use(.auto) { steps.note(note) }
-  return Workers(.auto)
+/// The workers of a command, confined as this machine's configuration says; what is missing for that is told.
+///
+/// - Parameter role: what is to be started.
+func commandWorkers(_ steps: Steps, for role: Confinement.Role = .worker) throws(Failure) -> Workers {
+  let mode = try machineSandboxMode()
+  if let note = try Sandbox.use(mode, for: role) { steps.note(note) }
+  return Workers(mode)
+}
+
+/// What the machine's configuration says; one that the caller may not read is not for them.
+private func machineSandboxMode() throws(Failure) -> SandboxMode {
+  do throws(Failure) {
+    return try Configuration.load(definitionDirectory: nil).sandboxMode
+  } catch {
+    guard access("\(Configuration.systemDirectory)/\(Configuration.fileName)", R_OK) != 0, errno == EACCES else {
+      throw error
+    }
+    return .auto
+  }
 }
 
 /// Runs a task whose answer is lines, or JSON, for standard output: it writes them to its last descriptor, and what could

@@ -173,7 +173,7 @@ package struct Key: Sendable {
   private static let security = [
     Key(
       "sandbox", .choice(\.sandbox),
-      "whether the tools that read a guest can reach nothing else: \"auto\" as far as this machine can confine them, "
+      "whether the programs that read a guest can reach nothing else: \"auto\" as far as this machine can confine them, "
         + "\"required\" or refuse to work", "\"auto\", \"required\" or \"off\"", isParameter: false)
   ]
 

@@ -20,7 +20,6 @@ extension Node {
     ) { lock throws(Failure) in
       let instance = try state.instance(name)
       if let fault = instance.unusable(in: state) { throw fault }
-      if let note = try Sandbox.use(.auto) { steps.note(note) }
       let kernel = firmware == nil ? try GuestKernel.find(for: instance, by: workers) : nil
       let start = kernel.map { Machine.Start.kernel($0) } ?? .firmware(firmware ?? .bios)
       let how = kernel.map { "with \($0.words)" } ?? "by the boot loader on \(instance.disks[0].path)"

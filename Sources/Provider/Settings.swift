@@ -6,7 +6,7 @@ internal import Glibc
 internal import Guest
 package import Images
 internal import Interface
-internal import LinuxIO
+package import LinuxIO
 package import Report
 internal import Storage
 
@@ -60,7 +60,7 @@ extension Configuration {
   /// How many threads compress and decompress.
   var workers: Int { threads > 0 ? threads : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
-  var sandboxMode: SandboxMode {
+  package var sandboxMode: SandboxMode {
     switch sandbox {
     case .auto: .auto
     case .required: .required

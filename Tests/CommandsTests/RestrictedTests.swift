@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Machines and containers that refuse a part of what programs are confined by: all works there, as confined as it can be.
-@Suite("Where the kernel refuses a part of the sandbox")
+@Suite("Where the kernel refuses a part of the sandbox", .enabled(if: isConfining, "the sandbox is off"))
 struct RestrictedTests {
   /// A place to run guestsmith in.
   struct Place: Sendable, CustomTestStringConvertible {
@@ -133,6 +133,32 @@ struct RestrictedTests {
         """)
       #expect(outcome.status == 0, "\(outcome)")
       #expect(try problems(of: disk) == nil)
+    }
+  }
+
+  @Test("the machine's configuration says for commands too whether to go on", arguments: ["auto", "required", "of"])
+  func machineConfiguration(mode: String) throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      let dump = scratch("dump")
+      try shell("'\(guest.definition.folder)/export' -i vm1 -b '\(guest.disk)' >'\(dump)' 2>/dev/null")
+      try shell("cp -a /etc/. '\(try scratch.folder("etc"))' 2>/dev/null; mkdir -p '\(scratch("etc/guestsmith"))'")
+      try scratch.write("sandbox = \"\(mode)\"\n", to: "etc/guestsmith/guestsmith.toml")
+      try shell("chmod -R a+rX '\(scratch("etc/guestsmith"))'")
+      let place = "\(Self.first("mount --bind \(scratch("etc")) /etc", in: "unshare -rm")) \(Self.probe) namespaces"
+      let folder = try scratch.folder("out")
+      for command in ["info '\(dump)'", "verify '\(dump)'", "extract '\(dump)' /etc/hostname --to '\(folder)'"] {
+        let outcome = try bash("\(place) '\(program)' dump \(command)")
+        switch mode {
+        case "auto":
+          #expect(outcome.status == 0 && outcome.errors.contains("programs that read a guest's bytes"), "\(outcome)")
+        case "required":
+          #expect(outcome.status == Failure.Code.tool.rawValue, "\(outcome)")
+          #expect(outcome.errors.contains("sandbox = required"), "\(outcome)")
+        default:
+          #expect(outcome.status == Failure.Code.invalid.rawValue, "\(outcome)")
+        }
+      }
     }
   }
 }

@@ -49,6 +49,8 @@ struct BackupImportCommand: ParsableCommand {
       try srcDir.map { Node.ExportPlace.folder($0) }
       ?? .instance(srcInstance.map { try InstanceName($0) } ?? request.name)
     let node = options.node()
+    // What unpacks the dumps is confined too.
+    _ = try commandWorkers(node.steps)
     if instance.mode.isDry { return try tell(node.planImport(request, from: place), "imported") }
     try node.importBackup(request, from: place)
   }

@@ -32,6 +32,7 @@ struct BackupVerifyCommand: ParsableCommand {
 
   func run() throws {
     let node = options.node()
+    let workers = try commandWorkers(node.steps)
     let configuration = try ExportConfiguration(in: node.export(named: export))
     if let missing = configuration.missing { throw missing }
     var failures: [Failure] = []
@@ -41,7 +42,8 @@ struct BackupVerifyCommand: ParsableCommand {
       do throws(Failure) {
         if try !verify(
           dump.path, isGzipped: configuration.isGzipped,
-          .unpacking(to: max(dump.size, configuration.disks.first { $0.index == dump.disk }?.size ?? 0)), node.steps)
+          .unpacking(to: max(dump.size, configuration.disks.first { $0.index == dump.disk }?.size ?? 0)), workers,
+          node.steps)
         {
           verdict = "unknown"
         }
@@ -64,13 +66,13 @@ struct BackupVerifyCommand: ParsableCommand {
 
   /// Returns whether the dump could be judged.
   private func verify(
-    _ path: String, isGzipped: Bool, _ limits: ChildLimits, _ steps: Steps
+    _ path: String, isGzipped: Bool, _ limits: ChildLimits, _ workers: Workers, _ steps: Steps
   ) throws(Failure) -> Bool {
     let file = try Descriptor(path, O_RDONLY | O_NOFOLLOW)
     switch StreamKind(prefix: try file.bytes(at: 0, count: StreamKind.prefixLength)) {
     case .dump:
       _ = try VerifiedDump(
-        path, threads: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), by: commandWorkers(steps), steps)
+        path, threads: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), by: workers, steps)
       return true
     case .gzip where isGzipped:
       var command = Command.ofSystem("gzip", ["-t"])

@@ -42,7 +42,7 @@ struct DumpExtractCommand: ParsableCommand {
 
   func run() throws {
     let steps = progress.steps
-    let workers = try commandWorkers(steps)
+    let workers = try commandWorkers(steps, for: .extractor)
     let file = try DumpFile(searching: dump, workers, steps)
     try file.extract(path, to: to, preserving: preserve, by: workers, steps)
   }

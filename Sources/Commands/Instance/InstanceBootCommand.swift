@@ -52,7 +52,7 @@ struct InstanceBootCommand: ParsableCommand {
 
   func run() throws {
     let goal = until.map { BootGoal($0, seconds: timeout ?? 300) }
-    try options.node().boot(
+    try options.readingNode().boot(
       InstanceName(name), firmware: firmware, accelerator: accelerator, until: goal)
   }
 }
