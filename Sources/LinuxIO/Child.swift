@@ -17,7 +17,9 @@ package struct Child: ~Copyable, Sendable {
     self.pid = pid
     self.name = name
     self.limits = limits
-    if let limits { Children.end(pid, after: limits.duration) }
+    guard let limits else { return }
+    Children.end(pid, after: limits.duration)
+    if let room = limits.room { Children.end(pid, whenFull: room) }
   }
 
   deinit {
@@ -106,6 +108,21 @@ enum Children {
       state.withLock { state in
         if state.deadlines[pid] == deadline { kill(-pid, SIGKILL) }
       }
+    }
+  }
+
+  /// Ends the group of a child that has filled its room; the kernel counts only the length of a file, of which most may be
+  /// holes.
+  static func end(_ pid: Int32, whenFull room: ChildLimits.Room) {
+    let deadline = state.withLock { $0.deadlines[pid] }
+    DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(100)) {
+      let goesOn = state.withLock { state in
+        guard let deadline, state.deadlines[pid] == deadline else { return false }
+        guard room.isFull else { return true }
+        kill(-pid, SIGKILL)
+        return false
+      }
+      if goesOn { end(pid, whenFull: room) }
     }
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CLinux
 internal import Glibc
-internal import Report
+package import Report
 
 /// What a child may use of the machine. Every child that reads what a guest or a stranger wrote has them: that must not keep
 /// a node busy, fill its memory or its disks. They grow with the disk that it is for, by the rule of `disk` for a tool that
@@ -15,6 +15,29 @@ package struct ChildLimits: Sendable, Equatable {
   package var memory: UInt64
   /// Of each file that it writes, in bytes (RLIMIT_FSIZE); block devices and pipes are not files.
   package var fileSize: UInt64
+
+  /// What one of its files may take, however long that is; nil where nothing but its length counts.
+  package var room: Room?
+
+  /// Of the filesystem that a file is on.
+  package struct Room: Sendable, Equatable {
+    let file: SharedDescriptor
+    /// In bytes.
+    let most: UInt64
+
+    /// - Parameter file: a new one, which a child fills.
+    package init(_ file: DescriptorView, most: UInt64) throws(Failure) {
+      self.file = SharedDescriptor(try file.duplicate(named: file.name))
+      self.most = most
+    }
+
+    package static func == (one: Room, other: Room) -> Bool { one.file === other.file && one.most == other.most }
+
+    var isFull: Bool {
+      var status = stat()
+      return fstat(file.view.raw, &status) == 0 && UInt64(status.st_blocks) * 512 > most
+    }
+  }
 
   package init(processor: UInt64, duration: UInt64, memory: UInt64, fileSize: UInt64) {
     self.processor = processor
@@ -74,6 +97,8 @@ package struct ChildLimits: Sendable, Equatable {
   /// may be less.
   func judge(_ status: ExitStatus, after elapsed: Duration, processor used: UInt64) -> ExitStatus {
     switch status {
+    case .signalled(SIGKILL) where room?.isFull == true:
+      .stopped("it filled \(Words.bytes(room?.most ?? 0)) of the disk that \(room?.file.view.name ?? "") is on")
     case .signalled(SIGKILL) where used * 2 >= processor: .stopped("it used the processor for \(processor) s")
     case .signalled(SIGSYS): .stopped("it asked the kernel for what its work does not take")
     case .signalled(SIGXCPU): .stopped("it used the processor for \(processor) s")

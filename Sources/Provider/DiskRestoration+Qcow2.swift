@@ -31,7 +31,7 @@ extension DiskRestoration {
           throw .tooSmall(disk, "the qcow2 image has", image.size, used: allocated)
         }
         try requireRoom(min(image.size, allocated), in: folder, for: "unpacking the image")
-        try image.convert(to: raw)
+        try image.convert(to: raw) { file throws(Failure) in try disk.roomToSpool(in: file) }
         guard unlink(path) == 0 else { throw .system("remove", path) }
       }
       let type = try copy(try Disk(raw, for: .writing))

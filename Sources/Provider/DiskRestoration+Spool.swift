@@ -40,10 +40,12 @@ extension DiskRestoration {
     } else if spool.size > disk.size {
       throw .tooSmall(disk, "the image has", spool.size)
     }
+    var limits = ChildLimits.worker(streaming: disk.size, threads: 1)
+    limits.fileSize = max(disk.size, spool.size)
     let type = try workers.run(
       SpoolCopy.task, ["filesystem": .bool(isFilesystem), "wipe": .string(configuration.diskWipe.rawValue)],
       [.disk(spool), .disk(disk)], .init(.guest, "copies the guest to \(disk.path)"),
-      .worker(streaming: disk.size, threads: 1), steps)
+      limits, steps)
     return type.string
   }
 

@@ -50,9 +50,13 @@ struct DiskRestoration {
 
   /// Has a worker write what is in the stream.
   func decode(_ stream: IncomingStream, spool: DescriptorView?, noSpool: Failure?) throws(Failure) -> JSON {
-    try stream.run(
+    var limits = ChildLimits.worker(streaming: disk.size, threads: configuration.workers)
+    // A spool has the length of a filesystem that is to be made smaller, and most of that is holes.
+    limits.fileSize = spool == nil ? disk.size : .max
+    limits.room = try spool.map { view throws(Failure) in try disk.roomToSpool(in: view) }
+    return try stream.run(
       StreamDecoder.task, StreamDecoder.values(configuration, noSpool: noSpool),
       [.disk(disk)] + (spool.map { [.stream($0)] } ?? []), by: workers,
-      .worker(streaming: disk.size, threads: configuration.workers), steps)
+      limits, steps)
   }
 }

@@ -87,4 +87,9 @@ extension Disk {
   /// The most that is spooled for it, in bytes: what it holds, and an eighth and 64 MiB for how that is packed or
   /// described.
   var mostSpooled: UInt64 { size + size / 8 + (64 << 20) }
+
+  /// For that in a file, and what the file's own filesystem needs to keep it.
+  func roomToSpool(in file: DescriptorView) throws(Failure) -> ChildLimits.Room {
+    try .init(file, most: mostSpooled + (64 << 20))
+  }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
-internal import LinuxIO
+package import LinuxIO
 package import Report
 package import Storage
 
@@ -37,17 +37,26 @@ package struct Qcow2Image {
   }
 
   /// Writes the disk in it to a new file.
-  package func convert(to raw: String) throws(Failure) {
+  ///
+  /// - Parameter room: what that may take of its filesystem, whatever the image says of itself.
+  package func convert(
+    to raw: String, in room: (DescriptorView) throws(Failure) -> ChildLimits.Room
+  ) throws(Failure) {
     // The tool can make no files where it runs.
     let disk = try Descriptor(raw, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
     try disk.setLength(size)
     let place = try Confinement.Place(raw, disk, writable: true)
-    try run("convert", ["-n", "--target-is-zero", "-f", "qcow2", "-O", "raw", path, raw], places: [place])
+    try run(
+      "convert", ["-n", "--target-is-zero", "-f", "qcow2", "-O", "raw", path, raw], places: [place],
+      room: room(disk.view))
   }
 
   /// Returns what qemu-img said.
   @discardableResult
-  private func run(_ verb: String, _ arguments: [String], passes: [Int32] = [0], places: [Confinement.Place] = [])
+  private func run(
+    _ verb: String, _ arguments: [String], passes: [Int32] = [0], places: [Confinement.Place] = [],
+    room: ChildLimits.Room? = nil
+  )
     throws(Failure) -> [UInt8]
   {
     var output: [UInt8] = []
@@ -55,6 +64,7 @@ package struct Qcow2Image {
       var command = Command.ofSystem("qemu-img", [verb] + arguments)
       var limits = ChildLimits.disk(of: disk.size).threaded
       limits.fileSize = max(disk.size, size)
+      limits.room = room
       command.limits = limits
       let image = try Confinement.Place(path, try Descriptor(path, O_RDONLY), writable: false)
       command.confinement = Confinement(.checker, [image] + places)

@@ -60,6 +60,10 @@ import Testing
       let busy = try stopped("while :; do :; done") { $0.processor = 1 }
       #expect(busy == "was stopped, since it used the processor for 1 s")
       #expect(try stopped("sleep 600") { $0.duration = 1 } == "was stopped, since it took 1 s")
+      let spool = try Descriptor(folder("file"), O_RDWR | O_CREAT)
+      let room = try ChildLimits.Room(spool.view, most: 1 << 20)
+      let full = try stopped("head -c 64M /dev/zero >\"$1\"; sleep 1000") { $0.room = room }
+      #expect(full.contains("it filled 1.0 MiB"))
       let large = try stopped("exec head -c 2M /dev/zero >\"$1\"") { $0.fileSize = 1 << 20 }
       #expect(large == "was stopped, since it wrote 1.0 MiB to a file")
       #expect(try stopped("exit 3") { _ in } == "ended with exit status 3")
