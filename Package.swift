@@ -53,7 +53,8 @@ let package = Package(
     c("CArchive", links: ["archive"]),
     swift("Images", ["Report", "Guest", "Layout", "LinuxIO", "Storage", "Ext4", "Digest", "CArchive"]),
     swift("Sources", ["Report", "LinuxIO", "Storage", "Worker", "Dump", "Ext4"]),
-    swift("Inspection", ["Filesystems", "Report", "LinuxIO", "Worker", "Dump", "Ext4", "Sources"]),
+    swift(
+      "Inspection", ["Filesystems", "Report", "LinuxIO", "Layout", "Storage", "Worker", "Dump", "Ext4", "Sources"]),
     swift(
       "Provider",
       [

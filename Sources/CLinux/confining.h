@@ -34,3 +34,6 @@ int clinux_restrict_paths(const struct clinux_confinement *confinement, int prog
 
 /// Writes a number without stdio; returns where it ends.
 char *clinux_put_number(char *text, uint32_t number);
+
+/// ftruncate(2) does nothing from here on, and is said to be done.
+int clinux_keep_lengths(void);

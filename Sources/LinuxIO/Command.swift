@@ -45,6 +45,8 @@ package struct Command: Sendable {
   /// Whether it has processes and mounts of its own: it sees no other process, and all that it started and mounted ends
   /// with it. For root only.
   package var isIsolated = false
+  /// Whether files keep their lengths, whatever it does: it is told that they have the one that it wants.
+  package var keepsFileLengths = false
   /// What it can reach; nil is what the caller can, as is all where `Sandbox` is off.
   package var confinement: Confinement?
 
@@ -143,7 +145,7 @@ package struct Command: Sendable {
                     descriptors: (number(of: input), number(of: output, 1), number(of: error, 2)),
                     extras: extras.baseAddress, extra_count: Int32(extras.count),
                     mask: creationMask.map { Int32($0) } ?? -1, limits: limits, rights: rights, isolated: isIsolated,
-                    is_own: isOwn, confinement: confinement)
+                    is_own: isOwn, keeps_lengths: keepsFileLengths, confinement: confinement)
                   return Children.starting(isConfined: confined != nil) { clinux_start(&request, &step, &what) }
                 }
               }

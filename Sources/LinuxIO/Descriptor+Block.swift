@@ -31,7 +31,7 @@ package enum Signatures: Sendable {
   case several
 }
 
-package struct PartitionTable: Sendable {
+package struct ProbedTable: Sendable {
   /// As libblkid names it: `dos`, `gpt`.
   package let type: String
   package let partitions: [ByteRange]
@@ -75,7 +75,7 @@ extension Descriptor {
   }
 
   /// The partition table and, of its partitions, at most `most`; nil where there is none.
-  package borrowing func partitionTable(atMost most: Int) throws(Failure) -> PartitionTable? {
+  package borrowing func partitionTable(atMost most: Int) throws(Failure) -> ProbedTable? {
     var partitions = [clinux_content](repeating: clinux_content(), count: most)
     var count: Int32 = 0
     // 32 bytes, as C has the type.
@@ -86,7 +86,7 @@ extension Descriptor {
     }
     if error != 0 { throw .system("look for partitions on", name, errno: error) }
     guard let type = Self.text(type) else { return nil }
-    return PartitionTable(
+    return ProbedTable(
       type: type,
       partitions: partitions.prefix(Int(count)).map { ByteRange(offset: $0.offset, length: $0.size) })
   }

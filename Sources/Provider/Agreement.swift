@@ -111,8 +111,16 @@ struct Agreement {
     return Survey(
       origin: origin, isCopy: isCopy, current: current, known: known, type: guest.filesystem.type,
       tie: guest.filesystem.dependsOnUUID
-        ? "what is encrypted in it depends on that (its feature stable_inodes)" : nil,
+        ? "what is encrypted in it depends on that (its feature stable_inodes)" : otherPartition,
       places: try UUIDPlaces(of: uuids, origin, in: guest.filesystem))
+  }
+
+  /// Another partition that can name the root filesystem, as one for EFI or /boot does: it is not edited.
+  private var otherPartition: String? {
+    let layout = disk.layout
+    let kinds: Set = ["vfat", "ext2", "ext3", "ext4", "xfs", "btrfs"]
+    let other = layout.partitions.first { $0.range != layout.root && $0.filesystem.map(kinds.contains) ?? false }
+    return other.map { "partition \($0.number) (\($0.filesystem ?? "")) may name it" }
   }
 
   /// The UUID that the root filesystem must have, and why it keeps one that is the original's; `isNew` where it gets one

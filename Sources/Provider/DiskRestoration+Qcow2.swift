@@ -36,7 +36,7 @@ extension DiskRestoration {
       }
       let type = try copy(try Disk(raw, for: .writing))
       guard let type, FilesystemKind(named: type).can.contains(.editFiles) else {
-        return .other(type ?? "a disk without a filesystem of its own")
+        return .other(type ?? "a disk without a filesystem of its own", of: nil)
       }
       return .filesystem(of: nil)
     }

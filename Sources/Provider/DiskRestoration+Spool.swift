@@ -38,7 +38,10 @@ extension DiskRestoration {
     if isFilesystem {
       try shrink(spool)
     } else if spool.size > disk.size {
-      throw .tooSmall(disk, "the image has", spool.size)
+      // What is behind the partitions is the copy of their table.
+      _ = try spool.findRoot(by: GuestPartitions.finding, workers, Steps(.quiet))
+      let end = spool.layout.partitions.map(\.range.end).max() ?? spool.size
+      guard spool.layout.table != .none, end <= disk.size else { throw .tooSmall(disk, "the image has", spool.size) }
     }
     var limits = ChildLimits.worker(streaming: disk.size, threads: 1)
     limits.fileSize = max(disk.size, spool.size)

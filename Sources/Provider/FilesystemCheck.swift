@@ -14,13 +14,18 @@ extension Disk {
     try steps.step("check and grow the filesystem") { _ throws(Failure) in
       try recover(workers, steps)
       let before = try superblock().size
+      guard before <= layout.root.length else {
+        throw Failure(
+          .guest, "the filesystem in \(rootWords) has \(before) bytes, and there are only \(layout.root.length)",
+          remedy: "take another copy of the original")
+      }
       let (status, words) = try withoutClaim { () throws(Failure) in
-        try Command.resize2fs(path).capture(on: self)
+        try growing.capture(on: self)
       }
       if !status.isSuccess {
         steps.note(
           "the guest is whole, but its filesystem keeps its \(Words.bytes(before)) of the disk's "
-            + "\(Words.bytes(size)): resize2fs can't grow it on this machine; running resize2fs in the guest may\n  "
+            + "\(Words.bytes(layout.root.length)): resize2fs can't grow it on this machine; running resize2fs in the guest may\n  "
             + Command.lastLines(words))
       } else if try superblock().size == before {
         return
@@ -29,6 +34,16 @@ extension Disk {
       try repair(steps)
     }
   }
+
+  private var growing: Command {
+    guard layout.rootPartition != nil else { return .resize2fs(path) }
+    var command = Command.resize2fs(rootPath, "\(layout.root.length / 1024)K")
+    // It would cut an image file to the length of the filesystem, wherever in the file that is.
+    command.keepsFileLengths = true
+    return command
+  }
+
+  private var rootWords: String { layout.rootPartition.map { "partition \($0.number) of \(path)" } ?? path }
 
   /// Recovers the journal of a restored filesystem and checks all of it.
   func recover(_ workers: Workers, _ steps: Steps) throws(Failure) {
@@ -78,7 +93,7 @@ extension Disk {
       let words: String
     }
     let result = try withoutClaim { () throws(Failure) in
-      let (status, output) = try Command.e2fsck(option, path).capture(on: self, writes: option != "-fn")
+      let (status, output) = try Command.e2fsck(option, rootPath).capture(on: self, writes: option != "-fn")
       // 1: errors were corrected (e2fsck(8)).
       return Result(passes: status == .exited(0) || status == .exited(1), words: Command.lastLines(output))
     }
@@ -108,7 +123,7 @@ extension Disk {
 
   private func refuseErrors(_ option: String, passes: [Int32]) throws(Failure) {
     let (status, output) = try withoutClaim { () throws(Failure) in
-      try Command.e2fsck(option, path).capture(on: self, writes: option != "-fn")
+      try Command.e2fsck(option, rootPath).capture(on: self, writes: option != "-fn")
     }
     guard case .exited(let code) = status, passes.contains(code) else {
       if status == .exited(8) {
@@ -117,14 +132,14 @@ extension Disk {
       }
       throw Failure(
         .guest, "the filesystem on \(path) has errors; e2fsck \(option) says:\n  \(Command.lastLines(output))",
-        remedy: "repair it with e2fsck \(path), then try again")
+        remedy: "repair it with e2fsck '\(rootPath)', then try again")
     }
   }
 
   /// Why this machine can't change a filesystem that may well be in order; nil where it can, or where it is damaged.
   func filesystemObstacle() throws(Failure) -> Failure? {
     let bytes = try superblockBytes()
-    guard let superblock = try? Superblock(examining: bytes, room: size, of: path) else { return nil }
+    guard let superblock = try? Superblock(examining: bytes, room: layout.root.length, of: path) else { return nil }
     if superblock.isUnknown {
       return Failure(
         .guest,
@@ -135,20 +150,21 @@ extension Disk {
     return Failure(.guest, "the filesystem on \(path) is for reading only: its files share blocks")
   }
 
-  /// Whether an ext filesystem begins with the disk, be it damaged or not.
+  /// Whether there is an ext filesystem where the root is, be it damaged or not.
   func holdsExt() throws(Failure) -> Bool {
     let bytes = try superblockBytes()
     // s_magic (kernel, fs/ext4/ext4.h).
     return bytes.dropFirst(56).starts(with: [0x53, 0xEF]) && Superblock(bytes)?.isJournal != true
   }
 
-  /// The superblock of the filesystem that begins with the disk: memory-safe reading of 1024 bytes.
+  /// The superblock of the root filesystem: memory-safe reading of 1024 bytes.
   func superblock() throws(Failure) -> Superblock {
-    try Superblock(examining: superblockBytes(), room: size, of: path)
+    try Superblock(examining: superblockBytes(), room: layout.root.length, of: path)
   }
 
   private func superblockBytes() throws(Failure) -> [UInt8] {
-    try descriptor.bytes(at: UInt64(Superblock.range.lowerBound), count: Superblock.range.count)
+    try descriptor.bytes(
+      at: layout.root.offset + UInt64(Superblock.range.lowerBound), count: Superblock.range.count)
   }
 
   private func needsRecovery() throws(Failure) -> Bool {

@@ -91,19 +91,39 @@ package struct ImportPlan: Plan, ~Copyable {
       try target.agree(.archive, clearing: false, configuration, surroundings, steps)
       try disk.confirm(steps)
     case .filesystem(let instance):
-      if let obstacle = try disk.filesystemObstacle() {
-        try target.makeSwap(surroundings.newUUID(), configuration, steps)
-        return steps.note("the guest stays as it was, under its old name: \(obstacle.message)")
+      try settle(target, of: instance, steps)
+    case .other(let what, let instance):
+      switch try disk.findRoot(by: GuestPartitions.fitting, workers, steps) {
+      case .root: try settle(target, of: instance, steps)
+      case .other(let words): try leave(target, words, steps)
+      case .noTable: try leave(target, what, steps)
       }
-      try disk.growFilesystem(workers, steps)
-      // On a disk of zeros it costs nothing: holes stay holes.
-      try target.agree(
-        .disk(of: instance), clearing: configuration.diskWipe != .zero, configuration, surroundings, steps)
-      try disk.settle()
-    case .other(let what):
-      try target.makeSwap(surroundings.newUUID(), configuration, steps)
-      steps.note("what was restored is \(what), whose guest stays as it was, under its old name")
     }
+  }
+
+  /// Leaves a guest whose files can't be edited as it is.
+  private func leave(_ target: ImportTarget, _ what: String, _ steps: Steps) throws(Failure) {
+    try target.makeSwap(surroundings.newUUID(), configuration, steps)
+    var note = "what was restored is \(what), whose guest stays as it was, under its old name"
+    if let root = disk.layout.rootPartition, let filesystem = root.filesystem {
+      note +=
+        "; the \(filesystem) in partition \(root.number) grows at its first boot where the guest has cloud-init, "
+        + "or x-systemd.growfs in its fstab"
+    }
+    steps.note(note)
+  }
+
+  /// Has a guest in an ext filesystem fill its disk and agree with its name.
+  private func settle(_ target: ImportTarget, of instance: String?, _ steps: Steps) throws(Failure) {
+    if let obstacle = try disk.filesystemObstacle() {
+      try target.makeSwap(surroundings.newUUID(), configuration, steps)
+      return steps.note("the guest stays as it was, under its old name: \(obstacle.message)")
+    }
+    try disk.growFilesystem(workers, steps)
+    // On a disk of zeros it costs nothing: holes stay holes.
+    try target.agree(
+      .disk(of: instance), clearing: configuration.diskWipe != .zero, configuration, surroundings, steps)
+    try disk.settle()
   }
 
   private var workers: Workers { surroundings.workers }

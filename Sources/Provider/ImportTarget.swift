@@ -65,7 +65,7 @@ extension Disk {
   fileprivate func identify(as uuid: UUID) throws(Failure) {
     // It writes all checksums anew.
     let (status, words) = try withoutClaim { () throws(Failure) in
-      try Command.tune2fs("-U", uuid.description, path).capture(on: self)
+      try Command.tune2fs("-U", uuid.description, rootPath).capture(on: self)
     }
     guard status.isSuccess else {
       throw Failure(

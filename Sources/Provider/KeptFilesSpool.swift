@@ -42,6 +42,8 @@ final class KeptFilesSpool {
         "options": configuration.filesystemOptions.json,
       ], [.disk(disk), .stream(file.view), .stream(contents.view), .stream(list.view)],
       .init(.guest, "reads \(disk.path)"), limits, steps)
+    // The new guest has a layout of its own.
+    disk.layout = DiskLayout(wholeDiskOf: disk.size)
   }
 
   /// Whether there is a filesystem whose files can be kept. A disk without anything is that of a guest whose installation
@@ -51,6 +53,7 @@ final class KeptFilesSpool {
   ) throws(Failure) -> Bool {
     // blkid passes over one that is damaged.
     if try disk.holdsExt() { return true }
+    if case .root = try disk.findRoot(by: GuestPartitions.finding, workers, steps) { return true }
     let what: String
     switch try DataDisk.contents(of: disk, workers) {
     case .nothing: what = "nothing"

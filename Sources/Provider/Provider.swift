@@ -23,6 +23,7 @@ package struct Provider: Sendable {
     DiskExport.task, GuestRename.task, StreamDecoder.task, SpoolCopy.task, Agreement.task, Disk.probing, DataDisk.task,
     Disk.clearing,
     Disk.unclaiming, GuestInstallation.task, KeptFiles.task,
+    GuestPartitions.finding, GuestPartitions.fitting,
   ]
 
   /// Does what the request asks for.

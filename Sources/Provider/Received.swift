@@ -8,25 +8,27 @@ enum Received {
   case filesystem(of: String?)
   /// Files, in a filesystem that was made for them.
   case archive
-  /// Anything else; the word says what.
-  case other(String)
+  /// Anything else, of the instance that the dump names; the word says what.
+  case other(String, of: String?)
 
   /// - Parameter isSpooled: it is in the spool, and not on the disk yet.
   func json(isSpooled: Bool) -> JSON {
-    let (kind, words): (JSON, String?) =
+    let (kind, instance, words): (JSON, String?, String?) =
       switch self {
-      case .filesystem(let instance): ("filesystem", instance)
-      case .archive: ("archive", nil)
-      case .other(let words): ("other", words)
+      case .filesystem(let instance): ("filesystem", instance, nil)
+      case .archive: ("archive", nil, nil)
+      case .other(let words, let instance): ("other", instance, words)
       }
-    return ["kind": kind, "words": .optional(words), "spooled": .bool(isSpooled)]
+    return [
+      "kind": kind, "instance": .optional(instance), "words": .optional(words), "spooled": .bool(isSpooled),
+    ]
   }
 
   init(_ json: JSON) throws(Failure) {
     switch try json.text("kind") {
-    case "filesystem": self = .filesystem(of: json["words"]?.string)
+    case "filesystem": self = .filesystem(of: json["instance"]?.string)
     case "archive": self = .archive
-    default: self = .other(try json.text("words"))
+    default: self = .other(try json.text("words"), of: json["instance"]?.string)
     }
   }
 }

@@ -24,13 +24,23 @@ package struct RenamePlan: Plan, ~Copyable {
     _ = try GuestName(of: request.instance)
     let root = try GuestDisks.openRoot(of: request)
     let network = try configuration.staticNetwork(of: request, surroundings.resolve)
-    let other = try root.holdsExt() ? nil : root.describedContents(surroundings.workers)
+    let other = try Self.obstacle(on: root, surroundings.workers)
     self.root = root
     self.oldName = oldName
     newName = request.instance
     self.network = network
     workers = surroundings.workers
     self.other = other
+  }
+
+  /// What is on the disk, where that is not a guest whose files can be edited; the disk knows where the others are.
+  private static func obstacle(on root: Disk, _ workers: Workers) throws(Failure) -> String? {
+    if try root.holdsExt() { return nil }
+    switch try root.findRoot(by: GuestPartitions.finding, workers, Steps(.quiet)) {
+    case .root: return nil
+    case .other(let words): return words
+    case .noTable: return try root.describedContents(workers)
+    }
   }
 
   package var lines: [String] {

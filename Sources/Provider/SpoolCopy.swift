@@ -30,9 +30,10 @@ struct SpoolCopy {
     // Holes are zeros of the disk too.
     if wiped == .none { try disk.clear(ByteRange(offset: 0, length: disk.size)) }
     try copy(to: DiskFilling(disk, isZeroed: true)) { body throws(Failure) in
+      let size = min(spool.size, disk.size)
       var offset = try spool.nextData(from: 0)
-      while offset < spool.size {
-        let end = try spool.nextHole(from: offset)
+      while offset < size {
+        let end = min(size, try spool.nextHole(from: offset))
         try body(ByteRange(offset: offset, length: end - offset))
         offset = try spool.nextData(from: end)
       }

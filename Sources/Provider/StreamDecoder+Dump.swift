@@ -23,7 +23,7 @@ extension StreamDecoder {
     }
     if filesystem != nil { return .filesystem(of: manifest.instance) }
     let types = manifest.filesystems.map(\.type)
-    return .other(types.isEmpty ? "no filesystem" : types.joined(separator: " and "))
+    return .other(types.isEmpty ? "no filesystem" : types.joined(separator: " and "), of: manifest.instance)
   }
 
   private static func guestFilesystem(in manifest: Manifest) -> Manifest.Filesystem? {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dump
 internal import Ext4
+internal import Layout
 internal import LinuxIO
 internal import Report
 internal import Sources
@@ -10,26 +11,40 @@ internal import Storage
 extension StreamDecoder {
   func receiveRaw(_ stream: IncomingStream) throws(Failure) -> Received {
     let beginning = try stream.prefix(StreamKind.prefixLength)
-    let length = RawDisk.length(beginning: beginning)
+    let stated = RawDisk.length(beginning: beginning)
     let superblock = Superblock(Array(beginning.dropFirst(1024).prefix(1024)))
     let isExt = StreamKind(prefix: beginning) == .ext && superblock?.isJournal != true
+    var length = stated
+    if !isExt, let stated, stated > disk.size { length = try partitionsEnd(beginning) ?? stated }
     if let length, length > disk.size {
       guard isExt else { throw .tooSmall(disk, "the raw disk has", length) }
       let used = superblock?.used ?? length
       guard used <= disk.size else { throw .tooSmall(disk, "the filesystem on the raw disk uses", used) }
       try withSpool(size: length, content: used) { spool throws(Failure) in
-        try fill(DiskFilling(spool, isZeroed: true), of: spool, with: stream, atLeast: length)
+        try fill(DiskFilling(spool, isZeroed: true), of: spool, with: stream, atLeast: length, stated: stated)
       }
     } else {
       let wiped = try disk.wipe(wipe, steps)
-      try fill(DiskFilling(disk, isZeroed: wiped != .none), of: disk, with: stream, atLeast: length)
+      try fill(DiskFilling(disk, isZeroed: wiped != .none), of: disk, with: stream, atLeast: length, stated: stated)
     }
-    return isExt ? .filesystem(of: nil) : .other("a disk without an ext filesystem of its own")
+    return isExt ? .filesystem(of: nil) : .other("a disk without an ext filesystem of its own", of: nil)
   }
 
-  /// - Parameter target: where it is written to, which may be larger than the disk that it is for.
+  /// Where the partitions end of a disk that is larger than the one that it is for, in bytes; nil where it has none.
+  ///
+  /// - Throws: `.device` where they do not fit.
+  private func partitionsEnd(_ beginning: [UInt8]) throws(Failure) -> UInt64? {
+    let source = TableSource(disk.path, size: disk.size, sectorSize: disk.tableSectorSize) { range throws(Failure) in
+      range.end <= UInt64(beginning.count) ? Array(beginning[Int(range.offset)..<Int(range.end)]) : []
+    }
+    return try PartitionTable.read(source)?.table.partitions.map(\.range.end).max()
+  }
+
+  /// - Parameters:
+  ///   - target: where it is written to, which may be larger than the disk that it is for.
+  ///   - stated: where the disk that it was ended.
   private func fill(
-    _ filling: DiskFilling, of target: Disk, with stream: IncomingStream, atLeast length: UInt64?
+    _ filling: DiskFilling, of target: Disk, with stream: IncomingStream, atLeast length: UInt64?, stated: UInt64?
   ) throws(Failure) {
     var filling = filling
     let most = mostSpooled
@@ -37,7 +52,7 @@ extension StreamDecoder {
       if let length { progress.expect(length) }
       try stream.eachPiece { bytes, offset throws(Failure) in
         progress.advance(by: UInt64(bytes.count))
-        if let length { try stream.refuseEndless(behind: length, for: disk) }
+        if let length { try stream.refuseEndless(behind: max(length, stated ?? 0), for: disk) }
         guard offset + UInt64(bytes.count) <= target.size else {
           // Behind the filesystem there may be anything, as on the disk that it is from.
           if let length, length <= target.size { return try filling.writeFitting(bytes, at: offset, of: target.size) }

@@ -4,13 +4,16 @@ internal import LinuxIO
 package import Report
 
 extension Disk {
+  /// In what a partition table on it counts, in bytes; nil for a file, which is as its table says.
+  package var tableSectorSize: UInt64? { isBlockDevice ? UInt64(sectorSize) : nil }
+
   /// Its partition table; nil where it has none.
   ///
   /// - Throws: `.guest` for a table that can't be believed; `.device` where its partitions don't fit on the disk.
   package func partitionTable() throws(Failure) -> FoundTable? {
     let view = descriptor.view
     return try PartitionTable.read(
-      TableSource(path, size: size, sectorSize: isBlockDevice ? UInt64(sectorSize) : nil) { range throws(Failure) in
+      TableSource(path, size: size, sectorSize: tableSectorSize) { range throws(Failure) in
         try [UInt8](upTo: Int(range.length)) { buffer throws(Failure) in
           try view.readFull(into: buffer, at: range.offset)
         }

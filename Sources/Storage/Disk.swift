@@ -19,6 +19,8 @@ package final class Disk {
   /// The smallest unit that the device reads or writes, in bytes; 1 for a file.
   package let sectorSize: UInt32
   package let isBlockDevice: Bool
+  /// How a guest uses it: as one filesystem, as long as nothing else was found.
+  package var layout: DiskLayout
   /// The block device past the cache, where another process has opened it.
   let uncached: SharedDescriptor?
   /// A second descriptor whose being open keeps the kernel from mounting the device and the like.
@@ -58,6 +60,7 @@ package final class Disk {
     self.path = path
     self.descriptor = descriptor
     self.size = size
+    layout = DiskLayout(wholeDiskOf: size)
     self.isBlockDevice = isBlockDevice
     self.claim = claim
     uncached = nil
@@ -75,6 +78,7 @@ package final class Disk {
     path = descriptor.name
     self.descriptor = descriptor
     self.size = size
+    layout = DiskLayout(wholeDiskOf: size)
     self.sectorSize = sectorSize
     self.isBlockDevice = isBlockDevice
     claim = nil

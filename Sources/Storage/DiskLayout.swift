@@ -1,21 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Report
 
-/// What a guest's disk is divided into, and what each part is for.
+/// What a guest's disk is divided into, and where its root filesystem is.
 package struct DiskLayout: Equatable, Sendable {
-  package enum Table: Sendable {
+  package enum Table: String, Sendable {
     /// One filesystem is the whole disk.
     case none
-  }
-
-  package enum Role: Sendable {
-    case root
+    case gpt
+    case mbr
   }
 
   package struct Partition: Equatable, Sendable {
-    package let role: Role
+    /// 0 for the whole disk.
+    package let number: Int
     /// From the start of the disk.
     package let range: ByteRange
+    /// As blkid(8) names it; nil where it is not known.
+    package let filesystem: String?
+
+    package init(number: Int, range: ByteRange, filesystem: String?) {
+      self.number = number
+      self.range = range
+      self.filesystem = filesystem
+    }
   }
 
   package let table: Table
@@ -27,13 +34,18 @@ package struct DiskLayout: Equatable, Sendable {
   package init(wholeDiskOf size: UInt64) {
     table = .none
     root = ByteRange(offset: 0, length: size)
-    partitions = [Partition(role: .root, range: root)]
+    partitions = [Partition(number: 0, range: root, filesystem: nil)]
   }
-}
 
-extension Disk {
-  /// How a guest uses it.
-  package var layout: DiskLayout { DiskLayout(wholeDiskOf: size) }
+  /// That of a disk with a table.
+  package init(_ table: Table, _ partitions: [Partition], root: Partition) {
+    self.table = table
+    self.partitions = partitions
+    self.root = root.range
+  }
+
+  /// The partition that the root filesystem is in; nil where that is the whole disk.
+  package var rootPartition: Partition? { table == .none ? nil : partitions.first { $0.range == root } }
 }
 
 extension Region {
@@ -41,6 +53,6 @@ extension Region {
   ///
   /// - Parameter name: nil is the path of the disk.
   package convenience init(rootOf disk: Disk, called name: String? = nil) {
-    self.init(disk, from: disk.layout.root.offset, called: name)
+    self.init(disk, disk.layout.root, called: name)
   }
 }

@@ -17,7 +17,8 @@ package final class Region {
   ///
   /// - Parameter name: nil is the path of the disk.
   package convenience init(_ disk: Disk, from offset: UInt64 = 0, called name: String? = nil) {
-    self.init(disk, ByteRange(offset: offset, length: disk.size - min(offset, disk.size)), called: name)
+    let start = min(offset, disk.size)
+    self.init(disk, ByteRange(offset: start, length: disk.size - start), called: name)
   }
 
   /// A part of a disk, which lies inside it.

@@ -39,7 +39,7 @@ package enum WorkerDescriptor {
       [
         "companion": companion.map { .integer($0) } ?? nil,
         "name": .string(disk.path), "size": .number(disk.size), "sector": .integer(Int(disk.sectorSize)),
-        "device": .bool(disk.isBlockDevice),
+        "device": .bool(disk.isBlockDevice), "layout": disk.layout.json,
       ]
     case .stream(let view): ["name": .string(view.name)]
     }
@@ -83,10 +83,12 @@ package final class WorkerContext: @unchecked Sendable {
       let place = Int(clamping: try json.number("companion"))
       uncached = SharedDescriptor(try take(place, descriptor.name))
     }
-    return Disk(
+    let disk = Disk(
       handedOver: descriptor, uncached: uncached, size: try json.number("size"),
       sectorSize: UInt32(clamping: try json.number("sector")),
       isBlockDevice: try json.flag("device"))
+    disk.layout = try DiskLayout(json["layout"] ?? nil, onDiskOf: disk.size)
+    return disk
   }
 
   /// Waits for what the broker says of the input once that has ended.

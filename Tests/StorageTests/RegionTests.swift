@@ -25,7 +25,7 @@ struct RegionTests {
     }
   }
 
-  @Test("That of the root filesystem is the whole disk, as long as no disk has a table")
+  @Test("That of the root filesystem is the whole disk, as long as no table was found")
   func root() throws {
     try withScratch { scratch in
       let disk = try Disk(makeSparseFile(scratch("disk"), size: 8 << 20), for: .writing)

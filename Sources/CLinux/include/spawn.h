@@ -53,6 +53,8 @@ struct clinux_spawn {
   bool isolated;
   /// Whether `path` is this program itself. Where it is confined it is executed by what it is, whatever has its name by now.
   bool is_own;
+  /// Whether files keep their lengths: ftruncate(2) does nothing, and is said to be done.
+  bool keeps_lengths;
   /// What it can reach, or NULL for what the caller can. `path` has to be in it, but for this program itself.
   const struct clinux_confinement *_Nullable confinement;
 };
