@@ -23,6 +23,26 @@ package struct Manifest: Equatable, Sendable {
     }
   }
 
+  /// A partition of the disk.
+  package struct Partition: Equatable, Sendable {
+    package var number: Int
+    package var range: ByteRange
+    /// What it is for, as its table says: a UUID of GPT, or two hexadecimal digits of an MBR.
+    package var type: String
+    /// How it was decided which of its blocks the dump holds.
+    package var selection: Selection
+
+    package init(number: Int, range: ByteRange, type: String, selection: Selection) {
+      self.number = number
+      self.range = range
+      self.type = type
+      self.selection = selection
+    }
+  }
+
+  /// No dump tells of more partitions than these: a manifest has little room.
+  package static let mostPartitions = 64
+
   /// How it was decided which blocks the dump holds.
   package enum Selection: String, CaseIterable, Sendable {
     /// The blocks that the filesystem's bitmaps call used.
@@ -42,6 +62,8 @@ package struct Manifest: Equatable, Sendable {
   package var variant: String?
   package var selection: Selection
   package var filesystems: [Filesystem]
+  /// Empty where the disk has no table of them.
+  package var partitions: [Partition] = []
   /// In bytes.
   package let diskSize: UInt64
   /// The content of all extents in bytes.
@@ -91,6 +113,16 @@ extension Manifest {
 
   /// As it stands in `manifest.json`. Numbers fit: none is over 2^60, or the layout refuses the manifest.
   package var value: JSON {
+    .object(members)
+  }
+
+  private var members: [JSON.Member] {
+    guard case .object(let members) = common else { return [] }
+    return partitions.isEmpty
+      ? members : members + [JSON.Member(key: "partitions", value: .array(partitions.map(\.value)))]
+  }
+
+  private var common: JSON {
     [
       "format": .string(Self.format),
       "version": .integer(Self.version),
@@ -165,6 +197,31 @@ extension Manifest {
           offset: try filesystem.number("offset", in: 0...diskSize), type: try filesystem.string("type"),
           uuid: try filesystem.optionalString("uuid"), label: try filesystem.optionalString("label")))
     }
+    guard fields.has("partitions") else { return }
+    for partition in try fields.objects("partitions") {
+      partitions.append(try Partition(partition, onDiskOf: diskSize))
+    }
+  }
+}
+
+extension Manifest.Partition {
+  fileprivate var value: JSON {
+    [
+      "number": .integer(number), "offset": .integer(Int(clamping: range.offset)),
+      "size": .integer(Int(clamping: range.length)), "type": .string(type), "selection": .string(selection.rawValue),
+    ]
+  }
+
+  fileprivate init(_ fields: Fields, onDiskOf size: UInt64) throws(Failure) {
+    number = Int(try fields.number("number", in: 1...1024))
+    let offset = try fields.number("offset", in: 0...size)
+    range = ByteRange(offset: offset, length: try fields.number("size", in: 0...(size - offset)))
+    type = try fields.string("type")
+    let selection = try fields.string("selection")
+    guard let known = Manifest.Selection(rawValue: selection) else {
+      throw .unsound("manifest.json has the unknown selection '\(selection)' of a partition")
+    }
+    self.selection = known
   }
 }
 
@@ -179,6 +236,8 @@ private struct Fields {
   private func wrong(_ name: String, _ expected: String) -> Failure {
     .unsound("manifest.json lacks '\(name)', \(expected)")
   }
+
+  func has(_ name: String) -> Bool { value[name] != nil }
 
   func string(_ name: String) throws(Failure) -> String {
     guard case .string(let text) = value[name] else { throw wrong(name, "a string") }

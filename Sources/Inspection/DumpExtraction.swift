@@ -18,7 +18,7 @@ package struct Extracted: Sendable {
 extension Extracted {
   /// The dump and the folder that all goes into.
   static let task = WorkerTask("dump-extract", .extractor) { context throws(Failure) in
-    let stored = try StoredDump(context.descriptor(0))
+    let stored = try StoredDump(context.descriptor(0), partition: context.values["partition"]?.integer)
     let target = Folder(owning: try context.descriptor(1))
     let preserving = try context.values.flag("preserving")
     for value in try context.values.list("paths") {
@@ -43,15 +43,20 @@ extension DumpFile {
   /// Makes the files or trees at `paths` in the folder `target`, each under its last name; the root's content has no name
   /// of its own and goes into the folder itself. Nothing that is there is replaced.
   ///
-  /// - Parameter preserving: also owners by their numbers, the set-id bits, extended attributes, devices and pipes; only
-  ///   root can.
+  /// - Parameters:
+  ///   - partition: the number of the one to look into; nil is that of the root filesystem.
+  ///   - preserving: also owners by their numbers, the set-id bits, extended attributes, devices and pipes; only
+  ///     root can.
   package func extract(
-    _ paths: [ByteString], to target: String, preserving: Bool, by workers: Workers, _ steps: Steps
+    _ paths: [ByteString], partition: Int?, to target: String, preserving: Bool, by workers: Workers, _ steps: Steps
   ) throws(Failure) {
     let folder = try Folder(target)
     _ = try workers.run(
       Extracted.task,
-      ["preserving": .bool(preserving), "paths": .array(paths.map { ["path": .bytes($0.bytes)] })],
+      [
+        "preserving": .bool(preserving), "partition": partition.map { .integer($0) } ?? nil,
+        "paths": .array(paths.map { ["path": .bytes($0.bytes)] }),
+      ],
       [handedOver, .stream(folder.descriptor.view)], .init(.dump, "reads \(descriptor.name)"), limits, steps)
   }
 }

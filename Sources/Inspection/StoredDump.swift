@@ -2,16 +2,21 @@
 internal import Dump
 internal import Ext4
 internal import Filesystems
+internal import Layout
 package import LinuxIO
 package import Report
+internal import Storage
 
 /// A dump in a file, whose disk is read at any place without being restored; for a worker.
 package final class StoredDump {
   let path: String
   let index: DumpIndex
+  private let partition: Int?
 
-  package init(_ file: consuming Descriptor) throws(Failure) {
+  /// - Parameter partition: the number of the one to look into; nil is that of the root filesystem.
+  package init(_ file: consuming Descriptor, partition: Int?) throws(Failure) {
     let path = file.name
+    self.partition = partition
     self.path = path
     let size = try file.length()
     let descriptor = SharedDescriptor(file)
@@ -22,26 +27,55 @@ package final class StoredDump {
     }
   }
 
-  /// The guest's filesystem: the first ext2, ext3 or ext4 on the disk.
+  /// The guest's filesystem: that of the partition that was asked for, or the root filesystem.
   func filesystem(steps: Steps) throws(Failure) -> Filesystem {
-    let found = index.manifest.filesystems
-    guard let place = found.first(where: { FilesystemKind(named: $0.type).can.contains(.editFiles) }) else {
-      let types = found.map(\.type).joined(separator: ", ")
-      throw Failure(
-        .guest, "\(path) holds no ext2, ext3 or ext4 filesystem\(types.isEmpty ? "" : ", but \(types)")",
-        remedy: "restore it to a disk and mount that")
-    }
-    let index = index
-    guard place.offset < index.manifest.diskSize else {
-      throw Failure(.dump, "\(path) says that a filesystem begins at byte \(place.offset), behind the end of its disk")
-    }
-    let range = ByteRange(offset: place.offset, length: index.manifest.diskSize - place.offset)
-    let filesystem = try Filesystem(opening: path, range) { offset, buffer throws(Failure) in
-      try index.read(at: offset, into: buffer)
-    }
+    let filesystem = try open(place())
     if filesystem.needsRecovery {
       steps.note("\(path) was taken while the guest ran: what only its journal holds is not seen before a restoration")
     }
     return filesystem
+  }
+
+  private func place() throws(Failure) -> ByteRange {
+    let (size, types) = (index.manifest.diskSize, index.manifest.filesystems)
+    let isWhole = types.contains { $0.offset == 0 && FilesystemKind(named: $0.type).can.contains(.editFiles) }
+    if isWhole, partition == nil { return ByteRange(offset: 0, length: size) }
+    let source = TableSource(path, size: size, sectorSize: nil) { [self] range throws(Failure) in try bytes(in: range) }
+    guard let table = try PartitionTable.read(source)?.table else {
+      if let partition {
+        throw Failure(.usage, "\(path) has no partition \(partition): the disk in it has no partition table")
+      }
+      throw holdsNone(types.map(\.type).joined(separator: ", "))
+    }
+    let disk = try PartitionedDisk(path, table) { range throws(Failure) in
+      try bytes(in: range)
+    } _: { [self] range throws(Failure) in
+      try open(range)
+    }
+    let chosen = if let partition { try disk.partition(partition) } else { try disk.root() }
+    guard chosen.isExt else {
+      throw holdsNone("\(chosen.filesystem ?? "nothing that is known") in partition \(chosen.number)")
+    }
+    return chosen.range
+  }
+
+  private func holdsNone(_ other: String) -> Failure {
+    Failure(
+      .guest, "\(path) holds no ext2, ext3 or ext4 filesystem\(other.isEmpty ? "" : ", but \(other)")",
+      remedy: "restore it to a disk and mount that")
+  }
+
+  private func open(_ range: ByteRange) throws(Failure) -> Filesystem {
+    let index = index
+    return try Filesystem(opening: path, range) { offset, buffer throws(Failure) in
+      try index.read(at: offset, into: buffer)
+    }
+  }
+
+  private func bytes(in range: ByteRange) throws(Failure) -> [UInt8] {
+    try [UInt8](upTo: Int(range.length)) { buffer throws(Failure) in
+      try index.read(at: range.offset, into: buffer)
+      return buffer.count
+    }
   }
 }

@@ -50,10 +50,11 @@ struct DiskExport: ~Copyable {
     let source = try steps.step("find the used blocks of \(path)") { progress throws(Failure) in
       try UsedBlocks(of: disk, progress: progress)
     }
-    let manifest = Manifest(
+    var manifest = Manifest(
       program: "guestsmith \(programVersion)", created: try values.number("created"),
       instance: try values.text("instance"), os: try values.text("os"), variant: values["variant"]?.string,
       selection: source.selection, filesystems: source.filesystems, extents: source.extents)
+    manifest.partitions = source.partitions
     let writer = try DumpWriter(manifest, source.extents, compression: compression, workers: workers)
     if context.count > 2 {
       announceSize(of: writer, manifest, source.extents, to: try context.descriptor(2), steps)

@@ -11,19 +11,24 @@ extension StreamDecoder {
   func receiveDump(_ reader: DumpReader) throws(Failure) -> Received {
     let manifest = reader.manifest
     let filesystem = Self.guestFilesystem(in: manifest)
-    if manifest.diskSize <= disk.size {
+    if manifest.diskSize <= disk.size || Self.partitionsFit(manifest, on: disk) {
       try write(reader)
     } else {
       guard filesystem != nil, manifest.used <= disk.size else {
         throw .tooSmall(disk, "the dumped disk had", manifest.diskSize, used: manifest.used)
       }
       try withSpool(size: manifest.diskSize, content: manifest.used) { spool throws(Failure) in
-        try fill(DiskFilling(spool, isZeroed: true), with: reader)
+        try fill(DiskFilling(spool, isZeroed: true), of: spool, with: reader)
       }
     }
     if filesystem != nil { return .filesystem(of: manifest.instance) }
     let types = manifest.filesystems.map(\.type)
     return .other(types.isEmpty ? "no filesystem" : types.joined(separator: " and "), of: manifest.instance)
+  }
+
+  /// Whether nothing but the copy of the partition table is behind the end of the disk.
+  private static func partitionsFit(_ manifest: Manifest, on disk: Disk) -> Bool {
+    manifest.partitions.map(\.range.end).max().map { $0 <= disk.size } ?? false
   }
 
   private static func guestFilesystem(in manifest: Manifest) -> Manifest.Filesystem? {
@@ -38,21 +43,21 @@ extension StreamDecoder {
       // What the dump does not hold is zero on the disk that it was made of.
       try steps.step("clear what the dump does not hold") { _ throws(Failure) in
         var end: UInt64 = 0
-        for extent in extents {
+        for extent in extents where extent.offset < disk.size {
           if extent.offset > end { try disk.clear(ByteRange(offset: end, length: extent.offset - end)) }
           end = extent.end
         }
         if end < disk.size { try disk.clear(ByteRange(offset: end, length: disk.size - end)) }
       }
     }
-    try fill(DiskFilling(disk, isZeroed: wiped != .none), with: reader)
+    try fill(DiskFilling(disk, isZeroed: wiped != .none), of: disk, with: reader)
     if wiped == .none, selection == .usedBlocks, Self.guestFilesystem(in: reader.manifest) != nil {
       try steps.step("clear what is used and was zero") { _ throws(Failure) in try clearUnheld(extents) }
     }
   }
 
   /// Writes the dump's extents; the disk's first bytes last of all, when the dump was right to its end.
-  private func fill(_ filling: DiskFilling, with reader: DumpReader) throws(Failure) {
+  private func fill(_ filling: DiskFilling, of target: Disk, with reader: DumpReader) throws(Failure) {
     let manifest = reader.manifest
     var filling = filling
     try steps.step("restore \(manifest.instance)") { progress throws(Failure) in
@@ -64,7 +69,11 @@ extension StreamDecoder {
           progress.advance(by: total - done)
           done = total
         },
-        extent: { offset, bytes throws(Failure) in try filling.write(bytes, at: offset) })
+        extent: { offset, bytes throws(Failure) in
+          guard offset < target.size else { return }
+          let fitting = bytes.prefix(Int(clamping: target.size - offset))
+          try filling.write(UnsafeRawBufferPointer(rebasing: fitting), at: offset)
+        })
       progress.detail("\(Words.bytes(manifest.used)) from \(Words.bytes(summary.stored))")
       try filling.finish()
     }

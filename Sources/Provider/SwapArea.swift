@@ -14,9 +14,9 @@ enum SwapArea {
   /// Ten pages, as mkswap(8) demands.
   static let smallest = 10 * pageSize
 
-  /// The UUID of the swap area on a disk; nil where there is none, or one that holds a sleeping machine's memory.
-  static func uuid(on disk: Disk) throws(Failure) -> UUID? {
-    guard let page = try page(of: disk) else { return nil }
+  /// The UUID of the swap area on a disk, or in a partition that begins at `offset`; nil where there is none, or one that holds a sleeping machine's memory.
+  static func uuid(on disk: Disk, at offset: UInt64 = 0) throws(Failure) -> UUID? {
+    guard let page = try page(of: disk, at: offset) else { return nil }
     return UUID(bytes: Array(page[1036..<1052]))
   }
 
@@ -27,10 +27,10 @@ enum SwapArea {
     try write(page, to: disk)
   }
 
-  private static func page(of disk: Disk) throws(Failure) -> [UInt8]? {
+  private static func page(of disk: Disk, at offset: UInt64 = 0) throws(Failure) -> [UInt8]? {
     var page = [UInt8](repeating: 0, count: Int(pageSize))
     let count = try page.withUnsafeMutableBufferPointer { (bytes) throws(Failure) in
-      try disk.descriptor.readFull(into: UnsafeMutableRawBufferPointer(bytes), at: 0)
+      try disk.descriptor.readFull(into: UnsafeMutableRawBufferPointer(bytes), at: offset)
     }
     guard count == page.count, page.suffix(10) == Array("SWAPSPACE2".utf8)[...] else { return nil }
     return Array(page[1024..<1028]) == number(1) ? page : nil

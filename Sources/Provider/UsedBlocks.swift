@@ -2,16 +2,19 @@
 internal import Dump
 internal import Ext4
 internal import Glibc
+internal import Layout
 internal import LinuxIO
 internal import Report
 internal import Storage
 
 /// Which parts of a disk a dump must hold, and how that was decided.
 struct UsedBlocks {
-  private(set) var extents: ExtentMap
+  var extents: ExtentMap
   let selection: Manifest.Selection
   let filesystems: [Manifest.Filesystem]
-  private let disk: Disk
+  /// Of a disk that has a table of them.
+  var partitions: [Manifest.Partition] = []
+  let disk: Disk
 
   /// By the bitmaps of a clean ext filesystem; else every block that is not zero. A journal that needs recovery holds
   /// what the bitmaps do not say, so they are not believed then, nor where they are not at one with the rest. Holes of
@@ -52,7 +55,13 @@ struct UsedBlocks {
       }
     }
     selection = .nonZeroBlocks
-    try takeNonZero(progress)
+    progress.expect(disk.size)
+    if let table = try? disk.partitionTable()?.table, table.partitions.count <= Manifest.mostPartitions {
+      try takePartitions(of: table, progress)
+      progress.detail("\(Words.bytes(extents.used)) of \(Words.bytes(disk.size)), by partition")
+      return
+    }
+    try takeNonZero(ByteRange(offset: 0, length: disk.size), progress)
     progress.detail(
       "\(Words.bytes(extents.used)) of \(Words.bytes(disk.size)) are not zero"
         + (doubt.map { "; the bitmaps are not believed: \($0)" } ?? ""))
@@ -78,8 +87,9 @@ struct UsedBlocks {
       remedy: "give it a journal of its own, by tune2fs -O ^has_journal \(disk.path) and tune2fs -j \(disk.path)")
   }
 
-  private mutating func takeUsed(of filesystem: borrowing Filesystem) throws(Failure) {
-    try filesystem.eachWrittenExtent { written throws(Failure) in
+  mutating func takeUsed(of filesystem: borrowing Filesystem, at base: UInt64 = 0) throws(Failure) {
+    try filesystem.eachWrittenExtent { inside throws(Failure) in
+      let written = ByteRange(offset: base + inside.offset, length: inside.length)
       guard !disk.isBlockDevice else {
         return try extents.append(written)
       }
@@ -97,17 +107,16 @@ struct UsedBlocks {
 
   private static let blockSize = 4096
 
-  /// Reads all of the disk but its holes.
-  private mutating func takeNonZero(_ progress: StepProgress) throws(Failure) {
-    progress.expect(disk.size)
+  /// Reads all of a range of the disk but its holes.
+  mutating func takeNonZero(_ range: ByteRange, _ progress: StepProgress) throws(Failure) {
     try withBuffer(of: 1 << 20) { buffer throws(Failure) in
-      var offset: UInt64 = 0
-      while offset < disk.size {
+      var offset = range.offset
+      while offset < range.end {
         let data = try disk.nextData(from: offset)
-        progress.advance(by: min(data, disk.size) - offset)
-        guard data < disk.size else { break }
-        offset = data / UInt64(Self.blockSize) * UInt64(Self.blockSize)
-        let wanted = Int(min(UInt64(buffer.count), disk.size - offset))
+        progress.advance(by: min(data, range.end) - offset)
+        guard data < range.end else { break }
+        offset = max(offset, data / UInt64(Self.blockSize) * UInt64(Self.blockSize))
+        let wanted = Int(min(UInt64(buffer.count), range.end - offset))
         let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
         guard try disk.descriptor.readFull(into: piece, at: offset) == wanted else {
           throw Failure(.io, "\(disk.path) ends before its \(disk.size) bytes")

@@ -22,6 +22,8 @@ struct DumpDiffCommand: ParsableCommand {
   @Argument(help: "The second dump: a file.")
   var second: String
 
+  @OptionGroup var partition: PartitionOption
+
   @OptionGroup var output: OutputOptions
 
   @OptionGroup var progress: ProgressOptions
@@ -30,13 +32,15 @@ struct DumpDiffCommand: ParsableCommand {
     let steps = progress.steps
     let workers = try commandWorkers(steps)
     let files = try [first, second].map { path throws(Failure) in try DumpFile(searching: path, workers, steps) }
-    try writeOutput(of: Self.task, ["json": .bool(output.json)], files, by: workers, steps)
+    try writeOutput(
+      of: Self.task, ["json": .bool(output.json), "partition": partition.json], files, by: workers, steps)
   }
 
   /// Both dumps, and where the lines go.
   static let task = WorkerTask("dump-diff", .reader) { context throws(Failure) in
-    let one = try StoredDump(context.descriptor(0))
-    let other = try StoredDump(context.descriptor(1))
+    let partition = context.values["partition"]?.integer
+    let one = try StoredDump(context.descriptor(0), partition: partition)
+    let other = try StoredDump(context.descriptor(1), partition: partition)
     let output = try context.descriptor(2)
     let differences = try context.steps.step("compare the guest's files") { progress throws(Failure) in
       let found = try one.differences(to: other, steps: context.steps, progress: progress)

@@ -32,6 +32,8 @@ struct DumpExtractCommand: ParsableCommand {
     help: "As root: also restore numeric owners, set-id bits, extended attributes, devices, pipes and sockets.")
   var preserve = false
 
+  @OptionGroup var partition: PartitionOption
+
   @OptionGroup var progress: ProgressOptions
 
   func validate() throws {
@@ -44,6 +46,6 @@ struct DumpExtractCommand: ParsableCommand {
     let steps = progress.steps
     let workers = try commandWorkers(steps, for: .extractor)
     let file = try DumpFile(searching: dump, workers, steps)
-    try file.extract(path, to: to, preserving: preserve, by: workers, steps)
+    try file.extract(path, partition: partition.partition, to: to, preserving: preserve, by: workers, steps)
   }
 }

@@ -29,6 +29,8 @@ struct DumpListCommand: ParsableCommand {
   @Flag(name: .shortAndLong, help: "List folders with all that is in them, by whole paths.")
   var recursive = false
 
+  @OptionGroup var partition: PartitionOption
+
   @OptionGroup var output: OutputOptions
 
   func run() throws {
@@ -36,14 +38,18 @@ struct DumpListCommand: ParsableCommand {
     let workers = try commandWorkers(steps)
     let file = try DumpFile(searching: dump, workers, steps)
     try writeOutput(
-      of: Self.task, ["path": .bytes(path.bytes), "recursive": .bool(recursive), "json": .bool(output.json)], [file],
+      of: Self.task,
+      [
+        "path": .bytes(path.bytes), "recursive": .bool(recursive), "json": .bool(output.json),
+        "partition": partition.json,
+      ], [file],
       by: workers, steps)
   }
 
   /// The dump, and where the lines go.
   static let task = WorkerTask("dump-list", .reader) { context throws(Failure) in
     let values = context.values
-    let stored = try StoredDump(context.descriptor(0))
+    let stored = try StoredDump(context.descriptor(0), partition: values["partition"]?.integer)
     let output = try context.descriptor(1)
     let isRecursive = try values.flag("recursive")
     var files: [GuestFile] = []

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import Interface
+import LinuxIO
+import Report
+import TestSupport
+import Testing
+
+@testable import Provider
+
+@Suite("The dump of a disk with partitions")
+struct PartitionedDumpTests {
+  private func export(_ disk: String, as name: String = "dump", _ guest: SmallGuest) throws -> String {
+    let dump = try guest.scratch.write("", to: name)
+    try guest.run(guest.request(.export(sizeDescriptor: nil), disks: [disk]), guest.surroundings(output: dump))
+    return dump
+  }
+
+  private func manifest(_ dump: String) throws -> JSON {
+    try JSON(parsing: Array(bash("zstd -qdc '\(dump)' | tar -xO manifest.json").output.utf8))
+  }
+
+  @Test(
+    "It holds of each partition what is used, and is restored to a larger and to a smaller disk",
+    arguments: PartitionedGuest.all)
+  func roundTrip(_ layout: PartitionedGuest) throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      let raw = try layout.make(in: scratch)
+      let root = layout.rootOn(raw)
+      // What is deleted again is on the disk, and not in the dump.
+      try shell("head -c 16M /dev/urandom >'\(scratch("noise"))'")
+      try shell(
+        "debugfs -w -R 'write \(scratch("noise")) noise' '\(root)' 2>/dev/null; debugfs -w -R 'rm noise' '\(root)' 2>/dev/null"
+      )
+      let dump = try export(raw, guest)
+      #expect(try Descriptor(dump, O_RDONLY).status().st_size < 2 << 20)
+      let told = try manifest(dump)
+      #expect(told["disk"]?["selection"]?.string == "non-zero-blocks")
+      let chosen = try #require(told["partitions"]?.array).map {
+        "\($0["number"]?.integer ?? 0) \($0["selection"]?.string ?? "")"
+      }
+      #expect(chosen.contains("\(layout.root.number) used-blocks"))
+      if layout.isGPT { #expect(chosen.contains("14 non-zero-blocks")) }
+      for (name, mebibytes) in [("vm2.example.com", 400), ("vm1.example.com", 192), ("vm3.example.com", 140)] {
+        // The partition around the logical ones reaches to the end.
+        if !layout.isGPT, layout.boot != nil, mebibytes < 192 { continue }
+        let disk = try guest.disk("restored", mebibytes: UInt64(mebibytes))
+        try guest.run(guest.request(.import, name, disks: [disk]), guest.surroundings(input: dump))
+        #expect(try layout.faults(of: disk) == [])
+        #expect(try guestFile("/etc/hostname", on: layout.rootOn(disk)) == "\(name.prefix(3))\n")
+        guard name.hasPrefix("vm1") else { continue }
+        // It is the machine that it was: all files are equal.
+        let again = try export(disk, as: "again", guest)
+        let difference = try bash("'\(program)' dump diff --quiet '\(dump)' '\(again)'")
+        #expect(difference.status == 0 && difference.output == "", "\(difference)")
+      }
+    }
+  }
+
+  @Test("Its files are looked into, those of the root filesystem or of another partition") func looking() throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      let raw = try PartitionedGuest.ubuntu.make(in: scratch)
+      let dump = try export(raw, guest)
+      func dumps(_ words: String) throws -> Outcome { try bash("'\(program)' dump \(words)") }
+      let list = try dumps("list '\(dump)' /etc")
+      #expect(list.status == 0 && list.output.contains("os-release"), "\(list)")
+      let boot = try dumps("list --partition 16 '\(dump)'")
+      #expect(boot.status == 0 && boot.output.contains("lost+found") && !boot.output.contains("etc"), "\(boot)")
+      let none = try dumps("list --partition 14 '\(dump)'")
+      #expect(none.status == Failure.Code.guest.rawValue, "\(none)")
+      #expect(none.errors.contains("nothing that is known in partition 14"), "\(none)")
+      let missing = try dumps("list --partition 7 '\(dump)'")
+      #expect(
+        missing.errors.contains("has no partition 7: its partitions are 1 (ext4), 14, 15 and 16 (ext4)"), "\(missing)")
+      let extracted = try dumps("extract --quiet '\(dump)' /etc/hostname --to '\(scratch.path)'")
+      #expect(extracted.status == 0, "\(extracted)")
+      #expect(try scratch.read("hostname") == "vm1\n")
+      try guest.run(
+        guest.request(.rename(from: InstanceName("vm1.example.com")), "web.example.org", disks: [raw]))
+      let diff = try dumps("diff --quiet '\(dump)' '\(export(raw, as: "renamed", guest))'")
+      #expect(diff.output.contains("~ /etc/hostname"), "\(diff)")
+      let same = try dumps("diff --quiet --partition 16 '\(dump)' '\(dump)'")
+      #expect(same.status == 0 && same.output == "", "\(same)")
+    }
+  }
+}
