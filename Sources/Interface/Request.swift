@@ -85,6 +85,12 @@ package struct Request: Equatable, Sendable {
     return hypervisor == nil || hypervisor == "xen-pvm"
   }
 
+  /// Whether a disk is the host's own, with the variables of the guest's firmware: the last one, where Ganeti's parameter
+  /// `boot_type` is `uefi` (pull request 1955).
+  package func isForFirmware(_ disk: RequestedDisk) -> Bool {
+    hypervisorParameters["boot_type"] == "uefi" && disk.index > 0 && disk.index == instanceDisks.last?.index
+  }
+
   package var isReinstall: Bool { purpose == .create(isReinstall: true) }
   /// What the instance was called before a rename.
   package var oldName: InstanceName? { if case .rename(let old) = purpose { old } else { nil } }

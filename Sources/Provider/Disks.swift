@@ -22,7 +22,7 @@ struct GuestDisks {
   var all: [Disk] { [root] + [swap].compactMap { $0 } + data.map(\.disk) }
 
   init(_ request: Request, _ configuration: Configuration) throws(Failure) {
-    let roles = request.disks.map { ($0, Self.role(of: $0, configuration)) }
+    let roles = request.disks.map { ($0, request.isForFirmware($0) ? .untouched : Self.role(of: $0, configuration)) }
     try Self.refuseTwice(roles)
     root = try Self.openRoot(of: request)
     var swap: Disk?

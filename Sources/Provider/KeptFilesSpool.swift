@@ -63,7 +63,7 @@ final class KeptFilesSpool {
     let isAsked = configuration.reinstallKeep != Configuration().reinstallKeep
     if isAsked, what != "nothing" {
       throw Failure(
-        .guest, "\(disk.path) holds \(what), and only of ext2, ext3 and ext4 on the whole disk files are kept",
+        .guest, "\(disk.path) holds \(what), and only of ext2, ext3 and ext4 files are kept",
         remedy: "save what is needed in another way, and set reinstall_keep to an empty list; nothing was changed")
     }
     steps.note("no files are kept of what was on \(disk.path): it holds \(what)")

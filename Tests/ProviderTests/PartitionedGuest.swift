@@ -69,6 +69,7 @@ struct PartitionedGuest: CustomStringConvertible, Sendable {
     try scratch.write("0123456789abcdef0123456789abcdef\n", to: "tree/etc/machine-id")
     try scratch.write("root:x:0:0:root:/root:/bin/sh\n", to: "tree/etc/passwd")
     try scratch.write("root:x:0:\n", to: "tree/etc/group")
+    try scratch.write("kept\n", to: "tree/srv/data")
     try scratch.write([UInt8](repeating: 7, count: 3 << 20), to: "tree/usr/bin/program")
   }
 

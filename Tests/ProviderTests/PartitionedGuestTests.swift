@@ -102,6 +102,38 @@ struct PartitionedGuestTests {
     }
   }
 
+  @Test("Its files outlive a reinstallation, with and without partitions of the new guest", arguments: ["none", "gpt"])
+  func reinstallation(to layout: String) throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch, configuration: "reinstall_keep = [\"/srv\"]\nlayout = \"\(layout)\"")
+      let disk = try PartitionedGuest.ubuntu.make(in: scratch)
+      try shell("truncate --size 700M '\(disk)'")
+      try guest.run(
+        guest.request(.create(isReinstall: true), disks: [disk]), guest.surroundings(boots: layout == "gpt"))
+      let root = layout == "gpt" ? "\(disk)?offset=\(128 << 20)" : disk
+      #expect(try problems(of: root) == nil)
+      #expect(try guestFile("/srv/data", on: root) == "kept\n")
+      #expect(try guestFile("/etc/fstab", on: root)?.contains("LABEL=") == false)
+    }
+  }
+
+  @Test("A disk of the host's firmware stays as it is, whatever the configuration says of it") func firmwareDisk()
+    throws
+  {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      let disks = [try guest.disk(), try guest.disk("firmware", mebibytes: 32)]
+      let before = try digest(of: disks[1])
+      var request = try guest.request(.create(isReinstall: false), disks: disks)
+      request.hypervisorParameters = ["boot_type": "uefi"]
+      try guest.run(request, parameters: ["disk_1": "swap", "layout": "none"])
+      #expect(try digest(of: disks[1]) == before)
+      request.hypervisorParameters = [:]
+      try guest.run(request, parameters: ["disk_1": "swap", "layout": "none"])
+      #expect(try tag("TYPE", of: disks[1]) == "swap")
+    }
+  }
+
   @Test("Of a disk with two systems, or with none, the guest stays as it was, which is told") func unclear() throws {
     try withScratch { scratch in
       let guest = try SmallGuest(in: scratch)
