@@ -9,10 +9,13 @@ struct RenameContentTests {
     "It says what is on the disk, changes nothing and succeeds",
     arguments: [
       ("true", "nothing that is known"),
-      ("printf 'label: gpt\\nstart=2048, size=2048, type=U\\nstart=4096, type=L\\n' | sfdisk -q $d", "2 partitions"),
+      (
+        "printf 'label: gpt\\nstart=2048, size=2048, type=U\\nstart=4096, type=L\\n' | sfdisk -q $d",
+        "its partitions are 1 and 2"
+      ),
       (
         "printf 'label: dos\\nstart=2048, type=83\\n' | sfdisk -q $d; mke2fs -q -F -E offset=1048576 $d 60M",
-        "1 partition with ext"
+        "its one partition is 1 (ext2)"
       ),
       ("mkfs.xfs -q $d", "xfs"), ("mkfs.btrfs -q $d", "btrfs"), ("mkswap -q $d", "swap"),
     ])
