@@ -58,6 +58,29 @@ struct PartitionedDumpTests {
     }
   }
 
+  @Test("A disk that was made to boot by itself is restored to a larger one under another name") func created() throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch, configuration: "layout = \"gpt\"")
+      let disk = try guest.disk(mebibytes: 400)
+      try guest.run(guest.request(.create(isReinstall: false), disks: [disk]), guest.surroundings(boots: true))
+      let dump = try export(disk, guest)
+      let copy = try guest.disk("copy", mebibytes: 900)
+      try guest.run(guest.request(.import, "vm2.example.com", disks: [copy]), guest.surroundings(input: dump))
+      let layout = PartitionedGuest(
+        description: "Guestsmith", script: "", isGPT: true, root: (1, 128, 900 - 129), fstab: "")
+      #expect(try layout.faults(of: copy) == [])
+      #expect(try guestFile("/etc/hostname", on: layout.rootOn(copy)) == "vm2\n")
+      // The boot loaders find the root by its UUID.
+      func uuid(_ disk: String) throws -> String {
+        try shell("dumpe2fs -h '\(layout.rootOn(disk))' 2>/dev/null | awk '/UUID/{print $3}'")
+      }
+      #expect(try uuid(copy) == uuid(disk))
+      // BIOS boot partition and ESP are as they were.
+      #expect(
+        try shell("cmp --bytes=\(127 << 20) --ignore-initial=\(1 << 20) '\(disk)' '\(copy)' && echo same") == "same")
+    }
+  }
+
   @Test("Its files are looked into, those of the root filesystem or of another partition") func looking() throws {
     try withScratch { scratch in
       let guest = try SmallGuest(in: scratch)
