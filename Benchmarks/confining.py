@@ -41,7 +41,8 @@ class Confining:
         section = Section("Sandbox")
         for verb in ("create", "export", "import"):
             contenders = [self._contender(verb, mode) for mode in _MODES]
-            off, auto = race(f"sandbox, {verb}", contenders, rounds, self.scratch)
+            # What is looked for is small.
+            off, auto = race(f"sandbox, {verb}", contenders, 3 * rounds, self.scratch)
             section.add(f"{verb.capitalize()}, by the sandbox", [off, auto], off)
             peak_off, peak_auto = (
                 peak_memory_of(contender, self._peak_memory(verb, mode), self.scratch)
