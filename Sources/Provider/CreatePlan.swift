@@ -35,9 +35,7 @@ package struct CreatePlan: Plan, ~Copyable {
     let boot =
       try configuration.bootsByItself(request)
       ? BootInstallation(configuration.firmware, on: disks.root, surroundings) : nil
-    var imageRequest = configuration.imageRequest
-    imageRequest.isBootable = boot != nil
-    let recipe = try ImageRecipe(imageRequest)
+    let recipe = try ImageRecipe(configuration.imageRequest(isBootable: boot != nil))
     let options = configuration.filesystemOptions.readable(bySuite: recipe.suite)
     for disk in [disks.root] + disks.data.map(\.disk) { try disk.refuseSectors(of: options) }
     self.name = name

@@ -13,11 +13,17 @@ internal import Storage
 /// What the configuration says, in the words of those who do it.
 extension Configuration {
   package var imageRequest: ImageRequest {
-    ImageRequest(
+    imageRequest(isBootable: layout == .gpt)
+  }
+
+  func imageRequest(isBootable: Bool) -> ImageRequest {
+    var request = ImageRequest(
       suite: suite, mirror: mirror, pockets: pockets, keyring: keyring,
       components: components.isEmpty ? nil : components,
       packages: packages,
       kernel: kernelPackage, filesystem: filesystemOptions)
+    request.isBootable = isBootable
+    return request
   }
 
   /// Whether the disk of a guest boots by itself.

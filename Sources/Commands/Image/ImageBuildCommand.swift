@@ -8,7 +8,8 @@ struct ImageBuildCommand: ParsableCommand {
     commandName: "build", abstract: "Build the image for the configuration, unless it is in the cache.",
     discussion: """
       Does what creating the first instance would do: builds an image that is missing, broken or too old from packages \
-      with mmdebstrap, and leaves a good one alone. Prints the path of the image.
+      with mmdebstrap, and leaves a good one alone. Prints the path of the image. Guests that boot by themselves have an \
+      image of their own, which this builds where the configuration says layout = "gpt".
 
       Example:
         guestsmith image build
