@@ -66,7 +66,7 @@ struct RestrictedTests {
     Place(
       testDescription: "a folder for a root",
       prefix: first(
-        "cd $(mktemp -d); chmod 755 .; for name in /*; do [ -d $name ] && ! [ -L $name ] || { cp -P $name .; continue; }; "
+        "mount -t tmpfs none /mnt; cd /mnt; for name in /*; do [ -d $name ] && ! [ -L $name ] || { cp -P $name .; continue; }; "
           + "mkdir .$name; mount --rbind $name .$name; done; set -- chroot . \"$@\"", in: "unshare -m"),
       missing: ["namespaces"]),
   ]
