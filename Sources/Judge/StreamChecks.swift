@@ -19,7 +19,7 @@ extension Trial {
         evidence.append("without standard streams \(ending.words)")
         guard ending.isSuccess else { return (false, nil) }
         if try disk.bootBlock() != guest.disk.bootBlock() {
-          return (true, "\(ending.script) writes something else to the first KiB of the disk")
+          return (true, "\(ending.script) writes something else to the first 440 bytes of the disk")
         }
         let problems = try problems(of: disk, like: guest)
         evidence += problems ?? []
@@ -53,9 +53,9 @@ extension Trial {
 }
 
 extension ScratchDisk {
-  /// The bytes before the superblock of a filesystem that begins the disk.
+  /// The code at the beginning of a disk, before the table of one that has partitions: that has identifiers of its own.
   fileprivate func bootBlock() throws(Failure) -> [UInt8] {
     try flush()
-    return try Descriptor(path, O_RDONLY).bytes(at: 0, count: 1024)
+    return try Descriptor(path, O_RDONLY).bytes(at: 0, count: 440)
   }
 }

@@ -95,7 +95,7 @@ struct FaultTests {
     #expect(
       faults.map(\.message) == [
         "unknown variant 'x': no such file in /nonexistent/variants",
-        "parameter: unknown key 'foo', the nearest known one is wipe",
+        "parameter: unknown key 'foo', the nearest known one is boot",
         "parameter: threads = \"x\", must be a number from 0 to 256",
       ])
   }
