@@ -66,8 +66,9 @@ struct RestrictedTests {
     Place(
       testDescription: "a folder for a root",
       prefix: first(
-        "mount -t tmpfs none /mnt; cd /mnt; for name in /*; do "
-          + "[ -d $name ] && ! [ -L $name ] || { cp -P $name .; continue; }; mkdir .$name; mount --rbind $name .$name; done; set -- chroot . \"$@\"", in: "unshare -m"),
+        "mount -t tmpfs none /mnt; mkdir /mnt/root; cd /mnt/root; for name in /*; do "
+          + "[ -d $name ] && ! [ -L $name ] || { cp -P $name .; continue; }; "
+          + "mkdir .$name; mount --rbind $name .$name; done; set -- chroot . \"$@\"", in: "unshare -m"),
       missing: ["namespaces"]),
   ]
 

@@ -43,6 +43,8 @@ struct LoadingTests {
       disk_2 = "data:/srv"
       reinstall_keep = ["/etc/ssh/ssh_host_*", "/root"]
       wipe = "zero"
+      layout = "gpt"
+      boot = ["uefi"]
       address = "static"
       prefix = 24
       gateway = "192.0.2.1"
@@ -58,6 +60,7 @@ struct LoadingTests {
       """)
     #expect(configuration.origins.count == Key.all.count - 13, "all but disk_3 to disk_15")
     #expect(configuration.cacheMaxSize == 512 << 20)
+    #expect(configuration.layout == .gpt && configuration.firmware == [.uefi])
     #expect(configuration.components == ["main", "contrib"])
     #expect(configuration.kernelPackage == nil)
     #expect(configuration.filesystem == .ext3 && configuration.wipe == .zero && configuration.address == .fixed)
