@@ -20,8 +20,13 @@ struct BootInstallation {
 
   /// - Throws: `.invalid` for firmware that can't boot from the disk.
   init(_ firmware: [Configuration.Firmware], on disk: Disk, _ surroundings: Surroundings) throws(Failure) {
-    let sectorSize = disk.isBlockDevice ? UInt64(disk.sectorSize) : 512
+    let sectorSize = disk.tableSectorSize ?? 512
     self.sectorSize = sectorSize
+    guard !firmware.isEmpty else {
+      throw Failure(
+        .invalid, "boot is empty, and a disk that boots by itself needs firmware to boot under",
+        remedy: "set boot to a list with \"bios\", \"uefi\" or both")
+    }
     guard sectorSize == 512 || firmware.contains(.uefi) else {
       throw Failure(
         .invalid, "\(disk.path) has sectors of \(sectorSize) bytes, from which no BIOS boots",
@@ -62,6 +67,8 @@ struct BootInstallation {
       guard let range = Self.range(of: type, in: table) else { continue }
       if let broken = try copy(kind, of: entry, to: range, on: disk) { return broken }
     }
+    // It is written last, when an image that is broken could not be built anew.
+    if firmware.contains(.bios), try sector(of: entry) == nil { return try entry.bootFile(.sector).broken }
     return nil
   }
 
@@ -93,20 +100,19 @@ struct BootInstallation {
       try view.writeAll(volume, at: range.offset + Self.volumeField)
     }
     var table = table
-    if firmware.contains(.bios) { table.bootSector.code = try sector(of: entry) }
-    for write in table.writes {
-      try view.flush()
-      try view.writeAll(write.bytes, at: write.offset)
+    if firmware.contains(.bios) {
+      guard let sector = try sector(of: entry) else { throw try entry.bootFile(.sector).broken }
+      table.bootSector.code = sector
     }
-    try view.flush()
+    try disk.write(.gpt(table))
   }
 
-  private func sector(of entry: borrowing ImageEntry) throws(Failure) -> [UInt8] {
+  /// The program for the first sector; nil where it is not what its digest says.
+  private func sector(of entry: borrowing ImageEntry) throws(Failure) -> [UInt8]? {
     let file = try entry.bootFile(.sector)
     var bytes: [UInt8] = []
     let isIntact = try file.read(entry.open(file)) { piece, _ throws(Failure) in bytes += piece }
-    guard isIntact else { throw file.broken }
-    return bytes
+    return isIntact ? bytes : nil
   }
 
   /// BS_VolID of FAT16.

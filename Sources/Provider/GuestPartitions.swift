@@ -72,16 +72,6 @@ extension Disk {
     }
   }
 
-  /// Writes a table such that a disk that loses its power has the old one or the new one.
-  fileprivate func write(_ table: PartitionTable) throws(Failure) {
-    let region = Region(self)
-    for write in table.writes {
-      try region.flush()
-      try descriptor.view.writeAll(write.bytes, at: write.offset)
-    }
-    try region.flush()
-  }
-
   /// Has a worker look for the root filesystem in the partitions; where it is there, the layout says so from here on.
   func findRoot(by task: WorkerTask, _ workers: Workers, _ steps: Steps) throws(Failure) -> GuestPartitions.Found {
     let answer = try workers.run(

@@ -19,4 +19,14 @@ extension Disk {
         }
       })
   }
+
+  /// Writes a table, each part once all before it is on the disk: one that loses its power has the old table, the new one, or,
+  /// where it had none, what no firmware boots.
+  package func write(_ table: PartitionTable) throws(Failure) {
+    for write in table.writes {
+      try descriptor.flush()
+      try descriptor.view.writeAll(write.bytes, at: write.offset)
+    }
+    try descriptor.flush()
+  }
 }

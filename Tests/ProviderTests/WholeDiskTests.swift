@@ -131,20 +131,31 @@ struct WholeDiskTests {
     }
   }
 
-  @Test("a loader that is damaged in the cache is built anew")
-  func damagedLoader() throws {
+  @Test("without any firmware to boot under it is refused")
+  func noFirmware() throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch, configuration: "boot = []")
+      let request = try guest.request(.create(isReinstall: false), disks: [try guest.disk(mebibytes: 700)])
+      let failure = #expect(throws: Failure.self) { try guest.plan(request, parameters: ["layout": "gpt"]) }
+      #expect(failure?.message.hasPrefix("boot is empty") == true, "\(failure as Any)")
+    }
+  }
+
+  @Test("a loader that is damaged in the cache is built anew", arguments: [("efi-512.img", 300_000), ("boot.img", 9)])
+  func damagedLoader(_ file: String, _ place: Int) throws {
     try withScratch { scratch in
       let guest = try SmallGuest(in: scratch)
       let disk = try guest.disk(mebibytes: 700)
       let request = try guest.request(.create(isReinstall: false), disks: [disk])
       try guest.run(request, guest.surroundings(boots: true), parameters: ["layout": "gpt"])
       try shell(
-        "printf x | dd of=\"$(ls '\(scratch("cache"))'/images/*/efi-512.img)\" bs=1 seek=300000 conv=notrunc status=none"
+        "printf x | dd of=\"$(ls '\(scratch("cache"))'/images/*/\(file))\" bs=1 seek=\(place) conv=notrunc status=none"
       )
       try guest.run(request, guest.surroundings(boots: true), parameters: ["layout": "gpt"])
       let efi = try partition(15, of: disk, to: scratch("efi.img"))
       #expect(try bash("fsck.fat -n '\(efi)'").status == 0)
       #expect(try shell("mtype -i '\(efi)' ::/EFI/debian/shimx64.efi") == "shim")
+      #expect(try shell("od -An -tx1 -j9 -N1 '\(disk)'") == " 00")
     }
   }
 }
