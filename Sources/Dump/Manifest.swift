@@ -62,7 +62,7 @@ package struct Manifest: Equatable, Sendable {
   package var variant: String?
   package var selection: Selection
   package var filesystems: [Filesystem]
-  /// Empty where the disk has no table of them.
+  /// Empty for a disk without a partition table.
   package var partitions: [Partition] = []
   /// In bytes.
   package let diskSize: UInt64

@@ -61,7 +61,7 @@ package struct BootLoader: Sendable {
     }
     guard !kernels.isEmpty else {
       throw Failure(
-        .invalid, "the guest has no kernel with an initrd in /boot, and is to boot by itself",
+        .invalid, "the guest cannot boot by itself: /boot has no kernel with an initrd",
         remedy: "set kernel to the name of a package, or layout = \"none\"")
     }
     return """

@@ -27,7 +27,7 @@ package struct ImageManifest: Equatable, Sendable {
   /// The SHA-256 of the table of pieces, in hexadecimal. As the table holds the SHA-256 of every used byte range, this
   /// one digest stands for all of the image.
   package var digest: String
-  /// What a disk that boots by itself has besides the filesystem; none where the guest has no boot loader.
+  /// What a disk that boots by itself has besides the filesystem; empty for a guest without a boot loader.
   package var bootFiles: [BootFile] = []
 
   /// Of the form that a manifest's text has.

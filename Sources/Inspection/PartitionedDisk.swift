@@ -59,7 +59,7 @@ package struct PartitionedDisk {
     let last = partitions.max { $0.range.offset < $1.range.offset }
     let isLargest = last.map { last in partitions.allSatisfy { $0.range.length <= last.range.length } } ?? false
     if let last, isLargest, ["xfs", "btrfs"].contains(last.filesystem) { return last }
-    throw Failure(.guest, "\(name) has no root filesystem that is known: \(words)")
+    throw Failure(.guest, "\(name) has no known root filesystem: \(words)")
   }
 
   /// The partition of that number.

@@ -2,7 +2,7 @@
 internal import Report
 
 extension GPT {
-  /// That of a disk; nil where the disk has no table of this kind. Of two copies one is enough.
+  /// Reads the table of a disk, from either of its two copies; nil where the disk does not have this kind of table.
   static func read(_ source: TableSource, after boot: BootSector?) throws(Failure) -> FoundTable? {
     let isProtected = boot?.entries.contains { $0.isProtective } ?? false
     let sizes: [UInt64] = source.sectorSize == 4096 ? [4096, 512] : [512, 4096]

@@ -50,7 +50,7 @@ package struct GPT: Equatable, Sendable {
   /// How many sectors the entries take.
   var entrySectors: UInt64 { entries.sectors(of: sectorSize) }
 
-  /// The partition behind which there is no other.
+  /// The partition that lies last on the disk.
   package var lastPartition: Partition? { partitions.max { $0.last < $1.last } }
 
   /// In bytes from the start of the disk.

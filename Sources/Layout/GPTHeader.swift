@@ -50,7 +50,7 @@ struct GPTHeader {
 
 /// One of the two copies as it was found.
 enum GPTCopy {
-  /// There is no header.
+  /// The header is missing.
   case missing
   /// What is wrong with it, in words that follow "it"; where it says that the other one is.
   case faulty(String, other: UInt64?)

@@ -18,7 +18,7 @@ package enum PartitionTable: Equatable, Sendable {
     package let label: String
   }
 
-  /// - Returns: nil where the disk has no table, but a filesystem, or nothing.
+  /// - Returns: nil where the disk holds a filesystem without a table, or is empty.
   /// - Throws: `.guest` for a table that can't be believed; `.device` where its partitions don't fit on the disk.
   package static func read(_ source: TableSource) throws(Failure) -> FoundTable? {
     let boot = try source.bytes(at: 0, UInt64(BootSector.length)).flatMap { BootSector($0) }
