@@ -9,6 +9,10 @@ internal import Storage
 /// shim and the signed GRUB for UEFI, as the cloud images of the distribution have them.
 struct BootLoaderPackages: Equatable, Sendable {
   let names: [String]
+  private let isUbuntu: Bool
+
+  /// Ubuntu has no package for both: it has those of its cloud images (livecd-rootfs, disk-image-uefi.binary).
+  private static let ubuntu: Set = ["jammy", "noble", "plucky", "questing", "resolute"]
 
   /// - Throws: `.invalid` for a release or a processor whose boot loaders are not known here.
   init(suite: String, architecture: String) throws(Failure) {
@@ -17,13 +21,20 @@ struct BootLoaderPackages: Equatable, Sendable {
         .invalid, "a disk that boots by itself is made for amd64 only, and this machine is \(architecture)",
         remedy: "set layout = \"none\", and have the host start the guest's kernel")
     }
-    names = ["grub-cloud-amd64"]
+    isUbuntu = Self.ubuntu.contains(suite)
+    names = isUbuntu ? ["grub-pc", "grub-efi-amd64-signed", "shim-signed"] : ["grub-cloud-amd64"]
   }
 
   /// In the tree, before it becomes an image: GRUB for the BIOS is put together by the guest's own programs. It looks for
   /// the rest of itself on the first partition of the disk that it was started from, which is the same for every guest.
   var hooks: [(stage: String, script: String)] {
-    [
+    // While the image is made there is no disk to install to; from then on it is the one that the guest is on.
+    let answers = [
+      ("essential", "grub-pc/install_devices_empty"), ("customize", "grub-pc/cloud_style_installation"),
+    ].map { stage, question in
+      (stage: stage, script: "echo 'grub-pc \(question) boolean true' | chroot \"$1\" debconf-set-selections")
+    }
+    return (isUbuntu ? answers : []) + [
       (
         "customize",
         """

@@ -12,8 +12,14 @@ internal import Storage
 
 /// What the configuration says, in the words of those who do it.
 extension Configuration {
-  package var imageRequest: ImageRequest {
-    imageRequest(isBootable: layout == .gpt)
+  /// Of the images that its guests are made from: with `auto` the host says for each guest which. The first is of disks
+  /// without partitions, unless there are none.
+  package var imageRequests: [ImageRequest] {
+    switch layout {
+    case .none: [imageRequest(isBootable: false)]
+    case .gpt: [imageRequest(isBootable: true)]
+    case .auto: [imageRequest(isBootable: false), imageRequest(isBootable: true)]
+    }
   }
 
   func imageRequest(isBootable: Bool) -> ImageRequest {

@@ -18,7 +18,7 @@ package struct VerifyPlan {
     }
     do throws(Failure) {
       // Whether this machine knows where the release comes from, and whose signatures it carries.
-      _ = try ImageRecipe(configuration.imageRequest)
+      _ = try ImageRecipe(configuration.imageRequests[0])
       self.faults = []
     } catch {
       self.faults = [error]

@@ -20,7 +20,17 @@ struct ImageOptions: ParsableArguments {
 
   func store() throws(Failure) -> ImageStore { try configuration().imageStore() }
 
-  func recipe() throws(Failure) -> ImageRecipe { try ImageRecipe(configuration().imageRequest) }
+  /// Of the images that its guests are made from.
+  ///
+  /// - Parameter cannotBe: told of one that a host may ask for and this machine can't make.
+  func recipes(_ cannotBe: (Failure) -> Void = { _ in }) throws(Failure) -> [ImageRecipe] {
+    let requests = try configuration().imageRequests
+    var recipes = [try ImageRecipe(requests[0])]
+    for request in requests.dropFirst() {
+      do throws(Failure) { recipes.append(try ImageRecipe(request)) } catch { cannotBe(error) }
+    }
+    return recipes
+  }
 
   private func configuration() throws(Failure) -> Configuration {
     try Configuration.load(definitionDirectory: folder(), variant: variant)

@@ -7,7 +7,8 @@ struct ImageShowCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "show", abstract: "Show what an image is, and when and from what it was built.",
     discussion: """
-      Without IMAGE, that of the configuration. JSON is the whole manifest.
+      Without IMAGE, that of the configuration, and the one of disks without partitions where it has two. JSON is the whole \
+      manifest.
 
       Example:
         guestsmith image show 3f9a
@@ -22,7 +23,7 @@ struct ImageShowCommand: ParsableCommand {
 
   func run() throws {
     let store = try options.store()
-    let key = if let image { try store.key(beginningWith: image) } else { try options.recipe().key }
+    let key = if let image { try store.key(beginningWith: image) } else { try options.recipes()[0].key }
     guard let entry = try store.entry(key) else {
       throw Failure(
         .invalid, "the image for the configuration is not in the cache \(store.folder)",
