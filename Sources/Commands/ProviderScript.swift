@@ -58,6 +58,7 @@ struct ProviderScript {
   }
 
   private func run(_ request: Request) throws(Failure) {
+    if !isDryRun { Sandbox.lookAhead() }
     let configuration = try Configuration.load(
       definitionDirectory: definition, variant: request.variant, parameters: request.os.parameters)
     let provider = Provider(configuration: configuration)

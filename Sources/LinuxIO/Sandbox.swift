@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Dispatch
 package import Report
 internal import Synchronization
 
@@ -22,6 +23,9 @@ package enum Sandbox {
 
   /// Whether programs put themselves under a filter of system calls.
   package static func filters(_ role: Confinement.Role) -> Bool { layers(for: role)?.filters ?? false }
+
+  /// Has the layers of this machine found out while other things are done, which is a matter of milliseconds.
+  package static func lookAhead() { DispatchQueue.global().async { _ = SandboxLayers.of(.worker) } }
 
   /// Sets the mode for all that is started from here on.
   ///

@@ -13,12 +13,14 @@ extension Disk {
   func growFilesystem(_ workers: Workers, _ steps: Steps) throws(Failure) {
     try steps.step("check and grow the filesystem") { _ throws(Failure) in
       try recover(workers, steps)
-      let before = try superblock().size
+      let original = try superblock()
+      let before = original.size
       guard before <= layout.root.length else {
         throw Failure(
           .guest, "the filesystem in \(rootWords) has \(before) bytes, and there are only \(layout.root.length)",
           remedy: "take another copy of the original")
       }
+      guard layout.root.length - before >= original.blockSize else { return }
       let (status, words) = try withoutClaim { () throws(Failure) in
         try growing.capture(on: self)
       }
