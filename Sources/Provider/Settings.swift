@@ -18,6 +18,7 @@ extension Configuration {
     switch layout {
     case .none: [imageRequest(isBootable: false)]
     case .gpt: [imageRequest(isBootable: true)]
+    case .auto where kernelPackage == nil: [imageRequest(isBootable: false)]
     case .auto: [imageRequest(isBootable: false), imageRequest(isBootable: true)]
     }
   }
@@ -32,12 +33,12 @@ extension Configuration {
     return request
   }
 
-  /// Whether the disk of a guest boots by itself.
+  /// Whether the disk of a guest boots by itself. One that has no kernel counts on its host's.
   func bootsByItself(_ request: Request) -> Bool {
     switch layout {
     case .none: false
     case .gpt: true
-    case .auto: !request.hostHasKernel
+    case .auto: kernelPackage != nil && !request.hostHasKernel
     }
   }
 

@@ -115,18 +115,20 @@ struct WholeDiskTests {
     }
   }
 
-  @Test("auto goes by what the host says")
+  @Test("auto goes by what the host says, and by whether the guest has a kernel")
   func auto() throws {
     try withScratch { scratch in
       let guest = try SmallGuest(in: scratch)
       let disk = try guest.disk(mebibytes: 700)
       var request = try guest.request(.create(isReinstall: false), disks: [disk])
-      for (layout, hasKernel, boots) in [
-        ("auto", true, false), ("auto", false, true), ("none", false, false), ("gpt", true, true),
+      for (layout, hasKernel, kernel, boots) in [
+        ("auto", true, "linux", false), ("auto", false, "linux", true), ("none", false, "linux", false),
+        ("gpt", true, "linux", true), ("auto", false, "none", false), ("gpt", false, "none", true),
       ] {
         request.hypervisor = hasKernel ? nil : "kvm"
-        let lines = try guest.plan(request, parameters: ["layout": layout])
-        #expect(lines.contains { $0.contains("partition table") } == boots, "\(layout) \(hasKernel): \(lines)")
+        let lines = try guest.plan(request, parameters: ["layout": layout, "kernel": kernel])
+        #expect(
+          lines.contains { $0.contains("partition table") } == boots, "\(layout) \(hasKernel) \(kernel): \(lines)")
       }
     }
   }
