@@ -90,7 +90,7 @@ let package = Package(
     tests("Storage", ["Storage", "LinuxIO", "Report", "TestSupport"]),
     tests("Worker", ["Worker", "Storage", "LinuxIO", "Report", "TestSupport"]),
     tests("Ext4", ["Ext4", "Storage", "Report", "LinuxIO", "TestSupport"]),
-    tests("Dump", ["Dump", "Sources", "Report", "Digest"]),
+    tests("Dump", ["Dump", "Sources", "Report", "Digest", "TestSupport"]),
     tests("Guest", ["Guest", "Report", "TestSupport"]),
     tests("Configuration", ["Configuration", "Interface", "Report", "TestSupport"]),
     tests("Images", ["Images", "Guest", "Ext4", "Storage", "LinuxIO", "Report", "TestSupport"]),

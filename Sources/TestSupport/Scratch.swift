@@ -6,6 +6,9 @@ internal import Report
 /// Whether the tests that need root can run.
 package let isRoot = geteuid() == 0
 
+/// How long those tests are to go on that have no end of their own, each: `GUESTSMITH_FUZZ_SECONDS`, or else a moment.
+package let fuzzSeconds = getenv("GUESTSMITH_FUZZ_SECONDS").flatMap { Int(String(cString: $0)) } ?? 3
+
 /// Whether guests can be bootstrapped: others than root need more ids than their own.
 package let canBootstrap = isRoot || (try? shell("grep -qE \"^($(id -un)|$(id -u)):\" /etc/subuid")) != nil
 

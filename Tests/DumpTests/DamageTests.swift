@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Dump
-import Glibc
 import Report
 import Sources
+import TestSupport
 import Testing
 
 @Suite("A damaged dump is refused")
@@ -102,10 +102,6 @@ struct DamageTests {
     #expect(foreign?.message.hasPrefix("the stream is not a dump") == true)
   }
 
-  /// How long the fuzzing goes on, for each form: `GUESTSMITH_FUZZ_SECONDS`, or else a moment.
-  private static let fuzzTime = Duration.seconds(
-    getenv("GUESTSMITH_FUZZ_SECONDS").flatMap { Int(String(cString: $0)) } ?? 3)
-
   @Test("A dump of random changes is refused or gives the same disk, and never ends the program", arguments: forms)
   func mutations(_ form: DumpWriter.Compression) throws {
     // Of a number that is told, so that what was found can be found again.
@@ -115,7 +111,7 @@ struct DamageTests {
       Self.small, Disk("empty", size: 1001, extents: []) { _ in 0 }, .random("many", size: 90000, extents: 50),
     ]
     let dumps = try corpus.map { try $0.dump(form) }
-    let end = ContinuousClock.now + Self.fuzzTime
+    let end = ContinuousClock.now + .seconds(fuzzSeconds)
     repeat {
       let chosen = Int.random(in: corpus.indices, using: &random)
       var dump = dumps[chosen]
