@@ -68,8 +68,14 @@ int clinux_confine(const struct clinux_confinement *confinement, struct clinux_b
     if (chdir(confinement->folder) != 0) return -1;
   } else {
     for (int index = 0; index < confinement->place_count; index++) {
-      birth->user = confinement->places[index].user;
-      birth->group = confinement->places[index].group;
+      const struct clinux_place *place = &confinement->places[index];
+      birth->user = place->user;
+      birth->group = place->group;
+      if (confinement->target >= 0) continue;
+      *what = place->path;
+      int file = clinux_find_place(place);
+      if (file < 0) return -1;
+      close(file);
     }
   }
   return 0;
@@ -105,8 +111,7 @@ int clinux_confine_last(const struct clinux_confinement *confinement, const stru
   uint64_t kept = kept_capabilities(confinement);
   *what = "no new privileges";
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;
-  *what = "Landlock";
-  if (confinement->layers & CLINUX_LANDLOCK && clinux_restrict_paths(confinement, birth->program) != 0) return -1;
+  if (confinement->layers & CLINUX_LANDLOCK && clinux_restrict_paths(confinement, birth->program, what) != 0) return -1;
   *what = "another user";
   if (confinement->layers & CLINUX_USER) {
     // By the kernel, not by glibc, which has all threads do the same: a child shares the memory of ours.

@@ -27,10 +27,13 @@ int clinux_confine_last(const struct clinux_confinement *confinement, const stru
 /// Puts an empty root together and enters it.
 int clinux_enter_empty_root(const struct clinux_confinement *confinement, struct clinux_birth *birth, const char **what);
 
+/// Opens what is at the path of a place, to know it by (O_PATH): -1 with `errno`, ESTALE where that is not what was meant.
+int clinux_find_place(const struct clinux_place *place);
+
 /// The version of Landlock that the kernel has, 0 for none.
 int clinux_landlock_version(void);
-/// Confines this process by Landlock.
-int clinux_restrict_paths(const struct clinux_confinement *confinement, int program);
+/// Confines this process by Landlock. -1 with `errno`, and `*what` naming what could not be done.
+int clinux_restrict_paths(const struct clinux_confinement *confinement, int program, const char **what);
 
 /// Writes a number without stdio; returns where it ends.
 char *clinux_put_number(char *text, uint32_t number);

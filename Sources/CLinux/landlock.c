@@ -29,7 +29,8 @@ static void allow_below(int rules, const char *path, uint64_t access) {
   close(file);
 }
 
-int clinux_restrict_paths(const struct clinux_confinement *confinement, int program) {
+int clinux_restrict_paths(const struct clinux_confinement *confinement, int program, const char **what) {
+  *what = "Landlock";
   // The rights of each version: 13 at first, then referring (2), truncating (3), ioctl on devices (5), which e2fsck needs.
   static const uint64_t handled[] = {0, 0x1fff, 0x3fff, 0x7fff};
   int version = clinux_landlock_version();
@@ -47,9 +48,14 @@ int clinux_restrict_paths(const struct clinux_confinement *confinement, int prog
   for (int index = 0; confinement->target < 0 && index < confinement->place_count; index++) {
     const struct clinux_place *place = &confinement->places[index];
     uint64_t truncating = version >= 3 ? (uint64_t)1 << 14 : 0;
-    allow_below((int)rules, place->path,
-                LANDLOCK_ACCESS_FS_READ_FILE | (place->writable ? LANDLOCK_ACCESS_FS_WRITE_FILE | truncating : 0));
+    uint64_t access = LANDLOCK_ACCESS_FS_READ_FILE | (place->writable ? LANDLOCK_ACCESS_FS_WRITE_FILE | truncating : 0);
+    *what = place->path;
+    int file = clinux_find_place(place);
+    if (file < 0) return -1;
+    allow((int)rules, file, access);
+    close(file);
   }
+  *what = "Landlock";
   static const char *const always[] = {"/dev/null", "/proc/mounts", "/proc/swaps", "/etc/ld.so.cache"};
   for (int index = 0; index < 4; index++)
     allow_below((int)rules, always[index], LANDLOCK_ACCESS_FS_READ_FILE | (index == 0 ? LANDLOCK_ACCESS_FS_WRITE_FILE : 0));

@@ -106,15 +106,24 @@ static int show_program(int source, const char *path) {
   return show(source, path + 1, READ_ONLY | NO_SUID | NO_DEVICES);
 }
 
+int clinux_find_place(const struct clinux_place *place) {
+  struct stat status;
+  int file = open(place->path, O_PATH | O_CLOEXEC);
+  if (file < 0) return -1;
+  int error = ESTALE;
+  if (fstat(file, &status) != 0)
+    error = errno;
+  else if (place->is_block_device ? S_ISBLK(status.st_mode) && status.st_rdev == place->device
+                                  : status.st_dev == place->device && status.st_ino == place->inode)
+    return file;
+  close(file);
+  errno = error;
+  return -1;
+}
+
 static int show_place(const struct clinux_place *place, int source, const struct clinux_confinement *confinement, struct clinux_birth *birth) {
   struct stat status;
   if (fstat(source, &status) != 0) return -1;
-  bool is_it = place->is_block_device ? S_ISBLK(status.st_mode) && status.st_rdev == place->device
-                                      : status.st_dev == place->device && status.st_ino == place->inode;
-  if (!is_it) {
-    errno = ESTALE;
-    return -1;
-  }
   if (S_ISDIR(status.st_mode)) {
     mkdir(target + 1, 0755);
     return show(source, target + 1, NO_SUID | NO_DEVICES | NO_PROGRAMS);
@@ -156,7 +165,7 @@ int clinux_enter_empty_root(const struct clinux_confinement *confinement, struct
   if (confinement->place_count > MOST_PLACES) return errno = E2BIG, -1;
   for (int index = 0; index < confinement->place_count; index++) {
     *what = confinement->places[index].path;
-    places[index] = open(*what, O_PATH | O_CLOEXEC);
+    places[index] = clinux_find_place(&confinement->places[index]);
     if (places[index] < 0) return -1;
   }
   int null = open("/dev/null", O_PATH | O_CLOEXEC);
