@@ -46,7 +46,35 @@ static errcode_t transfer(struct cext2fs_device *device, bool write, uint64_t of
   return 0;
 }
 
-// Splits a transfer around the deferred superblock.
+// Bytes of the device that are in memory.
+struct kept {
+  uint64_t offset;
+  size_t size;
+  unsigned char *bytes;
+};
+
+// Splits a transfer around what is in memory.
+static errcode_t split(struct cext2fs_device *device, bool write, uint64_t offset, size_t size, unsigned char *data,
+                       const struct kept *kept, size_t count) {
+  if (size == 0)
+    return 0;
+  if (count == 0)
+    return transfer(device, write, offset, size, data);
+  uint64_t end = offset + size, kept_end = kept->offset + kept->size;
+  if (offset >= kept_end || end <= kept->offset)
+    return split(device, write, offset, size, data, kept + 1, count - 1);
+  uint64_t from = offset > kept->offset ? offset : kept->offset, to = end < kept_end ? end : kept_end;
+  errcode_t error = split(device, write, offset, from - offset, data, kept + 1, count - 1);
+  if (error)
+    return error;
+  unsigned char *inside = kept->bytes + (from - kept->offset);
+  if (write)
+    memcpy(inside, data + (from - offset), to - from);
+  else
+    memcpy(data + (from - offset), inside, to - from);
+  return split(device, write, to, end - to, data + (to - offset), kept + 1, count - 1);
+}
+
 static errcode_t move(struct cext2fs_device *device, bool write, uint64_t offset, size_t size, unsigned char *data) {
   uint64_t end = offset + size;
   if (end < offset || end > device->size)
@@ -57,27 +85,13 @@ static errcode_t move(struct cext2fs_device *device, bool write, uint64_t offset
   }
   if (!write)
     device->allowance -= size;
-  if (!device->deferred || offset >= SUPER_END || end <= SUPER_START)
-    return transfer(device, write, offset, size, data);
-  errcode_t error = 0;
-  if (offset < SUPER_START) {
-    error = transfer(device, write, offset, SUPER_START - offset, data);
-    data += SUPER_START - offset;
-    offset = SUPER_START;
-  }
-  if (!error) {
-    size_t part = (end < SUPER_END ? end : SUPER_END) - offset;
-    unsigned char *kept = device->superblock + (offset - SUPER_START);
-    if (write)
-      memcpy(kept, data, part);
-    else
-      memcpy(data, kept, part);
-    data += part;
-    offset += part;
-  }
-  if (!error && offset < end)
-    error = transfer(device, write, offset, end - offset, data);
-  return error;
+  struct kept kept[2];
+  size_t count = 0;
+  if (device->deferred)
+    kept[count++] = (struct kept){SUPER_START, SUPER_END - SUPER_START, device->superblock};
+  if (device->held)
+    kept[count++] = (struct kept){device->held_offset, device->held_size, device->held};
+  return split(device, write, offset, size, data, kept, count);
 }
 
 static errcode_t blocks(io_channel channel, bool write, unsigned long long block, int count, void *data) {
@@ -232,6 +246,37 @@ int cext2fs_device_defer(struct cext2fs_device *device, bool hidden) {
     return errno;
   device->deferred = true;
   return 0;
+}
+
+int cext2fs_device_hold(struct cext2fs_device *device, uint64_t offset, size_t size) {
+  if (device->held)
+    return EBUSY;
+  unsigned char *held = malloc(size);
+  if (!held)
+    return ENOMEM;
+  errcode_t error = move(device, false, offset, size, held);
+  if (error) {
+    free(held);
+    return device->error ? device->error : EIO;
+  }
+  device->held_offset = offset;
+  device->held_size = size;
+  device->held = held;
+  return 0;
+}
+
+int cext2fs_device_release(struct cext2fs_device *device, bool flushes) {
+  unsigned char *held = device->held;
+  if (!held)
+    return 0;
+  device->held = NULL;
+  errcode_t error = 0;
+  if (flushes && fdatasync(device->fd) != 0)
+    error = errno;
+  if (!error)
+    error = move(device, true, device->held_offset, device->held_size, held);
+  free(held);
+  return (int)error;
 }
 
 int cext2fs_device_commit(struct cext2fs_device *device) {

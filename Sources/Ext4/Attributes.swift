@@ -68,7 +68,7 @@ extension Filesystem {
   borrowing func attributeEntries(
     of number: InodeNumber
   ) throws(Failure) -> (inside: [AttributeEntry], block: [AttributeEntry]) {
-    let size = fs.pointee.super.pointee.s_rev_level == 0 ? 128 : Int(fs.pointee.super.pointee.s_inode_size)
+    let size = Int(inodeSize)
     var bytes = [UInt8](repeating: 0, count: max(size, MemoryLayout<ext2_inode_large>.size))
     let result = bytes.withUnsafeMutableBytes { buffer in
       ext2fs_read_inode_full(fs, number, buffer.baseAddress?.assumingMemoryBound(to: ext2_inode.self), Int32(size))

@@ -159,25 +159,56 @@ extension Filesystem {
     throw Failure(.guest, "\(path) in the guest is encrypted, and can be neither read nor written here")
   }
 
+  /// A file that can be read meanwhile has its old content or the new one, whole, at every moment.
   borrowing func setContent(of number: InodeNumber, _ content: [UInt8], _ path: ByteString) throws(Failure) {
     try willChange(number)
-    try empty(number, path)
-    var file: ext2_file_t?
-    try device.check(ext2fs_file_open(fs, number, EXT2_FILE_WRITE, &file), "open \(path)")
-    var written: UInt32 = 0
-    let result = content.isEmpty ? 0 : ext2fs_file_write(file, content, UInt32(content.count), &written)
-    let closed = ext2fs_file_close(file)
-    try device.check(result != 0 ? result : closed, "write \(path)")
-    try withLargeInode(number) { cext2fs_inode_set_changed($0, Int64(time(nil))) }
+    let old = try holding(number, path) { () throws(Failure) in
+      let old = try empty(number, path)
+      // In a filesystem that is full there is no room for both.
+      let isFull = freeBlockCount < (UInt64(content.count) / blockSize + 16) << UInt64(fs.pointee.cluster_ratio_bits)
+      if isFull { free(old) }
+      var file: ext2_file_t?
+      try device.check(ext2fs_file_open(fs, number, EXT2_FILE_WRITE, &file), "open \(path)")
+      var written: UInt32 = 0
+      let result = content.isEmpty ? 0 : ext2fs_file_write(file, content, UInt32(content.count), &written)
+      let closed = ext2fs_file_close(file)
+      try device.check(result != 0 ? result : closed, "write \(path)")
+      try withLargeInode(number) { cext2fs_inode_set_changed($0, Int64(time(nil))) }
+      return isFull ? [] : old
+    }
+    free(old)
+  }
+
+  /// Has what `body` changes in an inode reach the disk at once, behind all else that it writes.
+  private borrowing func holding<R>(
+    _ number: InodeNumber, _ path: ByteString, _ body: () throws(Failure) -> R
+  ) throws(Failure) -> R {
+    let (group, index) = (number - 1).quotientAndRemainder(dividingBy: fs.pointee.super.pointee.s_inodes_per_group)
+    let block = ext2fs_inode_table_loc(fs, group) + UInt64(index) * inodeSize / blockSize
+    func check(_ error: Int32) throws(Failure) {
+      if error != 0 { throw device.failure(errcode_t(error), "write \(path)") }
+    }
+    try check(cext2fs_device_hold(device.device, block * blockSize, Int(blockSize)))
+    do throws(Failure) {
+      let result = try body()
+      try check(cext2fs_device_release(device.device, isShared))
+      return result
+    } catch {
+      _ = cext2fs_device_release(device.device, isShared)
+      throw error
+    }
   }
 
   /// Takes all content from a regular file, wherever that is: in blocks, also behind its end as the seal of a sealed file
   /// is (`verity`), or in the inode (`inline_data`), which becomes one with blocks.
-  private borrowing func empty(_ number: InodeNumber, _ path: ByteString) throws(Failure) {
+  ///
+  /// - Returns: the clusters that it had, which are still in use.
+  private borrowing func empty(_ number: InodeNumber, _ path: ByteString) throws(Failure) -> [Range<UInt64>] {
     var inode = try examine(number)
+    var old: [Range<UInt64>] = []
     let isInline = inode.i_flags & UInt32(EXT4_INLINE_DATA_FL) != 0
     if !isInline {
-      try freeBlocks(of: number, &inode)
+      old = try clearMap(of: number, &inode)
     } else {
       try device.check(ext2fs_punch(fs, number, &inode, nil, 0, blk64_t.max), "empty \(path)")
       // Content in the inode was an attribute in part: the inode on the disk is another one now.
@@ -190,6 +221,7 @@ extension Filesystem {
     }
     try device.check(ext2fs_inode_size_set(fs, &inode, 0), "empty \(path)")
     try device.check(ext2fs_write_inode(fs, number, &inode), "empty \(path)")
+    return old
   }
 
   /// Gives an inode without content the header of an extent tree, where the filesystem has those.

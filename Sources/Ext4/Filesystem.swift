@@ -12,7 +12,7 @@ package struct Filesystem: ~Copyable {
   let fs: ext2_filsys
   let device: FilesystemDevice
   /// Another machine may have it mounted: to change it begins with asking, by its multiple mount protection.
-  private let isShared: Bool
+  let isShared: Bool
   let changes = Changes()
 
   init(owning fs: ext2_filsys, on device: FilesystemDevice, isShared: Bool = false) {
@@ -115,6 +115,10 @@ extension Filesystem {
   package var freeBlockCount: UInt64 { ext2fs_free_blocks_count(fs.pointee.super) }
   /// The whole filesystem in bytes.
   package var size: UInt64 { blockCount * blockSize }
+  /// In bytes.
+  var inodeSize: UInt64 {
+    fs.pointee.super.pointee.s_rev_level == 0 ? 128 : UInt64(fs.pointee.super.pointee.s_inode_size)
+  }
   package var inodeCount: UInt32 { fs.pointee.super.pointee.s_inodes_count }
   package var usedInodeCount: UInt32 {
     let (all, free) = (fs.pointee.super.pointee.s_inodes_count, fs.pointee.super.pointee.s_free_inodes_count)

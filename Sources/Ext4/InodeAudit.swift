@@ -76,8 +76,7 @@ extension Filesystem {
   /// Looks at the fields behind the first 128 bytes and at the attributes; returns how many clusters these take.
   private borrowing func examineAttributes(of number: InodeNumber, _ inode: ext2_inode) throws(Failure) -> UInt64 {
     func refuse(_ words: String) -> Failure { damaged("inode \(number) \(words)") }
-    let superblock = fs.pointee.super!
-    let inodeSize = superblock.pointee.s_rev_level == 0 ? 128 : Int(superblock.pointee.s_inode_size)
+    let inodeSize = Int(inodeSize)
     if inodeSize > 128 {
       var large = ext2_inode_large()
       let result = withUnsafeMutablePointer(to: &large) {

@@ -31,6 +31,10 @@ struct cext2fs_device {
   /// The errno of the last call that failed: libext2fs turns some into words of its own.
   int error;
   unsigned char superblock[1024];
+  /// A range that is in memory, in `held`, from cext2fs_device_hold to cext2fs_device_release; NULL where none is.
+  uint64_t held_offset;
+  size_t held_size;
+  unsigned char *held;
 };
 
 /// The manager to hand to ext2fs_open2 and ext2fs_initialize; their name is what cext2fs_device_name gives.
@@ -45,6 +49,11 @@ int cext2fs_device_open_uncached(const struct cext2fs_device *device);
 /// Keeps the primary superblock in memory from now on, until cext2fs_device_commit; with `hidden` the disk has none for as long.
 /// What was written before is on the disk then. 0 or an errno.
 int cext2fs_device_defer(struct cext2fs_device *device, bool hidden);
+/// Keeps a range that lies on the device in memory from now on: what is written there reaches the disk in one piece, by
+/// cext2fs_device_release. 0 or an errno.
+int cext2fs_device_hold(struct cext2fs_device *device, uint64_t offset, size_t size);
+/// Writes the held range to the disk, with `flushes` after all that was written before is there. 0 or an errno.
+int cext2fs_device_release(struct cext2fs_device *device, bool flushes);
 /// Writes the deferred superblock to the disk; everything before it is flushed first, and it is flushed too.
 /// 0 or an errno.
 int cext2fs_device_commit(struct cext2fs_device *device);
