@@ -17,6 +17,8 @@ struct BootInstallation {
   /// Where the root filesystem goes.
   let root: ByteRange
   private let sectorSize: UInt64
+  /// What it does not boot under although it is to, and why.
+  let note: String?
 
   /// - Throws: `.invalid` for firmware that can't boot from the disk.
   init(_ firmware: [Configuration.Firmware], on disk: Disk, _ surroundings: Surroundings) throws(Failure) {
@@ -33,6 +35,9 @@ struct BootInstallation {
         remedy: "add \"uefi\" to boot, or set layout = \"none\"")
     }
     self.firmware = firmware.filter { $0 == .uefi || sectorSize == 512 }
+    note =
+      self.firmware.count == firmware.count
+      ? nil : "\(disk.path) boots under UEFI only: it has sectors of \(sectorSize) bytes, from which no BIOS boots"
     volume = Array(surroundings.newUUID().bytes.prefix(4))
     table = try GPT.bootable(
       disk.path, size: disk.size, sectorSize: sectorSize, bios: self.firmware.contains(.bios),

@@ -21,7 +21,7 @@ package struct CreatePlan: Plan, ~Copyable {
   private let isReinstall: Bool
   /// Nil where one filesystem is the whole disk.
   private let boot: BootInstallation?
-  /// What stays as it is, and why.
+  /// What is left out or stays as it is, and why.
   private let left: [String]
 
   /// - Throws: for a name, a disk, a network or a release that can't be.
@@ -45,7 +45,7 @@ package struct CreatePlan: Plan, ~Copyable {
     self.options = options
     isReinstall = request.isReinstall
     self.boot = boot
-    left = Self.left(disks.unassigned, request.nics)
+    left = Self.left(disks.unassigned, request.nics) + [boot?.note].compactMap { $0 }
     self.configuration = configuration
     self.surroundings = surroundings
   }

@@ -88,6 +88,44 @@ struct WholeDiskTests {
     #expect(one.count == 6 && other.count == 6 && one.isDisjoint(with: other), "\(one) \(other)")
   }
 
+  @Test(
+    "on sectors of 4096 bytes it is as sound, and boots under UEFI alone, which is told",
+    .enabled(if: isRoot, "needs root"))
+  func largeSectors() throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      let file = try guest.disk(mebibytes: 700)
+      try withLoopDevice(file, sectorSize: 4096) { disk in
+        let lines = Lines()
+        let request = try guest.request(.create(isReinstall: false), disks: [disk])
+        try guest.run(
+          request, guest.surroundings(boots: true), parameters: ["layout": "gpt"],
+          steps: Steps(.plain, write: { lines.write($0) }))
+        #expect(lines.all.contains("\(disk) boots under UEFI only: it has sectors of 4096 bytes"), "\(lines.all)")
+        #expect(try bash("sfdisk --verify '\(disk)'").status == 0)
+        #expect(try shell("sgdisk --verify '\(disk)'").contains("No problems found"))
+        try hasBootLoaders(scratch, disk, bios: false, uefi: true)
+        let (efi, root) = (scratch("efi.img"), scratch("root.img"))
+        try shell("dd if='\(disk)' of='\(efi)' bs=1M skip=1 count=124 status=none")
+        try shell("dd if='\(disk)' of='\(root)' bs=1M skip=125 count=574 conv=sparse status=none")
+        #expect(try problems(of: root) == nil)
+        #expect(try shell("dumpe2fs -h '\(root)' 2>&1 | awk '/^Block count/ { print $3 / 256 }'") == "574")
+        #expect(try shell("od -An -t u2 -j 11 -N 2 '\(efi)'").filter { $0 != " " } == "4096")
+        #expect(try bash("fsck.fat -n '\(efi)'").status == 0)
+        #expect(try shell("mtype -i '\(efi)' ::/EFI/BOOT/BOOTX64.EFI") == "shim")
+        let uuid = try #require(try tag("UUID", of: root))
+        #expect(try shell("mtype -i '\(efi)' ::/EFI/debian/grub.cfg").hasPrefix("search.fs_uuid \(uuid) root"))
+      }
+      let bios = #expect(throws: Failure.self) {
+        try withLoopDevice(file, sectorSize: 4096) { disk in
+          try guest.plan(
+            guest.request(.create(isReinstall: false), disks: [disk]), parameters: ["layout": "gpt", "boot": "bios"])
+        }
+      }
+      #expect(bios?.message.contains("sectors of 4096 bytes, from which no BIOS boots") == true)
+    }
+  }
+
   @Test("with one firmware only its loader is there", arguments: ["bios", "uefi"])
   func oneFirmware(_ firmware: String) throws {
     try create(["boot": firmware]) { scratch, disk, root in
