@@ -29,7 +29,7 @@ struct DiskFilling {
     written += UInt64(bytes.count)
     guard offset < UInt64(Disk.headSize) else { return try disk.writeAll(bytes, at: offset) }
     let inside = min(bytes.count, Disk.headSize - Int(offset))
-    head.hold(Array(bytes[..<inside]), at: offset)
+    head.hold(owner.withholdingMark(of: Array(bytes[..<inside]), at: offset), at: offset)
     if inside < bytes.count {
       try disk.writeAll(UnsafeRawBufferPointer(rebasing: bytes[inside...]), at: UInt64(Disk.headSize))
     }

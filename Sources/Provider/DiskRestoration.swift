@@ -54,9 +54,12 @@ struct DiskRestoration {
     // A spool has the length of a filesystem that is to be made smaller, and most of that is holes.
     limits.fileSize = spool == nil ? disk.size : .max
     limits.room = try spool.map { view throws(Failure) in try disk.roomToSpool(in: view) }
-    return try stream.run(
+    disk.mark = .awaited
+    let answer = try stream.run(
       StreamDecoder.task, StreamDecoder.values(configuration, noSpool: noSpool),
       [.disk(disk)] + (spool.map { [.stream($0)] } ?? []), by: workers,
       limits, steps)
+    disk.mark = try answer.flag("marked") ? .withheld : .written
+    return answer
   }
 }

@@ -71,6 +71,7 @@ package struct ImportPlan: Plan, ~Copyable {
     do throws(Failure) {
       try disk.removeSignatures()
       try restore(steps)
+      try disk.commitMark()
     } catch {
       disk.spoil()
       throw error

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Report
+internal import Storage
 internal import Worker
 
 /// What was written to a disk.
@@ -11,8 +12,10 @@ enum Received {
   /// Anything else, of the instance that the dump names; the word says what.
   case other(String, of: String?)
 
-  /// - Parameter isSpooled: it is in the spool, and not on the disk yet.
-  func json(isSpooled: Bool) -> JSON {
+  /// - Parameters:
+  ///   - isSpooled: it is in the spool, and not on the disk yet.
+  ///   - mark: that of the disk.
+  func json(isSpooled: Bool, mark: Disk.Mark) -> JSON {
     let (kind, instance, words): (JSON, String?, String?) =
       switch self {
       case .filesystem(let instance): ("filesystem", instance, nil)
@@ -21,6 +24,7 @@ enum Received {
       }
     return [
       "kind": kind, "instance": .optional(instance), "words": .optional(words), "spooled": .bool(isSpooled),
+      "marked": .bool(mark == .withheld),
     ]
   }
 

@@ -23,7 +23,7 @@ struct StreamDecoder {
     let (stream, kind) = try context.stream()
     let decoder = try StreamDecoder(context)
     let received = try decoder.receive(stream, kind)
-    return received.json(isSpooled: decoder.spool.isUsed)
+    return received.json(isSpooled: decoder.spool.isUsed, mark: decoder.disk.mark)
   }
 
   static func values(_ configuration: Configuration, noSpool: Failure?) -> JSON {

@@ -14,10 +14,41 @@ extension Disk {
     let view = descriptor.view
     return try PartitionTable.read(
       TableSource(path, size: size, sectorSize: tableSectorSize) { range throws(Failure) in
-        try [UInt8](upTo: Int(range.length)) { buffer throws(Failure) in
+        let bytes = try [UInt8](upTo: Int(range.length)) { buffer throws(Failure) in
           try view.readFull(into: buffer, at: range.offset)
         }
+        return mark == .withheld ? Self.marked(bytes, at: range.offset, Self.markBytes) : bytes
       })
+  }
+
+  private static let markOffset: UInt64 = 510
+  private static let markBytes: [UInt8] = [0x55, 0xAA]
+
+  /// Bytes from `offset` on, with others in the place of the mark, where that is among them.
+  private static func marked(_ bytes: [UInt8], at offset: UInt64, _ mark: [UInt8]) -> [UInt8] {
+    guard offset <= markOffset, offset + UInt64(bytes.count) >= markOffset + 2 else { return bytes }
+    var bytes = bytes
+    let place = Int(markOffset - offset)
+    bytes.replaceSubrange(place..<place + 2, with: mark)
+    return bytes
+  }
+
+  /// Keeps back the mark that is among bytes for the beginning of the disk, where it is awaited.
+  package func withholdingMark(of bytes: [UInt8], at offset: UInt64) -> [UInt8] {
+    guard mark == .awaited, Self.marked(bytes, at: offset, Self.markBytes) == bytes,
+      Self.marked(bytes, at: offset, [0, 0]) != bytes
+    else { return bytes }
+    mark = .withheld
+    return Self.marked(bytes, at: offset, [0, 0])
+  }
+
+  /// Writes the mark that was kept back, once all else is on the disk.
+  package func commitMark() throws(Failure) {
+    guard mark == .withheld else { return }
+    try descriptor.flush()
+    try descriptor.view.writeAll(Self.markBytes, at: Self.markOffset)
+    try descriptor.flush()
+    mark = .written
   }
 
   /// Writes a table, each part once all before it is on the disk: one that loses its power has the old table, the new one, or,
@@ -25,7 +56,8 @@ extension Disk {
   package func write(_ table: PartitionTable) throws(Failure) {
     for write in table.writes {
       try descriptor.flush()
-      try descriptor.view.writeAll(write.bytes, at: write.offset)
+      let bytes = mark == .withheld ? Self.marked(write.bytes, at: write.offset, [0, 0]) : write.bytes
+      try descriptor.view.writeAll(bytes, at: write.offset)
     }
     try descriptor.flush()
   }

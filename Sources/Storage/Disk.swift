@@ -21,10 +21,22 @@ package final class Disk {
   package let isBlockDevice: Bool
   /// How a guest uses it: as one filesystem, as long as nothing else was found.
   package var layout: DiskLayout
+  /// Whether the mark is on it by which firmware and kernels know a first sector.
+  package var mark = Mark.written
   /// The block device past the cache, where another process has opened it.
   let uncached: SharedDescriptor?
   /// A second descriptor whose being open keeps the kernel from mounting the device and the like.
   private var claim: Descriptor?
+
+  /// The last two of the first 512 bytes, 55 AA: without them no firmware starts a disk, and nobody finds partitions on it.
+  package enum Mark: String, Sendable {
+    /// It is there where what is on the disk has it.
+    case written
+    /// It is to be kept back when it comes.
+    case awaited
+    /// It is kept back: work on what is on the disk goes on.
+    case withheld
+  }
 
   /// What tells one disk from another, by whatever path.
   private enum Identity: Hashable {

@@ -39,7 +39,7 @@ package enum WorkerDescriptor {
       [
         "companion": companion.map { .integer($0) } ?? nil,
         "name": .string(disk.path), "size": .number(disk.size), "sector": .integer(Int(disk.sectorSize)),
-        "device": .bool(disk.isBlockDevice), "layout": disk.layout.json,
+        "device": .bool(disk.isBlockDevice), "layout": disk.layout.json, "mark": .string(disk.mark.rawValue),
       ]
     case .stream(let view): ["name": .string(view.name)]
     }
@@ -88,6 +88,7 @@ package final class WorkerContext: @unchecked Sendable {
       sectorSize: UInt32(clamping: try json.number("sector")),
       isBlockDevice: try json.flag("device"))
     disk.layout = try DiskLayout(json["layout"] ?? nil, onDiskOf: disk.size)
+    disk.mark = Disk.Mark(rawValue: try json.text("mark")) ?? .written
     return disk
   }
 

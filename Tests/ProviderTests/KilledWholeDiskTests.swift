@@ -14,6 +14,17 @@ struct KilledWholeDiskTests {
   }
 
   @Test(
+    "an import of a whole disk leaves nothing that boots, or the guest as it is to be", arguments: PartitionedGuest.all)
+  func `import`(_ layout: PartitionedGuest) throws {
+    try WholeDiskBench.with { bench in
+      let raw = try layout.make(in: bench.scratch)
+      let (writes, copy) = try record(
+        bench.line("import", "vm2.example.com", bench.disk, from: raw), to: bench.disk, in: bench.scratch)
+      try expectLast(of: writes, on: copy, as: bench.disk, .guest("vm2\n"), layout)
+    }
+  }
+
+  @Test(
     "a rename leaves the guest with its old name or the new one, and the same rename goes through then",
     arguments: [.debian, .logical] as [PartitionedGuest])
   func rename(_ layout: PartitionedGuest) throws {
