@@ -11,13 +11,13 @@ extension Disk {
   ///
   /// - Throws: `.guest` for a table that can't be believed; `.device` where its partitions don't fit on the disk.
   package func partitionTable() throws(Failure) -> FoundTable? {
-    let view = descriptor.view
+    let (view, isUnmarked) = (descriptor.view, mark == .withheld)
     return try PartitionTable.read(
       TableSource(path, size: size, sectorSize: tableSectorSize) { range throws(Failure) in
         let bytes = try [UInt8](upTo: Int(range.length)) { buffer throws(Failure) in
           try view.readFull(into: buffer, at: range.offset)
         }
-        return mark == .withheld ? Self.marked(bytes, at: range.offset, Self.markBytes) : bytes
+        return isUnmarked ? Self.marked(bytes, at: range.offset, Self.markBytes) : bytes
       })
   }
 
