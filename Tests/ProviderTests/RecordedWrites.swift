@@ -20,7 +20,7 @@ struct RecordedWrites {
   /// Of the lines of strace(1), those by which a file changes: how much is written, where, and what.
   private static let reader = """
     import re, struct, sys
-    call = re.compile(rb'(\\d+) +(?:(pwrite64|fallocate)\\(\\d+, (.*?)(?: = (-?\\d+).*)?|<\\.\\.\\. fallocate resumed.* = (-?\\d+).*)')
+    call = re.compile(rb'(\\d+) +(?:(pwrite64|fallocate)\\(\\d+, (.*?)(?:\\) += (-?\\d+).*)?|<\\.\\.\\. fallocate resumed.* += (-?\\d+).*)')
     begun = {}
     for line in open(sys.argv[1], 'rb'):
         found = call.fullmatch(line.rstrip())
