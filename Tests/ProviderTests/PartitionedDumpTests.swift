@@ -87,6 +87,10 @@ struct PartitionedDumpTests {
       let raw = try PartitionedGuest.ubuntu.make(in: scratch)
       let dump = try export(raw, guest)
       func dumps(_ words: String) throws -> Outcome { try bash("'\(program)' dump \(words)") }
+      let info = try dumps("info '\(dump)'").output
+      #expect(info.contains(" extents, outside of partitions all that is not zero\n"), "\(info)")
+      #expect(info.contains("Partition 14  4.0 MiB at byte 1048576, all that is not zero\n"), "\(info)")
+      #expect(info.contains("Partition 16  32 MiB at byte 33554432, by the filesystem's bitmaps\n"), "\(info)")
       let list = try dumps("list '\(dump)' /etc")
       #expect(list.status == 0 && list.output.contains("os-release"), "\(list)")
       let boot = try dumps("list --partition 16 '\(dump)'")

@@ -56,9 +56,19 @@ extension DumpHead {
       ["Dump", path], ["Instance", manifest.instance], ["OS", manifest.os + variant],
       ["Made", "\(Timestamp(seconds: Int(manifest.created)).text) by \(manifest.program)"],
       ["Disk", "\(Words.bytes(manifest.diskSize)) (\(manifest.diskSize) bytes)"],
-      ["Held", "\(Words.bytes(manifest.used)) in \(manifest.extents) extents, \(manifest.selection.words)"],
+      [
+        "Held",
+        "\(Words.bytes(manifest.used)) in \(manifest.extents) extents, "
+          + (manifest.partitions.isEmpty ? "" : "outside of partitions ") + manifest.selection.words,
+      ],
       ["Stored", stored + packed],
     ]
+      + manifest.partitions.map { partition in
+        [
+          "Partition \(partition.number)",
+          "\(Words.bytes(partition.range.length)) at byte \(partition.range.offset), \(partition.selection.words)",
+        ]
+      }
       + manifest.filesystems.map { filesystem in
         let uuid = filesystem.uuid.map { ", UUID \($0)" } ?? ""
         let label = filesystem.label.map { ", label \($0)" } ?? ""
