@@ -64,7 +64,10 @@ let package = Package(
     swift("Host", ["Report", "Interface", "LinuxIO"]),
     swift("Instances", ["Report", "Interface", "LinuxIO", "Storage", "Worker", "Host", "Ext4", "Digest"]),
     swift(
-      "Judge", ["Filesystems", "Report", "Interface", "LinuxIO", "Storage", "Host", "Ext4", "Digest"]),
+      "Judge",
+      [
+        "Filesystems", "Report", "Interface", "Layout", "LinuxIO", "Storage", "Host", "Instances", "Ext4", "Digest",
+      ]),
     // What a person or a host calls.
     swift(
       "Commands",

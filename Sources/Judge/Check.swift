@@ -20,10 +20,14 @@ package enum Check: String, CaseIterable, Sendable {
   // What it does.
   case create = "create.succeeds"
   case filesystem = "create.filesystem"
+  case table = "create.table"
+  case bootsBIOS = "create.boots-bios"
+  case bootsUEFI = "create.boots-uefi"
   case reinstallNames = "create.reinstall-names"
   case environment = "create.environment"
   case path = "create.path"
   case together = "create.two-at-once"
+  case identities = "create.identities"
   case closedStreams = "create.closed-streams"
   case export = "export.succeeds"
   case exportReadsOnly = "export.disk-unchanged"
@@ -87,9 +91,15 @@ package enum Check: String, CaseIterable, Sendable {
     case .create: "An instance cannot be made without it."
     case .filesystem:
       "A guest that starts from a damaged filesystem loses data later, when the cause is no longer known."
+    case .table:
+      "The copy of a GPT at the end of the disk saves the partitions when the first one is damaged; elsewhere nothing finds it."
+    case .bootsBIOS, .bootsUEFI:
+      "A guest that its host starts by firmware runs only where that finds a boot loader on the disk."
     case .environment: "Daemons start scripts without HOME and without a terminal, and with a short PATH."
     case .path: "The environment that the host was started in must not decide which programs root runs."
     case .together: "A cluster installs several instances on one node at the same time."
+    case .identities:
+      "Two guests with one machine-id, host key or UUID are taken for one another, by networks, clients and kernels."
     case .closedStreams:
       "Where a host has closed standard output or error, the first file that is opened takes its number: what is meant "
         + "for the log is written to the guest's disk."

@@ -63,7 +63,7 @@ extension Trial {
     case .missing(let reason): judgeHome(reason)
     }
     judgePath(created)
-    judgeTogether(created)
+    judgeIdentities(created, judgeTogether(created))
     judgeClosedStreams(created)
     judgeSecrets(created)
   }
@@ -103,8 +103,9 @@ extension Trial {
     }
   }
 
-  private func judgeTogether(_ created: Made<CreatedGuest>) {
-    judge(.together, with: created) { guest throws(Failure) in
+  /// Returns the disks of both guests.
+  private func judgeTogether(_ created: Made<CreatedGuest>) -> Made<[[ScratchDisk]]> {
+    stage(.together, with: created) { guest throws(Failure) in
       let disks = try ["left", "right"].map { name throws(Failure) in
         [try newDisk(name), try newSwap("\(name)-swap")]
       }
@@ -120,11 +121,13 @@ extension Trial {
         }
       }
       let ended = endings.withLock { found in calls.indices.compactMap { found[$0] } }
-      if let bad = ended.first(where: { !$0.isSuccess }) { return .fail("of two at once \(bad.words)", bad.evidence) }
-      for disk in disks {
-        if let problems = try problems(of: disk[0], like: guest) { return .clean(problems, []) }
+      if let bad = ended.first(where: { !$0.isSuccess }) {
+        return (.fail("of two at once \(bad.words)", bad.evidence), nil)
       }
-      return .pass(ended.map(\.words))
+      for disk in disks {
+        if let problems = try problems(of: disk[0], like: guest) { return (.clean(problems, []), nil) }
+      }
+      return (.pass(ended.map(\.words)), disks)
     }
   }
 

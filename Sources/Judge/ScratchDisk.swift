@@ -3,6 +3,7 @@ internal import Digest
 internal import Ext4
 internal import Filesystems
 internal import Glibc
+internal import Layout
 internal import LinuxIO
 internal import Report
 internal import Storage
@@ -84,6 +85,17 @@ final class ScratchDisk {
         offset += UInt64(piece)
       }
     }
+  }
+
+  func bytes(at offset: UInt64, count: Int) throws(Failure) -> [UInt8] {
+    try flush()
+    return try Descriptor(path, O_RDONLY).bytes(at: offset, count: count)
+  }
+
+  /// - Throws: what is wrong with its partition table.
+  func partitionTable() throws(Failure) -> FoundTable? {
+    try flush()
+    return try Disk(path, for: .reading).partitionTable()
   }
 
   // MARK: Its filesystem

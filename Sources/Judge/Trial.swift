@@ -59,6 +59,7 @@ final class Trial {
     judgeVerify()
     let created = judgeCreate()
     let readable = judgeFilesystem(created)
+    judgeWholeDisk(created)
     let exported = judgeDump(judgeExport(created), readable)
     let importable = judgeImport(exported, readable)
     judgeBadDumps(created)

@@ -30,6 +30,10 @@ struct BrokenTests {
       ("broken-rename-follows-links", ["hostile.rename"]),
       ("broken-needs-home", ["create.succeeds", "create.environment"]),
       ("broken-needs-path", ["create.path"]),
+      ("broken-same-identity", ["create.identities"]),
+      ("broken-table-in-the-middle", ["create.table"]),
+      ("broken-no-loader", ["create.boots-bios"]),
+      ("broken-empty-efi", ["create.boots-uefi"]),
       ("broken-two-at-once", ["create.two-at-once"]),
       ("broken-closed-streams", ["create.closed-streams"]),
       ("broken-never-ends", ["create.succeeds"]),
@@ -54,7 +58,9 @@ struct BrokenTests {
     }
   }
 
-  @Test("The examples that are not broken are accepted", arguments: ["tiny-5", "tiny-10", "tiny-15", "tiny-20"])
+  @Test(
+    "The examples that are not broken are accepted",
+    arguments: ["tiny-5", "tiny-10", "tiny-15", "tiny-20", "tiny-disk"])
   func accepted(_ name: String) throws {
     let judged = try Judged("\(examples)/\(name)", "--disk-size 64M")
     #expect(judged.checks("fail").isEmpty, "\(judged.failures)")
