@@ -48,6 +48,35 @@ struct DeadBrokerTests {
     }
   }
 
+  @Test("by SIGTERM, at any moment, says that or is done, and leaves nothing behind") func interrupted() throws {
+    try ConfinedBench.with { bench in
+      var ends: [LinuxIO.ExitStatus] = []
+      for _ in 0..<80 {
+        var command = Command("\(bench.scripts)/export", ["-i", "vm1.example.com", "-b", bench.guest.disk])
+        command.output = .null
+        command.error = .null
+        let broker = try command.start()
+        var started: [Int32: String] = [:]
+        let end = ContinuousClock.now + .microseconds(Int.random(in: 0...80_000))
+        while ContinuousClock.now < end {
+          for pid in children(of: broker.pid) { started[pid] = state(of: pid).start }
+        }
+        kill(broker.pid, SIGTERM)
+        while !["Z", ""].contains(state(of: broker.pid).letter) {
+          for pid in children(of: broker.pid) { started[pid] = state(of: pid).start }
+        }
+        ends.append(try broker.wait())
+        for (pid, start) in started {
+          #expect(eventually { state(of: pid).start != start || ["", "Z"].contains(state(of: pid).letter) })
+        }
+      }
+      // Nothing is installed for it at the very beginning. What failed since its children were ended is not told as a failure.
+      let known: [LinuxIO.ExitStatus] = [.exited(0), .exited(128 + SIGTERM), .signalled(SIGTERM)]
+      #expect(ends.allSatisfy { known.contains($0) }, "\(ends)")
+      #expect(ends.contains(.exited(128 + SIGTERM)))
+    }
+  }
+
   @Test("while it starts a worker leaves none behind") func starting() throws {
     try ConfinedBench.with { bench in
       for _ in 0..<20 {
