@@ -75,6 +75,21 @@ extension Filesystem {
     return fault
   }
 
+  /// What is wrong with the descriptors of the groups: their checksums, or that they do not add up to what the superblock says.
+  package borrowing func groupFault() -> String? {
+    var (blocks, inodes): (UInt64, UInt64) = (0, 0)
+    for group in 0..<fs.pointee.group_desc_count {
+      guard ext2fs_group_desc_csum_verify(fs, group) != 0 else { return "the checksum of group \(group) is wrong" }
+      blocks += UInt64(ext2fs_bg_free_blocks_count(fs, group))
+      inodes += UInt64(ext2fs_bg_free_inodes_count(fs, group))
+    }
+    let free = (blocks << UInt64(fs.pointee.cluster_ratio_bits), UInt64(fs.pointee.super.pointee.s_free_inodes_count))
+    guard free.0 == ext2fs_free_blocks_count(fs.pointee.super), inodes == free.1 else {
+      return "the superblock counts other free blocks or inodes than the groups"
+    }
+    return nil
+  }
+
   /// How many runs of used blocks and inodes the bitmaps on the disk have, counted anew in each group; nil for more than
   /// `most`.
   borrowing func runs(atMost most: UInt64) throws(Failure) -> UInt64? {

@@ -28,6 +28,17 @@ package struct Superblock: Equatable, Sendable {
   /// It has features that the e2fsprogs of this machine don't know.
   package let isUnknown: Bool
 
+  /// It has no feature that resize2fs ever made mistakes with, and blocks of descriptors in reserve.
+  private let isUsual: Bool
+  /// The group descriptors for which there is room, without a block that moves.
+  private let roomForGroups: UInt64
+  private let groupSize: UInt64
+
+  /// Whether nothing moves when it is made to fill that many bytes: there are only more groups.
+  package func growsInPlace(to size: UInt64) -> Bool {
+    isUsual && groupSize > 0 && (size - min(size, 1)) / groupSize < roomForGroups
+  }
+
   /// That of a filesystem, examined as before it is opened.
   ///
   /// - Parameter room: of the disk from where the filesystem begins, in bytes.
@@ -62,8 +73,31 @@ package struct Superblock: Equatable, Sendable {
     needsRecovery = has(EXT3_FEATURE_INCOMPAT_RECOVER, 96)
     hasMultipleMountProtection = has(EXT4_FEATURE_INCOMPAT_MMP, 96)
     sharesBlocks = has(EXT4_FEATURE_RO_COMPAT_SHARED_BLOCKS, 100)
+    let (usualCompat, usualIncompat, usualReadOnly) = Self.usualFeatures
+    isUsual =
+      number(92) & ~UInt64(usualCompat) == 0 && number(96) & ~UInt64(usualIncompat) == 0
+      && number(100) & ~UInt64(usualReadOnly) == 0
+    groupSize = number(32) * blockSize
+    let descriptorSize = has(EXT4_FEATURE_INCOMPAT_64BIT, 96) ? max(32, number(254) & 0xFFFF) : 32
+    let perBlock = blockSize / descriptorSize
+    let groups = groupSize > 0 ? (size - min(size, 1)) / groupSize + 1 : 0
+    let reserved = number(204) >> 16
+    roomForGroups = perBlock > 0 ? ((groups + perBlock - 1) / perBlock + reserved) * perBlock : 0
     isUnknown =
       number(96) & ~UInt64(cext2fs_known_incompat()) != 0 || number(100) & ~UInt64(cext2fs_known_ro_compat()) != 0
       || isJournal
+  }
+
+  /// What mke2fs gives filesystems of the three kinds.
+  private static var usualFeatures: (Int32, Int32, Int32) {
+    (
+      EXT3_FEATURE_COMPAT_HAS_JOURNAL | EXT2_FEATURE_COMPAT_EXT_ATTR | EXT2_FEATURE_COMPAT_RESIZE_INODE
+        | EXT2_FEATURE_COMPAT_DIR_INDEX,
+      EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_EXTENTS | EXT4_FEATURE_INCOMPAT_64BIT
+        | EXT4_FEATURE_INCOMPAT_FLEX_BG | EXT4_FEATURE_INCOMPAT_CSUM_SEED,
+      EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE | EXT4_FEATURE_RO_COMPAT_HUGE_FILE
+        | EXT4_FEATURE_RO_COMPAT_DIR_NLINK | EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE | EXT4_FEATURE_RO_COMPAT_GDT_CSUM
+        | EXT4_FEATURE_RO_COMPAT_METADATA_CSUM
+    )
   }
 }

@@ -29,11 +29,29 @@ extension Disk {
           "the guest is whole, but its filesystem keeps its \(Words.bytes(before)) of the disk's "
             + "\(Words.bytes(layout.root.length)): resize2fs can't grow it on this machine; running resize2fs in the guest may\n  "
             + Command.lastLines(words))
-      } else if try superblock().size == before {
-        return
+      } else {
+        let size = try superblock().size
+        if size == before { return }
+        // e2fsck looks at each block of the disk, of which there are many and all but the guest's are free.
+        if original.growsInPlace(to: size), try isCounted(workers, steps) { return }
       }
       // Whatever resize2fs did or began: some of its versions leave checksums and counts of rare features wrong.
       try repair(steps)
+    }
+  }
+
+  /// Whether the groups of a filesystem are what its bitmaps and its superblock say.
+  private func isCounted(_ workers: Workers, _ steps: Steps) throws(Failure) -> Bool {
+    let fault = try workers.run(Self.counting, nil, [.disk(self)], .editing(self), .worker(onDiskOf: size), steps)
+    return fault.string == nil
+  }
+
+  static let counting = WorkerTask("count", .reader) { context throws(Failure) in
+    do throws(Failure) {
+      let filesystem = try Filesystem(opening: Region(rootOf: try context.disk(0)), writable: false)
+      return .optional(filesystem.groupFault() ?? filesystem.bitmapFault())
+    } catch {
+      return .string(error.message)
     }
   }
 
