@@ -33,7 +33,7 @@ let package = Package(
   targets: [
     // Leaves.
     swift("Report", []),
-    swift("Filesystems", []),
+    swift("Filesystems", ["Report"]),
     swift("Layout", ["Report"]),
     swift("Interface", ["Report"]),
     c("CLinux", links: ["blkid", "seccomp"]),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dump
 internal import Ext4
+internal import Filesystems
 internal import Layout
 internal import Report
 internal import Storage
@@ -24,7 +25,7 @@ extension UsedBlocks {
     partitions = found.sorted { $0.number < $1.number }
   }
 
-  /// Of a clean ext filesystem that is whole, what it uses; of a swap area its first page; else what is not zero.
+  /// Of a clean filesystem that is whole and tells what it uses, that; of a swap area its first page; else what is not zero.
   private mutating func take(_ range: ByteRange, _ progress: StepProgress) throws(Failure) -> Manifest.Selection {
     if let filesystem = try? Filesystem(opening: Region(disk, range), writable: false),
       filesystem.size <= range.length, filesystem.externalJournal == nil, filesystem.isClean,
@@ -36,6 +37,13 @@ extension UsedBlocks {
     }
     if range.length >= SwapArea.smallest, try SwapArea.uuid(on: disk, at: range.offset) != nil {
       try extents.append(ByteRange(offset: range.offset, length: SwapArea.pageSize))
+      progress.advance(by: range.length)
+      return .usedBlocks
+    }
+    if let type = type(at: range.offset), let space = space(of: type, in: range) {
+      for used in space.ranges {
+        try takeData(of: ByteRange(offset: range.offset + used.offset, length: used.length))
+      }
       progress.advance(by: range.length)
       return .usedBlocks
     }

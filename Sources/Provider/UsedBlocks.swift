@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dump
 internal import Ext4
+internal import Filesystems
 internal import Glibc
 internal import Layout
 internal import LinuxIO
@@ -10,7 +11,7 @@ internal import Storage
 /// Which parts of a disk a dump must hold, and how that was decided.
 struct UsedBlocks {
   var extents: ExtentMap
-  let selection: Manifest.Selection
+  private(set) var selection = Manifest.Selection.nonZeroBlocks
   let filesystems: [Manifest.Filesystem]
   /// Of a disk that has a table of them.
   var partitions: [Manifest.Partition] = []
@@ -53,8 +54,14 @@ struct UsedBlocks {
       filesystems = try disk.contents().map {
         Manifest.Filesystem(offset: $0.offset, type: $0.type, uuid: $0.uuid, label: $0.label)
       }
+      if let type = type(at: 0), let space = space(of: type, in: ByteRange(offset: 0, length: disk.size)) {
+        selection = .usedBlocks
+        // Holes too: nothing else tells the reader what is used, and so has to be zero.
+        for range in space.ranges { try extents.append(range) }
+        progress.detail("\(Words.bytes(extents.used)) of \(Words.bytes(disk.size)), by what \(type) says is used")
+        return
+      }
     }
-    selection = .nonZeroBlocks
     progress.expect(disk.size)
     if let table = try? disk.partitionTable()?.table, table.partitions.count <= Manifest.mostPartitions {
       try takePartitions(of: table, progress)
@@ -89,19 +96,31 @@ struct UsedBlocks {
 
   mutating func takeUsed(of filesystem: borrowing Filesystem, at base: UInt64 = 0) throws(Failure) {
     try filesystem.eachWrittenExtent { inside throws(Failure) in
-      let written = ByteRange(offset: base + inside.offset, length: inside.length)
-      guard !disk.isBlockDevice else {
-        return try extents.append(written)
-      }
-      var offset = written.offset
-      while true {
-        // Whole sectors, whatever the unit in which the filesystem below has holes.
-        let data = max(offset, try disk.nextData(from: offset) / 512 * 512)
-        guard data < written.end else { return }
-        offset = min(written.end, (try disk.nextHole(from: data) + 511) / 512 * 512)
-        try extents.append(ByteRange(offset: data, length: offset - data))
-        guard offset < written.end else { return }
-      }
+      try takeData(of: ByteRange(offset: base + inside.offset, length: inside.length))
+    }
+  }
+
+  /// What a filesystem other than ext uses; nil where it does not tell, or can't be believed.
+  func space(of type: String, in range: ByteRange) -> UsedSpace? {
+    UsedSpace(of: type, size: range.length) { inside throws(Failure) in
+      try disk.descriptor.bytes(at: range.offset + inside.offset, count: Int(inside.length))
+    }
+  }
+
+  /// The type of the filesystem that begins at `offset`.
+  func type(at offset: UInt64) -> String? { filesystems.first { $0.offset == offset }?.type }
+
+  /// Takes a range but for its holes.
+  mutating func takeData(of range: ByteRange) throws(Failure) {
+    guard !disk.isBlockDevice else { return try extents.append(range) }
+    var offset = range.offset
+    while true {
+      // Whole sectors, whatever the unit in which the filesystem below has holes.
+      let data = max(offset, try disk.nextData(from: offset) / 512 * 512)
+      guard data < range.end else { return }
+      offset = min(range.end, (try disk.nextHole(from: data) + 511) / 512 * 512)
+      try extents.append(ByteRange(offset: data, length: offset - data))
+      guard offset < range.end else { return }
     }
   }
 
