@@ -29,6 +29,7 @@ from guestsmith import Definition, GoldenImage
 from machine import Machine
 from race import DISK_SIZE
 from report import Section, as_json, as_text
+from whole import WholeDisks
 
 _PROJECT = Path(__file__).resolve().parent.parent
 
@@ -68,7 +69,8 @@ def _options() -> argparse.Namespace:
         prog="bench",
         description="Measures guestsmith against what a user would pick instead.",
     )
-    parser.add_argument("what", nargs="?", choices=["create", "dump", "sandbox", "all"], default="all", help="default: all")
+    parts = ["create", "dump", "disks", "sandbox", "all"]
+    parser.add_argument("what", nargs="?", choices=parts, default="all", help="default: all")
     parser.add_argument(
         "--runs", type=int, default=5, metavar="N", help="runs of each contender (5); slow ones have fewer"
     )
@@ -110,6 +112,8 @@ def _measure(options: argparse.Namespace, scratch: Path) -> list[Section]:
     if options.what in ("dump", "all"):
         sections.append(Dumping.prepare(definition, disk, scratch).measure(options.runs))
         sections.append(extracting.measure(definition, disk, options.runs, scratch))
+    if options.what in ("disks", "all"):
+        sections.append(WholeDisks.prepare(definition, golden, options.work, scratch).measure(options.runs))
     if options.what in ("sandbox", "all"):
         confining = Confining.prepare(golden, disk, options.work / "cache", scratch)
         sections.append(confining.measure(options.runs))

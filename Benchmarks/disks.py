@@ -56,25 +56,26 @@ class LoopDevice:
     # linux/loop.h
     _CTL_GET_FREE, _CONFIGURE = 0x4C82, 0x4C0A
     _READ_ONLY, _AUTOCLEAR = 1, 4
-    # struct loop_config: descriptor, block size, struct loop_info64 of 232 bytes with its flags at 52, reserved.
-    _CONFIG = struct.Struct("=II52xI176x64x")
+    # struct loop_config: descriptor, block size, struct loop_info64 of 232 bytes with an offset at 24 and its flags at 52,
+    # reserved.
+    _CONFIG = struct.Struct("=II24xQ20xI176x64x")
 
-    def __init__(self, file: Path, writable: bool) -> None:
+    def __init__(self, file: Path, writable: bool, offset: int = 0) -> None:
         mode = os.O_RDWR if writable else os.O_RDONLY
         backing = os.open(file, mode)
         try:
-            self._descriptor, self.path = self._attach(backing, mode)
+            self._descriptor, self.path = self._attach(backing, mode, offset)
         finally:
             os.close(backing)
 
-    def _attach(self, backing: int, mode: int) -> tuple[int, Path]:
+    def _attach(self, backing: int, mode: int, offset: int) -> tuple[int, Path]:
         flags = self._AUTOCLEAR | (self._READ_ONLY if mode == os.O_RDONLY else 0)
         with open("/dev/loop-control", "rb") as control:
             for _ in range(32):  # another process may take the one that was free
                 path = Path(f"/dev/loop{fcntl.ioctl(control, self._CTL_GET_FREE)}")
                 descriptor = os.open(path, mode)
                 try:
-                    fcntl.ioctl(descriptor, self._CONFIGURE, self._CONFIG.pack(backing, 0, flags))
+                    fcntl.ioctl(descriptor, self._CONFIGURE, self._CONFIG.pack(backing, 0, offset, flags))
                     return descriptor, path
                 except OSError as error:
                     os.close(descriptor)
@@ -90,11 +91,11 @@ class LoopDevice:
 
 
 @contextmanager
-def mounted(device: Path, folder: Path, options: str) -> Iterator[Path]:
+def mounted(device: Path, folder: Path, options: str, kind: str = "ext4") -> Iterator[Path]:
     """Mounts a device on a new folder."""
     folder.mkdir()
     try:
-        run(["mount", "-t", "ext4", "-o", options, device, folder])
+        run(["mount", "-t", kind, "-o", options, device, folder])
         try:
             yield folder
         finally:

@@ -49,13 +49,13 @@ class Definition:
     swap: Path  # one for all calls: it is made anew before each
 
     @classmethod
-    def install(cls, folder: Path, cache: Path, sandbox: str = "auto") -> Definition:
+    def install(cls, folder: Path, cache: Path, sandbox: str = "auto", layout: str = "none") -> Definition:
         shutil.rmtree(folder, ignore_errors=True)
         run([PROGRAM, "os", "install", "--api", "5", "--into", folder])
         definition = cls(folder / "guestsmith", cache, folder / "swap.img")
         # A string of JSON is a basic string of TOML.
         (definition.folder / "guestsmith.toml").write_text(
-            f"cache = {json.dumps(str(cache))}\nsandbox = {json.dumps(sandbox)}\n"
+            f"cache = {json.dumps(str(cache))}\nsandbox = {json.dumps(sandbox)}\nlayout = {json.dumps(layout)}\n"
         )
         return definition
 
@@ -88,7 +88,11 @@ class GoldenImage:
     def of_guest(cls, disk: Path, definition: Definition, scratch: Path) -> GoldenImage:
         """The image that a guest was made from, by what the guest says."""
         with mounted_image(disk, scratch / "guest") as tree:
-            text = (tree / "etc/guestsmith-release").read_text()
+            return cls.of_release((tree / "etc/guestsmith-release").read_text(), definition)
+
+    @classmethod
+    def of_release(cls, text: str, definition: Definition) -> GoldenImage:
+        """The same, by the text of /etc/guestsmith-release."""
         digest = re.search(r"^IMAGE=sha256:([0-9a-f]{64})$", text, re.MULTILINE)
         for path in sorted(definition.cache.glob("images/*/manifest.json")):
             manifest = json.loads(path.read_text())
