@@ -46,13 +46,14 @@ let package = Package(
     c("CExt2FS", links: ["ext2fs", "com_err"]),
     swift("Ext4", ["Report", "Storage", "CExt2FS"]),
     c("CZstd", links: ["zstd"]),
+    c("CZlib", links: ["z"]),
     swift("Dump", ["Report", "Digest", "CZstd"]),
     swift("Guest", ["Filesystems", "Report"]),
     swift("Configuration", ["Report", "Interface"]),
     // What does the work.
     c("CArchive", links: ["archive"]),
     swift("Images", ["Report", "Guest", "Layout", "LinuxIO", "Storage", "Ext4", "Digest", "CArchive"]),
-    swift("Sources", ["Report", "LinuxIO", "Storage", "Worker", "Dump", "Ext4"]),
+    swift("Sources", ["Report", "LinuxIO", "Storage", "Worker", "Dump", "Ext4", "CZlib"]),
     swift(
       "Inspection", ["Filesystems", "Report", "LinuxIO", "Layout", "Storage", "Worker", "Dump", "Ext4", "Sources"]),
     swift(

@@ -14,7 +14,7 @@ struct ConfigCheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check", abstract: "Show how programs that read a guest's bytes are confined on this machine.",
     discussion: """
-      Guestsmith's own workers, e2fsck, resize2fs, qemu-img and what unpacks a stream read what a guest or a stranger wrote. \
+      Guestsmith's own workers, e2fsck, resize2fs and what unpacks a stream read what a guest or a stranger wrote. \
       They run behind as many walls as the kernel and your rights allow: each has a line. With all of them they can reach \
       nothing but that guest.
 

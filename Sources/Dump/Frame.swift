@@ -134,6 +134,21 @@ final class Decompressor {
   }
 }
 
+/// Fills `room` with the first bytes of what the zstd frames that `bytes` start with hold, whoever wrote them; false where
+/// they do not hold as much.
+package func fill(_ room: UnsafeMutableRawBufferPointer, fromZstd bytes: UnsafeRawBufferPointer) -> Bool {
+  guard let context = ZSTD_createDCtx() else { return false }
+  defer { ZSTD_freeDCtx(context) }
+  var input = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
+  var output = ZSTD_outBuffer(dst: room.baseAddress, size: room.count, pos: 0)
+  while output.pos < output.size {
+    let before = (input.pos, output.pos)
+    let result = ZSTD_decompressStream(context, &output, &input)
+    guard ZSTD_isError(result) == 0, before != (input.pos, output.pos) else { return false }
+  }
+  return true
+}
+
 enum Zstd {
   static let levels = 1...19
 

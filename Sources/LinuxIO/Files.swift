@@ -82,8 +82,14 @@ package func fileText(_ path: String, limit: Int = 1 << 20) -> String? {
 extension Descriptor {
   /// `count` bytes at `offset`, fewer at the end of the file.
   package borrowing func bytes(at offset: UInt64, count: Int) throws(Failure) -> [UInt8] {
-    let view = view
-    return try [UInt8](upTo: count) { buffer throws(Failure) in try view.readFull(into: buffer, at: offset) }
+    try view.bytes(at: offset, count: count)
+  }
+}
+
+extension DescriptorView {
+  /// `count` bytes at `offset`, fewer at the end of the file.
+  package func bytes(at offset: UInt64, count: Int) throws(Failure) -> [UInt8] {
+    try [UInt8](upTo: count) { buffer throws(Failure) in try readFull(into: buffer, at: offset) }
   }
 }
 

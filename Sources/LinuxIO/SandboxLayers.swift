@@ -81,7 +81,7 @@ package struct SandboxLayers: Sendable {
   private var reach: String {
     let user = has(CLINUX_USER) ? "\(Self.userName) and the owner of the disk" : geteuid() == 0 ? "root" : "you"
     guard has(CLINUX_SECCOMP) else { return "they can read and change every file that \(user) may" }
-    return "they can read every file that \(user) may, and e2fsck, resize2fs and qemu-img can change it too"
+    return "they can read every file that \(user) may, and e2fsck and resize2fs can change it too"
   }
 
   // MARK: What there is

@@ -9,30 +9,32 @@ internal import Sources
 internal import Storage
 internal import Worker
 
-/// Disks that can't go to their place as they come, since they must be made smaller.
+/// Disks that can't go to their place as they come, since they must be made smaller or their content is in no order.
 extension DiskRestoration {
   /// Receives what may have to be made smaller: only the worker will know. Where the cache has no place for that, it is a
   /// failure only then.
-  func receiveSpooling(_ stream: IncomingStream) throws(Failure) -> Received {
+  ///
+  /// - Parameter names: of the spools; the first is for a disk to be made smaller.
+  func receiveSpooling(_ stream: IncomingStream, with names: [String]) throws(Failure) -> Received {
     var hasBegun = false
     do throws(Failure) {
       return try configuration.imageStore().withScratch { folder throws(Failure) in
-        let path = "\(folder)/disk.raw"
-        let file = try Descriptor(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+        let spools = try names.map { name throws(Failure) in
+          SharedDescriptor(try Descriptor("\(folder)/\(name)", O_RDWR | O_CREAT | O_EXCL, mode: 0o600))
+        }
         hasBegun = true
-        let answer = try decode(stream, spool: file.view, noSpool: nil)
-        try file.close()
-        if try answer.flag("spooled") { _ = try copy(try Disk(path, for: .writing)) }
+        let answer = try decode(stream, spools: spools.map(\.view), noSpool: nil)
+        if try answer.flag("spooled") { try copy(try Disk(spools[0].name, for: .writing)) }
         return try Received(answer)
       }
     } catch {
       guard !hasBegun else { throw error }
-      return try Received(decode(stream, spool: nil, noSpool: error))
+      return try Received(decode(stream, spools: [], noSpool: error))
     }
   }
 
-  /// Copies what counts of a spooled disk to its place, made smaller where it must be; returns the type of what is on it.
-  func copy(_ spool: Disk) throws(Failure) -> String? {
+  /// Copies what counts of a spooled disk to its place, made smaller where it must be.
+  private func copy(_ spool: Disk) throws(Failure) {
     let superblock = try? spool.superblock()
     let isFilesystem = superblock?.isUnknown == false
     if isFilesystem {
@@ -45,11 +47,12 @@ extension DiskRestoration {
     }
     var limits = ChildLimits.worker(streaming: disk.size, threads: 1)
     limits.fileSize = max(disk.size, spool.size)
-    let type = try workers.run(
+    disk.mark = .awaited
+    let answer = try workers.run(
       SpoolCopy.task, ["filesystem": .bool(isFilesystem), "wipe": .string(configuration.diskWipe.rawValue)],
       [.disk(spool), .disk(disk)], .init(.guest, "copies the guest to \(disk.path)"),
       limits, steps)
-    return type.string
+    disk.mark = try answer.flag("marked") ? .withheld : .written
   }
 
   /// Makes the filesystem on a spooled disk small enough for `disk`.

@@ -23,10 +23,10 @@ struct DiskRestoration {
   /// Writes what the stream holds: a dump, a raw disk, an image of qemu or an archive of files.
   func receive(_ stream: IncomingStream, _ kind: StreamKind, orArchive: Bool) throws(Failure) -> Received {
     switch kind {
-    case .dump, .ext: try receiveSpooling(stream)
+    case .dump, .ext: try receiveSpooling(stream, with: ["disk.raw"])
+    case .qcow2: try receiveSpooling(stream, with: ["disk.raw", "disk.qcow2"])
     case .disk: try decode(stream)
     case .tar where orArchive, .dump8 where orArchive: try decode(stream)
-    case .qcow2: try receiveQcow2(stream)
     case .empty:
       throw Failure(
         .dump, "\(stream.name) is empty",
@@ -45,19 +45,19 @@ struct DiskRestoration {
   }
 
   private func decode(_ stream: IncomingStream) throws(Failure) -> Received {
-    try Received(decode(stream, spool: nil, noSpool: nil))
+    try Received(decode(stream, spools: [], noSpool: nil))
   }
 
   /// Has a worker write what is in the stream.
-  func decode(_ stream: IncomingStream, spool: DescriptorView?, noSpool: Failure?) throws(Failure) -> JSON {
+  func decode(_ stream: IncomingStream, spools: [DescriptorView], noSpool: Failure?) throws(Failure) -> JSON {
     var limits = ChildLimits.worker(streaming: disk.size, threads: configuration.workers)
     // A spool has the length of a filesystem that is to be made smaller, and most of that is holes.
-    limits.fileSize = spool == nil ? disk.size : .max
-    limits.room = try spool.map { view throws(Failure) in try disk.roomToSpool(in: view) }
+    limits.fileSize = spools.isEmpty ? disk.size : .max
+    limits.room = try spools.first.map { view throws(Failure) in try disk.roomToSpool(in: view) }
     disk.mark = .awaited
     let answer = try stream.run(
       StreamDecoder.task, StreamDecoder.values(configuration, noSpool: noSpool),
-      [.disk(disk)] + (spool.map { [.stream($0)] } ?? []), by: workers,
+      [.disk(disk)] + spools.map { .stream($0) }, by: workers,
       limits, steps)
     disk.mark = try answer.flag("marked") ? .withheld : .written
     return answer

@@ -12,7 +12,7 @@ struct SpoolCopy {
   private let wipe: Wipe
   private let steps: Steps
 
-  /// The spool and the disk; returns the type of what is on it, as blkid(8) names it.
+  /// The spool and the disk; returns whether the mark of the first sector is kept back.
   static let task = WorkerTask("copy", .decoder) { context throws(Failure) in
     // To make a filesystem smaller cuts its file off.
     let file = try context.descriptor(0)
@@ -20,9 +20,8 @@ struct SpoolCopy {
     let copy = SpoolCopy(
       spool: Disk(handedOver: file, size: length, sectorSize: 1, isBlockDevice: false), disk: try context.disk(1),
       wipe: try Wipe(of: context.values), steps: context.steps)
-    let content = try copy.spool.contents().first { $0.offset == 0 }
     if try context.values.flag("filesystem") { try copy.copyFilesystem() } else { try copy.copyAll() }
-    return .optional(content?.type)
+    return ["marked": .bool(copy.disk.mark == .withheld)]
   }
 
   private func copyAll() throws(Failure) {

@@ -17,8 +17,11 @@ struct StreamDecoder {
   let workers: Int
   let steps: Steps
   private let spool: DiskSpool
+  /// Takes what comes of an image of qemu and can't go to its place yet.
+  private let image: SharedDescriptor?
 
-  /// The rest of the stream, what was looked at of it, the disk, and where there is one the spool.
+  /// The rest of the stream, what was looked at of it, the disk, where there is one the spool, and one more for an image of
+  /// qemu.
   static let task = WorkerTask("restore", .decoder) { context throws(Failure) in
     let (stream, kind) = try context.stream()
     let decoder = try StreamDecoder(context)
@@ -42,15 +45,22 @@ struct StreamDecoder {
     steps = context.steps
     spool = DiskSpool(
       context.count > 3 ? try context.descriptor(3) : nil, orFailure: values["noSpool"].flatMap { Failure($0) })
+    image = context.count > 4 ? SharedDescriptor(try context.descriptor(4)) : nil
   }
 
   private func receive(_ stream: IncomingStream, _ kind: StreamKind) throws(Failure) -> Received {
     switch kind {
     case .dump: try receiveDump(try DumpReader { buffer throws(Failure) in try stream.read(into: buffer) })
     case .ext, .disk: try receiveRaw(stream)
+    case .qcow2: try receiveQcow2(stream)
     case .tar, .dump8: try restoreArchive(stream, kind)
     default: throw Failure(.io, "\(stream.name) is not what it was")
     }
+  }
+
+  func imageSpool() throws(Failure) -> DescriptorView {
+    guard let image else { throw spool.failure }
+    return image.view
   }
 
   /// Runs `body` with the spool as a disk of `size` bytes, for `content` bytes to be written to.
@@ -65,16 +75,17 @@ struct StreamDecoder {
 /// A sparse file in the cache that is used where a guest has to be made smaller.
 private final class DiskSpool {
   private var file: Descriptor?
-  private let failure: Failure?
+  /// Why there is none, where there is none.
+  let failure: Failure
   private(set) var isUsed = false
 
   init(_ file: consuming Descriptor?, orFailure failure: Failure?) {
     self.file = file
-    self.failure = failure
+    self.failure = failure ?? Failure(.io, "there is no spool")
   }
 
   func disk(size: UInt64, content: UInt64) throws(Failure) -> Disk {
-    guard let file = file.take() else { throw failure ?? Failure(.io, "there is no spool") }
+    guard let file = file.take() else { throw failure }
     isUsed = true
     let folder = file.name.split(separator: "/").dropLast().map { "/\($0)" }.joined()
     try requireRoom(content, of: try file.freeBytes(), in: folder, for: "making the guest smaller")

@@ -115,23 +115,6 @@ struct ConfinedProcessTests {
     }
   }
 
-  @Test("qemu-img, of an import of its own format") func qemuImg() throws {
-    try ConfinedBench.with { bench in
-      let image = bench.scratch("qcow2")
-      try shell("qemu-img convert -f raw -O qcow2 '\(bench.guest.disk)' '\(image)'")
-      let disk = try bench.target()
-      let line = "cd /; exec '\(bench.scripts)/import' -i vm2 -b '\(disk)' -s '\(bench.swap)' <'\(image)'"
-      try whileHeld("qemu-img", of: line) { tool, _ in
-        let places = tool.arguments.filter { $0.hasPrefix("/") }
-        let spool = try #require(places.first)
-        #expect(places.allSatisfy { $0.hasPrefix(bench.scratch("cache/")) }, "\(tool.arguments)")
-        try Walls(
-          isWorker: false, files: places, places: places, streams: ["pipe", "memory"], user: owner(of: spool)
-        ).expect(tool)
-      }
-    }
-  }
-
   @Test("what unpacks an import that goes on", arguments: ["gzip", "xz", "bzip2", "lz4", "zstd"])
   func unpacker(tool: String) throws {
     try ConfinedBench.with { bench in
