@@ -12,6 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/// From that many bytes on the disk begins to write at once: each copy of the group descriptors takes 8 MiB of 16 TiB.
+#define LARGE_WRITE (1 << 20)
+
 #define SUPER_START 1024
 #define SUPER_END 2048
 
@@ -37,8 +40,12 @@ static errcode_t transfer(struct cext2fs_device *device, bool write, uint64_t of
     // The end of the device: reading there is an error of the filesystem, writing there of the system.
     if (count == 0)
       return write ? fail(device, ENOSPC) : EXT2_ET_SHORT_READ;
-    if (write)
+    if (write) {
       device->written += (uint64_t)count;
+      // What is wrong with it shows at the commit.
+      if (count >= LARGE_WRITE)
+        sync_file_range(device->fd, (off_t)(device->base + offset), count, SYNC_FILE_RANGE_WRITE);
+    }
     data += count;
     offset += (uint64_t)count;
     size -= (size_t)count;
