@@ -20,7 +20,7 @@ struct UsedSpaceTests {
 
     static let all = [
       Form("XFS", "xfs", "mkfs.xfs -q -f \"$disk\"", "xfs_repair -n"),
-      Form("XFS of version 4", "xfs", "mkfs.xfs -q -f -m crc=0 -b size=1024 \"$disk\"", "xfs_repair -n"),
+      Form("XFS of small blocks", "xfs", "mkfs.xfs -q -f -b size=1024 \"$disk\"", "xfs_repair -n"),
       Form("XFS of many groups", "xfs", "mkfs.xfs -q -f -d agcount=5 -s size=4096 \"$disk\"", "xfs_repair -n"),
       Form("btrfs", "btrfs", "mkfs.btrfs -q -f \"$disk\"", "btrfs check"),
       Form("btrfs, mixed", "btrfs", "mkfs.btrfs -q -f --mixed \"$disk\"", "btrfs check"),
@@ -58,6 +58,7 @@ struct UsedSpaceTests {
   private func use(_ disk: String, at offset: UInt64 = 0, _ scratch: Scratch) throws -> String {
     try shell(
       """
+      set -e
       mkdir -p '\(scratch("mount"))'
       mount -o loop,offset=\(offset) '\(disk)' '\(scratch("mount"))'
       # It is there for as long as a process has a namespace with it.
