@@ -108,7 +108,8 @@ struct ConfinedProcessTests {
         try whileHeld("resize2fs", of: line) { tool, _ in
           #expect(tool.arguments == ["resize2fs", disk])
           try Walls(
-            isWorker: false, files: [disk], places: [disk], streams: ["pipe", "memory"], user: owner(of: disk)
+            isWorker: false, files: [disk], places: [disk], streams: ["pipe", "memory"], user: owner(of: disk),
+            variables: ["RESIZE2FS_FORCE_LAZY_ITABLE_INIT=1"]
           ).expect(tool)
         }
       }

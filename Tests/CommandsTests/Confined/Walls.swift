@@ -17,6 +17,8 @@ struct Walls {
   /// What is at the descriptors from 4 on.
   var handed: [String] = []
   var user = Walls.user
+  /// What a tool is told besides by its environment.
+  var variables: [String] = []
 
   static let libraries = [
     "/lib", "/lib32", "/lib64", "/libx32", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32", "/etc/ld.so.cache",
@@ -63,7 +65,7 @@ struct Walls {
     }
     // A tool is told where to find programs, and in which language to speak.
     #expect(
-      process.environment == (isWorker ? [] : ["LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]),
+      process.environment == (isWorker ? [] : ["LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]) + variables,
       sourceLocation: sourceLocation)
     if isWorker { #expect(process.arguments == ["guestsmith-worker"], sourceLocation: sourceLocation) }
     expectDescriptors(process, sourceLocation)
