@@ -146,6 +146,9 @@ extension DescriptorView {
   /// Writes, and has the kernel begin to bring it to the disk: less is left for the flush at the end.
   package func writeThrough(_ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
     try writeAll(buffer, at: offset)
-    clinux_start_writing(raw, offset, UInt64(buffer.count))
+    startWriting(ByteRange(offset: offset, length: UInt64(buffer.count)))
   }
+
+  /// Has the kernel begin to bring what was written there to the disk.
+  package func startWriting(_ range: ByteRange) { clinux_start_writing(raw, range.offset, range.length) }
 }

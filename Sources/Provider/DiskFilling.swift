@@ -14,6 +14,8 @@ struct DiskFilling {
   let isZeroed: Bool
   /// Bytes so far.
   private(set) var written: UInt64 = 0
+  /// What the kernel was not told yet to bring to the disk, and how much of it was written.
+  private var waiting: (range: Range<UInt64>, count: UInt64)?
 
   init(_ disk: Disk, isZeroed: Bool) {
     owner = disk
@@ -27,12 +29,24 @@ struct DiskFilling {
   mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
     try refuseUnfit(bytes, at: offset)
     written += UInt64(bytes.count)
-    guard offset < UInt64(Disk.headSize) else { return try disk.writeAll(bytes, at: offset) }
+    guard offset < UInt64(Disk.headSize) else { return try put(bytes, at: offset) }
     let inside = min(bytes.count, Disk.headSize - Int(offset))
     head.hold(owner.withholdingMark(of: Array(bytes[..<inside]), at: offset), at: offset)
     if inside < bytes.count {
-      try disk.writeAll(UnsafeRawBufferPointer(rebasing: bytes[inside...]), at: UInt64(Disk.headSize))
+      try put(UnsafeRawBufferPointer(rebasing: bytes[inside...]), at: UInt64(Disk.headSize))
     }
+  }
+
+  /// Writes, and has the kernel begin with each few MiB: less is left for the flush at the end.
+  private mutating func put(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
+    try disk.writeAll(bytes, at: offset)
+    let end = offset + UInt64(bytes.count)
+    let before = waiting ?? (offset..<end, 0)
+    let range = min(before.range.lowerBound, offset)..<max(before.range.upperBound, end)
+    waiting = (range, before.count + UInt64(bytes.count))
+    guard before.count + UInt64(bytes.count) >= 8 << 20 else { return }
+    disk.startWriting(ByteRange(offset: range.lowerBound, length: range.upperBound - range.lowerBound))
+    waiting = nil
   }
 
   private func refuseUnfit(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
