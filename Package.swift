@@ -104,7 +104,7 @@ let package = Package(
     tests("Instances", ["Instances", "Host", "Interface", "LinuxIO", "Report", "Worker", "TestSupport"]),
     tests("Judge", ["Judge", "LinuxIO", "Report", "TestSupport"]),
     tests("Commands", ["LinuxIO", "Report", "TestSupport"]),
-    tests("Fuzz", ["Dump", "Ext4", "Layout", "Storage", "LinuxIO", "Report", "TestSupport"]),
+    tests("Fuzz", ["Dump", "Ext4", "Filesystems", "Layout", "Storage", "LinuxIO", "Report", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )
