@@ -286,6 +286,11 @@ int cext2fs_device_release(struct cext2fs_device *device, bool flushes) {
   return (int)error;
 }
 
+void cext2fs_device_drop(struct cext2fs_device *device) {
+  free(device->held);
+  device->held = NULL;
+}
+
 int cext2fs_device_commit(struct cext2fs_device *device) {
   if (fsync(device->fd) != 0)
     return errno;

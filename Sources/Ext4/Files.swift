@@ -194,7 +194,7 @@ extension Filesystem {
       try check(cext2fs_device_release(device.device, isShared))
       return result
     } catch {
-      _ = cext2fs_device_release(device.device, isShared)
+      cext2fs_device_drop(device.device)
       throw error
     }
   }

@@ -54,6 +54,8 @@ int cext2fs_device_defer(struct cext2fs_device *device, bool hidden);
 int cext2fs_device_hold(struct cext2fs_device *device, uint64_t offset, size_t size);
 /// Writes the held range to the disk, with `flushes` after all that was written before is there. 0 or an errno.
 int cext2fs_device_release(struct cext2fs_device *device, bool flushes);
+/// Forgets the held range: on the disk it is what it was.
+void cext2fs_device_drop(struct cext2fs_device *device);
 /// Writes the deferred superblock to the disk; everything before it is flushed first, and it is flushed too.
 /// 0 or an errno.
 int cext2fs_device_commit(struct cext2fs_device *device);
