@@ -92,6 +92,7 @@ let package = Package(
       linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
     tests("LinuxIO", ["LinuxIO", "Report", "TestSupport", "confinement-probe"]),
     tests("Storage", ["Storage", "LinuxIO", "Report", "TestSupport"]),
+    tests("Filesystems", ["Filesystems", "LinuxIO", "Report", "TestSupport"]),
     tests("Worker", ["Worker", "Storage", "LinuxIO", "Report", "TestSupport"]),
     tests("Ext4", ["Ext4", "Storage", "Report", "LinuxIO", "TestSupport"]),
     tests("Dump", ["Dump", "Sources", "Report", "Digest", "TestSupport"]),
