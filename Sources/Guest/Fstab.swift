@@ -77,13 +77,13 @@ enum Fstab {
     /// The UUIDs of the root and of the swaps, in lower case, as far as they are named by UUID.
     let root: String?
     let swaps: [String]
-    let mountPoints: [String]
+    let filesystems: [MountedFilesystem]
 
     init(_ bytes: [UInt8]) {
       let entries = TextLines(bytes).lines.enumerated().compactMap { index, line in Entry(index, line) }
       root = entries.first { $0.mountPoint == "/" }?.uuid
       swaps = entries.filter { $0.type == "swap" }.compactMap(\.uuid)
-      mountPoints = entries.map(\.mountPoint)
+      filesystems = entries.map { MountedFilesystem(source: $0.sourceText, mountPoint: $0.mountPoint) }
     }
   }
 
@@ -96,6 +96,7 @@ enum Fstab {
     let line: Int
     /// In lower case; nil where the line is not by UUID.
     let uuid: String?
+    let sourceText: String
     let mountPoint: String
     let type: String
     private let source: Range<Int>
@@ -112,6 +113,7 @@ enum Fstab {
       typeRange = fields[2].range
       options = fields.count > 3 ? fields[3].range : nil
       self.source = fields[0].range
+      sourceText = fields[0].text
       let source = Array(bytes[fields[0].range])
       var range = fields[0].range
       if let prefix = Self.prefixes.first(where: { source.starts(with: $0.utf8) }) {

@@ -9,8 +9,8 @@ package struct Origin: Sendable, Equatable {
   package var rootUUID: String?
   /// Of the swap: the one that the release file names, or else the first of fstab.
   package var swapUUID: String?
-  /// Where the guest mounts other filesystems that boot it: `/boot`, `/boot/efi`.
-  package var bootMounts: [String] = []
+  /// What the guest mounts, by fstab.
+  package var mounts: [MountedFilesystem] = []
 
   package init(of guest: some GuestFiles) throws(Failure) {
     let release = try ReleaseFile.read(from: guest)
@@ -19,7 +19,7 @@ package struct Origin: Sendable, Equatable {
     rootUUID = table?.root ?? release.map(\.rootUUID).flatMap { $0.isEmpty ? nil : $0.lowercased() }
     let known = release?.swapUUID?.lowercased()
     swapUUID = table?.swaps.first { $0 == known } ?? table?.swaps.first
-    bootMounts = table?.mountPoints.filter { $0 == "/boot" || $0.hasPrefix("/boot/") || $0 == "/efi" } ?? []
+    mounts = table?.filesystems ?? []
   }
 
   /// Whether a guest that is restored as `name` is the machine that was dumped, or else a copy of it.

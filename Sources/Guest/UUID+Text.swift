@@ -8,8 +8,9 @@ extension UUID {
   /// No form of a UUID in a text is longer, with two backslashes at each hyphen.
   package static let longestForm = 36 + 4 * 4
 
-  package func isNamed(in bytes: UnsafeRawBufferPointer) -> Bool {
-    let letters = Array(description.utf8)
+  /// Those of `uuids` that are named in the bytes.
+  package static func named(among uuids: Set<UUID>, in bytes: UnsafeRawBufferPointer) -> Set<UUID> {
+    var named: Set<UUID> = []
     // The first separator is looked for: in what is not text there are few of it.
     for separator in [hyphen, backslash] {
       var start = 0
@@ -17,14 +18,28 @@ extension UUID {
         let found = memchr(base + start, Int32(separator), bytes.count - start)
       {
         let place = found - UnsafeMutableRawPointer(mutating: base)
-        if place >= 8, Self.end(of: letters, from: place - 8, in: bytes) != nil { return true }
         start = place + 1
+        guard let head = head(before: place, in: bytes) else { continue }
+        for uuid in uuids where uuid.bytes.starts(with: head) {
+          if end(of: Array(uuid.description.utf8), from: place - 8, in: bytes) != nil { named.insert(uuid) }
+        }
       }
     }
-    return false
+    return named
   }
 
-  /// The same bytes with `other` wherever this UUID is named, in the form that stands there.
+  /// The four bytes for which the eight digits before a place stand; nil where there are not as many.
+  private static func head(before place: Int, in bytes: UnsafeRawBufferPointer) -> [UInt8]? {
+    guard place >= 8 else { return nil }
+    var value: UInt32 = 0
+    for byte in bytes[place - 8..<place] {
+      guard let digit = byte.digit else { return nil }
+      value = value << 4 | digit
+    }
+    return (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) }
+  }
+
+  /// As many bytes, with `other` wherever this UUID is named, in the form that stands there.
   package func replaced(by other: UUID, in bytes: [UInt8]) -> [UInt8] {
     let (letters, others) = (Array(description.utf8), Array(other.description.utf8))
     return bytes.withUnsafeBytes { bytes in
@@ -63,10 +78,20 @@ extension UUID {
     return index
   }
 
+  /// In the form of another, and as long.
   private static func written(_ letters: [UInt8], like form: Slice<UnsafeRawBufferPointer>) -> [UInt8] {
     let isUpper = form.contains { (UInt8(ascii: "A")...UInt8(ascii: "F")).contains($0) }
-    let separator = Array(form.dropFirst(8).prefix((form.count - 32) / 4))
-    return letters.flatMap { $0 == hyphen ? separator : [isUpper ? $0.inUpperCase : $0] }
+    var (result, index) = (Array(form), 0)
+    for letter in letters {
+      if letter == hyphen, result[index] == backslash {
+        while result[index] == backslash { index += 1 }
+        index += 3
+      } else {
+        result[index] = isUpper ? letter.inUpperCase : letter
+        index += 1
+      }
+    }
+    return result
   }
 }
 
@@ -75,5 +100,13 @@ private let backslash = UInt8(ascii: "\\")
 
 extension UInt8 {
   fileprivate var inLowerCase: UInt8 { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) ? self + 32 : self }
+  fileprivate var digit: UInt32? {
+    switch inLowerCase {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(self - UInt8(ascii: "0"))
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt32(inLowerCase - UInt8(ascii: "a")) + 10
+    default: nil
+    }
+  }
+
   fileprivate var inUpperCase: UInt8 { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self) ? self - 32 : self }
 }

@@ -29,7 +29,22 @@ struct OriginTests {
     let guest = MemoryGuest([
       "/etc/fstab": "/dev/a / ext4 x\n/dev/b /boot ext4 x\n/dev/c /boot/efi vfat x\n/dev/d /bootstrap ext4 x\n"
     ])
-    #expect(try Origin(of: guest).bootMounts == ["/boot", "/boot/efi"])
+    #expect(try Origin(of: guest).mounts.filter(\.isOfBoot).map(\.mountPoint) == ["/boot", "/boot/efi"])
+  }
+
+  @Test(
+    "it mounts by UUID, label or device, of a filesystem or a partition, in every form that there is",
+    arguments: [
+      ("UUID=ABCD-12ef", MountedFilesystem.Source.uuid("abcd-12ef")), ("UUID=\"ABCD-12ef\"", .uuid("abcd-12ef")),
+      ("/dev/disk/by-uuid/ABCD-12EF", .uuid("abcd-12ef")), ("LABEL=BOOT", .label("BOOT")),
+      (#"LABEL=a\040b"#, .label("a b")), (#"/dev/disk/by-label/a\x20b"#, .label("a b")),
+      ("PARTUUID=0A1B2C3D-01", .partitionUUID("0a1b2c3d-01")), ("PARTLABEL=EFI", .partitionLabel("EFI")),
+      ("/dev/disk/by-partlabel/EFI", .partitionLabel("EFI")), ("/dev/vda16", .partition(16)),
+      ("/dev/nvme0n1p2", .partition(2)), ("/dev/vdb1", .other), ("/dev/vda", .other), ("tmpfs", .other),
+      ("/dev/mapper/vg-boot", .other), (#"LABEL=a\"#, .label(#"a\"#)),
+    ])
+  func mounts(field: String, source: MountedFilesystem.Source) {
+    #expect(MountedFilesystem(source: field, mountPoint: "/boot").source == source)
   }
 
   @Test(

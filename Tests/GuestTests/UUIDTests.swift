@@ -15,7 +15,8 @@ private func replaced(_ text: String) throws -> String {
   let (old, new) = (try #require(UUID(old)), try #require(UUID(new)))
   let bytes = Array(text.utf8)
   let result = old.replaced(by: new, in: bytes)
-  #expect(bytes.withUnsafeBytes { old.isNamed(in: $0) } == (result != bytes), "\(text)")
+  #expect(
+    bytes.withUnsafeBytes { UUID.named(among: [old, new], in: $0).contains(old) } == (result != bytes), "\(text)")
   return String(decoding: result, as: UTF8.self)
 }
 
@@ -35,6 +36,12 @@ struct UUIDTests {
     #expect(try replaced(with(old.uppercased())) == with(new.uppercased()))
     #expect(try replaced(with(escaped(old))) == with(escaped(new)))
     #expect(try replaced(with(escaped(old, #"\\x2d"#))) == with(escaped(new, #"\\x2d"#)))
+  }
+
+  @Test("the form of each hyphen stays, and with it the length")
+  func mixedForm() throws {
+    let text = old.replacing("-4e", with: #"\x2d4e"#).replacing("-a4", with: #"\\x2da4"#)
+    #expect(try replaced(text) == new.replacing("-aa", with: #"\x2daa"#).replacing("-dd", with: #"\\x2ddd"#))
   }
 
   @Test("what is another UUID, or less than one, stays")
