@@ -74,7 +74,7 @@ package struct PartitionedDisk {
   private var words: String {
     let list = partitions.map { "\($0.number)" + ($0.filesystem.map { " (\($0))" } ?? "") }
     guard list.count > 1 else { return list.first.map { "its one partition is \($0)" } ?? "it has no partitions" }
-    return "its partitions are " + list.dropLast().joined(separator: ", ") + " and \(list[list.count - 1])"
+    return "its partitions are " + Words.list(list)
   }
 
   private func holdsSystem(_ partition: DiskLayout.Partition) -> Bool {

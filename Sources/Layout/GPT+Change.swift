@@ -45,11 +45,13 @@ extension GPT {
     return grown
   }
 
-  /// With another UUID for the disk and each partition.
-  package func renamed(newUUID: () -> UUID) -> GPT {
+  /// With other UUIDs for the disk and partitions, in place of those that they have.
+  package func renamed(_ changes: [UUID: UUID]) -> GPT {
     var renamed = self
-    renamed.guid = newUUID()
-    for index in partitions.indices { renamed.partitions[index].uuid = newUUID() }
+    renamed.guid = changes[guid] ?? guid
+    for index in partitions.indices {
+      renamed.partitions[index].uuid = changes[partitions[index].uuid] ?? partitions[index].uuid
+    }
     return renamed
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Ext4
 internal import Guest
+internal import Inspection
 internal import LinuxIO
 internal import Report
 internal import Storage
@@ -27,14 +28,15 @@ struct Agreement {
     case archive
   }
 
-  /// Returns the UUID that tune2fs has to give the filesystem before all else (`uuid`); or, when all is made, that of the
-  /// swap (`swap`).
+  /// Returns the partitions whose filesystem e2fsck has to check before all else (`check`), or the UUID that tune2fs has to
+  /// give the root filesystem (`uuid`); or, when all is made, that of the swap (`swap`).
   static let task = WorkerTask("agree", .editor) { context throws(Failure) in
     let values = context.values
     let agreement = try Agreement(context)
     if try values.flag("clear") { try agreement.disk.clearUnwritten() }
     let restored: Restored = try values.flag("archive") ? .archive : .disk(of: values["recorded"]?.string)
-    return try agreement.make(restored, isAgain: try values.flag("again"))
+    let unsound = values["unsound"]?.array.map { Set($0.compactMap(\.integer)) }
+    return try agreement.make(restored, isAgain: try values.flag("again"), unsound: unsound)
   }
 
   private init(_ context: WorkerContext) throws(Failure) {
@@ -56,45 +58,59 @@ struct Agreement {
     /// Of the root filesystem that the guest knows.
     let known: UUID?
     let type: String
-    /// Why the filesystem keeps its UUID, whatever names it.
-    let tie: String?
-    let places: UUIDPlaces
+    let view: GuestView
+    var places = UUIDPlaces()
   }
 
-  /// Makes the guest's files and the UUID of its root filesystem agree with its name and with each other.
-  private func make(_ restored: Restored, isAgain: Bool) throws(Failure) -> JSON {
-    let survey =
-      isAgain
-      ? try look(at: restored)
-      : try steps.step("look for what names the guest's disks") { progress throws(Failure) in
-        let survey = try look(at: restored)
+  /// Makes the guest's files and the UUIDs of its disk agree with its name and with each other.
+  ///
+  /// - Parameter unsound: the partitions whose ext filesystem has errors; nil where none was checked.
+  private func make(_ restored: Restored, isAgain: Bool, unsound: Set<Int>?) throws(Failure) -> JSON {
+    var survey = try survey(restored, unsound ?? [])
+    let unchecked = survey.view.volumes.map(\.partition).filter(\.isExt)
+    if unsound == nil, !unchecked.isEmpty { return ["check": .array(unchecked.map { .integer($0.number) })] }
+    if isAgain {
+      survey.places = try places(survey)
+    } else {
+      survey.places = try steps.step("look for what names the guest's disks") { progress throws(Failure) in
         progress.detail(
           survey.isCopy ? "a copy of \(survey.origin.name?.full ?? "a guest without a name")" : "it is \(name)")
-        return survey
+        return try places(survey)
       }
+    }
     let root = uuidOfRoot(survey)
     guard root.uuid == survey.current || root.isNew else { return ["uuid": .string(root.uuid.description)] }
-    if let reason = root.reason { tellKept("the root filesystem", root.uuid, reason) }
-    let rootUUID = root.isNew ? try renew() : root.uuid
-    let swapUUID = newSwapUUID.map { uuidOfSwap(survey, orNew: $0) }
+    let identifiers = Identifiers(of: survey.view, survey.places)
+    let swap = newSwapUUID.map { uuidOfSwap(survey, orNew: $0) }
+    var kept = identifiers.kept
+    if let reason = root.reason {
+      kept.insert(.init(what: "the root filesystem", uuids: [root.uuid], reason: reason), at: 0)
+    }
+    if let swap, let reason = swap.reason { kept.append(.init(what: "the swap", uuids: [swap.uuid], reason: reason)) }
+    tell(kept)
     try steps.step("make the guest agree with \(name)") { _ throws(Failure) in
-      let device = Region(rootOf: disk)
-      let guest = GuestTree(try Filesystem(opening: device, writable: true), isInPlace: true)
-      try follow(survey, rootUUID: rootUUID, swapUUID: swapUUID, in: guest)
+      let guest = GuestTree(try Filesystem(opening: Region(rootOf: disk), writable: true), isInPlace: true)
+      // Until all is done there is no root filesystem to be found.
+      if survey.isCopy { try guest.change() }
+      var following = UUIDFollowing(guest, on: disk, survey.view)
+      let rootUUID = root.isNew ? try guest.renewUUID() : root.uuid
+      if let known = survey.known { following.add(known, rootUUID) }
+      if let swap, let old = survey.origin.swapUUID.flatMap({ UUID($0) }) { following.add(old, swap.uuid) }
+      let followed = try following.apply(identifiers, survey.places.texts)
+      if !followed.isEmpty { steps.note("these name the new UUIDs now: \(Self.list(followed))") }
       var restoration = Restoration(
         name: GuestName(name), origin: survey.origin, isCopy: survey.isCopy,
-        rootUUID: rootUUID.description, swapUUID: swapUUID?.description, network: network)
+        rootUUID: rootUUID.description, swapUUID: swap?.uuid.description, network: network)
       restoration.macs = macs
       if case .archive = restored { restoration.rootType = survey.type }
       tell(try restoration.apply(to: guest))
       try guest.commit()
     }
-    return ["swap": .optional(swapUUID?.description)]
+    return ["swap": .optional(swap?.uuid.description)]
   }
 
-  private func look(at restored: Restored) throws(Failure) -> Survey {
-    let device = Region(rootOf: disk)
-    let guest = GuestTree(try Filesystem(opening: device, writable: false), isInPlace: true)
+  private func survey(_ restored: Restored, _ unsound: Set<Int>) throws(Failure) -> Survey {
+    let guest = GuestTree(try Filesystem(opening: Region(rootOf: disk), writable: false), isInPlace: true)
     let origin = try Origin(of: guest)
     let current = guest.filesystem.uuid
     let (known, recorded): (UUID?, String?) =
@@ -103,78 +119,46 @@ struct Agreement {
       case .archive: (origin.rootUUID.flatMap { UUID($0) }, nil)
       }
     let isCopy = !origin.isSame(as: GuestName(name), recorded: recorded)
-    var uuids: Set<UUID> = []
-    if isCopy {
-      uuids = Set(
-        [known?.description, newSwapUUID == nil ? nil : origin.swapUUID].compactMap { $0.flatMap(UUID.init) })
-    }
     return Survey(
       origin: origin, isCopy: isCopy, current: current, known: known, type: guest.filesystem.type,
-      tie: guest.filesystem.dependsOnUUID
-        ? "what is encrypted in it depends on that (its feature stable_inodes)" : otherPartition,
-      places: try UUIDPlaces(of: uuids, origin, in: guest.filesystem))
+      view: isCopy ? try GuestView(guest, on: disk, origin.mounts, unsound: unsound) : GuestView(guest))
   }
 
-  /// Another partition that can name the root filesystem, as one for EFI or /boot does: it is not edited.
-  private var otherPartition: String? {
-    let layout = disk.layout
-    let kinds: Set = ["vfat", "ext2", "ext3", "ext4", "xfs", "btrfs"]
-    let other = layout.partitions.first { $0.range != layout.root && $0.filesystem.map(kinds.contains) ?? false }
-    return other.map { "partition \($0.number) (\($0.filesystem ?? "")) may name it" }
+  private func places(_ survey: Survey) throws(Failure) -> UUIDPlaces {
+    guard survey.isCopy else { return UUIDPlaces() }
+    let swap = newSwapUUID == nil ? nil : survey.origin.swapUUID.flatMap { UUID($0) }
+    return try UUIDPlaces(
+      of: Set([survey.known, swap].compactMap { $0 } + Identifiers.all(of: survey.view)), in: survey.view)
   }
 
   /// The UUID that the root filesystem must have, and why it keeps one that is the original's; `isNew` where it gets one
   /// that nothing has.
   private func uuidOfRoot(_ survey: Survey) -> (uuid: UUID, isNew: Bool, reason: String?) {
     guard survey.isCopy else { return (survey.known ?? survey.current, false, nil) }
-    if let tie = survey.tie { return (survey.current, false, tie) }
+    if let tie = survey.view.root.filesystem.tie { return (survey.current, false, tie) }
     if let known = survey.known, let obstacle = survey.places.obstacle(to: known) { return (known, false, obstacle) }
     // A filesystem that was made here has one that is new.
     return (survey.current, survey.known == survey.current, nil)
   }
 
-  private func renew() throws(Failure) -> UUID {
-    let filesystem = try Filesystem(opening: Region(rootOf: disk), writable: true)
-    try filesystem.beginChanging()
-    let uuid = filesystem.renewUUID()
-    try filesystem.commit()
-    return uuid
+  /// The UUID of the swap that is made, and why it keeps that of the original.
+  private func uuidOfSwap(_ survey: Survey, orNew new: UUID) -> (uuid: UUID, reason: String?) {
+    guard let old = survey.origin.swapUUID.flatMap({ UUID($0) }) else { return (new, nil) }
+    guard survey.isCopy else { return (old, nil) }
+    let obstacle = survey.places.obstacle(to: old)
+    return (obstacle == nil ? new : old, obstacle)
   }
 
-  /// The UUID of the swap that is made.
-  private func uuidOfSwap(_ survey: Survey, orNew new: UUID) -> UUID {
-    guard let old = survey.origin.swapUUID.flatMap({ UUID($0) }) else { return new }
-    guard survey.isCopy else { return old }
-    guard let obstacle = survey.places.obstacle(to: old) else { return new }
-    tellKept("the swap", old, obstacle)
-    return old
-  }
-
-  private func tellKept(_ what: String, _ uuid: UUID, _ reason: String) {
-    steps.note("\(what) has the UUID of the original, \(uuid): \(reason)")
-  }
-
-  /// Has every text that names an old UUID name the new one.
-  private func follow(
-    _ survey: Survey, rootUUID: UUID, swapUUID: UUID?, in guest: GuestTree
-  ) throws(Failure) {
-    let changes = [
-      (survey.known?.description, rootUUID.description), (survey.origin.swapUUID, swapUUID?.description),
-    ].compactMap { old, new -> (UUID, UUID)? in
-      guard let old = old.flatMap(UUID.init), let new = new.flatMap(UUID.init), old != new else { return nil }
-      return (old, new)
+  /// A line for each reason.
+  private func tell(_ kept: [Identifiers.Kept]) {
+    for reason in kept.map(\.reason).unique {
+      let same = kept.filter { $0.reason == reason }
+      let (words, uuids) = (Words.list(same.map(\.what)), same.flatMap(\.uuids))
+      steps.note(
+        uuids.count == 1
+          ? "\(words) has the UUID of the original, \(uuids[0]): \(reason)"
+          : "\(words) have the UUIDs of the original: \(reason)")
     }
-    guard !changes.isEmpty else { return }
-    var followed: [ByteString] = []
-    for text in survey.places.texts {
-      var bytes: [UInt8] = []
-      try guest.filesystem.eachPiece(of: text.inode) { piece, _ throws(Failure) in bytes += piece }
-      let changed = changes.reduce(bytes) { $1.0.replaced(by: $1.1, in: $0) }
-      guard changed != bytes else { continue }
-      try guest.rewrite(text.inode, changed, named: text.path)
-      followed.append(text.path)
-    }
-    if !followed.isEmpty { steps.note("these name the new UUIDs now: \(Self.list(followed))") }
   }
 
   private func tell(_ outcome: Restoration.Outcome) {

@@ -15,7 +15,8 @@ final class GuestTree: GuestFiles {
     self.isInPlace = isInPlace
   }
 
-  private func change() throws(Failure) {
+  /// Has the disk say that the filesystem is being changed, whatever is changed in it.
+  func change() throws(Failure) {
     if isInPlace, !isChanged { try filesystem.beginChanging() }
     isChanged = true
   }
@@ -57,6 +58,12 @@ final class GuestTree: GuestFiles {
   func setOwnerAndMode(_ path: ByteString, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure) {
     try change()
     try filesystem.setOwnerAndMode(path, uid: uid, gid: gid, mode: mode)
+  }
+
+  /// Gives the filesystem another UUID, and returns it.
+  func renewUUID() throws(Failure) -> UUID {
+    try change()
+    return filesystem.renewUUID()
   }
 
   /// Writes what was changed to the disk.

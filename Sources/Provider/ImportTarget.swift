@@ -36,6 +36,7 @@ struct ImportTarget {
     _ steps: Steps
   ) throws(Failure) {
     let newSwapUUID = swap == nil ? nil : surroundings.newUUID()
+    var unsound: JSON = nil
     func run(isAgain: Bool) throws(Failure) -> JSON {
       let (isArchive, recorded): (Bool, String?) =
         switch restored {
@@ -47,10 +48,15 @@ struct ImportTarget {
         [
           "name": .string(name.text), "network": network?.json ?? nil, "macs": .array(macs.map { .string($0) }),
           "newSwap": .optional(newSwapUUID?.description), "archive": .bool(isArchive),
-          "recorded": .optional(recorded), "clear": .bool(clearing && !isAgain), "again": .bool(isAgain),
+          "recorded": .optional(recorded), "clear": .bool(clearing && !isAgain && unsound == .null),
+          "again": .bool(isAgain), "unsound": unsound,
         ], [.disk(root)], .editing(root), .worker(onDiskOf: root.size), steps)
     }
     var made = try run(isAgain: false)
+    if let numbers = made["check"]?.array {
+      unsound = .array(try root.checkPartitions(numbers.compactMap(\.integer), steps).map { .integer($0) })
+      made = try run(isAgain: false)
+    }
     if let uuid = made["uuid"]?.string.flatMap({ UUID($0) }) {
       try root.identify(as: uuid)
       made = try run(isAgain: true)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Dump
-internal import Ext4
 internal import Guest
 internal import Images
 internal import Report
@@ -10,28 +9,37 @@ internal import Synchronization
 /// The files with which a guest's kernel begins: cpio archives one behind the other, of which the last is packed as a
 /// rule (kernel, Documentation/driver-api/early-userspace/buffer-format.rst).
 enum Initrd {
-  /// The bytes that tell whether a file is one, or is packed in another way.
-  static let prefixLength = 16
+  /// The bytes that tell whether a file is one, is packed in another way, or has one in it.
+  static let prefixLength = 4096
 
   /// Whether a file that begins so holds what is not to be seen in its own bytes.
   static func isPacked(beginning bytes: [UInt8]) -> Bool { isArchive(bytes) || isPacked(bytes) }
 
+  /// Whether a file that begins so is a program for UEFI with an initrd in a section of its own (UAPI.5, "Unified Kernel
+  /// Image").
+  static func isInProgram(beginning bytes: [UInt8]) -> Bool {
+    guard bytes.starts(with: "MZ".utf8) else { return false }
+    let section = Array(".initrd\0".utf8)
+    return bytes.indices.contains { bytes[$0...].starts(with: section) }
+  }
+
   /// Looks for UUIDs in the packed part of a file; what is not packed is skipped.
   ///
-  /// - Parameter limit: how many bytes it may unpack to; they are taken off.
+  /// - Parameters:
+  ///   - reading: begins with the file.
+  ///   - limit: how many bytes it may unpack to; they are taken off.
   static func search(
-    _ number: InodeNumber, in filesystem: borrowing Filesystem, named name: String, _ search: inout UUIDSearch,
-    limit: inout UInt64
+    _ reading: @escaping FileContent.Reading, named name: String, _ search: inout UUIDSearch, limit: inout UInt64
   ) throws(Failure) {
-    let source = ContentSource(try filesystem.contentReader(of: number))
+    let source = ContentSource(reading)
     defer { source.close() }
     let stream = IncomingStream(name: name) { buffer throws(Failure) in try source.read(into: buffer) }
     try skipArchives(stream)
-    let beginning = try stream.prefix(prefixLength)
+    let beginning = try stream.prefix(16)
     guard !beginning.isEmpty else { return }
     guard isPacked(beginning) else { throw Failure(.guest, "it is packed in a way that is not known") }
     try unpack(name, by: stream.read) { bytes throws(Failure) in
-      search.look(in: bytes)
+      search.look(in: Array(bytes))
       guard UInt64(bytes.count) <= limit else { throw Failure(.guest, "it unpacks to too much") }
       limit -= UInt64(bytes.count)
     }
@@ -87,16 +95,16 @@ enum Initrd {
 private final class ContentSource: @unchecked Sendable {
   private let lock = Mutex(())
   /// Nil when it is closed.
-  private var reader: ContentReader?
+  private var reading: FileContent.Reading?
   private var left: ArraySlice<UInt8> = []
 
-  init(_ reader: ContentReader) {
-    self.reader = reader
+  init(_ reading: @escaping FileContent.Reading) {
+    self.reading = reading
   }
 
   func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
     try lock.withLock { _ throws(Failure) in
-      if left.isEmpty, let reader { left = Array(try reader.next())[...] }
+      if left.isEmpty, let reading { left = try reading()[...] }
       let count = min(left.count, buffer.count)
       buffer.copyBytes(from: left.prefix(count))
       left = left.dropFirst(count)
@@ -106,7 +114,7 @@ private final class ContentSource: @unchecked Sendable {
 
   func close() {
     lock.withLock { _ in
-      reader = nil
+      reading = nil
       left = []
     }
   }

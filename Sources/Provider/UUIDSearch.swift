@@ -15,16 +15,16 @@ struct UUIDSearch {
     self.uuids = uuids
   }
 
-  mutating func look(in piece: UnsafeRawBufferPointer) {
+  mutating func look(in piece: [UInt8]) {
     isText = isText && !piece.contains(0)
     let seam = tail + piece.prefix(UUID.longestForm)
-    seam.withUnsafeBytes { add(from: $0) }
+    add(from: seam)
     add(from: piece)
     tail = Array(
       (piece.count < UUID.longestForm ? seam : Array(piece.suffix(UUID.longestForm))).suffix(UUID.longestForm))
   }
 
-  private mutating func add(from bytes: UnsafeRawBufferPointer) {
-    for uuid in uuids where !found.contains(uuid) && uuid.isNamed(in: bytes) { found.insert(uuid) }
+  private mutating func add(from bytes: [UInt8]) {
+    found.formUnion(bytes.withUnsafeBytes { UUID.named(among: uuids, in: $0) })
   }
 }

@@ -46,6 +46,12 @@ package enum Words {
     return whole < 60 ? "\(whole) s" : longDuration(seconds: whole)
   }
 
+  /// `one, two and three`
+  package static func list(_ words: [String]) -> String {
+    guard let last = words.last, words.count > 1 else { return words.first ?? "" }
+    return words.dropLast().joined(separator: ", ") + " and " + last
+  }
+
   /// The beginning of a text of unknown length, fit for one line of a terminal.
   package static func printable(_ text: some StringProtocol, limit: Int = 200) -> String {
     let start = String(String.UnicodeScalarView(text.unicodeScalars.prefix(limit)))

@@ -22,6 +22,10 @@ struct PartitionedGuestTests {
     return (disk, lines.all)
   }
 
+  private func fileUUID(of filesystem: String) throws -> String? {
+    try shell("dumpe2fs -h '\(filesystem)' 2>/dev/null | awk '/^Filesystem UUID/ { print $3 }'")
+  }
+
   @Test("It grows with its disk, and becomes a copy under another name", arguments: PartitionedGuest.all)
   func copy(_ layout: PartitionedGuest) throws {
     try withScratch { scratch in
@@ -31,10 +35,25 @@ struct PartitionedGuestTests {
       let root = layout.rootOn(disk)
       #expect(try guestFile("/etc/hostname", on: root) == "vm2\n", "\(told)")
       #expect(try guestFile("/etc/machine-id", on: root) != "0123456789abcdef0123456789abcdef\n")
-      // It gets another UUID where no other filesystem can name the old one.
-      let keepsUUID = layout.boot != nil || layout.fstab.contains("/boot")
-      #expect(try shell("dumpe2fs -h '\(root)' 2>/dev/null").contains(PartitionedGuest.uuid) == keepsUUID)
-      #expect(told.contains("the root filesystem has the UUID of the original") == keepsUUID, "\(told)")
+      // All that is known by a UUID gets another one, and is named by it.
+      let old = try layout.identifiers(of: scratch("raw"))
+      let new = try layout.identifiers(of: disk)
+      #expect(old.isDisjoint(with: new) && old.count == new.count, "\(told)")
+      let rootUUID = try #require(try fileUUID(of: root))
+      let bootUUID = try layout.bootOn(disk).map { try #require(try fileUUID(of: $0)) } ?? rootUUID
+      let menu =
+        try layout.bootOn(disk).map { try guestFile("/grub/grub.cfg", on: $0) }
+        ?? guestFile("/boot/grub/grub.cfg", on: root)
+      #expect(
+        menu == "search --no-floppy --fs-uuid --set=root \(bootUUID)\nlinux /vmlinuz root=UUID=\(rootUUID) ro\n",
+        "\(told)")
+      if layout.efi != nil {
+        #expect(try layout.efiFile("/EFI/debian/grub.cfg", on: disk) == "search.fs_uuid \(bootUUID) root")
+      }
+      let fstab = try #require(try guestFile("/etc/fstab", on: root))
+      #expect(!fstab.contains(PartitionedGuest.uuid) && !fstab.contains(PartitionedGuest.bootUUID), "\(fstab)")
+      #expect(told.contains("these name the new UUIDs now: "), "\(told)")
+      #expect(!told.contains("of the original"), "\(told)")
       let size = try shell(
         "dumpe2fs -h '\(root)' 2>/dev/null | awk '/^Block count/{c=$3}/^Block size/{print c*$3/1048576}'")
       #expect(Int(size).map { (634...636).contains($0) } == true, "\(size)")
@@ -52,7 +71,10 @@ struct PartitionedGuestTests {
       let root = PartitionedGuest.debian.rootOn(disk)
       #expect(try PartitionedGuest.debian.faults(of: disk) == [])
       #expect(try guestFile("/etc/machine-id", on: root) == "0123456789abcdef0123456789abcdef\n")
-      #expect(try shell("dumpe2fs -h '\(root)' 2>/dev/null").contains(PartitionedGuest.uuid))
+      #expect(try PartitionedGuest.debian.identifiers(of: disk) == PartitionedGuest.debian.identifiers(of: raw))
+      #expect(
+        try PartitionedGuest.debian.efiFile("/EFI/debian/grub.cfg", on: disk)
+          == "search.fs_uuid \(PartitionedGuest.uuid) root")
     }
   }
 
@@ -151,7 +173,7 @@ struct PartitionedGuestTests {
         try shell("dd if=/dev/zero of='\(raw)' bs=1M count=1 seek=\(place) conv=notrunc status=none")
       }
       let (_, none) = try restore(raw, as: "vm2.example.com", mebibytes: 300, guest)
-      #expect(none.contains("has no known root filesystem: its partitions are 1, 14, 15 and 16"), "\(none)")
+      #expect(none.contains("has no known root filesystem: its partitions are 1, 14, 15 (vfat) and 16"), "\(none)")
     }
   }
 
