@@ -71,6 +71,7 @@ extension Disk {
     if (try? superblock())?.hasMultipleMountProtection == true {
       _ = try workers.run(Self.unclaiming, nil, [.disk(self)], .editing(self), .worker(onDiskOf: size), steps)
     }
+    if let partition = layout.rootPartition { try recoverJournal(in: partition, workers, steps) }
     let (passes, words) = try check("-fp")
     guard passes else {
       throw Failure(
@@ -131,10 +132,11 @@ extension Disk {
 
   /// Recovers the journal of a filesystem that was not unmounted, and refuses one with errors, in e2fsck's words: to
   /// edit it would make it worse.
-  func prepareForEditing(_ steps: Steps) throws(Failure) {
+  func prepareForEditing(_ workers: Workers, _ steps: Steps) throws(Failure) {
     if let obstacle = try filesystemObstacle() { throw obstacle }
     if try needsRecovery() {
       steps.note("the filesystem on \(path) was not unmounted: its journal is recovered")
+      if let partition = layout.rootPartition { try recoverJournal(in: partition, workers, steps) }
       // 1: errors were corrected (e2fsck(8)); whether any are left the check tells.
       try refuseErrors("-p", passes: [0, 1])
     }

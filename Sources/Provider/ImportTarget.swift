@@ -54,7 +54,8 @@ struct ImportTarget {
     }
     var made = try run(isAgain: false)
     if let numbers = made["check"]?.array {
-      unsound = .array(try root.checkPartitions(numbers.compactMap(\.integer), steps).map { .integer($0) })
+      unsound = .array(
+        try root.checkPartitions(numbers.compactMap(\.integer), surroundings.workers, steps).map { .integer($0) })
       made = try run(isAgain: false)
     }
     if let uuid = made["uuid"]?.string.flatMap({ UUID($0) }) {

@@ -24,7 +24,7 @@ final class KeptFilesSpool {
     }
     // The guest may not have been shut down.
     do throws(Failure) {
-      try disk.prepareForEditing(steps)
+      try disk.prepareForEditing(workers, steps)
     } catch {
       throw Failure(
         error.code, error.message, remedy: "repair it with e2fsck, or set reinstall_keep to an empty list")

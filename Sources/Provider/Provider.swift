@@ -22,7 +22,7 @@ package struct Provider: Sendable {
   package static let tasks: [WorkerTask] = [
     DiskExport.task, GuestRename.task, StreamDecoder.task, SpoolCopy.task, Agreement.task, Disk.probing, DataDisk.task,
     Disk.clearing,
-    Disk.unclaiming, Disk.counting, GuestInstallation.task, KeptFiles.task,
+    Disk.unclaiming, Disk.counting, Disk.recovering, GuestInstallation.task, KeptFiles.task,
     GuestPartitions.finding, GuestPartitions.fitting,
   ]
 

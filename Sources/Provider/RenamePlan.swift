@@ -51,7 +51,7 @@ package struct RenamePlan: Plan, ~Copyable {
   package consuming func apply(_ steps: Steps) throws(Failure) {
     // The host has renamed the instance, or imported it, and can't take that back.
     if other != nil { return steps.note(lines[0]) }
-    try steps.step("check \(root.path)") { _ throws(Failure) in try root.prepareForEditing(steps) }
+    try steps.step("check \(root.path)") { _ throws(Failure) in try root.prepareForEditing(workers, steps) }
     let isRenamed = try workers.run(
       GuestRename.task, GuestRename.values(from: oldName, to: newName, network), [.disk(root)], .editing(root),
       .worker(onDiskOf: root.size), steps)

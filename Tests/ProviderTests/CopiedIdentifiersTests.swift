@@ -168,4 +168,37 @@ struct CopiedIdentifiersTests {
       #expect(!told.contains("of the original"), "\(told)")
     }
   }
+
+  /// Has a journal hold a block for the file system in `$boot` or `$root`, as one that is mounted does.
+  private static func mounted(_ filesystem: String, block: Int) -> String {
+    """
+    head -c 4096 /dev/zero >"$file"
+    printf 'jo\\njw -b \(block) %s\\njc\\n' "$file" >"$file.jobs"
+    debugfs -w -f "$file.jobs" "\(filesystem)" >&2
+    dumpe2fs -h "\(filesystem)" 2>/dev/null | grep -q needs_recovery
+    """
+  }
+
+  @Test("Journals of a root and a /boot that were mounted are recovered before these are changed") func journals()
+    throws
+  {
+    let layout = PartitionedGuest.ubuntu
+    let change = Self.mounted("$boot", block: 30_000) + "\n" + Self.mounted("$root", block: 60_000)
+    try copy(of: layout, after: change) { (old: Set<String>, disk: String, told: String) throws in
+      #expect(try layout.identifiers(of: disk).isDisjoint(with: old), "\(told)")
+      #expect(told.contains("check partition 16"), "\(told)")
+    }
+  }
+
+  @Test("A guest that was not shut down is renamed") func renamed() throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      let layout = PartitionedGuest.debian
+      let disk = try layout.make(in: scratch)
+      try shell("file='\(scratch("file"))' root='\(layout.rootOn(disk))'\n" + Self.mounted("$root", block: 60_000))
+      try guest.run(guest.request(.rename(from: InstanceName("vm1.example.com")), "web.example.org", disks: [disk]))
+      #expect(try guestFile("/etc/hostname", on: layout.rootOn(disk)) == "web\n")
+      #expect(try layout.faults(of: disk) == [])
+    }
+  }
 }
