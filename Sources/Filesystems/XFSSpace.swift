@@ -33,7 +33,8 @@ struct XFSSpace {
     let groupBits = try superblock.big(124, 1)
     guard groupBits < 32 else { throw Unsound() }
     try XFSLog(
-      source, at: try product((log >> groupBits) * groupBlocks + log & (1 << groupBits - 1), blockSize),
+      source,
+      at: try product(sum(product(log >> groupBits, groupBlocks), log & (1 << groupBits - 1)), blockSize),
       length: superblock.big(96, 4) * blockSize, isInside: log > 0
     ).requireUnmounted()
   }
