@@ -24,7 +24,7 @@ extension Dumps {
       "A disk that is not an ext filesystem, bit for bit, on a larger disk",
       arguments: [
         "truncate -s 400M D; mkfs.xfs -q D",
-        "truncate -s 150M D; mkfs.btrfs -q D; printf x | dd of=D bs=1 seek=140M conv=notrunc",
+        "truncate -s 150M D; printf x | dd of=D bs=1 seek=140M conv=notrunc",
         "truncate -s 64M D; printf '2048,4096\\n;' | sfdisk -q D", "head -c 3000001 /dev/urandom > D",
         "truncate -s 32M D",
         "head -c 20000000 /dev/zero > D; truncate -s 64M D", "printf 1 > D",
