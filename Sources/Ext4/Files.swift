@@ -164,7 +164,7 @@ extension Filesystem {
     try willChange(number)
     let old = try holding(number, path) { () throws(Failure) in
       let old = try empty(number, path)
-      // In a filesystem that is full there is no room for both.
+      // A full filesystem can't hold both.
       let isFull = freeBlockCount < (UInt64(content.count) / blockSize + 16) << UInt64(fs.pointee.cluster_ratio_bits)
       if isFull { free(old) }
       var file: ext2_file_t?

@@ -28,7 +28,7 @@ package struct Superblock: Equatable, Sendable {
   /// It has features that the e2fsprogs of this machine don't know.
   package let isUnknown: Bool
 
-  /// It has no feature that resize2fs ever made mistakes with, and blocks of descriptors in reserve.
+  /// All its features are among those that resize2fs handles without mistakes, and it keeps blocks of descriptors in reserve.
   private let isUsual: Bool
   /// The group descriptors for which there is room, without a block that moves.
   private let roomForGroups: UInt64

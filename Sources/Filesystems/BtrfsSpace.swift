@@ -22,7 +22,7 @@ struct BtrfsSpace {
     ByteRange(offset: 64 << 20, length: 64 << 10), ByteRange(offset: 256 << 30, length: 64 << 10),
   ]
   private static let mostExtents = 1 << 20
-  /// Of a tree. Those with so many extents have fewer, and a tree that leads to itself has no end.
+  /// How many nodes of a tree are read: a tree with `mostExtents` has fewer, and one that leads to itself never ends.
   private static let mostNodes = 1 << 16
 
   init(_ source: FilesystemBytes) throws(Unsound) {

@@ -7,7 +7,7 @@ package struct UsedSpace {
   package private(set) var ranges: [ByteRange] = []
   private let size: UInt64
 
-  /// Reads bytes of the filesystem; fewer where there are no more.
+  /// Reads bytes of the filesystem; fewer at its end.
   package typealias Reading = (ByteRange) throws(Failure) -> [UInt8]
 
   /// More ranges than this are not kept in mind.

@@ -11,7 +11,7 @@ struct BootLoaderPackages: Equatable, Sendable {
   let names: [String]
   private let isUbuntu: Bool
 
-  /// Ubuntu has no package for both: it has those of its cloud images (livecd-rootfs, disk-image-uefi.binary).
+  /// Releases of Ubuntu, whose cloud images have one package for each firmware (livecd-rootfs, disk-image-uefi.binary).
   private static let ubuntu: Set = ["jammy", "noble", "plucky", "questing", "resolute"]
 
   /// - Throws: `.invalid` for a release or a processor whose boot loaders are not known here.
@@ -28,7 +28,7 @@ struct BootLoaderPackages: Equatable, Sendable {
   /// In the tree, before it becomes an image: GRUB for the BIOS is put together by the guest's own programs. It looks for
   /// the rest of itself on the first partition of the disk that it was started from, which is the same for every guest.
   var hooks: [(stage: String, script: String)] {
-    // While the image is made there is no disk to install to; from then on it is the one that the guest is on.
+    // GRUB must not look for a disk while the image is made; later it installs to the disk that the guest is on.
     let answers = [
       ("essential", "grub-pc/install_devices_empty"), ("customize", "grub-pc/cloud_style_installation"),
     ].map { stage, question in
