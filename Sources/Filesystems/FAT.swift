@@ -47,9 +47,11 @@ package struct FAT {
   /// - Throws: `.guest` for what is not FAT, or damaged.
   package init(_ name: String, length: UInt64, read: @escaping Reading) throws(Failure) {
     func damaged(_ words: String) -> Failure { Failure(.guest, "the FAT filesystem in \(name) \(words)") }
-    guard length >= 512 else { throw damaged("has no first sector") }
+    guard length >= 512 else { throw damaged("is shorter than a sector") }
     let sector = try read(ByteRange(offset: 0, length: 512))
-    guard sector.count == 512, sector.number(at: 510, 2) == 0xAA55 else { throw damaged("has no first sector") }
+    guard sector.count == 512, sector.number(at: 510, 2) == 0xAA55 else {
+      throw damaged("lacks the mark of a first sector")
+    }
     let sectorSize = sector.number(at: 11, 2)
     let perCluster = sector.number(at: 13, 1)
     let reserved = sector.number(at: 14, 2)
@@ -73,7 +75,7 @@ package struct FAT {
     guard clusters > 0, needed <= tableSectors * sectorSize else { throw damaged("has more clusters than its table") }
     guard needed <= Self.largestTable else { throw damaged("has too many clusters to be read: \(clusters)") }
     table = try read(ByteRange(offset: reserved * sectorSize, length: needed))
-    guard UInt64(table.count) == needed else { throw damaged("has no table of clusters") }
+    guard UInt64(table.count) == needed else { throw damaged("is cut off in its table of clusters") }
     clusterSize = perCluster * sectorSize
     dataStart = data * sectorSize
     root =

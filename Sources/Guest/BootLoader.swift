@@ -61,7 +61,7 @@ package struct BootLoader: Sendable {
     }
     guard !kernels.isEmpty else {
       throw Failure(
-        .invalid, "the guest cannot boot by itself: /boot has no kernel with an initrd",
+        .invalid, "the guest cannot boot by itself: in /boot a kernel with an initrd is missing",
         remedy: "set kernel to the name of a package, or layout = \"none\"")
     }
     return """

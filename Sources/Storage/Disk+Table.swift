@@ -14,9 +14,7 @@ extension Disk {
     let (view, isUnmarked) = (descriptor.view, mark == .withheld)
     return try PartitionTable.read(
       TableSource(path, size: size, sectorSize: tableSectorSize) { range throws(Failure) in
-        let bytes = try [UInt8](upTo: Int(range.length)) { buffer throws(Failure) in
-          try view.readFull(into: buffer, at: range.offset)
-        }
+        let bytes = try view.bytes(at: range.offset, count: Int(range.length))
         return isUnmarked ? Self.marked(bytes, at: range.offset, Self.markBytes) : bytes
       })
   }

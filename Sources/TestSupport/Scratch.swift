@@ -7,7 +7,7 @@ internal import Report
 package let isRoot = geteuid() == 0
 
 /// How long those tests are to go on that have no end of their own, each: `GUESTSMITH_FUZZ_SECONDS`, or else a moment.
-package let fuzzSeconds = getenv("GUESTSMITH_FUZZ_SECONDS").flatMap { Int(String(cString: $0)) } ?? 3
+package let fuzzSeconds = ownEnvironment()["GUESTSMITH_FUZZ_SECONDS"].flatMap { Int($0) } ?? 3
 
 /// Whether guests can be bootstrapped: others than root need more ids than their own.
 package let canBootstrap = isRoot || (try? shell("grep -qE \"^($(id -un)|$(id -u)):\" /etc/subuid")) != nil

@@ -10,8 +10,9 @@ struct PriorityTests {
     try withScratch { scratch in
       let guest = try SmallGuest(in: scratch)
       let scripts = guest.definition.folder
-      _ = try guest.imported(
+      let restored = try guest.imported(
         as: "vm2", from: "\(runner) '\(scripts)/export' -i vm1.example.com -b '\(guest.disk)'", by: runner)
+      #expect(try guestFile("/etc/hostname", on: restored.disk) == "vm2\n")
     }
   }
 }
