@@ -20,6 +20,11 @@ extension Descriptor {
     if !waits, errno == EWOULDBLOCK { return false }
     throw .system("lock", name)
   }
+
+  /// Ends the lock, in all copies of this descriptor.
+  package borrowing func unlock() {
+    flock(raw, LOCK_UN)
+  }
 }
 
 /// A file whose only purpose is to be locked. What is written in it tells those who wait what they wait for.
@@ -56,7 +61,7 @@ package struct FileLock: ~Copyable, Sendable {
 
   deinit {
     // Not by closing alone: a child that another thread starts at this moment has a copy until it executes.
-    flock(descriptor.raw, LOCK_UN)
+    descriptor.unlock()
   }
 
   /// Replaces what the file says.

@@ -27,6 +27,8 @@ package final class Disk {
   let uncached: SharedDescriptor?
   /// A second descriptor whose being open keeps the kernel from mounting the device and the like.
   private var claim: Descriptor?
+  /// Whether the lock was taken here, and so ends with this value.
+  private let isLockedHere: Bool
 
   /// The last two of the first 512 bytes, 55 AA: without them no firmware starts a disk, and nobody finds partitions on it.
   package enum Mark: String, Sendable {
@@ -77,6 +79,12 @@ package final class Disk {
     self.claim = claim
     uncached = nil
     sectorSize = block?.sectorSize ?? 1
+    isLockedHere = true
+  }
+
+  deinit {
+    // Not by closing alone: a child that another thread starts at this moment has a copy until it executes.
+    if isLockedHere { descriptor.unlock() }
   }
 
   /// A disk that another process has opened, found fit and locked, and keeps open: its path is only a name here.
@@ -94,6 +102,7 @@ package final class Disk {
     self.sectorSize = sectorSize
     self.isBlockDevice = isBlockDevice
     claim = nil
+    isLockedHere = false
   }
 
   /// Opens a block device once more, to be read past the cache: what another machine has written there is seen.
