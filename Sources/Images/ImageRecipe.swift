@@ -8,7 +8,7 @@ package import Report
 package struct ImageRecipe: Equatable, Sendable {
   /// To be raised when what is made from the same recipe changes: how the filesystem is laid out, what is installed or
   /// removed besides the packages, or how the cache keeps it.
-  package static let format = 2
+  package static let format = 3
 
   package let suite: String
   package let architecture: String

@@ -10,7 +10,7 @@ package import Report
 ///       images/KEY/              one image; KEY is the SHA-256 of all that it was made from (`ImageRecipe.key`);
 ///                                the folder appears by a rename when it is complete, and readers lock it (shared)
 ///         disk.img               the filesystem, sparse
-///         pieces                 offset, length and SHA-256 of each part of the used bytes (`ImagePiece`)
+///         pieces                 offset, length and digests of each part of the used bytes (`ImagePiece`)
 ///         manifest.json          `ImageManifest`, with the SHA-256 of `pieces`; its time is that of the last use
 ///         rejected               only where a copy found the image damaged
 ///       tmp/PID-NUMBER/          one build, or what is on its way out; locked as long as its process lives
