@@ -25,6 +25,9 @@ extension Filesystem {
     }
     ext2fs_r_blocks_count_set(fs.pointee.super, UInt64(options.reservedPercent * Double(newBlocks) / 100))
     fs.pointee.super.pointee.s_overhead_clusters = 0
+    if ext2fs_has_feature_flex_bg(fs.pointee.super) != 0, fs.pointee.group_desc_count >= Self.manyGroups {
+      fs.pointee.super.pointee.s_log_groups_per_flex = 8
+    }
     try reserveDescriptors(before: oldGroups, options)
     try addGroups(from: oldGroups, zeroed: zeroed)
     ext2fs_set_feature_resize_inode(fs.pointee.super)
@@ -33,6 +36,10 @@ extension Filesystem {
     if !zeroed { try clearUnwritten() }
     fs.pointee.flags |= EXT2_FLAG_DIRTY | EXT2_FLAG_CHANGED | EXT2_FLAG_BB_DIRTY | EXT2_FLAG_IB_DIRTY
   }
+
+  /// From so many groups on (1 TiB of the usual ones) 256 of them keep their bitmaps and inode tables together, not 16: a block
+  /// bitmap has to be written for each group that holds such things of others, which are a quarter as many then.
+  private static let manyGroups: UInt32 = 1 << 13
 
   /// What a filesystem of `format` holds besides, at the least, when it was made to fill a disk of `size` bytes.
   package borrowing func roomForMore(
