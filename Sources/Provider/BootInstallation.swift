@@ -91,8 +91,8 @@ struct BootInstallation {
     return isIntact ? nil : file.broken
   }
 
-  /// Writes what names the root filesystem, and then the table: its copy at the end, itself, and the disk's first sector,
-  /// each once all before it is on the disk.
+  /// Writes what names the root filesystem, and then the table: its copy at the end, itself and, once all that is on the disk,
+  /// the first sector.
   func finish(_ disk: Disk, _ entry: borrowing ImageEntry, rootUUID: String) throws(Failure) {
     guard let uuid = UUID(rootUUID) else {
       throw Failure(.io, "the UUID of the root filesystem is not one: \(rootUUID)")
@@ -109,7 +109,7 @@ struct BootInstallation {
       guard let sector = try sector(of: entry) else { throw try entry.bootFile(.sector).broken }
       table.bootSector.code = sector
     }
-    try disk.write(.gpt(table))
+    try disk.write(.gpt(table), isFirst: true)
   }
 
   /// The program for the first sector; nil where it is not what its digest says.

@@ -51,9 +51,12 @@ extension Disk {
 
   /// Writes a table, each part once all before it is on the disk: one that loses its power has the old table, the new one, or,
   /// where it had none, what no firmware boots.
-  package func write(_ table: PartitionTable) throws(Failure) {
+  ///
+  /// - Parameter isFirst: the disk has none. Until the first sector is there nobody looks at the rest (UEFI specification
+  ///   2.10, 5.2.3), so that nothing but that sector has to wait.
+  package func write(_ table: PartitionTable, isFirst: Bool = false) throws(Failure) {
     for write in table.writes {
-      try descriptor.flush()
+      if !isFirst || write.offset == 0 { try descriptor.flush() }
       let bytes = mark == .withheld ? Self.marked(write.bytes, at: write.offset, [0, 0]) : write.bytes
       try descriptor.view.writeAll(bytes, at: write.offset)
     }

@@ -14,13 +14,16 @@ package enum Wipe: String, CaseIterable, Sendable {
 }
 
 extension Disk {
-  /// Removes the signatures of whatever was on the disk and, as asked, its data.
+  /// Clears the signatures of whatever was on the disk and, as asked, its data. What must be gone before anything new comes, also
+  /// where the power fails, is first removed by `removeSignatures`.
   ///
   /// - Returns: what was done: `.none` where the disk could not discard. After anything else the whole disk reads as
   ///   zeros.
   package func wipe(_ wanted: Wipe, progress: StepProgress) throws(Failure) -> Wipe {
-    try removeSignatures()
-    guard wanted != .none else { return .none }
+    guard wanted != .none else {
+      try clearEnds()
+      return .none
+    }
     progress.expect(size)
     let step: UInt64 = 1 << 40
     var offset: UInt64 = 0
@@ -33,7 +36,10 @@ extension Disk {
         switch error {
         case 0: break
         case EOPNOTSUPP, EINVAL, ENOSYS:
-          guard wanted == .zero else { return .none }
+          guard wanted == .zero else {
+            try clearEnds()
+            return .none
+          }
           done = .zero
           continue
         default: throw .system("discard", path, errno: error)
