@@ -84,7 +84,7 @@ class WholeDisks:
         copy, plain, gpt = creates = race("create a whole disk", self._creates(), rounds, self.scratch)
         section.add("Create a whole disk, the image in the cache", creates, gpt, copy)
         many = race("whole disks at the same time", self._together(), min(rounds, 3), self.scratch)
-        copies, ours, busy_copies, busy = many
+        copies, ours, busy_copies, busy, _ = many
         section.add(f"{_TOGETHER} whole disks at the same time", many, ours, copies)
         small, huge = sizes = race("size of the whole disk", self._sizes(), rounds, self.scratch)
         section.add("Create, by the size of the disk", sizes, small)
@@ -146,7 +146,20 @@ class WholeDisks:
             self._many_creates(f"{_TOGETHER} creates", busy=False),
             self._many_copies(f"{_TOGETHER} cp, while another writes", "peer", busy=True),
             self._many_creates(f"{_TOGETHER} creates, while another writes", busy=True),
+            self._storage(),
         ]
+
+    def _storage(self) -> Contender:
+        """What the storage itself takes for so many bytes: large writes past the page cache, and nothing else."""
+        blocks = sum(length for _, length in used_extents(self.image)) // (16 * MIB)
+        command = ["dd", f"if={self.used}", "bs=16M", f"count={blocks}", "oflag=direct", "conv=notrunc", "status=none"]
+
+        def work(*targets: Target) -> None:
+            run_together([[*command, f"of={target.path}"] for target in targets])
+
+        return Contender(
+            f"{_TOGETHER} times the bytes alone", "limit", work, sizes=(4 * GIB,) * _TOGETHER, inputs=(self.used,)
+        )
 
     def _many_copies(self, name: str, kind: str, *, busy: bool) -> Contender:
         def work(*targets: Target) -> None:
