@@ -44,7 +44,7 @@ package struct GPT: Equatable, Sendable {
   let entries: GPTEntries
   /// Where the entries begin that belong to the header at the start of the disk.
   let entriesStart: UInt64
-  let firstUsable: UInt64
+  package internal(set) var firstUsable: UInt64
   package internal(set) var lastUsable: UInt64
 
   /// How many sectors the entries take.
