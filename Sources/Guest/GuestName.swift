@@ -19,7 +19,7 @@ package struct GuestName: Sendable, Equatable {
   package var fault: String? { Self.fault(inHostname: short) }
 
   /// Whether a guest that calls itself `hostname` can be the one of this name.
-  func matches(_ hostname: String) -> Bool {
+  package func matches(_ hostname: String) -> Bool {
     let hostname = hostname.lowercased().withoutRoot
     return hostname == full || hostname == short
   }

@@ -10,10 +10,12 @@ struct NameChange {
   var release: ReleaseFile?
   private let oldRelease: ReleaseFile?
 
-  /// - Parameter network: a static one replaces the network of a guest whose network is ours; any other changes
-  ///   nothing.
+  /// - Parameters:
+  ///   - network: a static one replaces the network of a guest whose network is ours; any other changes nothing.
+  ///   - instanceID: what a seed among the files calls the instance from now on; nil changes nothing.
   init(
-    from old: GuestName, to new: GuestName, network: Network?, release: ReleaseFile?, in guest: some GuestFiles
+    from old: GuestName, to new: GuestName, network: Network?, release: ReleaseFile?, instanceID: UUID? = nil,
+    in guest: some GuestFiles
   ) throws(Failure) {
     self.release = release
     oldRelease = release
@@ -33,6 +35,11 @@ struct NameChange {
       guard let found = try guest.read(path) else { continue }
       // The full name first: the short one is not found inside of it.
       add(path, found, found.replacingName(old.full, with: new.full).replacingName(old.short, with: new.short))
+    }
+    if new != old, let found = try guest.read(Seed.metaDataPath) {
+      let metaData = SeedMetaData(reading: found)
+      let renamed = metaData.renamed(new, instanceID: instanceID?.description)
+      if metaData.names(old) { add(Seed.metaDataPath, found, renamed.bytes) }
     }
     self.release?.instance = new.full
     if new != old, let found = try guest.read(Hostname.path) {

@@ -19,6 +19,10 @@ package struct Restoration: Sendable {
   package var network: Network?
   /// Of the network interfaces that the guest has here, as far as the host tells.
   package var macs: [String] = []
+  /// What a copy is called by in a seed that it has among its files.
+  package var instanceID: UUID?
+  /// Those of a seed for a copy whose cloud-init reads that.
+  package var seed: [(file: Seed.File, bytes: [UInt8])] = []
 
   package struct Outcome: Sendable, Equatable {
     /// Whether a copy kept the ssh host keys of its original, since it has nothing that would make new ones.
@@ -44,7 +48,9 @@ package struct Restoration: Sendable {
   package func apply(to guest: some GuestFiles) throws(Failure) -> Outcome {
     let release = try ReleaseFile.read(from: guest)
     let oldName = isCopy ? origin.name ?? name : name
-    var change = try NameChange(from: oldName, to: name, network: network, release: release, in: guest)
+    var change = try NameChange(
+      from: oldName, to: name, network: network, release: release, instanceID: isCopy ? instanceID : nil,
+      in: guest)
     change.release?.rootUUID = rootUUID
     // Where another call restores the swap, it is the one that it was.
     if let swapUUID { change.release?.swapUUID = swapUUID }
@@ -62,6 +68,7 @@ package struct Restoration: Sendable {
     }
     try change.apply(to: guest)
     if isCopy || origin.name == nil { try ensureName(of: guest) }
+    if isCopy, !seed.isEmpty { try Seed.place(seed, in: guest) }
     return outcome
   }
 

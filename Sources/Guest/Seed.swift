@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Report
+
+/// What cloud-init in a guest is told by its datasource NoCloud: the files of a seed. All but the user data are JSON, which
+/// YAML includes, so that no text in them can be taken for anything else.
+package struct Seed: Sendable, Equatable {
+  package enum File: String, Sendable, CaseIterable {
+    case metaData = "meta-data"
+    case userData = "user-data"
+    case vendorData = "vendor-data"
+    case networkConfig = "network-config"
+  }
+
+  /// Where it is in a guest whose files can be written.
+  static func path(of file: File) -> ByteString { "/var/lib/cloud/seed/nocloud/\(file.rawValue)" }
+  static let metaDataPath = path(of: .metaData)
+  /// What a guest with cloud-init has.
+  private static let program: ByteString = "/etc/cloud/cloud.cfg"
+
+  /// Puts the files of a seed into those of a guest.
+  static func place(_ files: [(file: File, bytes: [UInt8])], in guest: some GuestFiles) throws(Failure) {
+    guard try guest.kind(program) != nil else {
+      throw Failure(
+        .guest, "the guest has no cloud-init that would read a seed: it lacks \(program)",
+        remedy: "set configure = \"files\" or \"auto\"")
+    }
+    for (file, bytes) in files { try guest.place(path(of: file), bytes, mode: 0o600) }
+  }
+
+  /// With another one cloud-init takes the guest for a new machine.
+  package var instanceID: UUID
+  package var name: GuestName
+  /// Nil leaves it to cloud-init, which asks for a lease with the first interface that is connected.
+  package var network: SeedNetwork?
+  package var accounts: Accounts
+  package var timezone: String?
+  /// What the administrator adds; it counts for more than the rest.
+  package var userData: [UInt8]
+
+  package init(
+    instanceID: UUID, name: GuestName, network: SeedNetwork?, accounts: Accounts, timezone: String? = nil,
+    userData: [UInt8] = []
+  ) {
+    self.instanceID = instanceID
+    self.name = name
+    self.network = network
+    self.accounts = accounts
+    self.timezone = timezone
+    self.userData = userData
+  }
+
+  /// In the order in which they are written.
+  package var files: [(file: File, bytes: [UInt8])] {
+    var files: [(file: File, bytes: [UInt8])] = [
+      (.metaData, metaData.bytes), (.vendorData, vendorData),
+      // It has to be there; without any it has nothing to say.
+      (.userData, userData.isEmpty ? Self.config([:]) : userData),
+    ]
+    if let network { files.append((.networkConfig, SeedNetwork.file(network.text, for: instanceID.description))) }
+    return files
+  }
+
+  package var metaData: SeedMetaData {
+    SeedMetaData([
+      "instance-id": .string(instanceID.description), "local-hostname": .string(name.full),
+    ])
+  }
+
+  /// What a guest of our own making gets besides.
+  private var vendorData: [UInt8] {
+    var members: [JSON.Member] = []
+    func add(_ key: String, _ value: JSON) { members.append(JSON.Member(key: key, value: value)) }
+    add("manage_etc_hosts", "localhost")
+    add("growpart", ["mode": "auto", "devices": ["/"]])
+    add("resize_rootfs", true)
+    if let timezone { add("timezone", .string(timezone)) }
+    if !accounts.sshKeys.isEmpty {
+      add("disable_root", false)
+      add("ssh_authorized_keys", .array(accounts.sshKeys.map { .string($0) }))
+    }
+    if let hash = accounts.rootPasswordHash {
+      add("chpasswd", ["expire": false, "users": [["name": "root", "type": "hash", "password": .string(hash)]]])
+    }
+    return Self.config(.object(members))
+  }
+
+  private static func config(_ json: JSON) -> [UInt8] { Array("#cloud-config\n\(json.serialized())\n".utf8) }
+}
+
+extension [UInt8] {
+  /// With newlines behind them up to a multiple of `unit`: a file that keeps its length can be changed in place.
+  func padded(to unit: Int) -> [UInt8] {
+    self + [UInt8](repeating: UInt8(ascii: "\n"), count: (unit - count % unit) % unit)
+  }
+}
