@@ -12,6 +12,8 @@ package struct Configuration: Sendable {
   package enum Sandbox: String, CaseIterable, Sendable { case auto, required, off }
   package enum Compression: String, CaseIterable, Sendable { case zstd, none }
   package enum Layout: String, CaseIterable, Sendable { case auto, none, gpt }
+  /// How a guest that was not made here is told who it is.
+  package enum Configure: String, CaseIterable, Sendable { case auto, files, seed, none }
   package enum Firmware: String, CaseIterable, Sendable { case bios, uefi }
   package enum Address: String, CaseIterable, Sendable {
     case dhcp
@@ -65,6 +67,10 @@ package struct Configuration: Sendable {
   /// Nil: as it is installed.
   package internal(set) var timezone: String?
   package internal(set) var locale = "C.UTF-8"
+
+  package internal(set) var configure = Configure.auto
+  /// An absolute path, or the text itself. Secret: never in a message.
+  package internal(set) var userData: String?
 
   package internal(set) var compression = Compression.zstd
   package internal(set) var compressionLevel = 1

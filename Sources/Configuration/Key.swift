@@ -48,7 +48,7 @@ package struct Key: Sendable {
   package var standard: String? { binding.get(Configuration())?.literal }
 
   /// Every key, in the order in which a person reads about them.
-  package static let all: [Key] = images + filesystems + disks + network + accounts + dumps + security
+  package static let all: [Key] = images + filesystems + disks + network + accounts + seeds + dumps + security
 
   /// Those that can be set for one instance.
   package static let parameters = all.filter(\.isParameter)
@@ -168,6 +168,19 @@ package struct Key: Sendable {
       "timezone", .text(\.timezone, Rules.isTimezone), "the guests' time zone; unset: the default of the release",
       "a name of the zone database such as \"Europe/Zurich\"", example: .text("Etc/UTC")),
     Key("locale", .text(\.locale, Rules.isLocale), "the guests' locale", "a locale such as \"C.UTF-8\""),
+  ]
+
+  private static let seeds = [
+    Key(
+      "configure", .choice(\.configure),
+      "how a guest that was not made here is told its name: \"files\" in its own files, \"seed\" by a seed for its "
+        + "cloud-init, \"none\" not at all; \"auto\" goes by what is in it",
+      "\"auto\", \"files\", \"seed\" or \"none\""),
+    Key(
+      "user_data", .text(\.userData, Rules.isUserData),
+      "what the seed has cloud-init do besides, over all that guestsmith says",
+      "an absolute path, or the text itself from #cloud-config or the like on",
+      example: .text("/etc/guestsmith/user-data"), isSecret: true),
   ]
 
   private static let security = [

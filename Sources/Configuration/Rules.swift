@@ -83,6 +83,11 @@ enum Rules {
     }
   }
 
+  /// A file, or what cloud-init takes for user data.
+  static func isUserData(_ text: String) -> Bool {
+    isAbsolutePath(text) || ["#", "Content-Type:", "MIME-Version:"].contains { text.hasPrefix($0) }
+  }
+
   static func isTimezone(_ text: String) -> Bool {
     text.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { part in
       !part.isEmpty && part.utf8.allSatisfy { isAlphanumeric($0) || "_+-".utf8.contains($0) }

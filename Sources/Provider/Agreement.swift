@@ -18,6 +18,8 @@ struct Agreement {
   private let macs: [String]
   /// For the swap, where there is one and it gets a new one.
   private let newSwapUUID: UUID?
+  private let instanceID: UUID?
+  private let seed: [(file: Seed.File, bytes: [UInt8])]
   private let steps: Steps
 
   /// How a guest came to its root disk.
@@ -46,6 +48,13 @@ struct Agreement {
     network = try Network.optional(values["network"])
     macs = try values.texts("macs")
     newSwapUUID = values["newSwap"]?.string.flatMap { UUID($0) }
+    instanceID = values["instance"]?.string.flatMap { UUID($0) }
+    seed = try (values["seed"]?.array ?? []).map { file throws(Failure) in
+      guard let name = Seed.File(rawValue: try file.text("name")) else {
+        throw Failure(.io, "an unknown file of a seed")
+      }
+      return (name, try file.bytes("bytes"))
+    }
     steps = context.steps
   }
 
@@ -102,6 +111,7 @@ struct Agreement {
         name: GuestName(name), origin: survey.origin, isCopy: survey.isCopy,
         rootUUID: rootUUID.description, swapUUID: swap?.uuid.description, network: network)
       restoration.macs = macs
+      (restoration.instanceID, restoration.seed) = (instanceID, seed)
       if case .archive = restored { restoration.rootType = survey.type }
       tell(try restoration.apply(to: guest))
       try guest.commit()

@@ -31,7 +31,7 @@ package struct ImportPlan: Plan, ~Copyable {
         ImportTarget(
           root: disks.root, swap: disks.swap, name: request.instance,
           network: try configuration.staticNetwork(of: request, surroundings.resolve),
-          macs: request.nics.compactMap(\.mac)))
+          macs: request.nics.compactMap(\.mac), seed: try SeedInstallation(request, configuration, surroundings)))
     } else {
       guard let requested = request.disks.first else { throw Failure(.device, "the request names no disk") }
       goal = .other(try GuestDisks.open(requested))
@@ -96,16 +96,31 @@ package struct ImportPlan: Plan, ~Copyable {
     case .other(let what, let instance):
       switch try disk.findRoot(by: GuestPartitions.fitting, workers, steps) {
       case .root: try settle(target, of: instance, steps)
-      case .other(let words): try leave(target, words, steps)
+      case .other(let words): try seed(target, words, of: instance, steps)
       case .noTable: try leave(target, what, steps)
       }
     }
   }
 
+  /// Has a guest with a partition table, whose files can't be edited, be told by a seed who it is.
+  private func seed(
+    _ target: ImportTarget, _ what: String, of instance: String?, _ steps: Steps
+  ) throws(Failure) {
+    switch try target.seed.install(on: disk, recorded: instance, steps) {
+    case .left(let reason): try leave(target, what, steps, reason)
+    case .seeded(let words):
+      try target.makeSwap(surroundings.newUUID(), configuration, steps)
+      steps.note("what was restored is \(what): \(words)")
+    }
+  }
+
   /// Leaves a guest whose files can't be edited as it is.
-  private func leave(_ target: ImportTarget, _ what: String, _ steps: Steps) throws(Failure) {
+  private func leave(
+    _ target: ImportTarget, _ what: String, _ steps: Steps, _ reason: String? = nil
+  ) throws(Failure) {
     try target.makeSwap(surroundings.newUUID(), configuration, steps)
     var note = "what was restored is \(what), whose guest stays as it was, under its old name"
+    if let reason { note += " (\(reason))" }
     if let root = disk.layout.rootPartition, let filesystem = root.filesystem {
       note +=
         "; the \(filesystem) in partition \(root.number) grows at its first boot where the guest has cloud-init, "
@@ -121,6 +136,10 @@ package struct ImportPlan: Plan, ~Copyable {
       return steps.note("the guest stays as it was, under its old name: \(obstacle.message)")
     }
     try disk.growFilesystem(workers, steps)
+    if configuration.configure == .none {
+      try target.makeSwap(surroundings.newUUID(), configuration, steps)
+      return steps.note("the guest stays as it was, under its old name (configure = none)")
+    }
     // On a disk of zeros it costs nothing: holes stay holes.
     try target.agree(
       .disk(of: instance), clearing: configuration.diskWipe != .zero, configuration, surroundings, steps)

@@ -16,6 +16,8 @@ struct ImportTarget {
   let network: Network?
   /// Of the network interfaces, as far as the host tells.
   let macs: [String]
+  /// For a guest whose files can't be edited.
+  let seed: SeedInstallation
 
   /// What is to be told of a name that no guest can carry.
   var nameFault: String? {
@@ -36,6 +38,7 @@ struct ImportTarget {
     _ steps: Steps
   ) throws(Failure) {
     let newSwapUUID = swap == nil ? nil : surroundings.newUUID()
+    let instanceID = surroundings.newUUID()
     var unsound: JSON = nil
     func run(isAgain: Bool) throws(Failure) -> JSON {
       let (isArchive, recorded): (Bool, String?) =
@@ -49,7 +52,8 @@ struct ImportTarget {
           "name": .string(name.text), "network": network?.json ?? nil, "macs": .array(macs.map { .string($0) }),
           "newSwap": .optional(newSwapUUID?.description), "archive": .bool(isArchive),
           "recorded": .optional(recorded), "clear": .bool(clearing && !isAgain && unsound == .null),
-          "again": .bool(isAgain), "unsound": unsound,
+          "again": .bool(isAgain), "unsound": unsound, "instance": .string(instanceID.description),
+          "seed": seed.filesInGuest(instanceID),
         ], [.disk(root)], .editing(root), .worker(onDiskOf: root.size), steps)
     }
     var made = try run(isAgain: false)

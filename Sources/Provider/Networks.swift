@@ -45,7 +45,7 @@ extension Configuration {
   }
 
   /// The address as it is written into the guest: an IPv4 or IPv6 one and nothing else.
-  private static func checked(_ address: String) throws(Failure) -> String {
+  static func checked(_ address: String) throws(Failure) -> String {
     var bytes = in6_addr()
     guard inet_pton(AF_INET, address, &bytes) == 1 || inet_pton(AF_INET6, address, &bytes) == 1 else {
       throw Failure(

@@ -24,6 +24,7 @@ package struct Provider: Sendable {
     Disk.clearing,
     Disk.unclaiming, Disk.counting, Disk.recovering, GuestInstallation.task, KeptFiles.task,
     GuestPartitions.finding, GuestPartitions.fitting,
+    SeedPartition.finding, SeedPartition.writing, SeedPartition.renaming,
   ]
 
   /// Does what the request asks for.

@@ -16,6 +16,8 @@ package struct RenamePlan: Plan, ~Copyable {
   private let workers: Workers
   /// Why the guest stays as it is: in other words, what is on the disk.
   private let other: String?
+  /// Where the guest goes by that; nil where its files are edited.
+  private let seed: SeedInstallation?
 
   package init(
     _ request: Request, _ configuration: Configuration, _ surroundings: Surroundings
@@ -24,13 +26,18 @@ package struct RenamePlan: Plan, ~Copyable {
     _ = try GuestName(of: request.instance)
     let root = try GuestDisks.openRoot(of: request)
     let network = try configuration.staticNetwork(of: request, surroundings.resolve)
-    let other = try Self.obstacle(on: root, surroundings.workers)
+    let seed = try SeedInstallation(request, configuration, surroundings)
+    let obstacle =
+      configuration.configure == .none
+      ? "a guest with configure = none" : try Self.obstacle(on: root, surroundings.workers)
+    let isSeeded = obstacle == nil ? false : try seed.isThere(on: root)
     self.root = root
     self.oldName = oldName
     newName = request.instance
     self.network = network
     workers = surroundings.workers
-    self.other = other
+    other = isSeeded ? nil : obstacle
+    self.seed = isSeeded ? seed : nil
   }
 
   /// What is on the disk, where that is not a guest whose files can be edited; the disk knows where the others are.
@@ -45,12 +52,17 @@ package struct RenamePlan: Plan, ~Copyable {
 
   package var lines: [String] {
     if let other { return ["on \(root.path) is \(other): the guest in it is not renamed, and stays as it is"] }
-    return ["rename \(oldName) to \(newName) on \(root.words)"] + (network.map { ["network: \($0.words)"] } ?? [])
+    let place = seed == nil ? "on \(root.words)" : "in the seed on \(root.words)"
+    return ["rename \(oldName) to \(newName) \(place)"] + (network.map { ["network: \($0.words)"] } ?? [])
   }
 
   package consuming func apply(_ steps: Steps) throws(Failure) {
     // The host has renamed the instance, or imported it, and can't take that back.
     if other != nil { return steps.note(lines[0]) }
+    if let seed {
+      if try !seed.rename(from: oldName, on: root, steps) { steps.note("the guest is called \(newName) already") }
+      return
+    }
     try steps.step("check \(root.path)") { _ throws(Failure) in try root.prepareForEditing(workers, steps) }
     let isRenamed = try workers.run(
       GuestRename.task, GuestRename.values(from: oldName, to: newName, network), [.disk(root)], .editing(root),

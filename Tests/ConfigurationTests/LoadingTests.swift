@@ -53,6 +53,8 @@ struct LoadingTests {
       ssh_keys = ["ssh-ed25519 AAAAC3 me@home", 'from="10.0.0.1,10.0.0.2" ssh-rsa AAAAB3']
       timezone = "America/Argentina/Buenos_Aires"
       locale = "de_CH.UTF-8"
+      configure = "seed"
+      user_data = "#cloud-config\\npackages: [vim]\\n"
       compression = "none"
       compression_level = 19
       threads = 2
@@ -60,6 +62,7 @@ struct LoadingTests {
       """)
     #expect(configuration.origins.count == Key.all.count - 13, "all but disk_3 to disk_15")
     #expect(configuration.cacheMaxSize == 512 << 20)
+    #expect(configuration.configure == .seed && configuration.userData == "#cloud-config\npackages: [vim]\n")
     #expect(configuration.layout == .gpt && configuration.firmware == [.uefi])
     #expect(configuration.components == ["main", "contrib"])
     #expect(configuration.kernelPackage == nil)

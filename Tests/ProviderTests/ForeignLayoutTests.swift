@@ -270,6 +270,39 @@ struct ForeignLayoutTests {
     }
   }
 
+  @Test(
+    "Where their root is not ext they get a seed, which their dump has too", arguments: [ForeignLayout.fedora, .rocky])
+  func seed(_ layout: ForeignLayout) throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch, configuration: "configure = \"seed\"")
+      let raw = try layout.make(in: scratch)
+      let (disk, told) = try restore(
+        raw, to: "larger", as: "vm2.example.com", mebibytes: layout.mebibytes + 300, guest)
+      #expect(try layout.faults(of: disk, scratch) == [], "\(told)")
+      for part in layout.parts {
+        #expect(try layout.files(of: part, on: disk, scratch) == layout.files(of: part, on: raw, scratch))
+      }
+      let seed = try #require(try SeedDisk(disk), "\(told)")
+      #expect(seed.offset == 64 << 9)
+      #expect(try seed.faults(scratch) == [])
+      #expect(try seed.metaData("local-hostname") == "vm2.example.com")
+      let dump = try scratch.write("", to: "dump")
+      try guest.run(
+        guest.request(.export(sizeDescriptor: nil), "vm2.example.com", disks: [disk]), guest.surroundings(output: dump))
+      let (again, words) = try restore(
+        dump, to: "again", as: "vm2.example.com", mebibytes: layout.mebibytes + 300, guest)
+      #expect(try layout.faults(of: again, scratch) == [], "\(words)")
+      let kept = try #require(try SeedDisk(again), "\(words)")
+      #expect(try kept.faults(scratch) == [])
+      for name in ["meta-data", "user-data", "vendor-data"] { #expect(try kept.file(name) == seed.file(name)) }
+      try guest.run(
+        guest.request(.rename(from: InstanceName("vm2.example.com")), "web.example.org", disks: [again]))
+      #expect(try layout.faults(of: again, scratch) == [])
+      #expect(try kept.metaData("local-hostname") == "web.example.org")
+      #expect(try kept.metaData("instance-id") == seed.metaData("instance-id"))
+    }
+  }
+
   @Test("Alpine for BIOS: one ext4 with extlinux in its first sectors") func extlinux() throws {
     try withScratch { scratch in
       let guest = try SmallGuest(in: scratch)

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Configuration
+internal import Guest
+internal import Interface
+internal import LinuxIO
+internal import Report
+internal import Storage
+internal import Worker
+
+/// A seed for a guest that was not made here: what it says, and how it gets onto the guest's disk.
+struct SeedInstallation {
+  private let mode: Configuration.Configure
+  let name: GuestName
+  /// Nil where the host does not tell what it takes.
+  private let network: SeedNetwork?
+  /// Whether the configuration wants addresses that the seed can't give.
+  private let lacksNetwork: Bool
+  private let accounts: Accounts
+  private let timezone: String?
+  private let userData: [UInt8]?
+  private let surroundings: Surroundings
+
+  /// - Throws: `.invalid` for user data that cloud-init does not read, or that no seed has room for.
+  init(
+    _ request: Request, _ configuration: Configuration, _ surroundings: Surroundings
+  ) throws(Failure) {
+    mode = configuration.configure
+    name = GuestName(request.instance.text)
+    network = try configuration.seedNetwork(of: request, surroundings.resolve)
+    lacksNetwork = network == nil && configuration.address == .fixed
+    accounts = configuration.accounts
+    timezone = configuration.timezone
+    userData = try configuration.userDataBytes()
+    self.surroundings = surroundings
+  }
+
+  /// What a worker finds on a disk.
+  private struct Survey {
+    /// The number of the partition with the seed that is there.
+    let partition: Int?
+    let hostname: String?
+    let sectorSize: UInt64
+    /// Of that seed, or of the place for one, in bytes; nil where there is none.
+    let size: UInt64?
+    let userData: SeedContent
+
+    init(of disk: Disk, _ workers: Workers) throws(Failure) {
+      let content = try SeedContent(.userData)
+      let answer = try workers.run(
+        SeedPartition.finding, nil, [.disk(disk), .stream(content.bytes.view)],
+        .init(.guest, "looks for a seed on \(disk.path)"), .worker(onDiskOf: disk.size), Steps(.quiet))
+      partition = answer["partition"]?.integer
+      hostname = answer["hostname"]?.string
+      size = answer["size"]?.integer.map { UInt64($0) }
+      sectorSize = answer["sector"]?.integer.map { UInt64($0) } ?? 512
+      userData = content.filled(to: answer["userData"]?.integer.map { UInt64($0) } ?? 0)
+    }
+  }
+
+  /// Whether a guest that was restored gets a seed, and why, in one line.
+  enum Outcome {
+    case seeded(String)
+    /// It stays as it was.
+    case left(String)
+  }
+
+  /// Has a guest whose root filesystem can't be edited be told by a seed who it is.
+  ///
+  /// Under its own name it keeps the seed that it has; under another one it becomes another instance, and keeps of the old
+  /// seed the user data, unless there is other.
+  ///
+  /// - Parameter recorded: the name that the dump says it had.
+  /// - Throws: where the configuration asks for a seed and there is no place for one.
+  func install(on disk: Disk, recorded: String?, _ steps: Steps) throws(Failure) -> Outcome {
+    switch mode {
+    case .none: return .left("configure = none")
+    case .files:
+      throw Failure(
+        .guest, "configure = files, and the files of the guest on \(disk.path) can't be edited",
+        remedy: "set configure to seed where the guest has cloud-init, else to none")
+    case .auto, .seed: break
+    }
+    let survey = try Survey(of: disk, surroundings.workers)
+    if let hostname = survey.partition == nil ? recorded : survey.hostname, name.matches(hostname) {
+      guard let partition = survey.partition else { return .left("it is \(name.full) already") }
+      return .seeded("it keeps its seed, in partition \(partition): that says that it is \(name.full)")
+    }
+    if mode == .auto, survey.partition == nil {
+      return .left("no seed was found; with configure = seed it gets one for its cloud-init")
+    }
+    guard let size = survey.size else {
+      throw Failure(
+        .guest,
+        "\(disk.path) has no room for a seed: it takes a GUID partition table and 256 KiB before its first "
+          + "partition, or between two",
+        remedy: "set configure to none, and give the guest its seed on a disk of its own")
+    }
+    let number = try steps.step("write the seed of \(name.full)") { _ throws(Failure) in
+      try write(survey, size: min(size, SeedImage.largest), to: disk)
+    }
+    if lacksNetwork {
+      steps.note("the seed leaves the network to DHCP: the host does not tell the MAC address of each interface")
+    }
+    return .seeded(
+      survey.partition == nil
+        ? "configure = seed: its cloud-init finds a seed in the new partition \(number)"
+        : "its cloud-init finds a new seed in partition \(number), in place of that of \(survey.hostname ?? "another")")
+  }
+
+  private func seed(_ instanceID: UUID) -> Seed {
+    Seed(
+      instanceID: instanceID, name: name, network: network, accounts: accounts, timezone: timezone,
+      userData: userData ?? [])
+  }
+
+  /// What goes into the files of a guest that can be edited, for its worker: nothing unless the configuration asks for that.
+  func filesInGuest(_ instanceID: UUID) -> JSON {
+    guard mode == .seed else { return [] }
+    return .array(seed(instanceID).files.map { ["name": .string($0.file.rawValue), "bytes": .bytes($0.bytes)] })
+  }
+
+  /// Returns the number of its partition.
+  private func write(_ survey: Survey, size: UInt64, to disk: Disk) throws(Failure) -> Int {
+    let files = try seed(surroundings.newUUID()).files.map { file, bytes throws(Failure) in
+      file == .userData && userData == nil && survey.userData.length > 0
+        ? survey.userData : try SeedContent(file, bytes)
+    }
+    let image = try SeedImage.make(
+      files, size: size, sectorSize: survey.sectorSize, serial: surroundings.newUUID(), for: "its partition")
+    let number = try surroundings.workers.run(
+      SeedPartition.writing, ["uuid": .string(surroundings.newUUID().description)],
+      [.disk(disk), .stream(image.view)], .init(.guest, "writes a seed to \(disk.path)"), .worker(onDiskOf: disk.size),
+      Steps(.quiet))
+    return number.integer ?? 0
+  }
+
+  /// Whether the guest on a disk goes by a seed. The disk knows its partitions.
+  func isThere(on disk: Disk) throws(Failure) -> Bool {
+    guard mode == .auto || mode == .seed else { return false }
+    return try Survey(of: disk, surroundings.workers).partition != nil
+  }
+
+  /// Gives the guest its new name in the seed that it has.
+  ///
+  /// - Returns: false where it has that already.
+  func rename(from old: InstanceName, on disk: Disk, _ steps: Steps) throws(Failure) -> Bool {
+    // As in files: a static network replaces the one that the guest has, any other changes nothing.
+    let isFixed = network?.interfaces.contains { if case .fixed = $0.addresses { true } else { false } } ?? false
+    let text = isFixed ? network?.text : nil
+    let isRenamed = try steps.step("rename \(old) to \(name.full)") { _ throws(Failure) in
+      try surroundings.workers.run(
+        SeedPartition.renaming,
+        [
+          "old": .string(old.text), "new": .string(name.full), "network": .optional(text),
+          "instance": .string(surroundings.newUUID().description),
+        ], [.disk(disk)], .init(.guest, "edits the seed on \(disk.path)"), .worker(onDiskOf: disk.size), Steps(.quiet))
+    }
+    return isRenamed == .bool(true)
+  }
+}
+
+extension Configuration {
+  /// Nil where none is configured.
+  fileprivate func userDataBytes() throws(Failure) -> [UInt8]? {
+    guard let userData else { return nil }
+    let isPath = userData.hasPrefix("/")
+    let limit = Int(SeedImage.largest)
+    let bytes = isPath ? try readFile(userData, limit: limit + 1) : Array(userData.utf8)
+    let place = isPath ? "user_data, \(userData)," : "user_data"
+    guard bytes.count < 992 << 10 else { throw SeedImage.tooLong(UInt64(bytes.count), "a partition for it", 992 << 10) }
+    if let fault = UserData.fault(of: bytes) {
+      throw Failure(.invalid, "\(place) can't be used: it \(fault)", remedy: "begin it with #cloud-config or #!")
+    }
+    return bytes
+  }
+}

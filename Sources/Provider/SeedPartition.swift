@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Filesystems
+internal import Guest
+internal import Layout
+internal import LinuxIO
+internal import Report
+internal import Storage
+internal import Worker
+
+/// The partition of a guest's disk that its seed is in, as workers find and write it.
+struct SeedPartition {
+  private let disk: Disk
+  let number: Int
+  let range: ByteRange
+  private let fat: FAT
+  private let files: [FAT.File]
+
+  /// As many names as a seed of anybody has.
+  private static let mostNames = 1000
+
+  /// Nil where the disk has none that can be read.
+  init?(on disk: Disk, _ table: PartitionTable) throws(Failure) {
+    for partition in table.partitions {
+      let range = partition.range
+      guard
+        let fat = try? FAT(
+          "partition \(partition.number)", length: range.length,
+          read: { part throws(Failure) in
+            try disk.descriptor.bytes(at: range.offset + part.offset, count: Int(min(part.length, range.length)))
+          }), let content = try? fat.content(most: Self.mostNames),
+        (content.label ?? fat.label).uppercased() == SeedImage.label
+      else { continue }
+      (self.disk, self.fat, files, number, self.range) = (disk, fat, content.files, partition.number, range)
+      return
+    }
+    return nil
+  }
+
+  private func find(_ file: Seed.File) -> FAT.File? { files.first { $0.path == ByteString("/\(file.rawValue)") } }
+
+  /// Nil where there is no such file.
+  private func read(_ file: Seed.File, atMost limit: UInt64) throws(Failure) -> [UInt8]? {
+    guard let found = find(file) else { return nil }
+    guard found.size <= limit else {
+      throw Failure(.guest, "\(file.rawValue) of the seed in partition \(number) has \(Words.bytes(found.size))")
+    }
+    var bytes: [UInt8] = []
+    while UInt64(bytes.count) < found.size { bytes += try fat.piece(of: found, from: UInt64(bytes.count)) }
+    return bytes
+  }
+
+  /// Writes over a file, which keeps its length.
+  ///
+  /// - Returns: false where it is shorter than that.
+  private func write(_ bytes: [UInt8], over file: Seed.File) throws(Failure) -> Bool {
+    guard let found = find(file), found.size >= UInt64(bytes.count) else { return false }
+    let all = bytes + [UInt8](repeating: UInt8(ascii: "\n"), count: Int(found.size) - bytes.count)
+    var start = 0
+    for part in found.ranges {
+      let end = start + Int(part.length)
+      try disk.descriptor.view.writeAll(Array(all[start..<end]), at: range.offset + part.offset)
+      start = end
+    }
+    try disk.descriptor.flush()
+    return true
+  }
+}
+
+// MARK: Tasks
+
+extension SeedPartition {
+  private static let mostOfText: UInt64 = 64 << 10
+
+  /// Finds the seed, or where one can go. Its user data is written to the stream.
+  static let finding = WorkerTask("find-seed", .reader) { context throws(Failure) in
+    let disk = try context.disk(0)
+    guard let table = try disk.partitionTable()?.table else { return [:] }
+    if let seed = try SeedPartition(on: disk, table) {
+      let metaData = SeedMetaData(reading: try seed.read(.metaData, atMost: mostOfText) ?? [])
+      let userData = try seed.read(.userData, atMost: SeedImage.largest)
+      if context.count > 1 { try context.descriptor(1).writeAll(userData ?? [], at: 0) }
+      return [
+        "partition": .integer(seed.number), "size": .number(seed.range.length), "sector": .number(table.sectorSize),
+        "hostname": .optional(metaData.hostname.map { Words.printable($0) }),
+        "userData": .integer(userData?.count ?? 0),
+      ]
+    }
+    guard let (_, added) = added(to: table, .random()) else { return [:] }
+    return ["size": .number(added.range.length), "sector": .number(table.sectorSize)]
+  }
+
+  /// Writes a seed over the one that is there, or into a partition of its own, which the table gets last.
+  static let writing = WorkerTask("write-seed", .editor) { context throws(Failure) in
+    let disk = try context.disk(0)
+    let image = try context.descriptor(1)
+    guard let table = try disk.partitionTable()?.table, let uuid = UUID(try context.values.text("uuid")) else {
+      throw Failure(.guest, "\(disk.path) has no partition table for a seed")
+    }
+    if let seed = try SeedPartition(on: disk, table) {
+      try write(image, to: seed.range, of: disk)
+      return .integer(seed.number)
+    }
+    guard let (changed, added) = added(to: table, uuid) else {
+      throw Failure(.guest, "\(disk.path) has no place for a seed")
+    }
+    try write(image, to: added.range, of: disk)
+    try disk.write(changed)
+    return .integer(added.number)
+  }
+
+  private static func write(_ image: borrowing Descriptor, to range: ByteRange, of disk: Disk) throws(Failure) {
+    let bytes = try image.bytes(at: 0, count: Int(min(range.length, SeedImage.largest)))
+    guard UInt64(bytes.count) <= range.length else { throw Failure(.guest, "the seed is larger than its partition") }
+    try disk.descriptor.view.writeAll(bytes, at: range.offset)
+    try disk.descriptor.flush()
+  }
+
+  /// GPT_FLAG_NO_AUTO of the Discoverable Partitions Specification: systemd does not mount it by itself.
+  private static let noAuto: UInt64 = 1 << 63
+
+  private static func added(
+    to table: PartitionTable, _ uuid: UUID
+  ) -> (PartitionTable, PartitionTable.Partition)? {
+    guard case .gpt(let gpt) = table,
+      let changed = gpt.addingSmallPartition(type: GPT.linux, uuid: uuid, attributes: noAuto, name: "cidata")
+    else { return nil }
+    let result = PartitionTable.gpt(changed)
+    return result.partitions.first { $0.uuid == uuid.description }.map { (result, $0) }
+  }
+
+  /// Changes the name in the seed, and what else a new name brings. Each file is written over in place: the network first, as it
+  /// counts for nothing until the instance is another one, then `meta-data`, a sector.
+  static let renaming = WorkerTask("rename-seed", .editor) { context throws(Failure) in
+    let (values, disk) = (context.values, try context.disk(0))
+    guard let table = try disk.partitionTable()?.table, let seed = try SeedPartition(on: disk, table) else {
+      throw Failure(.guest, "\(disk.path) has no seed")
+    }
+    let old = SeedMetaData(reading: try seed.read(.metaData, atMost: mostOfText) ?? [])
+    let names = (GuestName(try values.text("old")), GuestName(try values.text("new")))
+    guard old.names(names.0) || old.names(names.1) else {
+      throw Failure(
+        .guest,
+        "the seed in partition \(seed.number) names the guest \(Words.printable(old.hostname ?? "").quoted), "
+          + "neither \(names.0.full) nor \(names.1.full)", remedy: "rename with the name that the guest has")
+    }
+    var (network, instance): ([UInt8]?, String?) = (nil, nil)
+    if let text = values["network"]?.string {
+      let found = try seed.read(.networkConfig, atMost: mostOfText) ?? []
+      instance = SeedNetwork.instance(of: found, saying: text)
+      if instance == nil {
+        let new = try values.text("instance")
+        (network, instance) = (SeedNetwork.file(text, for: new), new)
+      }
+    }
+    let changed = old.renamed(names.1, instanceID: instance)
+    guard changed != old else { return false }
+    for (file, bytes) in [(.networkConfig, network), (.metaData, changed.bytes)] as [(Seed.File, [UInt8]?)] {
+      guard let bytes else { continue }
+      guard try seed.write(bytes, over: file) else {
+        throw Failure(
+          .guest,
+          "the seed in partition \(seed.number) has no room for another \(file.rawValue): guestsmith has not made it",
+          remedy: "change its \(file.rawValue) by mtools")
+      }
+    }
+    return true
+  }
+}
