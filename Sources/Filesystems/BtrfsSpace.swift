@@ -13,7 +13,7 @@ struct BtrfsSpace {
   private let source: FilesystemBytes
   private let nodeSize: Int
   private let bytesUsed: UInt64
-  private let root: (address: UInt64, level: UInt64)
+  let root: (address: UInt64, level: UInt64)
   private var chunks: [Chunk] = []
 
   private static let superblock: UInt64 = 64 << 10
@@ -120,7 +120,7 @@ struct BtrfsSpace {
     return ranges.sorted { $0.offset < $1.offset }
   }
 
-  private struct Key {
+  struct Key {
     let object: UInt64
     let type: UInt64
     let offset: UInt64
@@ -133,15 +133,18 @@ struct BtrfsSpace {
   }
 
   /// Calls `body` with each item of a tree: its key, and its leaf and where in that its data begins and how long it is.
-  private func eachItem(
-    of tree: (address: UInt64, level: UInt64), _ body: (Key, DiskRecord, Int, Int) throws(Unsound) -> Void
+  ///
+  /// - Parameter object: nil is any.
+  func eachItem(
+    of tree: (address: UInt64, level: UInt64), object: UInt64? = nil,
+    _ body: (Key, DiskRecord, Int, Int) throws(Unsound) -> Void
   ) throws(Unsound) {
     var nodes = Self.mostNodes
-    try eachItem(of: tree, atMost: &nodes, body)
+    try eachItem(of: tree, object: object, atMost: &nodes, body)
   }
 
   private func eachItem(
-    of tree: (address: UInt64, level: UInt64), atMost nodes: inout Int,
+    of tree: (address: UInt64, level: UInt64), object: UInt64?, atMost nodes: inout Int,
     _ body: (Key, DiskRecord, Int, Int) throws(Unsound) -> Void
   ) throws(Unsound) {
     guard tree.level < 8, nodes > 0 else { throw Unsound() }
@@ -152,13 +155,23 @@ struct BtrfsSpace {
     guard try node.little(48, 8) == tree.address, try node.little(100, 1) == tree.level else { throw Unsound() }
     for index in 0..<count {
       guard tree.level == 0 else {
-        try eachItem(of: (try node.little(101 + 33 * index + 17, 8), tree.level - 1), atMost: &nodes, body)
+        if let object, try !mayHold(object, index, of: count, node) { continue }
+        try eachItem(
+          of: (try node.little(101 + 33 * index + 17, 8), tree.level - 1), object: object, atMost: &nodes, body)
         continue
       }
       let at = 101 + 25 * index
       let (offset, length) = (Int(try node.little(at + 17, 4)), Int(try node.little(at + 21, 4)))
       guard 101 + offset + length <= nodeSize else { throw Unsound() }
-      try body(Key(node, at), node, 101 + offset, length)
+      let key = try Key(node, at)
+      if object == nil || key.object == object { try body(key, node, 101 + offset, length) }
     }
+  }
+
+  /// Whether items of an object can be below an entry of a node, which has its first key.
+  private func mayHold(_ object: UInt64, _ index: Int, of count: Int, _ node: DiskRecord) throws(Unsound) -> Bool {
+    let first = try node.little(101 + 33 * index, 8)
+    let next = index + 1 < count ? try node.little(101 + 33 * (index + 1), 8) : .max
+    return first <= object && object <= next
   }
 }

@@ -15,7 +15,7 @@ package struct Seed: Sendable, Equatable {
   static func path(of file: File) -> ByteString { "/var/lib/cloud/seed/nocloud/\(file.rawValue)" }
   static let metaDataPath = path(of: .metaData)
   /// What a guest with cloud-init has.
-  private static let program: ByteString = "/etc/cloud/cloud.cfg"
+  package static let program: ByteString = "/etc/cloud/cloud.cfg"
 
   /// Puts the files of a seed into those of a guest.
   static func place(_ files: [(file: File, bytes: [UInt8])], in guest: some GuestFiles) throws(Failure) {

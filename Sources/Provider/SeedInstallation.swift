@@ -36,6 +36,15 @@ struct SeedInstallation {
 
   /// What a worker finds on a disk.
   private struct Survey {
+    /// Why the guest gets no seed unless the configuration says so.
+    var obstacle: String? {
+      switch hasCloudInit {
+      case true?: size == nil ? "there is no room for a seed: \(SeedInstallation.room)" : nil
+      case false?: "it has no cloud-init: \(Seed.program) is not there"
+      case nil: "whether it has cloud-init can't be seen; with configure = seed it gets a seed"
+      }
+    }
+
     /// The number of the partition with the seed that is there.
     let partition: Int?
     let hostname: String?
@@ -43,6 +52,8 @@ struct SeedInstallation {
     /// Of that seed, or of the place for one, in bytes; nil where there is none.
     let size: UInt64?
     let userData: SeedContent
+    /// Nil where that is not known.
+    let hasCloudInit: Bool?
 
     init(of disk: Disk, _ workers: Workers) throws(Failure) {
       let content = try SeedContent(.userData)
@@ -53,9 +64,12 @@ struct SeedInstallation {
       hostname = answer["hostname"]?.string
       size = answer["size"]?.integer.map { UInt64($0) }
       sectorSize = answer["sector"]?.integer.map { UInt64($0) } ?? 512
+      hasCloudInit = if case .bool(let has)? = answer["cloudInit"] { has } else { nil }
       userData = content.filled(to: answer["userData"]?.integer.map { UInt64($0) } ?? 0)
     }
   }
+
+  private static let room = "it takes a GUID partition table and 256 KiB before its first partition, or between two"
 
   /// Whether a guest that was restored gets a seed, and why, in one line.
   enum Outcome {
@@ -85,14 +99,10 @@ struct SeedInstallation {
       guard let partition = survey.partition else { return .left("it is \(name.full) already") }
       return .seeded("it keeps its seed, in partition \(partition): that says that it is \(name.full)")
     }
-    if mode == .auto, survey.partition == nil {
-      return .left("no seed was found; with configure = seed it gets one for its cloud-init")
-    }
+    if mode == .auto, survey.partition == nil, let reason = survey.obstacle { return .left(reason) }
     guard let size = survey.size else {
       throw Failure(
-        .guest,
-        "\(disk.path) has no room for a seed: it takes a GUID partition table and 256 KiB before its first "
-          + "partition, or between two",
+        .guest, "\(disk.path) has no room for a seed: \(Self.room)",
         remedy: "set configure to none, and give the guest its seed on a disk of its own")
     }
     let number = try steps.step("write the seed of \(name.full)") { _ throws(Failure) in
@@ -103,7 +113,8 @@ struct SeedInstallation {
     }
     return .seeded(
       survey.partition == nil
-        ? "configure = seed: its cloud-init finds a seed in the new partition \(number)"
+        ? "\(mode == .seed ? "configure = seed: its cloud-init" : "it has cloud-init, which") finds a seed in the new "
+          + "partition \(number)"
         : "its cloud-init finds a new seed in partition \(number), in place of that of \(survey.hostname ?? "another")")
   }
 

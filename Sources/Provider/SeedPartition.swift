@@ -85,8 +85,11 @@ extension SeedPartition {
         "userData": .integer(userData?.count ?? 0),
       ]
     }
-    guard let (_, added) = added(to: table, .random()) else { return [:] }
-    return ["size": .number(added.range.length), "sector": .number(table.sectorSize)]
+    let hasCloudInit: JSON = try disk.hasCloudInit().map { .bool($0) } ?? nil
+    guard let (_, added) = added(to: table, .random()) else { return ["cloudInit": hasCloudInit] }
+    return [
+      "size": .number(added.range.length), "sector": .number(table.sectorSize), "cloudInit": hasCloudInit,
+    ]
   }
 
   /// Writes a seed over the one that is there, or into a partition of its own, which the table gets last.
@@ -164,5 +167,16 @@ extension SeedPartition {
       }
     }
     return true
+  }
+}
+
+extension Disk {
+  /// Whether cloud-init is in a root filesystem that can't be edited; nil where that is not known.
+  fileprivate func hasCloudInit() throws(Failure) -> Bool? {
+    guard let root = layout.rootPartition, let type = root.filesystem else { return nil }
+    let (view, range) = (descriptor.view, root.range)
+    return FileSearch.has("\(Seed.program)", in: type, size: range.length) { part throws(Failure) in
+      try view.bytes(at: range.offset + part.offset, count: Int(part.length))
+    }
   }
 }

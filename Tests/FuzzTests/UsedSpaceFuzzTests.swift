@@ -27,6 +27,11 @@ import Testing
         return try file.bytes(at: range.offset, count: Int(range.length))
       }
       #expect(whole?.ranges.isEmpty == false)
+      let found = FileSearch.has("/etc/file", in: type, size: size) { range throws(Failure) in
+        places.append(range)
+        return try file.bytes(at: range.offset, count: Int(range.length))
+      }
+      #expect(found == (type == "vfat" ? nil : false))
       // The log of XFS is read in pieces of a MiB.
       places = places.filter { $0.length < 1 << 20 }
       Extent(cases: 300).each { _, noise in
@@ -43,7 +48,7 @@ import Testing
               noise.chance(50) ? bytes : bytes.reversed()
             ))
         }
-        let space = UsedSpace(of: type, size: size) { range throws(Failure) in
+        let read: UsedSpace.Reading = { range throws(Failure) in
           var bytes = try file.bytes(at: range.offset, count: Int(range.length))
           for change in changes {
             for (index, byte) in change.value.enumerated() {
@@ -55,7 +60,9 @@ import Testing
           }
           return bytes
         }
-        guard let ranges = space?.ranges else { return }
+        // Whatever it says, it comes to an end.
+        _ = FileSearch.has("/etc/file", in: type, size: size, read)
+        guard let ranges = UsedSpace(of: type, size: size, read)?.ranges else { return }
         #expect(ranges.allSatisfy { $0.length > 0 && $0.end <= size })
         #expect(zip(ranges, ranges.dropFirst()).allSatisfy { $0.end < $1.offset })
       }

@@ -130,6 +130,24 @@ struct ForeignLayout: CustomTestStringConvertible, Sendable {
           "ID=alpine\\\\n", "LABEL=/ / ext4 defaults 0 1\\\\nUUID=ABCD-1234 /boot/efi vfat defaults 0 0\\\\n")),
     ], root: 2)
 
+  /// With a file of cloud-init among as many others as /etc has.
+  var withCloudInit: ForeignLayout {
+    let more = """
+
+      mkdir -p etc/cloud
+      (cd etc && seq -f 'name-of-a-file-%g' 600 | xargs touch)
+      echo >etc/cloud/cloud.cfg
+      """
+    let parts = parts.map { part in
+      Part(
+        number: part.number, start: part.start, length: part.length, type: part.type, make: part.make,
+        check: part.check,
+        content: part.number == root ? part.content + more : part.content)
+    }
+    return ForeignLayout(
+      testDescription: testDescription, mebibytes: mebibytes, table: table, parts: parts, root: root)
+  }
+
   /// Makes it.
   func make(in scratch: Scratch) throws -> String {
     let disk = try makeSparseFile(scratch("raw"), size: mebibytes << 20)
@@ -271,10 +289,12 @@ struct ForeignLayoutTests {
   }
 
   @Test(
-    "Where their root is not ext they get a seed, which their dump has too", arguments: [ForeignLayout.fedora, .rocky])
+    "Where their root is not ext and has cloud-init they get a seed, which their dump has too",
+    arguments: [ForeignLayout.fedora, .rocky])
   func seed(_ layout: ForeignLayout) throws {
     try withScratch { scratch in
-      let guest = try SmallGuest(in: scratch, configuration: "configure = \"seed\"")
+      let guest = try SmallGuest(in: scratch)
+      let layout = layout.withCloudInit
       let raw = try layout.make(in: scratch)
       let (disk, told) = try restore(
         raw, to: "larger", as: "vm2.example.com", mebibytes: layout.mebibytes + 300, guest)
@@ -282,6 +302,7 @@ struct ForeignLayoutTests {
       for part in layout.parts {
         #expect(try layout.files(of: part, on: disk, scratch) == layout.files(of: part, on: raw, scratch))
       }
+      #expect(told.contains(": it has cloud-init, which finds a seed in the new partition"), "\(told)")
       let seed = try #require(try SeedDisk(disk), "\(told)")
       #expect(seed.offset == 64 << 9)
       #expect(try seed.faults(scratch) == [])

@@ -146,7 +146,9 @@ struct SeedImportTests {
     try withScratch { scratch in
       let guest = try SmallGuest(in: scratch)
       let raw = try guest.emptyXFS(table: Self.gap)
-      for (mode, words) in [("auto", "with configure = seed it gets one"), ("none", "(configure = none)")] {
+      for (mode, words) in [
+        ("auto", "it has no cloud-init: /etc/cloud/cloud.cfg is not there"), ("none", "(configure = none)"),
+      ] {
         let disk = try guest.disk(mebibytes: 500)
         let told = try guest.restore(raw, to: disk, as: "vm2.example.com", parameters: ["configure": mode])
         #expect(told.contains(words), "\(told)")
