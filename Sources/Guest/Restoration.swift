@@ -69,6 +69,7 @@ package struct Restoration: Sendable {
     try change.apply(to: guest)
     if isCopy || origin.name == nil { try ensureName(of: guest) }
     if isCopy, !seed.isEmpty { try Seed.place(seed, in: guest) }
+    if isCopy { try SELinux.relabel(guest) }
     return outcome
   }
 

@@ -151,4 +151,19 @@ struct RestorationTests {
     #expect(guest.text(Network.path) == network.render())
     #expect(guest.text("/etc/hosts")?.contains("\n192.0.2.8\tvm2.example.com vm2\n") == true)
   }
+
+  @Test(
+    "a copy with SELinux labels what was written when it boots, and no other guest does",
+    arguments: [
+      ("# x\nSELINUX=enforcing\nSELINUXTYPE=targeted\n", true, true), (" SELINUX = permissive", true, true),
+      ("SELINUX=enforcing\n", false, false), ("#SELINUX=enforcing\nSELINUX=disabled\n", true, false),
+    ])
+  func selinux(configuration: String, isCopy: Bool, isLabelled: Bool) throws {
+    let guest = MemoryGuest(["/etc/hostname": "vm1\n", "/etc/selinux/config": configuration])
+    try Restoration(
+      name: GuestName(isCopy ? "vm2" : "vm1"), origin: try Origin(of: guest), isCopy: isCopy, rootUUID: "1111",
+      swapUUID: nil
+    ).apply(to: guest)
+    #expect((guest.text("/.autorelabel") == "") == isLabelled)
+  }
 }
