@@ -140,6 +140,9 @@ package struct ImportPlan: Plan, ~Copyable {
       try target.makeSwap(surroundings.newUUID(), configuration, steps)
       return steps.note("the guest stays as it was, under its old name (configure = none)")
     }
+    if configuration.userData != nil, configuration.configure != .seed {
+      steps.note("user_data is not used: the guest's own files are edited, unless configure = seed")
+    }
     // On a disk of zeros it costs nothing: holes stay holes.
     try target.agree(
       .disk(of: instance), clearing: configuration.diskWipe != .zero, configuration, surroundings, steps)

@@ -30,7 +30,8 @@ struct SeedInstallation {
     lacksNetwork = network == nil && configuration.address == .fixed
     accounts = configuration.accounts
     timezone = configuration.timezone
-    userData = try configuration.userDataBytes()
+    // A rename leaves that as it is.
+    userData = request.oldName == nil ? try configuration.userDataBytes() : nil
     self.surroundings = surroundings
   }
 
