@@ -173,7 +173,7 @@ struct SeedInstallation {
 
 extension Configuration {
   /// Nil where none is configured.
-  fileprivate func userDataBytes() throws(Failure) -> [UInt8]? {
+  func userDataBytes() throws(Failure) -> [UInt8]? {
     guard let userData else { return nil }
     let isPath = userData.hasPrefix("/")
     let limit = Int(SeedImage.largest)

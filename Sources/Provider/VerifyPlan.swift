@@ -17,6 +17,7 @@ package struct VerifyPlan {
       return
     }
     do throws(Failure) {
+      _ = try configuration.userDataBytes()
       // Whether this machine knows where the release comes from, and whose signatures it carries.
       _ = try ImageRecipe(configuration.imageRequests[0])
       self.faults = []

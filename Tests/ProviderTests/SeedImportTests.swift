@@ -205,6 +205,9 @@ struct SeedImportTests {
         }
         #expect(failure?.message.contains(words) == true, "\(failure as Any)")
         #expect(failure.map { "\($0)" }?.contains("secret\n") == false)
+        var os = RequestedOS(definition: guest.definition, name: "guestsmith")
+        os.parameters = ["user_data": value]
+        #expect(VerifyPlan(os).faults == [failure])
       }
       #expect(try digest(of: disk) == before)
     }
