@@ -63,10 +63,10 @@ struct SeedInstallation {
         .init(.guest, "looks for a seed on \(disk.path)"), .worker(onDiskOf: disk.size), Steps(.quiet))
       partition = answer["partition"]?.integer
       hostname = answer["hostname"]?.string
-      size = answer["size"]?.integer.map { UInt64($0) }
-      sectorSize = answer["sector"]?.integer.map { UInt64($0) } ?? 512
+      size = answer["size"]?.integer.map { UInt64(clamping: $0) }
+      sectorSize = answer["sector"]?.integer.map { UInt64(clamping: $0) } ?? 512
       hasCloudInit = if case .bool(let has)? = answer["cloudInit"] { has } else { nil }
-      userData = content.filled(to: answer["userData"]?.integer.map { UInt64($0) } ?? 0)
+      userData = content.filled(to: answer["userData"]?.integer.map { UInt64(clamping: $0) } ?? 0)
     }
   }
 
