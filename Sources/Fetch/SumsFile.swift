@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Digest
+internal import Report
+
+/// A list of digests as publishers have them beside their files.
+///
+/// Lines are those of coreutils (`HASH  NAME`, `HASH *NAME`) or of BSD (`SHA256 (NAME) = HASH`), or the file has nothing
+/// but one hash. Of a name with folders before it the last part counts; lines of other algorithms and of other forms say
+/// nothing. Lines may end with CR LF.
+struct SumsFile {
+  private let lines: [Substring]
+
+  init(_ bytes: [UInt8]) {
+    lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+  }
+
+  /// The text begins a message that is signed in place.
+  static func isClearsigned(_ bytes: [UInt8]) -> Bool {
+    bytes.starts(with: "-----BEGIN PGP SIGNED MESSAGE-----".utf8)
+  }
+
+  /// What it says about the file of that name: of both algorithms the longer one.
+  ///
+  /// - Throws: `.io` where that is nothing, or two things.
+  func digest(of name: String, in place: Location) throws(Failure) -> ContentDigest {
+    if lines.count == 1, let digest = ContentDigest(Self.trimmed(lines[0])) { return digest }
+    let found = lines.compactMap(Self.entry).filter { $0.name == name }.map(\.digest)
+    for algorithm in [MessageDigest.Algorithm.sha512, .sha256] {
+      let digests = Set(found.filter { $0.algorithm == algorithm })
+      if digests.count > 1 {
+        throw Failure(.io, "\(place) has two different digests for \(Words.printable(name).quoted)")
+      }
+      if let digest = digests.first { return digest }
+    }
+    throw Failure(
+      .io, "\(place) has no SHA-256 or SHA-512 of \(Words.printable(name).quoted)",
+      remedy: "name the list of digests that is beside the image")
+  }
+
+  private static func entry(_ line: Substring) -> (name: String, digest: ContentDigest)? {
+    let line = trimmed(line)
+    // A backslash says that those in the name stand for something else.
+    guard let first = line.first, first != "\\" else { return nil }
+    if first.isHexDigit, let blank = line.firstIndex(of: " "), let digest = ContentDigest(line[..<blank]) {
+      let rest = line[line.index(after: blank)...]
+      guard let mark = rest.first, mark == " " || mark == "*" else { return nil }
+      return (lastPart(rest.dropFirst()), digest)
+    }
+    guard let open = line.firstRange(of: "("), let close = line.lastIndex(of: ")"), open.upperBound <= close,
+      let equals = line[close...].firstIndex(of: "="),
+      let algorithm = MessageDigest.Algorithm(rawValue: trimmed(line[..<open.lowerBound]).lowercased()),
+      let digest = ContentDigest(algorithm, trimmed(line[line.index(after: equals)...])),
+      trimmed(line[line.index(after: close)..<equals]).isEmpty
+    else { return nil }
+    return (lastPart(line[open.upperBound..<close]), digest)
+  }
+
+  private static func lastPart(_ path: Substring) -> String {
+    String(path.split(separator: "/", omittingEmptySubsequences: false).last ?? "")
+  }
+
+  private static func trimmed(_ text: Substring) -> Substring {
+    var text = text.drop { $0 == " " || $0 == "\t" }
+    while let last = text.last, last == " " || last == "\t" { text.removeLast() }
+    return text
+  }
+}
