@@ -61,7 +61,8 @@ let package = Package(
     swift(
       "Provider",
       [
-        "Filesystems", "Report", "Interface", "Configuration", "Guest", "Images", "Dump", "Ext4", "Layout", "LinuxIO",
+        "Filesystems", "Report", "Interface", "Configuration", "Fetch", "Guest", "Images", "Dump", "Ext4", "Layout",
+        "LinuxIO",
         "Storage", "Sources", "Inspection", "Worker",
       ]),
     swift("Host", ["Report", "Interface", "LinuxIO"]),

@@ -10,7 +10,15 @@ extension Configuration {
       faults.append(
         fault("prefix", "= \(prefix) is longer than an IPv4 address", "use 1 to 32 with the gateway \(gateway)"))
     }
-    for (key, isSet) in [("keyring", keyring != nil), ("pockets", !pockets.isEmpty)] where isSet && mirror == nil {
+    let ofImage = [
+      ("format", format), ("digest", digest), ("sums", sums), ("signature", signature), ("fingerprint", fingerprint),
+      ("verify", verify),
+    ]
+    for (key, value) in ofImage where value != nil && image == nil {
+      faults.append(fault(key, "is set without image", "set image too"))
+    }
+    for (key, isSet) in [("keyring", keyring != nil && image == nil), ("pockets", !pockets.isEmpty)]
+    where isSet && mirror == nil {
       faults.append(
         fault(key, "is set without mirror: the apt sources of this machine have their own", "set mirror too"))
     }

@@ -25,11 +25,24 @@ package struct Configuration: Sendable {
   /// In bytes; 0 is without limit.
   package internal(set) var cacheMaxSize: UInt64 = 20 << 30
 
+  /// A disk that somebody publishes: a URL or a path; nil: the guest is bootstrapped.
+  package internal(set) var image: String?
+  /// How it is in its file; nil: by its name.
+  package internal(set) var format: String?
+  package internal(set) var digest: String?
+  /// A URL or a path of a list of digests.
+  package internal(set) var sums: String?
+  /// A URL or a path, of a signature over that list or the image.
+  package internal(set) var signature: String?
+  package internal(set) var fingerprint: String?
+  /// `none`, or nil.
+  package internal(set) var verify: String?
+
   /// Nil: the release of this machine.
   package internal(set) var suite: String?
   /// Nil: the apt sources of this machine.
   package internal(set) var mirror: String?
-  /// A file; nil: the keys that apt on this machine trusts.
+  /// A file: of the keys that sign the mirror, or the image; nil: the keys that apt on this machine trusts.
   package internal(set) var keyring: String?
   /// More suites of the mirror, by the endings of their names: `updates` for `bookworm-updates`.
   package internal(set) var pockets: [String] = []

@@ -65,6 +65,34 @@ package struct Key: Sendable {
       "cache_max_size", .size(\.cacheMaxSize), "the most room that all images together may take; 0 sets no limit",
       "a number of bytes, or one with a unit such as \"20G\"", isParameter: false),
     Key(
+      "image", .text(\.image, Rules.isPlace),
+      "the disk image that guests are copied from instead of being bootstrapped; it is fetched once",
+      "a URL or an absolute path",
+      example: .text("https://cloud.example.com/debian-12-generic-amd64.qcow2"), isParameter: false),
+    Key(
+      "format", .text(\.format, Rules.isImageFormat), "how the image is in its file; unset: as its name ends",
+      "\"raw\" or \"qcow2\", with \".gz\", \".xz\", \".zst\" or \".bz2\" behind it where it is packed",
+      example: .text("qcow2"), isParameter: false),
+    Key(
+      "digest", .text(\.digest, Rules.isDigest), "the digest that the image must have",
+      "\"sha256:\" or \"sha512:\" and hexadecimal digits", example: .text("sha256:9f86d081884c7d65…"),
+      isParameter: false),
+    Key(
+      "sums", .text(\.sums, Rules.isPlace), "the publisher's list of digests, which has that of the image",
+      "a URL or an absolute path", example: .text("https://cloud.example.com/SHA512SUMS"), isParameter: false),
+    Key(
+      "signature", .text(\.signature, Rules.isPlace),
+      "the signature over sums, or over the image where sums is unset; unset: sums is signed in place where keyring is set",
+      "a URL or an absolute path", example: .text("https://cloud.example.com/SHA512SUMS.sign"), isParameter: false),
+    Key(
+      "fingerprint", .text(\.fingerprint, Rules.isFingerprint), "the one key in keyring that may sign the image",
+      "the 40 or 64 hexadecimal digits of a fingerprint", example: .text("DF9B9C49EAA9298432589D76DA87E80D6294BE9B"),
+      isParameter: false),
+    Key(
+      "verify", .text(\.verify) { $0 == "none" },
+      "\"none\" takes an image about which nothing tells whether it is what its publisher made", "\"none\"",
+      example: .text("none"), isParameter: false),
+    Key(
       "suite", .text(\.suite, Rules.isPackageName), "the release of the guests; unset: that of this machine",
       "the code name of a release", example: .text("bookworm")),
     Key(
@@ -72,7 +100,8 @@ package struct Key: Sendable {
       "a URI such as \"http://deb.debian.org/debian\"", example: .text("http://deb.debian.org/debian")),
     Key(
       "keyring", .text(\.keyring, Rules.isAbsolutePath),
-      "the file with the keys that sign the mirror; unset: those that apt on this machine trusts", "an absolute path",
+      "the file with the keys that sign the mirror, or the image; unset: those that apt on this machine trusts",
+      "an absolute path",
       example: .text("/usr/share/keyrings/debian-archive-keyring.gpg")),
     Key(
       "pockets", .list(\.pockets, of: .words, Rules.isPackageName),

@@ -49,6 +49,29 @@ enum Rules {
       && text[colon...].hasPrefix(":/") && isPrintable(text) && !text.contains(" ")
   }
 
+  /// Where a file can be fetched from.
+  static func isPlace(_ text: String) -> Bool {
+    isAbsolutePath(text)
+      || isURI(text) && ["http://", "https://", "file:///"].contains { text.lowercased().hasPrefix($0) }
+  }
+
+  static func isImageFormat(_ text: String) -> Bool {
+    let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+    return ["raw", "qcow2"].contains(parts[0]) && (parts.count == 1 || ["gz", "xz", "zst", "bz2"].contains(parts[1]))
+  }
+
+  static func isDigest(_ text: String) -> Bool {
+    [("sha256:", 64), ("sha512:", 128)].contains { prefix, count in
+      text.hasPrefix(prefix) && text.utf8.count == prefix.utf8.count + count
+        && text.dropFirst(prefix.count).unicodeScalars.allSatisfy(\.properties.isASCIIHexDigit)
+    }
+  }
+
+  static func isFingerprint(_ text: String) -> Bool {
+    let digits = text.filter { $0 != " " }
+    return [40, 64].contains(digits.utf8.count) && digits.unicodeScalars.allSatisfy(\.properties.isASCIIHexDigit)
+  }
+
   static func isAddress(_ text: String) -> Bool {
     isIPv4(text) || isIPv6(text)
   }

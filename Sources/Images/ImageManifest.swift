@@ -29,6 +29,8 @@ package struct ImageManifest: Equatable, Sendable {
   package var digest: String
   /// What a disk that boots by itself has besides the filesystem; empty for a guest without a boot loader.
   package var bootFiles: [BootFile] = []
+  /// Of a disk as somebody publishes it, which has neither a suite nor packages that are known; nil for a bootstrapped system.
+  package var origin: ImageOrigin?
 
   /// Of the form that a manifest's text has.
   private static let format = 1
@@ -59,6 +61,7 @@ package struct ImageManifest: Equatable, Sendable {
       "files": .integer(files),
       "sha256": .string(digest),
       "boot": .array(bootFiles.map(\.json)),
+      "origin": origin?.json ?? nil,
       "packages": .array(
         packages.map {
           ["name": .string($0.name), "version": .string($0.version), "architecture": .string($0.architecture)]
@@ -114,6 +117,10 @@ package struct ImageManifest: Equatable, Sendable {
       guard let file = BootFile(file) else { throw Failure(.io, "boot is not a list of known files") }
       return file
     }
+    if let json = json["origin"], json != .null {
+      guard let origin = ImageOrigin(json) else { throw Failure(.io, "origin is not that of a disk") }
+      self.origin = origin
+    }
     packages = []
     for package in try list("packages") {
       packages.append(
@@ -121,6 +128,24 @@ package struct ImageManifest: Equatable, Sendable {
           name: try text("name", of: package), version: try text("version", of: package),
           architecture: try text("architecture", of: package)))
     }
+  }
+
+  /// Of a disk.
+  init(
+    key: String, origin: ImageOrigin, created: Timestamp, buildSeconds: Int, size: UInt64, usedBytes: UInt64,
+    digest: String
+  ) {
+    self.key = key
+    self.origin = origin
+    self.created = created
+    self.buildSeconds = buildSeconds
+    (suite, sources, requested, packages) = ("", "", [], [])
+    architecture = Release.architecture
+    filesystem = FilesystemOptions()
+    self.size = size
+    self.usedBytes = usedBytes
+    files = 0
+    self.digest = digest
   }
 
   init(

@@ -175,7 +175,7 @@ extension ImageStore {
   }
 
   /// Puts the finished image in its place, in one step where none is there.
-  private func publish(_ key: String, from scratch: ScratchFolder) throws(Failure) {
+  func publish(_ key: String, from scratch: ScratchFolder) throws(Failure) {
     let images = try Folder(imagesPath)
     if try images.has(key) {
       // Those who still copy from the old one come to their end first. New ones wait for us, or for the build's lock.

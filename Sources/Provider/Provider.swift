@@ -25,6 +25,7 @@ package struct Provider: Sendable {
     Disk.unclaiming, Disk.counting, Disk.recovering, GuestInstallation.task, KeptFiles.task,
     GuestPartitions.finding, GuestPartitions.fitting,
     SeedPartition.finding, SeedPartition.writing, SeedPartition.renaming,
+    DiskImage.unpacking, DiskImage.measuring, DiskImage.asking,
   ]
 
   /// Does what the request asks for.
@@ -32,6 +33,8 @@ package struct Provider: Sendable {
     if let note = try Sandbox.use(configuration.sandboxMode) { steps.note(note) }
     if request.os.debugLevel > 0 { for note in request.notes { steps.note(note) } }
     switch request.purpose {
+    case .create where configuration.image != nil:
+      try DiskImagePlan(request, configuration, surroundings).apply(steps)
     case .create: try CreatePlan(request, configuration, surroundings).apply(steps)
     case .import: try ImportPlan(request, configuration, surroundings).apply(steps)
     case .export: try ExportPlan(request, configuration, surroundings).apply(steps)
@@ -47,6 +50,7 @@ package struct Provider: Sendable {
 
   private func lines(of request: Request) throws(Failure) -> [String] {
     switch request.purpose {
+    case .create where configuration.image != nil: try DiskImagePlan(request, configuration, surroundings).lines
     case .create: try CreatePlan(request, configuration, surroundings).lines
     case .import: try ImportPlan(request, configuration, surroundings).lines
     case .export: try ExportPlan(request, configuration, surroundings).lines

@@ -26,6 +26,13 @@ struct LoadingTests {
       cache = "/c"
       image_max_age_days = 3
       cache_max_size = "512M"
+      image = "https://images.example.org/a.raw.xz"
+      format = "raw.xz"
+      digest = "sha256:\(String(repeating: "0a", count: 32))"
+      sums = "/srv/SUMS"
+      signature = "file:///srv/SUMS.sig"
+      fingerprint = "0123 4567 89AB CDEF 0123  4567 89AB CDEF 0123 4567"
+      verify = "none"
       suite = "trixie"
       mirror = "http://user:pw@deb.example.org/debian"
       pockets = ["updates"]

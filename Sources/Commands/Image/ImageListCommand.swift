@@ -24,14 +24,23 @@ struct ImageListCommand: ParsableCommand {
 }
 
 extension ListedImage: Listed {
-  static let header = ["Image", "Release", "Built", "Last used", "Used", "On disk", "Packages", "State"]
+  static let header = [
+    "Image", "Release or source", "Verified", "Built", "Last used", "Used", "On disk", "Packages", "State",
+  ]
 
   var cells: [String] {
     [
-      String(key.prefix(12)), manifest?.suite ?? "-", manifest?.created.text ?? "-", lastUsed?.text ?? "-",
+      String(key.prefix(12)), manifest.map { $0.origin?.source ?? $0.suite } ?? "-", verified,
+      manifest?.created.text ?? "-", lastUsed?.text ?? "-",
       manifest.map { Words.bytes($0.usedBytes) } ?? "-", Words.bytes(diskBytes),
-      manifest.map { "\($0.packages.count)" } ?? "-", state,
+      manifest.map { $0.origin == nil ? "\($0.packages.count)" : "-" } ?? "-", state,
     ]
+  }
+
+  /// By which digest of the file that was fetched, and whose key.
+  private var verified: String {
+    guard let origin = manifest?.origin else { return "-" }
+    return "\(origin.digest.prefix(19))" + (origin.signer.map { " by \($0.suffix(16))" } ?? "")
   }
 
   private var reason: String? {
@@ -52,7 +61,11 @@ extension ListedImage: Listed {
       "key": .string(key),
       "state": .string(String(state.prefix { $0 != ":" })),
       "reason": .optional(reason),
-      "suite": .optional(manifest?.suite),
+      "suite": .optional(manifest?.origin == nil ? manifest?.suite : nil),
+      "source": .optional(manifest?.origin?.source),
+      "format": .optional(manifest?.origin?.format),
+      "digest": .optional(manifest?.origin?.digest),
+      "signer": .optional(manifest?.origin?.signer),
       "architecture": .optional(manifest?.architecture),
       "created": .optional(manifest?.created.text),
       "age_days": .integer(ageDays),

@@ -24,7 +24,13 @@ struct ImageOptions: ParsableArguments {
   ///
   /// - Parameter cannotBe: told of one that a host may ask for and this machine can't make.
   func recipes(_ cannotBe: (Failure) -> Void = { _ in }) throws(Failure) -> [ImageRecipe] {
-    let requests = try configuration().imageRequests
+    let configuration = try configuration()
+    guard configuration.image == nil else {
+      throw Failure(
+        .invalid, "the image for the configuration is not built here: it is fetched",
+        remedy: "use guestsmith image pull")
+    }
+    let requests = configuration.imageRequests
     var recipes = [try ImageRecipe(requests[0])]
     for request in requests.dropFirst() {
       do throws(Failure) { recipes.append(try ImageRecipe(request)) } catch { cannotBe(error) }
@@ -32,7 +38,7 @@ struct ImageOptions: ParsableArguments {
     return recipes
   }
 
-  private func configuration() throws(Failure) -> Configuration {
+  func configuration() throws(Failure) -> Configuration {
     try Configuration.load(definitionDirectory: folder(), variant: variant)
   }
 

@@ -40,6 +40,7 @@ extension ImageManifest {
   /// - Parameter listed: what the list knows of it.
   func lines(path: String, listed: ListedImage?) -> [String] {
     let age = listed.map { " (\($0.state), \($0.ageDays) days old)" } ?? ""
+    if let origin { return lines(of: origin, path: path, age: age, listed: listed) }
     var rows = [
       ["image", key],
       ["system", "\(suite) for \(architecture), \(packages.count) packages"],
@@ -60,6 +61,20 @@ extension ImageManifest {
     }
     let list = Table(packages.map { [$0.name, $0.version, $0.architecture] }).lines
     rows += list.enumerated().map { [$0 == 0 ? "packages" : "", $1] }
+    return Table(rows).lines
+  }
+
+  private func lines(of origin: ImageOrigin, path: String, age: String, listed: ListedImage?) -> [String] {
+    var rows = [
+      ["image", key], ["source", "\(origin.source), \(origin.format)"], ["digest", origin.digest],
+      ["signed by", origin.signer ?? "-"],
+      ["fetched", "\(created.text) in \(Words.duration(.seconds(buildSeconds)))\(age)"],
+      ["root", origin.root ?? "not known"],
+      ["content", "\(Words.bytes(usedBytes)) to copy, \(Words.bytes(origin.end)) at least for the disk"],
+      ["path", path],
+    ]
+    if let used = listed?.lastUsed { rows.append(["last used", used.text]) }
+    if let listed { rows.append(["on disk", Words.bytes(listed.diskBytes)]) }
     return Table(rows).lines
   }
 }

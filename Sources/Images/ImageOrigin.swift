@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Report
+
+/// Of an image that is a disk as somebody publishes it: what it was made from, and what is known of it.
+package struct ImageOrigin: Equatable, Sendable {
+  /// The URL, without a login, or the path.
+  package var source: String
+  /// `qcow2.xz`
+  package var format: String
+  /// Of the file that was fetched: `sha256:…` or `sha512:…`.
+  package var digest: String
+  /// The fingerprint of the key whose signature was verified; nil where none was.
+  package var signer: String?
+  /// How large a disk has to be, in bytes: up to where the last partition ends.
+  package var end: UInt64
+  /// The type of the root filesystem; nil where none is known.
+  package var root: String?
+
+  package init(source: String, format: String, digest: String, signer: String?, end: UInt64, root: String?) {
+    self.source = source
+    self.format = format
+    self.digest = digest
+    self.signer = signer
+    self.end = end
+    self.root = root
+  }
+
+  package var json: JSON {
+    [
+      "source": .string(source), "format": .string(format), "digest": .string(digest), "signer": .optional(signer),
+      "end": .integer(Int(clamping: end)), "root": .optional(root),
+    ]
+  }
+
+  /// Nil where it is not one.
+  init?(_ json: JSON) {
+    guard let source = json["source"]?.string, let format = json["format"]?.string,
+      let digest = json["digest"]?.string, let end = json["end"]?.integer, end >= 0
+    else { return nil }
+    self.init(
+      source: source, format: format, digest: digest, signer: json["signer"]?.string, end: UInt64(end),
+      root: json["root"]?.string)
+  }
+}

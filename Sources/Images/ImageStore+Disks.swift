@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Digest
+internal import Glibc
+package import LinuxIO
+package import Report
+
+/// Images that are disks as somebody publishes them. `pins/SOURCE` says which image a source was found to be when it was
+/// asked last; SOURCE is the SHA-256 of what the configuration says of it.
+extension ImageStore {
+  /// What a source was found to be.
+  package struct Pin: Equatable, Sendable {
+    /// Of the image.
+    package var key: String
+    package var asked: Timestamp
+
+    package init(key: String, asked: Timestamp) {
+      self.key = key
+      self.asked = asked
+    }
+  }
+
+  private static let pinsFolder = "pins"
+
+  /// The key of the image that a published file makes.
+  package static func key(ofDisk digest: String, format: String) -> String {
+    SHA256.hex(of: Array("disk 1\ndigest \(digest)\nformat \(format)\n".utf8))
+  }
+
+  /// Of a source, by all that the configuration says of it.
+  package static func key(ofSource text: String) -> String { SHA256.hex(of: Array(text.utf8)) }
+
+  /// What the source was found to be; nil where it was never asked.
+  package func pin(of source: String) -> Pin? {
+    guard let text = fileText("\(folder)/\(Self.pinsFolder)/\(source)", limit: 4096),
+      let json = try? JSON(parsing: Array(text.utf8)),
+      let key = json["key"]?.string, let asked = json["asked"]?.string.flatMap({ Timestamp($0) })
+    else { return nil }
+    return Pin(key: key, asked: asked)
+  }
+
+  package func setPin(of source: String, to key: String) throws(Failure) {
+    let pins = try Folder(folder).own(Self.pinsFolder, mode: 0o755)
+    let scratch = try newScratch()
+    defer { scratch.remove() }
+    let json: JSON = ["key": .string(key), "asked": .string(now().text)]
+    try scratch.folder.write(Array(json.serialized().utf8), to: "pin")
+    try scratch.folder.move("pin", to: pins, as: source)
+  }
+
+  /// Whether it need not be asked again yet.
+  package func isFresh(_ pin: Pin) -> Bool {
+    maxAgeDays.map { max(0, now().seconds - pin.asked.seconds) / 86400 < $0 } ?? true
+  }
+
+  /// Waits until nobody else asks the source.
+  package func lock(source: String) throws(Failure) -> FileLock { try FileLock.wait(lockPath(source)) }
+
+  /// The image of `key` for use, where it is there and whole.
+  package func wholeEntry(_ key: String) throws(Failure) -> ImageEntry? {
+    guard case .image(let entry) = try find(key) else { return nil }
+    entry.markUsed()
+    return entry
+  }
+
+  /// Makes an image of a disk, and publishes it.
+  ///
+  /// - Parameter make: makes the file of that path, sparse; returns which bytes of it are used, and where it is from.
+  package func add(
+    disk key: String, steps: Steps,
+    _ make: (String) throws(Failure) -> (used: [ByteRange], origin: ImageOrigin)
+  ) throws(Failure) {
+    let lock = try FileLock.wait(lockPath(key))
+    defer { withExtendedLifetime(lock.view) {} }
+    let start = now()
+    let scratch = try newScratch()
+    defer { scratch.remove() }
+    try scratch.folder.make("image", mode: Self.imageMode)
+    let folder = try Folder("image", in: scratch.folder)
+    let (used, origin) = try make("\(folder.path)/\(ImageEntry.imageFile)")
+    let file = try folder.open(ImageEntry.imageFile, O_RDONLY)
+    let pieces = try steps.step("computing the digests of the image") { progress throws(Failure) in
+      let pieces = try ImagePiece.digest(used, of: file, progress: progress)
+      try file.setMode(0o644)
+      try file.flush()
+      return pieces
+    }
+    let table = ImagePiece.encode(pieces)
+    try folder.write(table, to: ImageEntry.piecesFile)
+    let manifest = ImageManifest(
+      key: key, origin: origin, created: start, buildSeconds: now().seconds - start.seconds, size: try file.length(),
+      usedBytes: pieces.reduce(0) { $0 + UInt64($1.length) }, digest: SHA256.hex(of: table))
+    try folder.write(Array((manifest.json.serialized() + "\n").utf8), to: ImageEntry.manifestFile)
+    try folder.flush()
+    try publish(key, from: scratch)
+    // To be over the size until the next one is made is better than to fail after all is done.
+    _ = try? prune(byAge: false, keeping: key, dryRun: false)
+  }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+internal import Ext4
+internal import Fetch
+internal import Glibc
+package import Images
+internal import LinuxIO
+package import Report
+internal import Sources
+internal import Storage
+package import Worker
+
+/// A disk that somebody publishes, as the source of guests: fetched and verified once, and kept in the cache as its used
+/// blocks.
+package struct DiskImage {
+  private let publication: Publication
+  private let format: ImageFormat
+  private let limits: DownloadLimits
+  private let threads: Int
+  /// What the configuration says of it, in one text.
+  private let text: String
+
+  /// - Throws: `.invalid` where the configuration does not say enough, or too much.
+  package init?(_ configuration: Configuration) throws(Failure) {
+    guard let image = configuration.image else { return nil }
+    let place = try Location(image)
+    format = try ImageFormat(configuration.format, nameOfFile: place.name)
+    // A keyring beside a digest is the mirror's.
+    let isSigned = configuration.sums != nil || configuration.signature != nil
+    let keyring = isSigned || configuration.fingerprint != nil ? configuration.keyring : nil
+    publication = Publication(
+      place,
+      try Trust(
+        digest: configuration.digest, sums: configuration.sums, signature: configuration.signature, keyring: keyring,
+        fingerprint: configuration.fingerprint, verify: configuration.verify))
+    limits = DownloadLimits(
+      size: configuration.cacheMaxSize == 0 ? UInt64(Int64.max) : configuration.cacheMaxSize)
+    threads = configuration.workers
+    text = [
+      image, format.words, configuration.digest, configuration.sums, configuration.signature, keyring,
+      configuration.fingerprint, configuration.verify,
+    ].map { $0 ?? "-" }.joined(separator: "\n")
+  }
+
+  package var words: String { "\(publication.place)" }
+
+  /// That is kept of one, in bytes, whatever the size of the cache: 4 TiB.
+  private static let mostContent: UInt64 = 4 << 40
+
+  private var source: String { ImageStore.key(ofSource: text) }
+
+  /// The image that the source was found to be, where it need not be asked again yet; else the source is asked, and
+  /// fetched where it is not in the cache. What fails leaves the image in use that there is.
+  ///
+  /// - Parameter asks: whether the source is asked in any case.
+  package func obtain(
+    from store: ImageStore, asks: Bool = false, workers: Workers, steps: Steps
+  ) throws(Failure) -> ImageEntry {
+    if !asks, let entry = try known(in: store, fresh: true) { return entry }
+    let lock = try store.lock(source: source)
+    defer { withExtendedLifetime(lock.view) {} }
+    // Whoever was waited for may have asked.
+    if !asks, let entry = try known(in: store, fresh: true) { return entry }
+    do throws(Failure) {
+      return try ask(store, workers, steps)
+    } catch let failure {
+      guard let old = try known(in: store, fresh: false) else { throw failure }
+      steps.note(
+        "the image of \(old.manifest.created.text), \(old.manifest.key.prefix(12)), is used, as \(words) could not be fetched:"
+      )
+      for line in failure.message.split(separator: "\n") { steps.note("  \(line)") }
+      return old
+    }
+  }
+
+  private func known(in store: ImageStore, fresh: Bool) throws(Failure) -> ImageEntry? {
+    guard let pin = store.pin(of: source), !fresh || store.isFresh(pin) else { return nil }
+    return try store.wholeEntry(pin.key)
+  }
+
+  private func ask(_ store: ImageStore, _ workers: Workers, _ steps: Steps) throws(Failure) -> ImageEntry {
+    let pin = try publication.pin(steps: steps, limits: limits)
+    if let digest = pin.digest, let entry = try store.wholeEntry(key(of: digest)) {
+      try store.setPin(of: source, to: key(of: digest))
+      return entry
+    }
+    let key = try fetch(pin, store, workers, steps)
+    guard let entry = try store.wholeEntry(key) else {
+      throw Failure(.io, "the image \(key) was changed as soon as it was made")
+    }
+    try store.setPin(of: source, to: key)
+    return entry
+  }
+
+  private func key(of digest: ContentDigest) -> String {
+    ImageStore.key(ofDisk: digest.description, format: format.words)
+  }
+
+  /// Returns the key of the image.
+  private func fetch(
+    _ pin: Publication.Pin, _ store: ImageStore, _ workers: Workers, _ steps: Steps
+  ) throws(Failure) -> String {
+    try store.withScratch { folder throws(Failure) in
+      let file = "\(folder)/image"
+      let verified = try publication.fetch(pin, into: file, steps: steps, limits: limits)
+      let key = key(of: verified.digest)
+      if try store.wholeEntry(key) != nil { return key }
+      try store.add(disk: key, steps: steps) { path throws(Failure) in
+        try unpack(file, to: path, spool: "\(folder)/spool", workers, steps)
+        return try examine(path, verified, workers, steps)
+      }
+      return key
+    }
+  }
+
+  private func unpack(
+    _ file: String, to path: String, spool: String, _ workers: Workers, _ steps: Steps
+  ) throws(Failure) {
+    let disk = try Descriptor(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+    let fetched = try Descriptor(file, O_RDONLY)
+    let image = SharedDescriptor(try fetched.view.duplicate(named: words))
+    try fetched.close()
+    let most = min(limits.size, Self.mostContent)
+    var stream = IncomingStream(reading: image)
+    if let packing = format.packing { stream = try stream.unpacked(packing, to: most) }
+    var others: [WorkerDescriptor] = [.stream(disk.view)]
+    var spooled: SharedDescriptor?
+    if format.kind == .qcow2 {
+      if format.packing == nil {
+        others.append(.stream(image.view))
+      } else {
+        let file = SharedDescriptor(try Descriptor(spool, O_RDWR | O_CREAT | O_EXCL, mode: 0o600))
+        spooled = file
+        others.append(.stream(file.view))
+      }
+    }
+    var limit = ChildLimits.worker(streaming: most, threads: threads)
+    limit.room = try .init(disk.view, most: most)
+    _ = try stream.run(
+      Self.unpacking, ["unpacks": .bool(spooled != nil), "threads": .integer(threads)], others, by: workers, limit,
+      steps)
+    withExtendedLifetime(spooled) {}
+  }
+
+  /// What is used of the disk, and what it is.
+  private func examine(
+    _ path: String, _ verified: Publication.Verified, _ workers: Workers, _ steps: Steps
+  ) throws(Failure) -> (used: [ByteRange], origin: ImageOrigin) {
+    let disk = try Disk(path, for: .reading)
+    let list = try Descriptor(inMemory: "the used blocks")
+    _ = try workers.run(
+      Self.measuring, nil, [.disk(disk), .stream(list.view)], .init(.guest, "looks at the image"),
+      .worker(onDiskOf: disk.size), steps)
+    let used = try Self.ranges(in: list, of: disk.size)
+    var root: String?
+    var end = disk.size
+    switch try disk.findRoot(by: GuestPartitions.finding, workers, steps) {
+    case .noTable: root = try disk.holdsExt() ? "ext4" : nil
+    case .root, .other:
+      root = disk.layout.rootPartition?.filesystem
+      if disk.layout.rootPartition != nil { end = disk.layout.partitions.map(\.range.end).max() ?? end }
+    }
+    if root?.hasPrefix("ext") == true {
+      let found = try workers.run(
+        Self.asking, nil, [.disk(disk)], .init(.guest, "looks at the image"), .worker(onDiskOf: disk.size), steps)
+      try refuse(architecture: found.string)
+    }
+    let origin = ImageOrigin(
+      source: words, format: format.words, digest: verified.digest.description, signer: verified.signer?.text, end: end,
+      root: root)
+    return (used, origin)
+  }
+
+  private func refuse(architecture: String?) throws(Failure) {
+    let own = Release.architecture
+    guard let architecture, architecture != own, !(own == "amd64" && architecture == "i386"),
+      !(own.hasPrefix("arm") && architecture == "arm")
+    else { return }
+    throw Failure(
+      .guest, "\(words) is an image for \(architecture), and this machine is \(own)",
+      remedy: "name the image for \(own)")
+  }
+
+  /// What a worker has listed.
+  private static func ranges(in list: borrowing Descriptor, of size: UInt64) throws(Failure) -> [ByteRange] {
+    let bytes = try list.bytes(at: 0, count: Int(clamping: try list.length()))
+    func number(_ place: Int) -> UInt64 { bytes[place..<place + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) } }
+    var ranges: [ByteRange] = []
+    var end: UInt64 = 0
+    for place in stride(from: 0, to: bytes.count - bytes.count % 16, by: 16) {
+      let (offset, length) = (number(place), number(place + 8))
+      guard offset >= end, length > 0, offset <= size, length <= size - offset else {
+        throw Failure(.guest, "the worker that looks at the image listed what is not on it")
+      }
+      ranges.append(ByteRange(offset: offset, length: length))
+      end = offset + length
+    }
+    return ranges
+  }
+}

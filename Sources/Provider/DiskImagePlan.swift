@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+internal import Guest
+internal import Images
+package import Interface
+internal import LinuxIO
+package import Report
+internal import Storage
+internal import Worker
+
+/// Installs a guest as a copy of a disk that somebody publishes: its table and its root filesystem come to fill the disk, and it
+/// becomes a machine of its own.
+package struct DiskImagePlan: Plan, ~Copyable {
+  private let configuration: Configuration
+  private let surroundings: Surroundings
+  private let target: ImportTarget
+  private let image: DiskImage
+  private let isReinstall: Bool
+  /// What of the configuration is not applied to it.
+  private let left: [String]
+
+  package init(
+    _ request: Request, _ configuration: Configuration, _ surroundings: Surroundings
+  ) throws(Failure) {
+    guard let image = try DiskImage(configuration) else { throw Failure(.invalid, "image is not set") }
+    _ = try GuestName(of: request.instance)
+    let disks = try GuestDisks(request, configuration)
+    guard disks.data.isEmpty else {
+      throw Failure(
+        .invalid, "a guest of an image gets no data disks, and disk_N makes one",
+        remedy: "set disk_N = \"none\", and make the filesystem in the guest")
+    }
+    target = ImportTarget(
+      root: disks.root, swap: disks.swap, name: request.instance,
+      network: nil, macs: request.nics.compactMap(\.mac))
+    isReinstall = request.isReinstall
+    left = Self.left(configuration, isReinstall: request.isReinstall)
+    self.image = image
+    self.configuration = configuration
+    self.surroundings = surroundings
+  }
+
+  private static func left(_ configuration: Configuration, isReinstall: Bool) -> [String] {
+    let keys = [
+      ("root_password_hash", configuration.rootPasswordHash != nil), ("ssh_keys", !configuration.sshKeys.isEmpty),
+      ("timezone", configuration.timezone != nil), ("nameservers", !configuration.nameservers.isEmpty),
+      ("address", configuration.address == .fixed),
+      ("reinstall_keep", isReinstall && !configuration.reinstallKeep.isEmpty),
+    ].filter(\.1).map(\.0)
+    guard !keys.isEmpty else { return [] }
+    return [
+      "the guest of an image keeps its own accounts, network and files: \(Words.list(keys)) "
+        + "\(keys.count == 1 ? "does" : "do") not reach it"
+    ]
+  }
+
+  private var disk: Disk { target.root }
+
+  package var lines: [String] {
+    var lines = [
+      "\(isReinstall ? "install" : "create") \(target.name)\(isReinstall ? " anew" : "")",
+      "\(disk.words): wipe (\(configuration.diskWipe.rawValue)), copy \(image.words), fit its partitions to the disk, "
+        + "grow its root filesystem",
+      "make the guest a machine of its own: name, UUIDs, machine-id, ssh host keys",
+    ]
+    if let swap = target.swap { lines.append("\(swap.words): make swap") }
+    return lines + left
+  }
+
+  package consuming func apply(_ steps: Steps) throws(Failure) {
+    for line in left { steps.note(line) }
+    let entry = try obtain(steps)
+    let view = disk.descriptor.view
+    let token = Interrupts.onInterrupt { Disk.clearHead(of: view) }
+    defer { token.cancel() }
+    do throws(Failure) {
+      try disk.removeSignatures()
+      try install(entry, steps)
+      try disk.commitMark()
+    } catch {
+      disk.spoil()
+      throw error
+    }
+  }
+
+  private func obtain(_ steps: Steps) throws(Failure) -> ImageEntry {
+    do throws(Failure) {
+      if !isReinstall { try disk.removeSignatures() }
+      let entry = try image.obtain(
+        from: configuration.imageStore(), workers: surroundings.workers, steps: steps)
+      try refuseUnfit(entry.manifest)
+      return entry
+    } catch {
+      // A guest that is installed anew stays as long as there is no other.
+      if !isReinstall { disk.spoil() }
+      throw error
+    }
+  }
+
+  private func refuseUnfit(_ manifest: ImageManifest) throws(Failure) {
+    guard let origin = manifest.origin else { throw Failure(.io, "the image \(manifest.key) is not one of a disk") }
+    guard disk.size >= origin.end else { throw .tooSmall(disk, "the image \(image.words) needs", origin.end) }
+    // Here comes what configures a guest without writing to its root filesystem.
+    guard origin.root?.hasPrefix("ext") == true else {
+      throw Failure(
+        .guest,
+        "the root filesystem of \(image.words) is \(origin.root ?? "not known"), and nothing can give the guest its name there",
+        remedy: "name an image whose root filesystem is ext4")
+    }
+  }
+
+  private func install(_ entry: consuming ImageEntry, _ steps: Steps) throws(Failure) {
+    let wiped = try disk.wipe(configuration.diskWipe, steps)
+    // What the image does not hold is zero.
+    if wiped == .none { try disk.clear(ByteRange(offset: 0, length: disk.size)) }
+    disk.mark = .awaited
+    guard try copy(entry, steps) else {
+      let key = entry.manifest.key.prefix(12)
+      try entry.reject()
+      throw Failure(
+        .io, "the image \(key) in the cache differs from its digests",
+        remedy: "create the instance again: the image is fetched anew")
+    }
+    if disk.mark == .awaited { disk.mark = .written }
+    switch try disk.findRoot(by: GuestPartitions.fitting, surroundings.workers, steps) {
+    case .root, .noTable: break
+    case .other(let words):
+      throw Failure(.guest, "the root filesystem of \(image.words) was not found: there is \(words)")
+    }
+    if let obstacle = try disk.filesystemObstacle() { throw obstacle }
+    try disk.growFilesystem(surroundings.workers, steps)
+    // It belonged to no instance before: whatever it is called, the guest is a copy.
+    try target.agree(
+      .disk(of: ""), clearing: configuration.diskWipe != .zero, configuration, surroundings, steps)
+    try disk.settle()
+  }
+
+  /// Returns whether the image is what its digests say.
+  ///
+  /// Copies the pieces, each compared with its digest on the way; what is behind the end of the disk is the copy of the table.
+  private func copy(_ entry: borrowing ImageEntry, _ steps: Steps) throws(Failure) -> Bool {
+    var filling = DiskFilling(disk, isZeroed: false)
+    let file = try entry.open()
+    let (view, pieces, size) = (file.view, entry.pieces, disk.size)
+    return try steps.step("copy the image") { progress throws(Failure) in
+      progress.expect(pieces.reduce(0) { $0 + UInt64($1.length) })
+      return try withBuffer(of: ImagePiece.limit) { buffer throws(Failure) in
+        for piece in pieces where piece.offset < size {
+          let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<piece.length])
+          guard try view.readFull(into: bytes, at: piece.offset) == piece.length,
+            piece.matches(UnsafeRawBufferPointer(bytes))
+          else { return false }
+          let fitting = Int(min(UInt64(piece.length), size - piece.offset))
+          try filling.write(UnsafeRawBufferPointer(rebasing: bytes[..<fitting]), at: piece.offset)
+          progress.advance(by: UInt64(piece.length))
+        }
+        try filling.finish()
+        return true
+      }
+    }
+  }
+}

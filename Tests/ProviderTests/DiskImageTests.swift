@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import Interface
+import LinuxIO
+import Provider
+import Report
+import TestSupport
+import Testing
+
+/// Guests of a disk that somebody publishes.
+@Suite struct DiskImageTests {
+  /// A guest of an image in `www`, trusted by the list of digests beside it.
+  private func guest(_ scratch: Scratch, of name: String, more: String = "") throws -> SmallGuest {
+    try SmallGuest(
+      in: scratch,
+      configuration: """
+        image = "\(scratch("www/\(name)"))"
+        sums = "\(scratch("www/SUMS"))"
+        \(more)
+        """)
+  }
+
+  private func publish(_ disk: String, as name: String, _ scratch: Scratch) throws {
+    try scratch.folder("www")
+    let packed = name.split(separator: ".").last.map(String.init) ?? ""
+    let packer = ["xz": "xz -1", "gz": "gzip", "zst": "zstd -q", "bz2": "bzip2"][packed]
+    let options = name.contains("qcow2") ? "-O qcow2 -c" : "-O raw"
+    try shell(
+      """
+      cd '\(scratch("www"))'
+      qemu-img convert -f raw \(options) '\(disk)' disk
+      \(packer.map { "\($0) -c disk > '\(name)'; rm disk" } ?? "mv disk '\(name)'")
+      sha512sum '\(name)' > SUMS
+      """)
+  }
+
+  private func create(
+    _ guest: SmallGuest, _ name: String = "vm2.example.com", disk: String = "disk", mebibytes: UInt64
+  ) throws -> (disk: String, told: String) {
+    let disk = try guest.disk(disk, mebibytes: mebibytes)
+    let lines = Lines()
+    try guest.run(
+      guest.request(.create(isReinstall: false), name, disks: [disk]),
+      steps: Steps(.plain, write: { lines.write($0) }))
+    return (disk, lines.all)
+  }
+
+  @Test(
+    "A guest of an image has its own name, UUIDs and keys, and fills its disk",
+    arguments: zip(PartitionedGuest.all, ["a.qcow2", "a.raw.xz", "a.qcow2.zst", "a.raw"]))
+  func create(_ layout: PartitionedGuest, name: String) throws {
+    try withScratch { scratch in
+      let raw = try layout.make(in: scratch)
+      try publish(raw, as: name, scratch)
+      let guest = try guest(scratch, of: name)
+      let (disk, told) = try create(guest, mebibytes: 700)
+      #expect(try layout.faults(of: disk) == [], "\(told)")
+      let root = layout.rootOn(disk)
+      #expect(try guestFile("/etc/hostname", on: root) == "vm2\n")
+      #expect(try guestFile("/etc/machine-id", on: root) == "")
+      #expect(try guestFile("/srv/data", on: root) == "kept\n")
+      #expect(try layout.identifiers(of: disk).isDisjoint(with: layout.identifiers(of: raw)), "\(told)")
+      #expect(try Descriptor(disk, O_RDONLY).bytes(at: 0, count: 6) == Array("loader".utf8))
+      #expect(try Descriptor(disk, O_RDONLY).bytes(at: 510, count: 2) == [0x55, 0xAA])
+    }
+  }
+
+  @Test("Under the name that the image has itself, a guest is a copy too") func sameName() throws {
+    try withScratch { scratch in
+      let raw = try PartitionedGuest.debian.make(in: scratch)
+      try publish(raw, as: "a.qcow2", scratch)
+      let (disk, _) = try create(guest(scratch, of: "a.qcow2"), "vm1.example.com", mebibytes: 300)
+      #expect(try guestFile("/etc/machine-id", on: PartitionedGuest.debian.rootOn(disk)) == "")
+      #expect(try PartitionedGuest.debian.faults(of: disk) == [])
+    }
+  }
+
+  @Test("An image that is in the cache is used without its source") func fetchedOnce() throws {
+    try withScratch { scratch in
+      let raw = try PartitionedGuest.debian.make(in: scratch)
+      try publish(raw, as: "a.qcow2", scratch)
+      let guest = try guest(scratch, of: "a.qcow2", more: "image_max_age_days = 0")
+      #expect(try create(guest, disk: "one", mebibytes: 300).told.contains("fetching a.qcow2"))
+      #expect(!(try create(guest, disk: "two", mebibytes: 300).told.contains("fetching a.qcow2")))
+      try shell("rm '\(scratch("www/a.qcow2"))'")
+      let (disk, _) = try create(guest, disk: "three", mebibytes: 300)
+      #expect(try PartitionedGuest.debian.faults(of: disk) == [])
+    }
+  }
+
+  @Test("A disk that holds the partitions of the image does, though it is smaller; one that does not is refused")
+  func smallDisk() throws {
+    try withScratch { scratch in
+      let raw = try PartitionedGuest.debian.make(in: scratch)
+      try publish(raw, as: "a.qcow2", scratch)
+      let guest = try guest(scratch, of: "a.qcow2")
+      let (disk, _) = try create(guest, mebibytes: 140)
+      #expect(try PartitionedGuest.debian.faults(of: disk) == [])
+      let failure = try #require(throws: Failure.self) { _ = try create(guest, disk: "small", mebibytes: 120) }
+      #expect(failure.code == .device)
+      #expect(failure.message.contains("needs 128 MiB"), "\(failure.message)")
+    }
+  }
+
+  @Test("A whole disk of ext4 without a table does too") func withoutTable() throws {
+    try withScratch { scratch in
+      let raw = try makeSparseFile(scratch("raw"), size: 64 << 20)
+      try scratch.write("alpine\n", to: "tree/etc/hostname")
+      try scratch.write("LABEL=/ / ext4 rw 0 1\n", to: "tree/etc/fstab")
+      try shell("mke2fs -q -F -t ext4 -L / -d '\(scratch("tree"))' '\(raw)'")
+      try publish(raw, as: "a.raw.gz", scratch)
+      let (disk, told) = try create(guest(scratch, of: "a.raw.gz"), mebibytes: 200)
+      #expect(try problems(of: disk) == nil, "\(told)")
+      #expect(try guestFile("/etc/hostname", on: disk) == "vm2\n")
+      let size = try shell("dumpe2fs -h '\(disk)' 2>/dev/null | awk '/^Block count/{c=$3}/^Block size/{print c*$3}'")
+      #expect(size == "\(200 << 20)")
+    }
+  }
+
+  @Test("Images that nothing can give a name, and those for another processor, leave no guest")
+  func refused() throws {
+    try withScratch { scratch in
+      let raw = try makeSparseFile(scratch("xfs"), size: 320 << 20)
+      try shell("mkfs.xfs -q '\(raw)'")
+      try publish(raw, as: "a.qcow2", scratch)
+      let guest = try guest(scratch, of: "a.qcow2")
+      let other = try #require(throws: Failure.self) { _ = try create(guest, mebibytes: 400) }
+      #expect(other.message.contains("nothing can give the guest its name"), "\(other.message)")
+      #expect(try shell("blkid -p '\(guest.scratch("disk"))' || true") == "")
+      let disk = try PartitionedGuest.debian.make(in: scratch)
+      try shell("debugfs -w -R 'mkdir /bin' '\(PartitionedGuest.debian.rootOn(disk))' 2>&1")
+      try scratch.write(
+        [0x7F, 0x45, 0x4C, 0x46, 2, 1, 1] + [UInt8](repeating: 0, count: 11) + [22, 0, 1, 0], to: "sh")
+      try shell("debugfs -w -R 'write \(scratch("sh")) /bin/sh' '\(PartitionedGuest.debian.rootOn(disk))' 2>&1")
+      try publish(disk, as: "b.qcow2", scratch)
+      let foreign = try self.guest(scratch, of: "b.qcow2")
+      let processor = try #require(throws: Failure.self) { _ = try create(foreign, disk: "two", mebibytes: 400) }
+      #expect(processor.message.contains("is an image for s390x"), "\(processor.message)")
+    }
+  }
+
+  @Test("A qcow2 image that names other files, is encrypted or larger than can be, and what is not one, are refused")
+  func badImages() throws {
+    try withScratch { scratch in
+      try scratch.folder("www")
+      try shell(
+        """
+        cd '\(scratch("www"))'
+        truncate -s 64M base; echo text > text
+        qemu-img create -q -f qcow2 -b base -F raw backed.qcow2
+        qemu-img create -q -f qcow2 -o data_file=data backing.qcow2 64M
+        qemu-img create -q -f qcow2 locked.qcow2 64M
+        printf '\\1' | dd of=locked.qcow2 bs=1 seek=35 conv=notrunc status=none
+        qemu-img create -q -f qcow2 -o cluster_size=2M large.qcow2 1P
+        head -c 100000 /dev/zero > not.qcow2
+        : > empty.raw
+        sha256sum *.qcow2 *.raw > SUMS
+        """)
+      for (name, words) in [
+        ("backed", "a part is in another file"), ("backing", "a part is in another file"),
+        ("locked", "is an encrypted"),
+        ("large", "at most 16 TiB are taken"), ("not", "is not a qcow2 image"), ("empty", "has no bytes"),
+      ] {
+        let guest = try guest(scratch, of: name == "empty" ? "empty.raw" : "\(name).qcow2")
+        let failure = try #require(throws: Failure.self) { _ = try create(guest, disk: name, mebibytes: 100) }
+        #expect(failure.message.contains(words), "\(name): \(failure.message)")
+        #expect(
+          try shell("ls '\(scratch("cache/images"))' '\(scratch("cache/tmp"))' | grep -v : || true") == "", "\(name)")
+        #expect(try shell("blkid -p '\(scratch(name))' || true") == "")
+      }
+    }
+  }
+}
