@@ -38,11 +38,21 @@ extension ImageStore {
     return Pin(key: key, asked: asked)
   }
 
+  /// Has the source be asked again in an hour, where it could not be asked now.
+  package func postponeAsking(_ source: String) throws(Failure) {
+    guard let pin = pin(of: source), let maxAgeDays else { return }
+    try set(Pin(key: pin.key, asked: Timestamp(seconds: now().seconds - maxAgeDays * 86400 + 3600)), of: source)
+  }
+
   package func setPin(of source: String, to key: String) throws(Failure) {
+    try set(Pin(key: key, asked: now()), of: source)
+  }
+
+  private func set(_ pin: Pin, of source: String) throws(Failure) {
     let pins = try Folder(folder).own(Self.pinsFolder, mode: 0o755)
     let scratch = try newScratch()
     defer { scratch.remove() }
-    let json: JSON = ["key": .string(key), "asked": .string(now().text)]
+    let json: JSON = ["key": .string(pin.key), "asked": .string(pin.asked.text)]
     try scratch.folder.write(Array(json.serialized().utf8), to: "pin")
     try scratch.folder.move("pin", to: pins, as: source)
   }

@@ -69,6 +69,7 @@ package struct DiskImage {
         "the image of \(old.manifest.created.text), \(old.manifest.key.prefix(12)), is used, as \(words) could not be fetched:"
       )
       for line in failure.message.split(separator: "\n") { steps.note("  \(line)") }
+      try store.postponeAsking(source)
       return old
     }
   }

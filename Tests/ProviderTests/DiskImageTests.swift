@@ -88,6 +88,74 @@ import Testing
     }
   }
 
+  @Test("A source that can't be asked any more leaves its image in use, with a note, and is not asked for an hour")
+  func sourceGone() throws {
+    try withScratch { scratch in
+      try publish(try PartitionedGuest.debian.make(in: scratch), as: "a.qcow2", scratch)
+      let guest = try guest(scratch, of: "a.qcow2")
+      _ = try create(guest, disk: "one", mebibytes: 300)
+      try shell("rm '\(scratch("www/SUMS"))'; sed -i 's/\"20[0-9]*-/\"2020-/' '\(scratch("cache"))'/pins/*")
+      let (disk, told) = try create(guest, disk: "two", mebibytes: 300)
+      #expect(told.contains("is used, as \(scratch("www/a.qcow2")) could not be fetched:"), "\(told)")
+      #expect(told.contains("cannot open \(scratch("www/SUMS"))"), "\(told)")
+      #expect(try PartitionedGuest.debian.faults(of: disk) == [])
+      #expect(!(try create(guest, disk: "three", mebibytes: 300).told.contains("could not be fetched")))
+    }
+  }
+
+  @Test("An image that was damaged in the cache makes no guest, and is fetched anew then") func damagedCache() throws {
+    try withScratch { scratch in
+      try publish(try PartitionedGuest.debian.make(in: scratch), as: "a.qcow2", scratch)
+      let guest = try guest(scratch, of: "a.qcow2")
+      _ = try create(guest, disk: "one", mebibytes: 300)
+      try shell(
+        "printf x | dd of=$(echo '\(scratch("cache"))'/images/*/disk.img) bs=1 seek=\(64 << 20 | 70000) conv=notrunc status=none"
+      )
+      let failure = try #require(throws: Failure.self) { _ = try create(guest, disk: "two", mebibytes: 300) }
+      #expect(failure.message.contains("differs from its digests"), "\(failure.message)")
+      #expect(try shell("blkid -p '\(scratch("two"))' || true") == "")
+      let (disk, told) = try create(guest, disk: "three", mebibytes: 300)
+      #expect(told.contains("fetching a.qcow2"), "\(told)")
+      #expect(try PartitionedGuest.debian.faults(of: disk) == [])
+    }
+  }
+
+  @Test("A reinstallation replaces the guest, and leaves it where the image can't be had") func reinstallation() throws
+  {
+    try withScratch { scratch in
+      try publish(try PartitionedGuest.debian.make(in: scratch), as: "a.qcow2", scratch)
+      let guest = try guest(scratch, of: "a.qcow2")
+      let (disk, _) = try create(guest, disk: "disk", mebibytes: 300)
+      let old = try PartitionedGuest.debian.identifiers(of: disk)
+      let lines = Lines()
+      try guest.run(
+        guest.request(.create(isReinstall: true), "vm3.example.com", disks: [disk]),
+        steps: Steps(.plain, write: { lines.write($0) }))
+      #expect(lines.all.contains("reinstall_keep does not reach it"), "\(lines.all)")
+      #expect(try guestFile("/etc/hostname", on: PartitionedGuest.debian.rootOn(disk)) == "vm3\n")
+      let new = try PartitionedGuest.debian.identifiers(of: disk)
+      #expect(old.isDisjoint(with: new))
+      try shell("rm -r '\(scratch("cache/images"))' '\(scratch("www/a.qcow2"))'")
+      #expect(throws: Failure.self) {
+        try guest.run(guest.request(.create(isReinstall: true), "vm4.example.com", disks: [disk]))
+      }
+      #expect(try PartitionedGuest.debian.identifiers(of: disk) == new)
+      #expect(try PartitionedGuest.debian.faults(of: disk) == [])
+    }
+  }
+
+  @Test("What would be done is told, and nothing is fetched for it") func plan() throws {
+    try withScratch { scratch in
+      let guest = try guest(scratch, of: "a.qcow2", more: "ssh_keys = [\"ssh-ed25519 AAAAC3 me\"]")
+      let disk = try guest.disk(mebibytes: 300)
+      let lines = try guest.plan(guest.request(.create(isReinstall: false), "vm2.example.com", disks: [disk]))
+      #expect(lines.contains { $0.contains("copy \(scratch("www/a.qcow2"))") }, "\(lines)")
+      #expect(lines.last?.contains("ssh_keys does not reach it") == true, "\(lines)")
+      let faults = VerifyPlan(RequestedOS(definition: guest.definition, name: "guestsmith")).faults
+      #expect(faults.isEmpty, "\(faults)")
+    }
+  }
+
   @Test("A disk that holds the partitions of the image does, though it is smaller; one that does not is refused")
   func smallDisk() throws {
     try withScratch { scratch in
