@@ -57,7 +57,8 @@ enum Rules {
 
   static func isImageFormat(_ text: String) -> Bool {
     let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-    return ["raw", "qcow2"].contains(parts[0]) && (parts.count == 1 || ["gz", "xz", "zst", "bz2"].contains(parts[1]))
+    return ["raw", "qcow2", "vmdk", "vhdx"].contains(parts[0])
+      && (parts.count == 1 || ["gz", "xz", "zst", "bz2"].contains(parts[1]))
   }
 
   static func isDigest(_ text: String) -> Bool {

@@ -12,7 +12,7 @@ internal import Worker
 /// What workers do with a disk that a stranger made.
 extension DiskImage {
   /// The largest disk in an image, in bytes: 16 TiB, as large as a file of ext4 can be.
-  private static let largest: UInt64 = 16 << 40
+  static let largest: UInt64 = 16 << 40
 
   /// The stream in its two descriptors, the file that the disk goes to, and for qcow2 the one that it is read from: the image
   /// itself, or (`unpacks`) an empty one.

@@ -126,6 +126,18 @@ package struct DiskImage {
     if let packing = format.packing { stream = try stream.unpacked(packing, to: most) }
     var others: [WorkerDescriptor] = [.stream(disk.view)]
     var spooled: SharedDescriptor?
+    var limit = ChildLimits.worker(streaming: most, threads: threads)
+    if format.kind == .vmdk || format.kind == .vhdx {
+      var path = file
+      if format.packing != nil {
+        let unpacked = try Descriptor(spool, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+        limit.room = try .init(unpacked.view, most: most)
+        _ = try stream.run(Self.unpacking, nil, [.stream(unpacked.view)], by: workers, limit, steps)
+        path = spool
+      }
+      limit.room = try .init(disk.view, most: most)
+      return try convert(path, format.kind, to: disk, limit, steps)
+    }
     if format.kind == .qcow2 {
       if format.packing == nil {
         others.append(.stream(image.view))
@@ -135,7 +147,6 @@ package struct DiskImage {
         others.append(.stream(file.view))
       }
     }
-    var limit = ChildLimits.worker(streaming: most, threads: threads)
     limit.room = try .init(disk.view, most: most)
     _ = try stream.run(
       Self.unpacking, ["unpacks": .bool(spooled != nil), "threads": .integer(threads)], others, by: workers, limit,

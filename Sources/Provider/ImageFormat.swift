@@ -5,7 +5,7 @@ internal import Sources
 /// How a disk is in a file: as the administrator says or the name of the file, never by its bytes, of which a stranger decides.
 struct ImageFormat: Equatable {
   enum Kind: String {
-    case raw, qcow2
+    case raw, qcow2, vmdk, vhdx
   }
 
   let kind: Kind
@@ -25,7 +25,7 @@ struct ImageFormat: Equatable {
     guard words != nil || parts.count > 1, let kind = parts.last.flatMap({ Kind(rawValue: String($0)) }) else {
       throw Failure(
         .invalid, "the name of the image, \(Words.printable(name).quoted), does not tell how the disk is in it",
-        remedy: "set format to raw or qcow2, or to qcow2.xz and the like where it is packed")
+        remedy: "set format to raw, qcow2, vmdk or vhdx, or to qcow2.xz and the like where it is packed")
     }
     self.kind = kind
     packing = packed?.packing

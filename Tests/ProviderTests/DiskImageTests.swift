@@ -65,6 +65,47 @@ import Testing
     }
   }
 
+  @Test("An image of VMware or Hyper-V does too", arguments: ["a.vmdk", "a.vhdx.gz", "b.vmdk.xz"])
+  func others(name: String) throws {
+    try withScratch { scratch in
+      let raw = try PartitionedGuest.ubuntu.make(in: scratch)
+      try scratch.folder("www")
+      let options =
+        name.contains("vhdx")
+        ? "-O vhdx" : "-O vmdk -o subformat=\(name.hasPrefix("a") ? "streamOptimized" : "monolithicSparse")"
+      let packer = name.hasSuffix("gz") ? "gzip" : name.hasSuffix("xz") ? "xz -1" : "cat"
+      try shell(
+        """
+        cd '\(scratch("www"))'; qemu-img convert -f raw \(options) '\(raw)' disk
+        \(packer) < disk > '\(name)'; sha256sum '\(name)' > SUMS
+        """)
+      let (disk, told) = try create(guest(scratch, of: name), mebibytes: 300)
+      #expect(try PartitionedGuest.ubuntu.faults(of: disk) == [], "\(told)")
+      #expect(try guestFile("/etc/hostname", on: PartitionedGuest.ubuntu.rootOn(disk)) == "vm2\n")
+    }
+  }
+
+  @Test("An image of VMware that names other files is refused") func vmdkOfParts() throws {
+    try withScratch { scratch in
+      try scratch.folder("www")
+      try shell(
+        """
+        cd '\(scratch("www"))'; truncate -s 64M raw
+        qemu-img convert -f raw -O vmdk -o subformat=monolithicFlat raw flat.vmdk
+        qemu-img convert -f raw -O vmdk -o subformat=twoGbMaxExtentSparse raw split.vmdk
+        qemu-img convert -f raw -O vmdk raw base.vmdk
+        qemu-img create -q -f vmdk -b base.vmdk -F vmdk child.vmdk
+        sha256sum *.vmdk > SUMS
+        """)
+      for name in ["flat", "split", "child"] {
+        let guest = try guest(scratch, of: "\(name).vmdk")
+        let failure = try #require(throws: Failure.self) { _ = try create(guest, disk: name, mebibytes: 100) }
+        #expect(failure.message.contains("is not a vmdk image that is whole in one file"), "\(failure.message)")
+        #expect(try shell("blkid -p '\(scratch(name))' || true") == "")
+      }
+    }
+  }
+
   @Test("Under the name that the image has itself, a guest is a copy too") func sameName() throws {
     try withScratch { scratch in
       let raw = try PartitionedGuest.debian.make(in: scratch)

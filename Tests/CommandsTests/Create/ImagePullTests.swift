@@ -102,7 +102,7 @@ import Testing
       ("image = \"/a.qcow2\"", "nothing tells whether the image is what its publisher made"),
       ("image = \"/a.qcow2\"\nverify = \"none\"\nsums = \"/SUMS\"", "sums says nothing beside verify"),
       ("sums = \"/SUMS\"", "sums is set without image"), ("image = \"ftp://h/a.qcow2\"", "image"),
-      ("image = \"/a.vmdk\"\nformat = \"vmdk\"", "format"),
+      ("image = \"/a.iso\"\nformat = \"iso\"", "format"),
       ("suite = \"bookworm\"", "the configuration names no image"),
     ])
   func faults(text: String, words: String) throws {
