@@ -13,6 +13,16 @@ package enum Trust: Equatable, Sendable {
   /// It is not, and is taken all the same.
   case nothing
 
+  /// The key of the configuration that it goes by, or `none`.
+  package var word: String {
+    switch self {
+    case .digest: "digest"
+    case .sums: "sums"
+    case .signature: "signature"
+    case .nothing: "none"
+    }
+  }
+
   /// - Parameters: the values of the keys of these names; nil where one is not set.
   /// - Throws: `.invalid` where they say less than one thing, or more.
   package init(

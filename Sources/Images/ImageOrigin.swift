@@ -9,6 +9,8 @@ package struct ImageOrigin: Equatable, Sendable {
   package var format: String
   /// Of the file that was fetched: `sha256:…` or `sha512:…`.
   package var digest: String
+  /// By what it was verified: `digest`, `sums`, `signature` or `none`.
+  package var trust: String
   /// The fingerprint of the key whose signature was verified; nil where none was.
   package var signer: String?
   /// How large a disk has to be, in bytes: up to where the last partition ends.
@@ -16,10 +18,13 @@ package struct ImageOrigin: Equatable, Sendable {
   /// The type of the root filesystem; nil where none is known.
   package var root: String?
 
-  package init(source: String, format: String, digest: String, signer: String?, end: UInt64, root: String?) {
+  package init(
+    source: String, format: String, digest: String, trust: String, signer: String?, end: UInt64, root: String?
+  ) {
     self.source = source
     self.format = format
     self.digest = digest
+    self.trust = trust
     self.signer = signer
     self.end = end
     self.root = root
@@ -27,7 +32,8 @@ package struct ImageOrigin: Equatable, Sendable {
 
   package var json: JSON {
     [
-      "source": .string(source), "format": .string(format), "digest": .string(digest), "signer": .optional(signer),
+      "source": .string(source), "format": .string(format), "digest": .string(digest),
+      "verified_by": .string(trust), "signer": .optional(signer),
       "end": .integer(Int(clamping: end)), "root": .optional(root),
     ]
   }
@@ -35,10 +41,11 @@ package struct ImageOrigin: Equatable, Sendable {
   /// Nil where it is not one.
   init?(_ json: JSON) {
     guard let source = json["source"]?.string, let format = json["format"]?.string,
-      let digest = json["digest"]?.string, let end = json["end"]?.integer, end >= 0
+      let digest = json["digest"]?.string, let trust = json["verified_by"]?.string, let end = json["end"]?.integer,
+      end >= 0
     else { return nil }
     self.init(
-      source: source, format: format, digest: digest, signer: json["signer"]?.string, end: UInt64(end),
+      source: source, format: format, digest: digest, trust: trust, signer: json["signer"]?.string, end: UInt64(end),
       root: json["root"]?.string)
   }
 }

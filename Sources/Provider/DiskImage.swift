@@ -178,7 +178,8 @@ package struct DiskImage {
       try refuse(architecture: found.string)
     }
     let origin = ImageOrigin(
-      source: words, format: format.words, digest: verified.digest.description, signer: verified.signer?.text, end: end,
+      source: words, format: format.words, digest: verified.digest.description, trust: publication.trust.word,
+      signer: verified.signer?.text, end: end,
       root: root)
     return (used, origin)
   }

@@ -37,10 +37,11 @@ extension ListedImage: Listed {
     ]
   }
 
-  /// By which digest of the file that was fetched, and whose key.
+  /// By what, the digest of the file that was fetched, and whose key.
   private var verified: String {
     guard let origin = manifest?.origin else { return "-" }
-    return "\(origin.digest.prefix(19))" + (origin.signer.map { " by \($0.suffix(16))" } ?? "")
+    guard origin.trust != "none" else { return "no" }
+    return "\(origin.trust), \(origin.digest.prefix(19))" + (origin.signer.map { " by \($0.suffix(16))" } ?? "")
   }
 
   private var reason: String? {
@@ -65,6 +66,7 @@ extension ListedImage: Listed {
       "source": .optional(manifest?.origin?.source),
       "format": .optional(manifest?.origin?.format),
       "digest": .optional(manifest?.origin?.digest),
+      "verified_by": .optional(manifest?.origin?.trust),
       "signer": .optional(manifest?.origin?.signer),
       "architecture": .optional(manifest?.architecture),
       "created": .optional(manifest?.created.text),

@@ -67,7 +67,7 @@ extension ImageManifest {
   private func lines(of origin: ImageOrigin, path: String, age: String, listed: ListedImage?) -> [String] {
     var rows = [
       ["image", key], ["source", "\(origin.source), \(origin.format)"], ["digest", origin.digest],
-      ["signed by", origin.signer ?? "-"],
+      ["verified by", origin.trust], ["signed by", origin.signer ?? "-"],
       ["fetched", "\(created.text) in \(Words.duration(.seconds(buildSeconds)))\(age)"],
       ["root", origin.root ?? "not known"],
       ["content", "\(Words.bytes(usedBytes)) to copy, \(Words.bytes(origin.end)) at least for the disk"],

@@ -54,7 +54,8 @@ import Testing
       let listed = try JSON(parsing: run("list --json", in: scratch).bytes).array?.first
       #expect(listed?["source"] == .string("http://127.0.0.1:\(server.port)/a.qcow2"))
       #expect(listed?["digest"] == .string("sha256:\(digest)"))
-      #expect(listed?["signer"] == .null)
+      #expect(listed?["verified_by"] == "sums" && listed?["signer"] == .null)
+      #expect(try run("list", in: scratch).output.contains("sums, sha256:\(digest.prefix(12))"))
       let shown = try run("show \(made["key"]?.string ?? "")", in: scratch)
       #expect(shown.output.contains("sha256:\(digest)") && shown.output.contains("ext4"), "\(shown)")
 
