@@ -32,7 +32,8 @@ package struct DiskImagePlan: Plan, ~Copyable {
     }
     target = ImportTarget(
       root: disks.root, swap: disks.swap, name: request.instance,
-      network: nil, macs: request.nics.compactMap(\.mac))
+      network: nil, macs: request.nics.compactMap(\.mac),
+      seed: try SeedInstallation(request, configuration, surroundings))
     isReinstall = request.isReinstall
     left = Self.left(configuration, isReinstall: request.isReinstall)
     self.image = image
