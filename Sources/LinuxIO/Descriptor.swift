@@ -155,7 +155,9 @@ package struct DescriptorView: Equatable, Sendable {
     var written = 0
     while written < buffer.count {
       let count = retrying {
-        pwrite(raw, buffer.baseAddress! + written, buffer.count - written, off_t(offset) + off_t(written))
+        // More in one call costs the kernel a multiple of the time (measured on Linux 6.18, ext4).
+        pwrite(
+          raw, buffer.baseAddress! + written, min(buffer.count - written, 1 << 20), off_t(offset) + off_t(written))
       }
       guard count >= 0 else { throw .system("write to", name) }
       written += count
