@@ -14,6 +14,7 @@ package import Report
 ///         manifest.json          `ImageManifest`, with the SHA-256 of `pieces`; its time is that of the last use
 ///         rejected               only where a copy found the image damaged
 ///       tmp/PID-NUMBER/          one build, or what is on its way out; locked as long as its process lives
+///       pins/NAME                which image a source of disks had when it was asked last, and when that was
 ///       locks/KEY.lock           locked by who builds the image; says who that is, or why the last build failed
 ///
 /// All locks are flock(2)'s: they end with their process, in whatever way that ends. Others may read the images, but can

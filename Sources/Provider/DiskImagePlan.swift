@@ -16,7 +16,7 @@ package struct DiskImagePlan: Plan, ~Copyable {
   private let target: ImportTarget
   private let image: DiskImage
   private let isReinstall: Bool
-  /// What of the configuration is not applied to it.
+  /// What of the configuration does not reach a guest whose own files are edited.
   private let left: [String]
 
   package init(
@@ -45,13 +45,13 @@ package struct DiskImagePlan: Plan, ~Copyable {
     let keys = [
       ("root_password_hash", configuration.rootPasswordHash != nil), ("ssh_keys", !configuration.sshKeys.isEmpty),
       ("timezone", configuration.timezone != nil), ("nameservers", !configuration.nameservers.isEmpty),
-      ("address", configuration.address == .fixed),
+      ("address", configuration.address == .fixed), ("user_data", configuration.userData != nil),
       ("reinstall_keep", isReinstall && !configuration.reinstallKeep.isEmpty),
     ].filter(\.1).map(\.0)
-    guard !keys.isEmpty else { return [] }
+    guard !keys.isEmpty, configuration.configure != .seed else { return [] }
     return [
-      "the guest of an image keeps its own accounts, network and files: \(Words.list(keys)) "
-        + "\(keys.count == 1 ? "does" : "do") not reach it"
+      "a guest of an image whose own files are edited keeps its accounts and its network: \(Words.list(keys)) "
+        + "\(keys.count == 1 ? "does" : "do") not reach it; where it has cloud-init, configure = \"seed\" tells that"
     ]
   }
 
@@ -69,7 +69,6 @@ package struct DiskImagePlan: Plan, ~Copyable {
   }
 
   package consuming func apply(_ steps: Steps) throws(Failure) {
-    for line in left { steps.note(line) }
     let entry = try obtain(steps)
     let view = disk.descriptor.view
     let token = Interrupts.onInterrupt { Disk.clearHead(of: view) }
@@ -101,16 +100,16 @@ package struct DiskImagePlan: Plan, ~Copyable {
   private func refuseUnfit(_ manifest: ImageManifest) throws(Failure) {
     guard let origin = manifest.origin else { throw Failure(.io, "the image \(manifest.key) is not one of a disk") }
     guard disk.size >= origin.end else { throw .tooSmall(disk, "the image \(image.words) needs", origin.end) }
-    // Here comes what configures a guest without writing to its root filesystem.
-    guard origin.root?.hasPrefix("ext") == true else {
+    guard origin.root?.hasPrefix("ext") == true || configuration.configure != .files else {
       throw Failure(
         .guest,
-        "the root filesystem of \(image.words) is \(origin.root ?? "not known"), and nothing can give the guest its name there",
-        remedy: "name an image whose root filesystem is ext4")
+        "configure = files, and the root filesystem of \(image.words) is \(origin.root ?? "not known"): its files can't be edited",
+        remedy: "set configure to seed where the guest has cloud-init, else to none")
     }
   }
 
   private func install(_ entry: consuming ImageEntry, _ steps: Steps) throws(Failure) {
+    let filesystem = entry.manifest.origin?.root ?? "no filesystem that is known"
     let wiped = try disk.wipe(configuration.diskWipe, steps)
     // What the image does not hold is zero.
     if wiped == .none { try disk.clear(ByteRange(offset: 0, length: disk.size)) }
@@ -124,16 +123,40 @@ package struct DiskImagePlan: Plan, ~Copyable {
     }
     if disk.mark == .awaited { disk.mark = .written }
     switch try disk.findRoot(by: GuestPartitions.fitting, surroundings.workers, steps) {
-    case .root, .noTable: break
-    case .other(let words):
-      throw Failure(.guest, "the root filesystem of \(image.words) was not found: there is \(words)")
+    case .root: break
+    case .noTable where filesystem.hasPrefix("ext"): break
+    case .noTable: return try seed("\(filesystem) without partitions", steps)
+    case .other(let words): return try seed(words, steps)
     }
-    if let obstacle = try disk.filesystemObstacle() { throw obstacle }
+    if let obstacle = try disk.filesystemObstacle() { return try seed(obstacle.message, steps) }
     try disk.growFilesystem(surroundings.workers, steps)
+    for line in left { steps.note(line) }
+    guard configuration.configure != .none else { return try leave(steps) }
     // It belonged to no instance before: whatever it is called, the guest is a copy.
     try target.agree(
       .disk(of: ""), clearing: configuration.diskWipe != .zero, configuration, surroundings, steps)
     try disk.settle()
+  }
+
+  /// Has a guest whose own files can't be edited be told by a seed who it is.
+  private func seed(_ what: String, _ steps: Steps) throws(Failure) {
+    guard configuration.configure != .none else { return try leave(steps) }
+    switch try target.seed.install(on: disk, recorded: nil, steps) {
+    case .seeded(let words):
+      try target.makeSwap(surroundings.newUUID(), configuration, steps)
+      steps.note("the guest is on \(what): \(words)")
+    case .left(let reason):
+      throw Failure(
+        .guest, "nothing can give the guest of \(image.words) its name: \(what), and \(reason)",
+        remedy:
+          "name an image whose root filesystem is ext4, or one with cloud-init; with configure = none it stays as it is"
+      )
+    }
+  }
+
+  private func leave(_ steps: Steps) throws(Failure) {
+    try target.makeSwap(surroundings.newUUID(), configuration, steps)
+    steps.note("the guest stays as its image has it, without a name of its own (configure = none)")
   }
 
   /// Returns whether the image is what its digests say.

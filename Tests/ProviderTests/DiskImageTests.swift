@@ -226,6 +226,37 @@ import Testing
     }
   }
 
+  @Test("A guest of an image on XFS gets its name, keys and user data by a seed, and its disk stays sound")
+  func seeded() throws {
+    try withScratch { scratch in
+      let raw = try SmallGuest(in: scratch).emptyXFS(table: "label: gpt\n2: start=100MiB size=320MiB type=linux\n")
+      try publish(raw, as: "a.qcow2", scratch)
+      let guest = try guest(
+        scratch, of: "a.qcow2",
+        more: "configure = \"seed\"\nssh_keys = [\"ssh-ed25519 AAAAC3 me\"]\nuser_data = \"#!/bin/sh\\ntrue\"")
+      let (disk, told) = try create(guest, mebibytes: 700)
+      let seed = try #require(try SeedDisk(disk), "\(told)")
+      #expect(try seed.faults(scratch) == [])
+      #expect(try seed.metaData("local-hostname") == "vm2.example.com")
+      #expect(try seed.file("vendor-data").contains("ssh-ed25519 AAAAC3 me"))
+      #expect(try seed.file("user-data").hasPrefix("#!/bin/sh"))
+      #expect(!told.contains("reach it"), "\(told)")
+      let checked = try shell("/sbin/sfdisk --verify '\(disk)' 2>&1; /sbin/sgdisk --verify '\(disk)'")
+      #expect(checked.contains("No errors detected") && checked.contains("No problems found"), "\(checked)")
+      try shell(
+        "dd if='\(disk)' of='\(scratch("root"))' bs=1M skip=100 conv=sparse status=none; xfs_repair -n '\(scratch("root"))' >&2"
+      )
+      let (other, words) = try create(
+        self.guest(scratch, of: "a.qcow2", more: "configure = \"none\""), disk: "other", mebibytes: 700)
+      #expect(try SeedDisk(other) == nil)
+      #expect(words.contains("stays as its image has it"), "\(words)")
+      let plain = try self.guest(scratch, of: "a.qcow2", more: "configure = \"files\"")
+      let failure = try #require(throws: Failure.self) { _ = try create(plain, disk: "third", mebibytes: 700) }
+      #expect(failure.message.contains("its files can't be edited"), "\(failure.message)")
+      #expect(try shell("blkid -p '\(scratch("third"))' || true") == "")
+    }
+  }
+
   @Test("Images that nothing can give a name, and those for another processor, leave no guest")
   func refused() throws {
     try withScratch { scratch in
@@ -234,7 +265,7 @@ import Testing
       try publish(raw, as: "a.qcow2", scratch)
       let guest = try guest(scratch, of: "a.qcow2")
       let other = try #require(throws: Failure.self) { _ = try create(guest, mebibytes: 400) }
-      #expect(other.message.contains("nothing can give the guest its name"), "\(other.message)")
+      #expect(other.message.contains("a.qcow2 its name"), "\(other.message)")
       #expect(try shell("blkid -p '\(guest.scratch("disk"))' || true") == "")
       let disk = try PartitionedGuest.debian.make(in: scratch)
       try shell("debugfs -w -R 'mkdir /bin' '\(PartitionedGuest.debian.rootOn(disk))' 2>&1")
