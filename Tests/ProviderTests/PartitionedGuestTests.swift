@@ -63,6 +63,27 @@ struct PartitionedGuestTests {
     }
   }
 
+  @Test("An EFI system partition that is full names a copy's new UUID too") func fullEFI() throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      let layout = PartitionedGuest.debian
+      let raw = try layout.make(in: scratch)
+      let efi = "\(raw)@@\(try #require(layout.efi).start << 20)"
+      let free = try shell(
+        """
+        free() { mdir -i '\(efi)' | tr -d ' ' | sed -n 's/bytesfree$//p'; }
+        head -c "$(free)" /dev/zero | mcopy -i '\(efi)' - ::/full
+        free
+        """)
+      #expect(free == "0")
+      let (disk, told) = try restore(raw, as: "vm2.example.com", mebibytes: 300, guest)
+      #expect(try layout.faults(of: disk) == [], "\(told)")
+      let uuid = try #require(try fileUUID(of: layout.rootOn(disk)))
+      #expect(uuid != PartitionedGuest.uuid)
+      #expect(try layout.efiFile("/EFI/debian/grub.cfg", on: disk) == "search.fs_uuid \(uuid) root", "\(told)")
+    }
+  }
+
   @Test("Under its own name it stays the machine that it was") func same() throws {
     try withScratch { scratch in
       let guest = try SmallGuest(in: scratch)
