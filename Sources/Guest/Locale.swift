@@ -42,7 +42,19 @@ package struct Locale: Sendable, Equatable {
         .guest, "the guest has no locale \(language.quoted)",
         remedy: "set locale to C.UTF-8, or add locales-all to packages")
     }
-    try guest.place("/etc/default/locale", "LANG=\(language)\n")
+    guard try isLinked(by: guest) else { return try guest.place("/etc/default/locale", "LANG=\(language)\n") }
+    try guest.place("/etc/locale.conf", "LANG=\(language)\n")
+    try guest.link("/etc/default/locale", to: "../locale.conf")
+  }
+
+  /// Whether each boot of the guest makes /etc/default/locale a link to /etc/locale.conf, as Debian's systemd does since
+  /// version 255 (Debian 13, Ubuntu 24.04): what was in it is lost.
+  private func isLinked(by guest: some GuestFiles) throws(Failure) -> Bool {
+    let rules = String(decoding: try guest.read("/usr/lib/tmpfiles.d/debian.conf") ?? [], as: UTF8.self)
+    return rules.split(separator: "\n").contains { line in
+      let fields = line.split(separator: " ", maxSplits: 2)
+      return fields.count > 1 && fields[0].hasPrefix("L") && fields[1] == "/etc/default/locale"
+    }
   }
 
   /// glibc's spelling of the encoding in names of folders: `de_CH.UTF-8` is in `de_CH.utf8`.

@@ -168,6 +168,18 @@ struct IdentityTests {
     #expect(guest.text("/etc/default/locale") == "LANG=C.UTF-8\n")
   }
 
+  @Test("the locale goes where a guest has it that links its old place there at each boot", arguments: ["L+", "L"])
+  func linkedLocale(type: String) throws {
+    let guest = MemoryGuest.debian()
+    let rule = "# Type Path Mode\n\(type) /etc/default/locale - - -  -  ../locale.conf\n"
+    guest.put("/usr/lib/tmpfiles.d/debian.conf", Array(rule.utf8))
+    guest.put("/etc/default/locale", Array("LANG=C\n".utf8))
+    try Locale(language: "C.UTF-8").apply(to: guest)
+    #expect(guest.text("/etc/locale.conf") == "LANG=C.UTF-8\n")
+    #expect(guest.target("/etc/default/locale") == "../locale.conf")
+    #expect(guest.text("/etc/default/locale") == "LANG=C.UTF-8\n")
+  }
+
   @Test(
     "a time zone that the guest does not know is refused",
     arguments: ["Mars/Olympus", "Europe", "../../../etc/passwd", "/etc/passwd", "Europe//Zurich", ""])
