@@ -33,15 +33,21 @@ extension Bootstrap {
     let words = String(decoding: output, as: UTF8.self).split(separator: "\n").joined(separator: "; ").escaped
     throw Failure(
       .tool, "the bootstrap cannot have mounts and processes of its own: \(words)",
-      remedy: isRoot ? Self.remedyForRoot : Self.remedyForUser(words))
+      remedy: isRoot ? Self.remedyForRoot(words) : Self.remedyForUser(words))
   }
 
   /// statvfs(3)'s ST_NOEXEC, which glibc shows to GNU's own sources only.
   private static let noexec: UInt = 8
 
-  private static let remedyForRoot =
-    "run it where root has CAP_SYS_ADMIN (a container needs --privileged), or build the image on another machine and copy"
-    + " its cache here"
+  private static func remedyForRoot(_ words: String) -> String {
+    // unshare(1) cannot make the mounts below "/" its own where "/" is not one of them.
+    guard !words.contains("root filesystem propagation") else {
+      return "this is a plain chroot, whose \"/\" is not a mount point: outside of it bind the folder to itself (mount"
+        + " --bind FOLDER FOLDER) and enter it anew, or use a container"
+    }
+    return "run it where root has CAP_SYS_ADMIN (a container needs --privileged), or build the image on another machine"
+      + " and copy its cache here"
+  }
 
   private static func remedyForUser(_ words: String) -> String {
     guard ["subuid", "subgid", "newuidmap", "newgidmap", "uid_map"].contains(where: words.contains) else {

@@ -213,6 +213,24 @@ import Testing
     }
   }
 
+  @Test("in a plain chroot the failure says what is wrong with it", .enabled(if: isRoot, "needs root"))
+  func plainChroot() throws {
+    try withScratch { scratch in
+      let bootstrap = try self.bootstrap(scratch, "touch \"$TMPDIR/started\"")
+      let root = try scratch.folder("plain")
+      try scratch.folder("plain/usr")
+      try shell("cd '\(root)'; for name in bin sbin lib lib64; do ln -s usr/$name $name; done; mount --bind /usr usr")
+      defer { _ = try? shell("umount '\(root)/usr'") }
+      try scratch.write("#!/bin/sh\nexec chroot '\(root)' unshare \"$@\"\n", to: "bin/unshare", mode: 0o755)
+      let failure = #expect(throws: Failure.self) {
+        try bootstrap.run(into: scratch("root.tar"), progress: StepProgress())
+      }
+      #expect(failure?.code == .tool)
+      #expect(failure?.remedy?.contains("is not a mount point") == true, "\(String(describing: failure))")
+      #expect(access(scratch("work/started"), F_OK) != 0)
+    }
+  }
+
   @Test(
     "apt's sizes are read",
     arguments: [
