@@ -96,7 +96,7 @@ extension Node {
       var nic = Instance.NIC(mac: mac, uuid: UUID.random().description)
       nic.ip = template.ip
       nic.mode = template.mode ?? "bridged"
-      nic.link = template.link ?? (nic.mode == "routed" ? nil : "br0")
+      nic.link = template.link ?? (["routed", "ext"].contains(nic.mode) ? nil : "br0")
       nic.name = template.name
       nic.network = template.network.map { RequestedNIC.Network(name: $0, uuid: UUID.random().description) }
       instance.nics.append(nic)

@@ -83,9 +83,9 @@ package struct NICTemplate: Sendable, Equatable {
         }
         ip = value == "none" ? nil : value
       case "mode":
-        guard ["bridged", "routed", "openvswitch"].contains(value) else {
+        guard ["bridged", "routed", "openvswitch", "ext"].contains(value) else {
           throw Failure(
-            .usage, "NIC \(index): \(value.quoted) is not a mode", remedy: "write bridged, routed or openvswitch")
+            .usage, "NIC \(index): \(value.quoted) is not a mode", remedy: "write bridged, routed, openvswitch or ext")
         }
         mode = value
       case "link": link = value

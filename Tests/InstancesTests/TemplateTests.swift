@@ -49,6 +49,7 @@ import Testing
       [nic.ip, nic.mac, nic.mode, nic.link, nic.network, nic.name]
         == ["192.0.2.1", "aa:00:00:12:34:56", "routed", "br1", "lan", "first"])
     #expect(try NICTemplate(parsing: "0:mac=auto").mac == nil)
+    #expect(try NICTemplate(parsing: "0:mode=ext").mode == "ext")
     #expect(try NICTemplate(parsing: "0:ip=2001:db8::1").ip == "2001:db8::1")
   }
 
