@@ -91,6 +91,12 @@ package struct ImageStore: Sendable {
     try Folder(imagesPath).names()
   }
 
+  /// Whether an image of `key` is there, and is to be made anew by its age. It does not count as used by that.
+  package func isOld(_ key: String) throws(Failure) -> Bool {
+    guard case .image(let entry) = try find(key) else { return false }
+    return !isFresh(entry.manifest)
+  }
+
   func isFresh(_ manifest: ImageManifest) -> Bool {
     maxAgeDays.map { ageDays(manifest) < $0 } ?? true
   }

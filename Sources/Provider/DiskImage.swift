@@ -74,6 +74,12 @@ package struct DiskImage {
     }
   }
 
+  /// Whether its image is in the cache, and the source is to be asked again by the age of what it said.
+  package func isOld(in store: ImageStore) throws(Failure) -> Bool {
+    guard let pin = store.pin(of: source), !store.isFresh(pin) else { return false }
+    return try store.keys().contains(pin.key)
+  }
+
   private func known(in store: ImageStore, fresh: Bool) throws(Failure) -> ImageEntry? {
     guard let pin = store.pin(of: source), !fresh || store.isFresh(pin) else { return nil }
     return try store.wholeEntry(pin.key)

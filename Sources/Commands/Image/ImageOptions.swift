@@ -24,7 +24,12 @@ struct ImageOptions: ParsableArguments {
   ///
   /// - Parameter cannotBe: told of one that a host may ask for and this machine can't make.
   func recipes(_ cannotBe: (Failure) -> Void = { _ in }) throws(Failure) -> [ImageRecipe] {
-    let configuration = try configuration()
+    try Self.recipes(of: configuration(), cannotBe)
+  }
+
+  static func recipes(
+    of configuration: Configuration, _ cannotBe: (Failure) -> Void
+  ) throws(Failure) -> [ImageRecipe] {
     guard configuration.image == nil else {
       throw Failure(
         .invalid, "the image for the configuration is not built here: it is fetched",
@@ -38,8 +43,15 @@ struct ImageOptions: ParsableArguments {
     return recipes
   }
 
-  func configuration() throws(Failure) -> Configuration {
+  func configuration() throws(Failure) -> Configuration { try configuration(ofVariant: variant) }
+
+  func configuration(ofVariant variant: String?) throws(Failure) -> Configuration {
     try Configuration.load(definitionDirectory: folder(), variant: variant)
+  }
+
+  /// The variants that are there, and nil for what is configured without one.
+  func variants() throws(Failure) -> [String?] {
+    [nil] + Configuration.variants(definitionDirectory: try folder()).map { $0 }
   }
 
   /// The folder of the file that was named, which has to be there.

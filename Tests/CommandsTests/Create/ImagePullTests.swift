@@ -71,6 +71,47 @@ import Testing
     }
   }
 
+  @Test("What a timer calls fetches anew what is in the cache and too old, and nothing else") func refreshed() throws {
+    try withScratch { scratch in
+      try publish("one", scratch)
+      let server = try TestServer(of: scratch("www"), in: scratch)
+      let host = "127.0.0.1:\(server.port)"
+      try scratch.write(
+        "cache = \"\(scratch("cache"))\"\nimage_max_age_days = 7\n\(sandboxLine)", to: "guestsmith.toml")
+      for name in ["a", "b"] {
+        try scratch.write(
+          "image = \"http://\(host)/\(name).qcow2\"\nsums = \"http://\(host)/SUMS\"\n", to: "variants/\(name).toml")
+      }
+      let timer = "build --all --if-older --json"
+      #expect(try JSON(parsing: run(timer, in: scratch).bytes) == [])
+      let first = try JSON(parsing: run("pull --variant a --json", in: scratch).bytes)
+      try publish("two", scratch)
+      #expect(try JSON(parsing: run(timer, in: scratch).bytes) == [])
+      #expect(try server.requests() == ["/SUMS", "/a.qcow2"])
+
+      let age = "sed -i 's/\"20[0-9]*-/\"2020-/' '\(scratch("cache"))'/pins/*"
+      try shell(age)
+      let second = try run(timer, in: scratch)
+      let made = try JSON(parsing: second.bytes).array
+      #expect(second.status == 0 && made?.count == 1 && made?.first?["built"] == true, "\(second)")
+      #expect(made?.first?["key"] != first["key"])
+      #expect(try server.requests().count == 4)
+
+      // Of all variants one that can't be had is told, and is the exit status.
+      let all = try run("build --all --json --variant a", in: scratch)
+      #expect(all.status == Failure.Code.usage.rawValue, "\(all)")
+      try scratch.write("image = \"/nowhere\"\nformat = \"raw\"\n", to: "variants/b.toml")
+      try shell(age)
+      let third = try run(timer, in: scratch)
+      #expect(third.status == Failure.Code.invalid.rawValue && third.errors.contains("variant b: "), "\(third)")
+      #expect(try JSON(parsing: third.bytes).array?.count == 1)
+      try scratch.write(
+        "suite = \"noble\"\nmirror = \"http://\(host)/u\"\nkeyring = \"/no/keys\"\n", to: "variants/b.toml")
+      let fourth = try run(timer, in: scratch)
+      #expect(fourth.status == 0 && fourth.errors.contains("variant b, left out: "), "\(fourth)")
+    }
+  }
+
   @Test("A login of .netrc and a proxy are used, and no login is shown")
   func loginAndProxy() throws {
     try withScratch { scratch in
