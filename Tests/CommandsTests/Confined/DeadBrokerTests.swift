@@ -13,7 +13,7 @@ struct DeadBrokerTests {
   ) throws {
     try whileHeld(program, of: line, where: fits, after: prepare) { process, command in
       // What feeds it is the test's.
-      let all = children(of: command).filter { !["bash", "sleep"].contains(name(of: $0)) }
+      let all = children(of: command).filter { !["bash", "sleep"].contains(lasting(nameOf: $0)) }
         .map { (pid: $0, start: state(of: $0).start) }
       #expect(kill(command, SIGKILL) == 0)
       #expect(eventually { process.isGone }, "\(program) of \(line)", sourceLocation: sourceLocation)

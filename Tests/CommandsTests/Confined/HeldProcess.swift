@@ -136,6 +136,12 @@ func state(of pid: Int32) -> (letter: String, start: String) {
 /// What it is called by, without the folder.
 func name(of pid: Int32) -> String? { strings("/proc/\(pid)/cmdline").first.map { splitPath($0).name } }
 
+/// The same, of one that may be about to execute: for a moment it has no name then.
+func lasting(nameOf pid: Int32) -> String? {
+  _ = eventually { name(of: pid) != nil || ["", "Z"].contains(state(of: pid).letter) }
+  return name(of: pid)
+}
+
 private func strings(_ path: String) -> [String] {
   ((try? readFile(path)) ?? []).split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
 }
