@@ -8,7 +8,7 @@ package import Report
 internal import Storage
 internal import Worker
 
-/// Installs a guest as a copy of a disk that somebody publishes: its table and its root filesystem come to fill the disk, and it
+/// Installs a guest as a copy of a published disk: its table and its root filesystem come to fill the disk, and it
 /// becomes a machine of its own.
 package struct DiskImagePlan: Plan, ~Copyable {
   private let configuration: Configuration
@@ -57,12 +57,21 @@ package struct DiskImagePlan: Plan, ~Copyable {
 
   private var disk: Disk { target.root }
 
+  /// What the guest becomes.
+  private var goal: String {
+    switch configuration.configure {
+    case .none: "leave the guest as its image has it (configure = none)"
+    case .files, .auto: "make the guest a machine of its own: name, UUIDs, machine-id, ssh host keys"
+    case .seed: "make the guest a machine of its own, and tell its cloud-init by a seed who it is (configure = seed)"
+    }
+  }
+
   package var lines: [String] {
     var lines = [
       "\(isReinstall ? "install" : "create") \(target.name)\(isReinstall ? " anew" : "")",
       "\(disk.words): wipe (\(configuration.diskWipe.rawValue)), copy \(image.words), fit its partitions to the disk, "
         + "grow its root filesystem",
-      "make the guest a machine of its own: name, UUIDs, machine-id, ssh host keys",
+      goal,
     ]
     if let swap = target.swap { lines.append("\(swap.words): make swap") }
     return lines + left
@@ -141,7 +150,7 @@ package struct DiskImagePlan: Plan, ~Copyable {
   /// Has a guest whose own files can't be edited be told by a seed who it is.
   private func seed(_ what: String, _ steps: Steps) throws(Failure) {
     guard configuration.configure != .none else { return try leave(steps) }
-    switch try target.seed.install(on: disk, recorded: nil, steps) {
+    switch try target.seed.install(on: disk, recorded: nil, isNew: true, steps) {
     case .seeded(let words):
       try target.makeSwap(surroundings.newUUID(), configuration, steps)
       steps.note("the guest is on \(what): \(words)")

@@ -84,9 +84,13 @@ struct SeedInstallation {
   /// Under its own name it keeps the seed that it has; under another one it becomes another instance, and keeps of the old
   /// seed the user data, unless there is other.
   ///
-  /// - Parameter recorded: the name that the dump says it had.
+  /// - Parameters:
+  ///   - recorded: the name that the dump says it had.
+  ///   - isNew: it is another instance, whatever the seed that it has says.
   /// - Throws: where the configuration asks for a seed and there is no place for one.
-  func install(on disk: Disk, recorded: String?, _ steps: Steps) throws(Failure) -> Outcome {
+  func install(
+    on disk: Disk, recorded: String?, isNew: Bool = false, _ steps: Steps
+  ) throws(Failure) -> Outcome {
     switch mode {
     case .none: return .left("configure = none")
     case .files:
@@ -96,7 +100,7 @@ struct SeedInstallation {
     case .auto, .seed: break
     }
     let survey = try Survey(of: disk, surroundings.workers)
-    if let hostname = survey.partition == nil ? recorded : survey.hostname, name.matches(hostname) {
+    if !isNew, let hostname = survey.partition == nil ? recorded : survey.hostname, name.matches(hostname) {
       guard let partition = survey.partition else { return .left("it is \(name.full) already") }
       return .seeded("it keeps its seed, in partition \(partition): that says that it is \(name.full)")
     }

@@ -7,7 +7,7 @@ import Report
 import TestSupport
 import Testing
 
-/// Guests of a disk that somebody publishes.
+/// Guests of a published disk.
 @Suite struct DiskImageTests {
   /// A guest of an image in `www`, trusted by the list of digests beside it.
   private func guest(_ scratch: Scratch, of name: String, more: String = "") throws -> SmallGuest {
@@ -241,6 +241,12 @@ import Testing
       #expect(try seed.file("vendor-data").contains("ssh-ed25519 AAAAC3 me"))
       #expect(try seed.file("user-data").hasPrefix("#!/bin/sh"))
       #expect(!told.contains("reach it"), "\(told)")
+      // An image with a seed of that very name makes another instance too.
+      try publish(disk, as: "b.qcow2", scratch)
+      let (again, _) = try create(
+        self.guest(scratch, of: "b.qcow2", more: "configure = \"seed\""), disk: "again", mebibytes: 800)
+      let old = try #require(try seed.metaData("instance-id"))
+      #expect(try SeedDisk(again).map { try $0.metaData("instance-id") != old } == true)
       let checked = try shell("/sbin/sfdisk --verify '\(disk)' 2>&1; /sbin/sgdisk --verify '\(disk)'")
       #expect(checked.contains("No errors detected") && checked.contains("No problems found"), "\(checked)")
       try shell(
