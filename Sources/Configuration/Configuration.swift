@@ -25,7 +25,7 @@ package struct Configuration: Sendable {
   /// In bytes; 0 is without limit.
   package internal(set) var cacheMaxSize: UInt64 = 20 << 30
 
-  /// A disk that somebody publishes: a URL or a path; nil: the guest is bootstrapped.
+  /// A published disk: a URL or a path; nil: the guest is bootstrapped.
   package internal(set) var image: String?
   /// How it is in its file; nil: by its name.
   package internal(set) var format: String?

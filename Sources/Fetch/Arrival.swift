@@ -50,7 +50,7 @@ final class Arrival {
   }
 
   func take(body bytes: UnsafeRawBufferPointer) -> Bool {
-    // The words of a refusal are nobody's file.
+    // The body of a refusal is not the file.
     guard head.code == 200 || head.code == 206 else { return true }
     do throws(Failure) {
       if !bodyHasBegun {

@@ -21,7 +21,7 @@ package struct DownloadLimits: Sendable {
 
 /// Brings what is at a place into a file.
 ///
-/// Of http: by way of `http_proxy` and the like, with a login of ~/.netrc or the URL, and the authorities of this machine. After a
+/// Over http it uses `http_proxy` and the like, a login of ~/.netrc or the URL, and this machine's authorities. After a
 /// broken line it goes on where it was, if the server has a strong entity tag for what it sends, and confirms it; else
 /// it begins again.
 package struct Download {
@@ -51,7 +51,7 @@ package struct Download {
   }
 
   private func copy(_ path: String, to file: DescriptorView, _ progress: StepProgress) throws(Failure) -> UInt64 {
-    // Should it be a pipe, nobody waits for its other end.
+    // To open a pipe would wait for its other end.
     let source = try Descriptor(path, O_RDONLY | O_NONBLOCK)
     let status = try source.status()
     guard status.isRegular else { throw Failure(.io, "\(place) is not a file") }

@@ -4,7 +4,7 @@ internal import Glibc
 internal import LinuxIO
 package import Report
 
-/// A file that somebody publishes, and why it is believed.
+/// A published file, and why it is believed.
 package struct Publication: Equatable, Sendable {
   package let place: Location
   package let trust: Trust

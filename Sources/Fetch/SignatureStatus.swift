@@ -39,7 +39,7 @@ struct SignatureStatus {
       throw Failure(
         .io,
         number > 1
-          ? "\(signed) has \(number) signatures, and exactly one is taken" : "\(signed) has no valid signature")
+          ? "\(signed) has \(number) signatures, and must have exactly one" : "\(signed) has no valid signature")
     }
     // VALIDSIG fpr date timestamp expires version reserved pkalgo hashalgo class [primary]
     guard let valid = lines.first(where: { $0[0] == "VALIDSIG" }), valid.count > 1 else {

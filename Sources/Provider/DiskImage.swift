@@ -10,7 +10,7 @@ internal import Sources
 internal import Storage
 package import Worker
 
-/// A disk that somebody publishes, as the source of guests: fetched and verified once, and kept in the cache as its used
+/// A published disk, as the source of guests: fetched and verified once, and kept in the cache as its used
 /// blocks.
 package struct DiskImage {
   private let publication: Publication

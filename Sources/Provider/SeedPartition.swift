@@ -55,13 +55,7 @@ struct SeedPartition {
   private func write(_ bytes: [UInt8], over file: Seed.File) throws(Failure) -> Bool {
     guard let found = find(file), found.size >= UInt64(bytes.count) else { return false }
     let all = bytes + [UInt8](repeating: UInt8(ascii: "\n"), count: Int(found.size) - bytes.count)
-    var start = 0
-    for part in found.ranges {
-      let end = start + Int(part.length)
-      try disk.descriptor.view.writeAll(Array(all[start..<end]), at: range.offset + part.offset)
-      start = end
-    }
-    try disk.descriptor.flush()
+    try disk.write(all, over: found.ranges, of: range)
     return true
   }
 }
@@ -171,6 +165,17 @@ extension SeedPartition {
 }
 
 extension Disk {
+  /// Writes over parts of a partition, one after the other, and flushes them.
+  func write(_ bytes: [UInt8], over parts: [ByteRange], of partition: ByteRange) throws(Failure) {
+    var start = 0
+    for part in parts {
+      let end = start + Int(part.length)
+      try descriptor.view.writeAll(Array(bytes[start..<end]), at: partition.offset + part.offset)
+      start = end
+    }
+    try descriptor.flush()
+  }
+
   /// Whether cloud-init is in a root filesystem that can't be edited; nil where that is not known.
   fileprivate func hasCloudInit() throws(Failure) -> Bool? {
     guard let root = layout.rootPartition, let type = root.filesystem else { return nil }

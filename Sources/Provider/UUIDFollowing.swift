@@ -62,13 +62,7 @@ struct UUIDFollowing {
       guard UInt64(bytes.count) == file.size, let range = range(of: partition) else {
         throw Failure(.io, "\(text.path) can't be written in place")
       }
-      var start = 0
-      for part in file.ranges {
-        let end = start + Int(part.length)
-        try disk.descriptor.view.writeAll(Array(bytes[start..<end]), at: range.offset + part.offset)
-        start = end
-      }
-      try disk.descriptor.flush()
+      try disk.write(bytes, over: file.ranges, of: range)
     }
   }
 

@@ -52,7 +52,7 @@ extension Disk {
   /// Writes a table, each part once all before it is on the disk: one that loses its power has the old table, the new one, or,
   /// where it had none, what no firmware boots.
   ///
-  /// - Parameter isFirst: the disk has none. Until the first sector is there nobody looks at the rest (UEFI specification
+  /// - Parameter isFirst: the disk has none. Until the first sector is there, firmware and kernel ignore the rest (UEFI specification
   ///   2.10, 5.2.3), so that nothing but that sector has to wait.
   package func write(_ table: PartitionTable, isFirst: Bool = false) throws(Failure) {
     for write in table.writes {

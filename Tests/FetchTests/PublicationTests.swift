@@ -202,8 +202,8 @@ import Testing
           }.message
         }
         #expect(try reason("OTHER", "good", "one.gpg").contains("does not fit"))
-        #expect(try reason("SUMS", "doubled", "both.gpg").contains("has 2 signatures, and exactly one is taken"))
-        #expect(try reason("CHECKSUM", nil, "both.gpg").contains("has 2 signatures, and exactly one is taken"))
+        #expect(try reason("SUMS", "doubled", "both.gpg").contains("has 2 signatures, and must have exactly one"))
+        #expect(try reason("CHECKSUM", nil, "both.gpg").contains("has 2 signatures, and must have exactly one"))
         #expect(try reason("SUMS", "expired", "past.gpg").contains("has expired"))
         #expect(try reason("SUMS", "old", "old.gpg").contains("is by a key that has expired"))
         #expect(try reason("SUMS", "nothing", "one.gpg").contains("cannot be verified: gpgv ended with exit status 2"))

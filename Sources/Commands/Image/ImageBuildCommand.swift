@@ -81,7 +81,7 @@ struct ImageBuildCommand: ParsableCommand {
         steps.note("no image of disks that boot by themselves: \($0.message)")
       }
     } catch {
-      // A variant for which this machine has no keyring, say, has no image that grows old.
+      // A variant whose keyring is missing here, say, has no image to refresh.
       guard ifOlder else { throw error }
       steps.note("\(variant.map { "variant \($0)" } ?? "without a variant"), left out: \(error.message)")
       return []

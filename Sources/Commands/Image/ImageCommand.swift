@@ -7,8 +7,8 @@ struct ImageCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "image", abstract: "Manage the golden images that new instances are copied from.",
     discussion: """
-      An image is a filesystem with a freshly bootstrapped system, built once for each configuration, or a disk that \
-      somebody publishes, fetched and verified once; both are kept in the cache. The first create that needs one makes it, or \
+      An image is a filesystem with a freshly bootstrapped system, built once for each configuration, or a \
+      published disk, fetched and verified once; both are kept in the cache. The first create that needs one makes it, or \
       guestsmith image build and guestsmith image pull do so ahead of time.
       """,
     subcommands: [
