@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Report
+
+/// Stanzas of `/etc/network/interfaces`, as interfaces(5) of ifupdown has them, ifupdown2, ifupdown-ng and BusyBox.
+///
+/// ifupdown can match a MAC address by itself (`auto mac/…=name`), but only among the interfaces that are there when it
+/// starts: it then does not wait for any. By a name it does, and each of the four reads it.
+enum InterfacesFile {
+  static let path: ByteString = "/etc/network/interfaces"
+  /// As ifupdown's folder `interfaces.d` takes it: a name of letters.
+  static let ownPath: ByteString = "/etc/network/interfaces.d/guestsmith"
+
+  static func ifupdown(for network: GuestNetwork) -> [NetworkRenderer.File] {
+    let configured = network.interfaces.filter { !$0.isUnconfigured }
+    var lines = ["\(NetworkRenderer.mark). Your own settings belong into files beside this one."]
+    for interface in configured {
+      lines += [""] + stanzas(for: interface, name: InterfaceNames.name(of: interface), isAlpine: false)
+    }
+    return [NetworkRenderer.File(ownPath, lines)] + InterfaceNames.files(for: configured)
+  }
+
+  // MARK: Alpine
+
+  static let begin = "\(NetworkRenderer.mark): begin. What is between this line and the next of it is replaced."
+  static let end = "\(NetworkRenderer.mark): end."
+
+  /// An interface is known by its place: Alpine leaves it the name that the kernel gave, by its order.
+  static func alpine(for network: GuestNetwork) throws(Failure) -> [NetworkRenderer.File] {
+    var lines = [begin]
+    for interface in network.interfaces where !interface.isUnconfigured {
+      guard !interface.dhcp6 || interface.acceptsAdvertisements else {
+        throw Failure(
+          .guest, "Alpine's ifup has no client of DHCPv6, which NIC \(interface.index) needs",
+          remedy: "use router advertisements (slaac) or a static address")
+      }
+      lines += [""] + stanzas(for: interface, name: alpineName(of: interface), isAlpine: true)
+    }
+    return [NetworkRenderer.File(path, lines + ["", end])]
+  }
+
+  static func alpineName(of interface: GuestNetwork.Interface) -> String {
+    if case .order(let order) = interface.match { "eth\(order)" } else { "eth\(interface.index)" }
+  }
+
+  // MARK: Stanzas
+
+  private struct Stanza {
+    var family: GuestNetwork.Family
+    var method: String
+    var options: [String] = []
+  }
+
+  private static func stanzas(for interface: GuestNetwork.Interface, name: String, isAlpine: Bool) -> [String] {
+    var stanzas =
+      isAlpine ? alpineStanzas(of: interface) : GuestNetwork.Family.allCases.flatMap { self.stanzas($0, of: interface) }
+    if !interface.hearsRouters {
+      // The kernel would take addresses from routers by itself.
+      let order = "pre-up sysctl -q -e -w net/ipv6/conf/$IFACE/accept_ra=0 || true"
+      stanzas[0].options.insert(order, at: 0)
+    }
+    // Not every method has the option `mtu`.
+    if let mtu = interface.mtu { stanzas[0].options.insert("pre-up ip link set dev $IFACE mtu \(mtu)", at: 0) }
+    for family in GuestNetwork.Family.allCases {
+      // Alpine's other family has no stanza where it is static.
+      let place = stanzas.lastIndex { $0.family == family } ?? 0
+      let isStatic = stanzas[place].family == family && stanzas[place].method == "static"
+      stanzas[place].options += routes(family, of: interface, inStatic: isStatic, isAlpine)
+    }
+    // Read by resolvconf(8) and the like.
+    if !interface.nameservers.isEmpty {
+      stanzas[0].options.append("dns-nameservers \(interface.nameservers.joined(separator: " "))")
+    }
+    if !interface.searchDomains.isEmpty {
+      stanzas[0].options.append("dns-search \(interface.searchDomains.joined(separator: " "))")
+    }
+    return ["auto \(name)"]
+      + stanzas.flatMap { stanza in
+        ["iface \(name) \(stanza.family == .ipv4 ? "inet" : "inet6") \(stanza.method)"]
+          + stanza.options.map { "    " + $0 }
+      }
+  }
+
+  private static func stanzas(_ family: GuestNetwork.Family, of interface: GuestNetwork.Interface) -> [Stanza] {
+    var stanzas: [Stanza] = []
+    if family == .ipv4, interface.dhcp4 { stanzas.append(Stanza(family: .ipv4, method: "dhcp")) }
+    // Without an answer of DHCPv6 ifup would fail: what routers say of it by their flags it does not hear.
+    if family == .ipv6, interface.acceptsAdvertisements {
+      stanzas.append(Stanza(family: .ipv6, method: "auto"))
+    } else if family == .ipv6, interface.dhcp6 {
+      stanzas.append(Stanza(family: .ipv6, method: "dhcp", options: ["accept_ra 1", "autoconf 0"]))
+    }
+    for address in interface.addresses(family) {
+      var options = ["address \(address.address)"]
+      options.append("netmask \(family == .ipv4 ? address.mask : "\(address.prefix)")")
+      // Otherwise it would take back what a stanza before it has set.
+      if family == .ipv6, interface.hearsRouters {
+        options += ["accept_ra 2", "autoconf \(interface.acceptsAdvertisements ? 1 : 0)"]
+      }
+      stanzas.append(Stanza(family: family, method: "static", options: options))
+    }
+    return stanzas
+  }
+
+  /// One stanza, and addresses beyond its own by ip(8): BusyBox takes an address without its prefix only and knows no
+  /// `inet6 auto`, and ifupdown-ng, which joins all stanzas of an interface, reads the mask of one address only.
+  private static func alpineStanzas(of interface: GuestNetwork.Interface) -> [Stanza] {
+    var rest = GuestNetwork.Family.allCases.flatMap { interface.addresses($0) }
+    var stanza: Stanza
+    if interface.dhcp4 {
+      stanza = Stanza(family: .ipv4, method: "dhcp")
+    } else if let first = rest.first {
+      rest.removeFirst()
+      let mask = first.family == .ipv4 ? first.mask : "\(first.prefix)"
+      stanza = Stanza(
+        family: first.family, method: "static", options: ["address \(first.address)", "netmask \(mask)"])
+    } else {
+      stanza = Stanza(family: .ipv6, method: "manual", options: ["up ip link set dev $IFACE up"])
+    }
+    if interface.acceptsAdvertisements {
+      // The kernel does it as soon as the link is up.
+      stanza.options.insert("pre-up sysctl -q -e -w net/ipv6/conf/$IFACE/accept_ra=1 || true", at: 0)
+    }
+    for address in rest {
+      let ip = address.family == .ipv4 ? "ip" : "ip -6"
+      stanza.options.append("post-up \(ip) addr add \(address.withPrefix) dev $IFACE")
+    }
+    return [stanza]
+  }
+
+  /// By `ip route` where the option `gateway` does not do: it is of the method `static`, and takes a gateway on the link
+  /// with ifupdown alone.
+  private static func routes(
+    _ family: GuestNetwork.Family, of interface: GuestNetwork.Interface, inStatic: Bool, _ isAlpine: Bool
+  ) -> [String] {
+    var lines: [String] = []
+    for route in interface.routes where route.family == family {
+      if route.destination == nil, inStatic, !isAlpine || !route.isOnLink {
+        lines.append("gateway \(route.gateway)")
+        continue
+      }
+      let ip = family == .ipv4 ? "ip" : "ip -6"
+      // BusyBox's ip may be without `onlink`: a route to the gateway itself does the same.
+      if route.isOnLink {
+        lines.append("post-up \(ip) route add \(route.gateway)/\(family == .ipv4 ? 32 : 128) dev $IFACE || true")
+      }
+      lines.append("post-up \(ip) route add \(route.destination ?? "default") via \(route.gateway) dev $IFACE")
+    }
+    return lines
+  }
+}

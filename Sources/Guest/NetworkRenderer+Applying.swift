@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Report
+
+extension NetworkRenderer {
+  /// Writes the files into a guest, has its system read them, and removes what we wrote there for another one.
+  ///
+  /// A file of the guest's administrator stays as it is, but for the one line by which ifupdown reads a folder, and the
+  /// variables of openSUSE for name servers where they are empty. In Alpine, where all is in one file, stanzas of the same
+  /// interfaces become comments.
+  ///
+  /// - Parameter old: addresses that the guest had before.
+  /// - Returns: the files of others that speak of the same interfaces or of such an address: what they say may hold as
+  ///   well, or instead.
+  @discardableResult
+  package func apply(
+    _ network: GuestNetwork, replacing old: [String] = [], to guest: some GuestFiles
+  ) throws(Failure) -> [ByteString] {
+    var files = try self.files(for: network)
+    switch self {
+    case .networkd:
+      let knows = try Networkd.knowsPermanentAddress(guest)
+      files = NetworkdFiles.files(for: network, knowsPermanentAddress: knows)
+      try Networkd.enable(in: guest)
+    case .ifupdown: try Self.haveIfupdownRead(of: guest)
+    case .alpine: try Self.haveAlpineStart(of: guest)
+    default: break
+    }
+    for file in files {
+      if file.path == InterfacesFile.path {
+        try AlpineInterfaces.write(file, network, to: guest)
+      } else {
+        try guest.place(file.path, file.bytes, mode: file.mode)
+      }
+    }
+    try Self.removeOwn(from: guest, but: Set(files.map(\.path)))
+    try applyResolver(network, to: guest)
+    var told = try ForeignNetworkFiles.naming(network, or: old, in: guest)
+    // ifupdown goes through the stanzas of others, too.
+    if self == .ifupdown {
+      let stanzas = try InterfacesReading(of: guest).configuring
+      told += stanzas.filter { !told.contains($0) }
+    }
+    return told
+  }
+
+  // MARK: What must be enabled
+
+  private static func haveIfupdownRead(of guest: some GuestFiles) throws(Failure) {
+    guard try !InterfacesReading(of: guest).readsFolder else { return }
+    var text = TextLines(try guest.read(InterfacesFile.path) ?? [])
+    if text.lines.isEmpty { text.append("# interfaces(5) file used by ifup(8) and ifdown(8)") }
+    text.append("source /etc/network/interfaces.d/*")
+    try guest.write(InterfacesFile.path, text.bytes, mode: 0o644)
+  }
+
+  private static func haveAlpineStart(of guest: some GuestFiles) throws(Failure) {
+    let service: ByteString = "/etc/init.d/networking"
+    let link: ByteString = "/etc/runlevels/boot/networking"
+    if try guest.kind(service) != nil, try guest.kind(link) == nil { try guest.link(link, to: service) }
+  }
+
+  // MARK: Name servers
+
+  private func applyResolver(_ network: GuestNetwork, to guest: some GuestFiles) throws(Failure) {
+    var servers: [String] = []
+    var domains: [String] = []
+    for interface in network.interfaces where !interface.isUnconfigured {
+      for server in interface.nameservers where !servers.contains(server) { servers.append(server) }
+      for domain in interface.searchDomains where !domains.contains(domain) { domains.append(domain) }
+    }
+    switch self {
+    case .networkd: try Networkd.applyResolver(servers, domains, to: guest)
+    case .wicked: try WickedFiles.applyResolver(servers, domains, to: guest)
+    case .netplan, .ifupdown, .alpine:
+      // Where a service of the guest makes the file, it has them from the files above.
+      let makers: [ByteString] = [
+        "/lib/systemd/systemd-resolved", "/sbin/resolvconf", "/usr/sbin/resolvconf", "/usr/bin/resolvconf",
+      ]
+      for maker in makers { if try guest.kind(maker) != nil { return } }
+      // A client of DHCP writes it anew with what its lease says.
+      guard !servers.isEmpty, !network.interfaces.contains(where: { $0.dhcp4 }) else { return }
+      try guest.place("/etc/resolv.conf", Self.resolverFile(servers, domains))
+    // They make the file themselves.
+    case .networkManager, .sysconfig, .cloudInit: break
+    }
+  }
+
+  static func resolverFile(_ servers: [String], _ domains: [String]) -> String {
+    let search = domains.isEmpty ? "" : "search \(domains.joined(separator: " "))\n"
+    return search + servers.map { "nameserver \($0)\n" }.joined()
+  }
+
+  // MARK: What another one had left
+
+  private static let ownPlaces: [(folder: ByteString, begins: ByteString, ends: ByteString)] = [
+    (NetworkdFiles.folder, "10-guestsmith", ".network"), ("/etc/udev/rules.d", "70-guestsmith-", ".rules"),
+    (NetplanFile.folder, "60-guestsmith", ".yaml"), ("/etc/network/interfaces.d", "guestsmith", ""),
+    (ConnectionFiles.folder, "guestsmith-", ".nmconnection"), (IfcfgFiles.folder, "ifcfg-guestsmith", ""),
+    (IfcfgFiles.folder, "route-guestsmith", ""), (IfcfgFiles.folder, "route6-guestsmith", ""),
+    (WickedFiles.folder, "ifcfg-nic", ""), (WickedFiles.folder, "ifroute-nic", ""),
+    (WickedFiles.folder, "ifsysctl-nic", ""), ("/etc/cloud/cloud.cfg.d", "99-guestsmith-network", ".cfg"),
+  ]
+
+  private static func removeOwn(from guest: some GuestFiles, but written: Set<ByteString>) throws(Failure) {
+    for (folder, begins, ends) in ownPlaces {
+      for name in try guest.list(folder) where name.hasPrefix(begins) && name.hasSuffix(ends) {
+        let path: ByteString = "\(folder)/\(name)"
+        guard !written.contains(path), try guest.kind(path) == .file else { continue }
+        if try guest.readLeniently(path)?.starts(with: mark.utf8) == true { try guest.remove(path) }
+      }
+    }
+    if !written.contains(InterfacesFile.path) { try AlpineInterfaces.removeOwn(from: guest) }
+  }
+}

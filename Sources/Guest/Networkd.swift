@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Report
+
+/// systemd-networkd in a guest: it is enabled, and systemd-resolved with it.
+enum Networkd {
+  static func enable(in guest: some GuestFiles) throws(Failure) {
+    guard try guest.kind("/lib/systemd/systemd-networkd") != nil else {
+      throw Failure(
+        .guest, "the guest has no systemd-networkd, which configures its network",
+        remedy: "install a system that has the package systemd")
+    }
+    try enable("systemd-networkd.service", in: "multi-user.target.wants", of: guest)
+    try enable("systemd-networkd.socket", in: "sockets.target.wants", of: guest)
+    // Waits for the network only where something else in the guest wants to.
+    try enable("systemd-networkd-wait-online.service", in: "network-online.target.wants", of: guest)
+    try guest.link(
+      "/etc/systemd/system/dbus-org.freedesktop.network1.service", to: "/lib/systemd/system/systemd-networkd.service")
+  }
+
+  /// The name servers of a lease reach `/etc/resolv.conf` by systemd-resolved; without it only fixed ones can be there.
+  static func applyResolver(
+    _ servers: [String], _ domains: [String] = [], to guest: some GuestFiles
+  ) throws(Failure) {
+    if try guest.kind("/lib/systemd/systemd-resolved") != nil {
+      if try guest.kind("/etc/systemd/system/sysinit.target.wants/systemd-resolved.service") == nil {
+        try enable("systemd-resolved.service", in: "multi-user.target.wants", of: guest)
+      }
+      try guest.link(
+        "/etc/systemd/system/dbus-org.freedesktop.resolve1.service", to: "/lib/systemd/system/systemd-resolved.service")
+      try guest.link("/etc/resolv.conf", to: "../run/systemd/resolve/stub-resolv.conf")
+    } else if !servers.isEmpty {
+      try guest.place("/etc/resolv.conf", NetworkRenderer.resolverFile(servers, domains))
+    }
+  }
+
+  /// Whether its systemd compares `PermanentMACAddress=`, as it does since version 245: its library has the version in its
+  /// name (`libsystemd-shared-252.so`).
+  static func knowsPermanentAddress(_ guest: some GuestFiles) throws(Failure) -> Bool {
+    for folder: ByteString in ["/lib/systemd", "/usr/lib/systemd"] {
+      for name in try guest.list(folder) where name.hasPrefix("libsystemd-shared-") {
+        let digits = name.bytes.dropFirst("libsystemd-shared-".utf8.count).prefix { (0x30...0x39).contains($0) }
+        if let version = Int(String(decoding: digits, as: UTF8.self)) { return version >= 245 }
+      }
+    }
+    return true
+  }
+
+  private static func enable(_ unit: String, in wants: String, of guest: some GuestFiles) throws(Failure) {
+    try guest.link("/etc/systemd/system/\(wants)/\(unit)", to: "/lib/systemd/system/\(unit)")
+  }
+}
