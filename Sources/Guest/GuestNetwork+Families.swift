@@ -33,6 +33,17 @@ extension GuestNetwork.Interface {
   var mac: String? { if case .mac(let mac) = match { mac } else { nil } }
 }
 
+extension GuestNetwork {
+  /// Of all interfaces, each once.
+  var nameservers: [String] { all(\.nameservers) }
+  var searchDomains: [String] { all(\.searchDomains) }
+
+  private func all(_ values: (Interface) -> [String]) -> [String] {
+    var seen: Set<String> = []
+    return interfaces.filter { !$0.isUnconfigured }.flatMap(values).filter { seen.insert($0).inserted }
+  }
+}
+
 extension GuestNetwork.Family {
   init(of address: String) { self = address.contains(":") ? .ipv6 : .ipv4 }
 }

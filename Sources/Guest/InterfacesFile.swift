@@ -10,10 +10,12 @@ enum InterfacesFile {
   /// As ifupdown's folder `interfaces.d` takes it: a name of letters.
   static let ownPath: ByteString = "/etc/network/interfaces.d/guestsmith"
 
-  static func ifupdown(for network: GuestNetwork) -> [NetworkRenderer.File] {
+  /// - Parameter tellsServers: whether name servers are in it, for resolvconf(8).
+  static func ifupdown(for network: GuestNetwork, tellsServers: Bool = true) -> [NetworkRenderer.File] {
     let configured = network.interfaces.filter { !$0.isUnconfigured }
     var lines = ["\(NetworkRenderer.mark). Your own settings belong into files beside this one."]
-    for interface in configured {
+    for var interface in configured {
+      if !tellsServers { (interface.nameservers, interface.searchDomains) = ([], []) }
       lines += [""] + stanzas(for: interface, name: InterfaceNames.name(of: interface), isAlpine: false)
     }
     return [NetworkRenderer.File(ownPath, lines)] + InterfaceNames.files(for: configured)

@@ -21,7 +21,11 @@ extension NetworkRenderer {
       let knows = try Networkd.knowsPermanentAddress(guest)
       files = NetworkdFiles.files(for: network, knowsPermanentAddress: knows)
       try Networkd.enable(in: guest)
-    case .ifupdown: try Self.haveIfupdownRead(of: guest)
+    case .ifupdown:
+      try Self.haveIfupdownRead(of: guest)
+      if try guest.kind(Networkd.resolver) != nil {
+        files = InterfacesFile.ifupdown(for: network, tellsServers: false) + Networkd.resolverFiles(for: network)
+      }
     case .alpine: try Self.haveAlpineStart(of: guest)
     default: break
     }
@@ -62,19 +66,14 @@ extension NetworkRenderer {
   // MARK: Name servers
 
   private func applyResolver(_ network: GuestNetwork, to guest: some GuestFiles) throws(Failure) {
-    var servers: [String] = []
-    var domains: [String] = []
-    for interface in network.interfaces where !interface.isUnconfigured {
-      for server in interface.nameservers where !servers.contains(server) { servers.append(server) }
-      for domain in interface.searchDomains where !domains.contains(domain) { domains.append(domain) }
-    }
+    let (servers, domains) = (network.nameservers, network.searchDomains)
     switch self {
     case .networkd: try Networkd.applyResolver(servers, domains, to: guest)
     case .wicked: try WickedFiles.applyResolver(servers, domains, to: guest)
     case .netplan, .ifupdown, .alpine:
       // Where a service of the guest makes the file, it has them from the files above.
       let makers: [ByteString] = [
-        "/lib/systemd/systemd-resolved", "/sbin/resolvconf", "/usr/sbin/resolvconf", "/usr/bin/resolvconf",
+        Networkd.resolver, "/sbin/resolvconf", "/usr/sbin/resolvconf", "/usr/bin/resolvconf",
       ]
       for maker in makers { if try guest.kind(maker) != nil { return } }
       // A client of DHCP writes it anew with what its lease says.
@@ -94,6 +93,7 @@ extension NetworkRenderer {
 
   private static let ownPlaces: [(folder: ByteString, begins: ByteString, ends: ByteString)] = [
     (NetworkdFiles.folder, "10-guestsmith", ".network"), ("/etc/udev/rules.d", "70-guestsmith-", ".rules"),
+    ("/etc/systemd/resolved.conf.d", "60-guestsmith", ".conf"),
     (NetplanFile.folder, "60-guestsmith", ".yaml"), ("/etc/network/interfaces.d", "guestsmith", ""),
     (ConnectionFiles.folder, "guestsmith-", ".nmconnection"), (IfcfgFiles.folder, "ifcfg-guestsmith", ""),
     (IfcfgFiles.folder, "route-guestsmith", ""), (IfcfgFiles.folder, "route6-guestsmith", ""),

@@ -21,7 +21,7 @@ enum Networkd {
   static func applyResolver(
     _ servers: [String], _ domains: [String] = [], to guest: some GuestFiles
   ) throws(Failure) {
-    if try guest.kind("/lib/systemd/systemd-resolved") != nil {
+    if try guest.kind(resolver) != nil {
       if try guest.kind("/etc/systemd/system/sysinit.target.wants/systemd-resolved.service") == nil {
         try enable("systemd-resolved.service", in: "multi-user.target.wants", of: guest)
       }
@@ -31,6 +31,19 @@ enum Networkd {
     } else if !servers.isEmpty {
       try guest.place("/etc/resolv.conf", NetworkRenderer.resolverFile(servers, domains))
     }
+  }
+
+  /// The program of systemd-resolved.
+  static let resolver: ByteString = "/lib/systemd/systemd-resolved"
+
+  /// Name servers for systemd-resolved itself, whatever the interface: the script by which Debian 12 hands it those of
+  /// ifupdown sets words instead of their values.
+  static func resolverFiles(for network: GuestNetwork) -> [NetworkRenderer.File] {
+    if network.nameservers.isEmpty && network.searchDomains.isEmpty { return [] }
+    var lines = ["\(NetworkRenderer.mark). Your own settings belong into files beside this one.", "[Resolve]"]
+    if !network.nameservers.isEmpty { lines.append("DNS=\(network.nameservers.joined(separator: " "))") }
+    if !network.searchDomains.isEmpty { lines.append("Domains=\(network.searchDomains.joined(separator: " "))") }
+    return [NetworkRenderer.File("/etc/systemd/resolved.conf.d/60-guestsmith.conf", lines)]
   }
 
   /// Whether its systemd compares `PermanentMACAddress=`, as it does since version 245: its library has the version in its

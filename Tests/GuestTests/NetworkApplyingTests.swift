@@ -77,6 +77,7 @@ struct NetworkApplyingTests {
   func replaced(renderer: NetworkRenderer) throws {
     let network = NetworkRendererTests.network(for: renderer)
     let guest = Self.ifupdown(Self.loopback)
+    try guest.remove("/usr/lib/systemd/systemd-resolved")
     guest.put("/etc/netplan/60-guestsmith-of-mine.yaml", Array("network: {}\n".utf8))
     for other in NetworkRenderer.allCases { try other.apply(NetworkRendererTests.network(for: other), to: guest) }
     try renderer.apply(network, to: guest)
@@ -172,6 +173,10 @@ struct NetworkApplyingTests {
     let resolved = Self.ifupdown(Self.loopback)
     try NetworkRenderer.ifupdown.apply(network, to: resolved)
     #expect(resolved.target("/etc/resolv.conf") == "../run/systemd/resolve/stub-resolv.conf")
+    let told = "[Resolve]\nDNS=192.0.2.53 2001:db8::53\nDomains=example.com example.org\n"
+    #expect(resolved.text("/etc/systemd/resolved.conf.d/60-guestsmith.conf")?.hasSuffix(told) == true)
+    #expect(resolved.text(InterfacesFile.ownPath)?.contains("dns-") == false)
+    #expect(debian.text(InterfacesFile.ownPath)?.contains("dns-nameservers 192.0.2.53 2001:db8::53\n") == true)
     let suse = Self.systemd([
       "/etc/sysconfig/network/config": "NETCONFIG_DNS_STATIC_SEARCHLIST=\"a.org\"\nNETCONFIG_DNS_STATIC_SERVERS=\"\"\n"
     ])
