@@ -100,6 +100,7 @@ extension Environment {
     variables["NETWORK_GATEWAY"] = network.gateway
     variables["NETWORK_SUBNET6"] = network.subnet6?.text
     variables["NETWORK_GATEWAY6"] = network.gateway6
+    if !network.tags.isEmpty { variables["NETWORK_TAGS"] = network.tags.joined(separator: " ") }
     return variables
   }
 }

@@ -146,6 +146,7 @@ package struct Environment: Sendable {
       network.gateway = try variables.address(name + "NETWORK_GATEWAY")
       network.subnet6 = try variables.subnet(name + "NETWORK_SUBNET6")
       network.gateway6 = try variables.address(name + "NETWORK_GATEWAY6")
+      network.tags = (variables[name + "NETWORK_TAGS"] ?? "").split(separator: " ").map(String.init)
       if network != RequestedNIC.Network() { nic.network = network }
       nics.append(nic)
     }

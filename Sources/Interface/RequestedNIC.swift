@@ -11,6 +11,8 @@ package struct RequestedNIC: Equatable, Sendable {
     package var gateway: String?
     package var subnet6: Subnet?
     package var gateway6: String?
+    /// What the administrator marked it with.
+    package var tags: [String] = []
 
     package init(name: String? = nil, uuid: String? = nil) {
       self.name = name

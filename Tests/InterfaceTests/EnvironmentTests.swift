@@ -36,7 +36,8 @@ private enum Hosts {
     "DISK_1_FRONTEND_TYPE": "paravirtual",
     "NIC_0_MAC": "aa:00:00:11:22:33", "NIC_0_UUID": "n0-uuid", "NIC_0_MODE": "bridged", "NIC_0_LINK": "br0",
     "NIC_0_BRIDGE": "br0", "NIC_0_IP": "198.51.100.21", "NIC_0_NETWORK_NAME": "lan", "NIC_0_NETWORK_UUID": "net-uuid",
-    "NIC_0_NETWORK_TAGS": "", "NIC_0_NETWORK_SUBNET": "198.51.100.0/24", "NIC_0_NETWORK_GATEWAY": "198.51.100.1",
+    "NIC_0_NETWORK_TAGS": "nfdhcpd private", "NIC_0_NETWORK_SUBNET": "198.51.100.0/24",
+    "NIC_0_NETWORK_GATEWAY": "198.51.100.1",
     "NIC_0_NETWORK_SUBNET6": "2001:db8::/64", "NIC_0_NETWORK_GATEWAY6": "2001:db8::1",
     "NIC_1_MAC": "aa:00:00:11:22:34", "NIC_1_UUID": "n1-uuid", "NIC_1_MODE": "openvswitch", "NIC_1_LINK": "sw0",
   ]
@@ -98,6 +99,7 @@ struct EnvironmentTests {
     let nic = request.nics[0]
     #expect(nic.mac == "aa:00:00:11:22:33" && nic.mode == "bridged" && nic.link == "br0" && nic.ip == "198.51.100.21")
     #expect(nic.network?.name == "lan" && nic.network?.subnet?.prefix == 24 && nic.network?.gateway == "198.51.100.1")
+    #expect(nic.network?.tags == ["nfdhcpd", "private"])
     #expect(nic.network?.subnet6?.address == "2001:db8::" && nic.network?.gateway6 == "2001:db8::1")
     #expect(request.nics.count == 2 && request.nics[1].network == nil && request.nics[1].ip == nil)
   }

@@ -93,6 +93,7 @@ private struct AnyCall {
     network.gateway = maybe { $0.address() }
     network.subnet6 = maybe { .init(address: "2001:db8::", prefix: Int.random(in: 0...128, using: &$0.random)) }
     network.gateway6 = maybe { _ in "2001:db8::1" }
+    network.tags = maybe { _ in ["slaac", "lan"] } ?? []
     nic.network = network == RequestedNIC.Network() ? nil : network
     return nic
   }
