@@ -104,7 +104,8 @@ let package = Package(
     tests("Configuration", ["Configuration", "Interface", "Report", "TestSupport"]),
     tests("Images", ["Images", "Guest", "Ext4", "Storage", "LinuxIO", "Report", "TestSupport"]),
     tests(
-      "Provider", ["Provider", "Interface", "Configuration", "Images", "LinuxIO", "Report", "Worker", "TestSupport"]),
+      "Provider",
+      ["Provider", "Interface", "Configuration", "Guest", "Images", "LinuxIO", "Report", "Worker", "TestSupport"]),
     tests("Host", ["Host", "Interface", "LinuxIO", "Report", "TestSupport"]),
     tests("Instances", ["Instances", "Host", "Interface", "LinuxIO", "Report", "Worker", "TestSupport"]),
     tests("Judge", ["Judge", "LinuxIO", "Report", "TestSupport"]),

@@ -142,6 +142,19 @@ struct Binding: Sendable {
       })
   }
 
+  /// A list that may be unset, which an empty one does.
+  static func list(
+    _ path: Path<[String]?>, of shape: Shape, _ isRight: @escaping @Sendable (String) -> Bool
+  ) -> Binding {
+    Binding(
+      shape: shape, get: { $0[keyPath: path].map { .list($0) } },
+      set: { configuration, value in
+        guard case .list(let list) = value, list.allSatisfy(isRight) else { return false }
+        configuration[keyPath: path] = list.isEmpty ? nil : list
+        return true
+      })
+  }
+
   /// A parameter's text as a value of the shape; the text itself if it is not one.
   func value(ofParameter text: String) -> Value {
     switch shape {

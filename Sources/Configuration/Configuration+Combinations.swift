@@ -35,7 +35,7 @@ extension Configuration {
           "locale", "= \"\(locale)\" needs the package locales-all in the guest",
           "add locales-all to packages, or set locale to \"C.UTF-8\""))
     }
-    return faults + diskFaults()
+    return faults + diskFaults() + nicFaults().map { fault($0.key, $0.words, $0.remedy) }
   }
 
   private func diskFaults() -> [Failure] {

@@ -74,6 +74,11 @@ package struct Configuration: Sendable {
   package internal(set) var prefix: Int?
   package internal(set) var gateway: String?
   package internal(set) var nameservers: [String] = []
+  package internal(set) var search: [String] = []
+  /// In bytes; nil: as the link has it.
+  package internal(set) var mtu: Int?
+  /// What interfaces get, by their numbers: words of `NICWord`.
+  var nics: [Int: [String]] = [:]
 
   package internal(set) var rootPasswordHash: String?
   package internal(set) var sshKeys: [String] = []

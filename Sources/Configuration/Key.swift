@@ -18,7 +18,7 @@ package struct Key: Sendable {
   let example: Value?
   let binding: Binding
 
-  private init(
+  init(
     _ name: String, _ binding: Binding, _ help: String, _ rule: String, example: Value? = nil, isSecret: Bool = false,
     isParameter: Bool = true, isRepeated: Bool = false
   ) {
@@ -48,7 +48,7 @@ package struct Key: Sendable {
   package var standard: String? { binding.get(Configuration())?.literal }
 
   /// Every key, in the order in which a person reads about them.
-  package static let all: [Key] = images + filesystems + disks + network + accounts + seeds + dumps + security
+  package static let all: [Key] = images + filesystems + disks + networks + accounts + seeds + dumps + security
 
   /// Those that can be set for one instance.
   package static let parameters = all.filter(\.isParameter)
@@ -165,24 +165,6 @@ package struct Key: Sendable {
         "files and folders of the guest that a reinstallation keeps",
         "a list of absolute paths, with * and ? in their last part only")
     ]
-
-  private static let network = [
-    Key(
-      "address", .choice(\.address),
-      "how a guest gets its address: \"static\" uses the one that the host assigns, or that its name resolves to",
-      "\"dhcp\" or \"static\""),
-    Key(
-      "prefix", .integer(\.prefix) { (1...128).contains($0) },
-      "the prefix length of a static address; unset: that of the host's network",
-      "a number from 1 to 128", example: .integer(24)),
-    Key(
-      "gateway", .text(\.gateway, Rules.isAddress),
-      "the gateway of a static address, unless the host's network has one", "an IPv4 or IPv6 address",
-      example: .text("192.0.2.1")),
-    Key(
-      "nameservers", .list(\.nameservers, of: .words, Rules.isAddress),
-      "name servers of the guests, in addition to those from DHCP", "a list of IPv4 or IPv6 addresses"),
-  ]
 
   private static let accounts = [
     Key(

@@ -87,6 +87,15 @@ enum Rules {
     return isPrintable(text) && inet_pton(AF_INET6, text, &address) == 1
   }
 
+  /// A domain that names are looked up in.
+  static func isDomain(_ text: String) -> Bool {
+    text.utf8.count <= 253
+      && text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { part in
+        (1...63).contains(part.utf8.count) && !part.hasPrefix("-") && !part.hasSuffix("-")
+          && part.utf8.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
+      }
+  }
+
   /// A filesystem's label: 16 bytes, not characters.
   static func isLabel(_ text: String) -> Bool {
     text.utf8.count <= 16 && isPrintable(text)

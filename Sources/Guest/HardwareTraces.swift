@@ -92,7 +92,7 @@ package struct HardwareTraces: Sendable, Equatable {
 
   // MARK: Addresses of interfaces
 
-  private static let configurations: [ByteString] = [
+  static let configurations: [ByteString] = [
     "/etc/udev/rules.d", "/etc/systemd/network", "/etc/netplan", "/etc/NetworkManager/conf.d",
     "/etc/NetworkManager/system-connections", "/etc/network", "/etc/network/interfaces.d",
     "/etc/sysconfig/network-scripts", "/etc/sysconfig/network", "/etc/cloud/cloud.cfg.d", "/etc/conf.d",

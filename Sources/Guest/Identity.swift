@@ -26,14 +26,14 @@ package struct Identity: Sendable {
   package var data: [DataMount] = []
   /// Of a disk that boots by itself.
   package var bootLoader: BootLoader?
-  package var network: Network
+  package var network: GuestNetwork
   package var accounts: Accounts
   package var locale: Locale
   /// What the caller knows of the installation; the rest of the file is filled in from the identity.
   package var release: ReleaseFile
 
   package init(
-    name: GuestName, rootUUID: String, rootType: String = "ext4", swapUUID: String?, network: Network = Network(),
+    name: GuestName, rootUUID: String, rootType: String = "ext4", swapUUID: String?, network: GuestNetwork = .standard,
     accounts: Accounts = Accounts(), locale: Locale = Locale(), release: ReleaseFile
   ) {
     self.name = name
@@ -48,10 +48,10 @@ package struct Identity: Sendable {
 
   package func apply(to guest: some GuestFiles) throws(Failure) {
     // What the guest may lack is asked for first.
-    try network.apply(to: guest)
+    try Network.apply(network, to: guest)
     try locale.apply(to: guest)
     try accounts.apply(to: guest)
-    try guest.place(Hosts.path, Hosts.render(name, address: network.fixedAddress))
+    try guest.place(Hosts.path, Hosts.render(name, address: network.nameAddress))
     try guest.place(Mailname.path, Mailname.render(name))
     try guest.place(
       Fstab.path, Fstab.render(root: rootUUID, type: rootType, boot: bootLoader, swap: swapUUID, data: data))

@@ -22,7 +22,7 @@ package struct ReleaseFile: Sendable, Equatable {
   package var wipe: String
   package var rootUUID: String
   package var swapUUID: String?
-  /// `dhcp`, or the static address with its prefix.
+  /// `dhcp`, or the static addresses with their prefixes, between commas; the first is that of the name.
   package var address: String
   /// Files into which the name of the instance was written, and which a rename changes.
   package var nameFiles: [ByteString]
@@ -81,10 +81,9 @@ package struct ReleaseFile: Sendable, Equatable {
     try guest.read(path).map(ReleaseFile.init(parsing:))
   }
 
-  /// The static address, without its prefix.
-  var fixedAddress: String? {
-    guard let slash = address.firstIndex(of: "/") else { return nil }
-    return String(address[..<slash])
+  /// The static addresses, without their prefixes.
+  var fixedAddresses: [String] {
+    address.split(separator: ",").compactMap { part in part.firstIndex(of: "/").map { String(part[..<$0]) } }
   }
 
   /// The files that a rename looks at, apart from those that every guest has. What no provider wrote is refused: a

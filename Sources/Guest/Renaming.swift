@@ -7,8 +7,8 @@ package import Report
 package struct Renaming: Sendable {
   package var old: GuestName
   package var new: GuestName
-  /// The network of the new name, where that is static; else the guest keeps its own.
-  package var network: Network?
+  /// What the host tells; its fixed addresses replace those of the guest, which keeps its own where there are none.
+  package var network: GuestNetwork?
 
   package enum Outcome: Sendable, Equatable {
     case renamed
@@ -16,15 +16,18 @@ package struct Renaming: Sendable {
     case alreadyNamed
   }
 
-  package init(from old: GuestName, to new: GuestName, network: Network? = nil) {
+  package init(from old: GuestName, to new: GuestName, network: GuestNetwork? = nil) {
     self.old = old
     self.new = new
     self.network = network
   }
 
+  /// - Parameter tell: gets the files that name an address which the guest had, and stay as they are.
   /// - Throws: a failure of the guest when it has neither of the names; nothing is changed then.
   @discardableResult
-  package func apply(to guest: some GuestFiles) throws(Failure) -> Outcome {
+  package func apply(
+    to guest: some GuestFiles, tell: ([ByteString]) -> Void = { _ in }
+  ) throws(Failure) -> Outcome {
     guard let hostname = try Hostname.read(from: guest) else {
       throw Failure(
         .guest, "the guest names itself nowhere: its /etc/hostname is missing or empty, expected \(old.full)",
@@ -42,6 +45,7 @@ package struct Renaming: Sendable {
     let change = try NameChange(from: old, to: new, network: network, release: release, in: guest)
     if change.isEmpty { return .alreadyNamed }
     try change.apply(to: guest)
+    if !change.told.isEmpty { tell(change.told) }
     return .renamed
   }
 }

@@ -15,8 +15,8 @@ package struct Restoration: Sendable {
   package var rootType: String?
   /// Of the swap that was made here; nil where none was.
   package var swapUUID: String?
-  /// The network of the name, where that is static; else the guest keeps its own.
-  package var network: Network?
+  /// What the host tells; its fixed addresses replace those of the guest, which keeps its own where there are none.
+  package var network: GuestNetwork?
   /// Of the network interfaces that the guest has here, as far as the host tells.
   package var macs: [String] = []
   /// What a copy is called by in a seed that it has among its files.
@@ -29,11 +29,13 @@ package struct Restoration: Sendable {
     package var keptSSHHostKeys = false
     /// What a copy has that belongs to the hardware of its original.
     package var hardware = HardwareTraces()
+    /// Files that name an address which the guest had, and stay as they are.
+    package var naming: [ByteString] = []
   }
 
   package init(
     name: GuestName, origin: Origin, isCopy: Bool, rootUUID: String, rootType: String? = nil, swapUUID: String?,
-    network: Network? = nil
+    network: GuestNetwork? = nil
   ) {
     self.name = name
     self.origin = origin
@@ -67,6 +69,7 @@ package struct Restoration: Sendable {
       outcome.hardware = try HardwareTraces(removedFrom: guest, having: macs)
     }
     try change.apply(to: guest)
+    outcome.naming = change.told
     if isCopy || origin.name == nil { try ensureName(of: guest) }
     if isCopy, !seed.isEmpty { try Seed.place(seed, in: guest) }
     if isCopy { try SELinux.relabel(guest) }
@@ -80,7 +83,7 @@ package struct Restoration: Sendable {
     }
     let hosts = try guest.read(Hosts.path)
     let isNetworkOurs = try guest.kind(Network.path) != nil
-    let ensured = Hosts.ensuring(hosts ?? [], name, address: isNetworkOurs ? network?.fixedAddress : nil)
+    let ensured = Hosts.ensuring(hosts ?? [], name, address: isNetworkOurs ? network?.nameAddress : nil)
     try write(Hosts.path, ensured, to: guest, insteadOf: hosts)
   }
 

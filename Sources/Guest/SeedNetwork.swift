@@ -1,45 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Report
 
-/// The network of a guest as its seed tells it: each interface that the host knows by its MAC address.
+/// The network of a guest as its seed tells it: all interfaces, each by its MAC address.
 package struct SeedNetwork: Sendable, Equatable {
-  package enum Addresses: Sendable, Equatable {
-    case dhcp
-    /// One of each family at most.
-    case fixed([Network.StaticAddress])
-    /// It is there, and has none.
-    case none
-  }
-
-  package struct Interface: Sendable, Equatable {
-    package var mac: String
-    package var addresses: Addresses
-
-    package init(mac: String, _ addresses: Addresses) {
-      self.mac = mac.lowercased()
-      self.addresses = addresses
-    }
+  private struct Device: Equatable {
+    let mac: String
+    let interface: GuestNetwork.Interface
   }
 
   /// In the order in which the guest sees them.
-  package var interfaces: [Interface]
-  package var nameservers: [String]
+  private let devices: [Device]
 
-  package init(_ interfaces: [Interface], nameservers: [String] = []) {
-    self.interfaces = interfaces
-    self.nameservers = nameservers
+  /// Nil where the host does not tell the MAC address of each, by which cloud-init knows them.
+  package init?(_ network: GuestNetwork) {
+    var devices: [Device] = []
+    for interface in network.interfaces {
+      guard case .mac(let mac) = interface.match else { return nil }
+      devices.append(Device(mac: mac, interface: interface))
+    }
+    guard !devices.isEmpty else { return nil }
+    self.devices = devices
   }
 
   /// `network-config` without its first line: of version 1, which every cloud-init reads, whatever configures the guest's
   /// network.
   package var text: String {
-    let devices = interfaces.enumerated().map { index, interface in
-      [
-        "type": "physical", "name": .string("eth\(index)"), "mac_address": .string(interface.mac),
-        "subnets": .array(subnets(of: interface)),
-      ] as JSON
+    let config = devices.enumerated().map { index, device in
+      var members: [JSON.Member] = [
+        .init(key: "type", value: "physical"), .init(key: "name", value: .string("eth\(index)")),
+        .init(key: "mac_address", value: .string(device.mac)),
+      ]
+      if let mtu = device.interface.mtu { members.append(.init(key: "mtu", value: .integer(mtu))) }
+      if !device.interface.isUnconfigured, !device.interface.acceptsAdvertisements {
+        members.append(.init(key: "accept-ra", value: false))
+      }
+      members.append(.init(key: "subnets", value: .array(subnets(of: device.interface))))
+      return JSON.object(members)
     }
-    return (["version": 1, "config": .array(devices)] as JSON).serialized()
+    return (["version": 1, "config": .array(config)] as JSON).serialized()
   }
 
   private static let mark = "# for the instance "
@@ -59,27 +57,38 @@ package struct SeedNetwork: Sendable, Equatable {
     return file == self.file(text, for: instance) ? instance : nil
   }
 
-  private func subnets(of interface: Interface) -> [JSON] {
-    switch interface.addresses {
-    case .dhcp: [subnet([.init(key: "type", value: "dhcp")])]
-    case .none: [["type": "manual"]]
-    case .fixed(let addresses): addresses.map { fixed($0) }
+  private func subnets(of interface: GuestNetwork.Interface) -> [JSON] {
+    if interface.isUnconfigured { return [["type": "manual"]] }
+    var subnets: [[JSON.Member]] = types(of: interface).map { [.init(key: "type", value: .string($0))] }
+    var routes = interface.routes.filter { $0.destination == nil }
+    for address in interface.addresses {
+      let isIPv6 = address.address.contains(":")
+      var members: [JSON.Member] = [
+        .init(key: "type", value: isIPv6 ? "static6" : "static"),
+        .init(key: "address", value: .string("\(address.address)/\(address.prefix)")),
+      ]
+      // Once for each family.
+      if let index = routes.firstIndex(where: { ($0.family == .ipv6) == isIPv6 }) {
+        members.append(.init(key: "gateway", value: .string(routes.remove(at: index).gateway)))
+      }
+      subnets.append(members)
+    }
+    return subnets.map { .object($0 + names(of: interface)) }
+  }
+
+  /// What does not come from fixed addresses. Where IPv4 is by DHCP, IPv6 is as the routers say unless that is written.
+  private func types(of interface: GuestNetwork.Interface) -> [String] {
+    switch (interface.dhcp4, interface.dhcp6) {
+    case (true, true): ["dhcp"]
+    case (true, false): interface.acceptsAdvertisements ? ["dhcp", "ipv6_slaac"] : ["dhcp"]
+    case (false, true): ["ipv6_dhcpv6-stateful"]
+    case (false, false): interface.acceptsAdvertisements && interface.addresses.isEmpty ? ["ipv6_slaac"] : []
     }
   }
 
-  private func fixed(_ address: Network.StaticAddress) -> JSON {
-    var members: [JSON.Member] = [
-      .init(key: "type", value: address.address.contains(":") ? "static6" : "static"),
-      .init(key: "address", value: .string("\(address.address)/\(address.prefix)")),
-    ]
-    if let gateway = address.gateway { members.append(.init(key: "gateway", value: .string(gateway))) }
-    return subnet(members)
-  }
-
   /// Name servers that belong to no interface some versions pass over where NetworkManager is to be told of them.
-  private func subnet(_ members: [JSON.Member]) -> JSON {
-    guard !nameservers.isEmpty else { return .object(members) }
-    let servers = JSON.array(nameservers.map { .string($0) })
-    return .object(members + [.init(key: "dns_nameservers", value: servers)])
+  private func names(of interface: GuestNetwork.Interface) -> [JSON.Member] {
+    [("dns_nameservers", interface.nameservers), ("dns_search", interface.searchDomains)].filter { !$0.1.isEmpty }
+      .map { .init(key: $0.0, value: .array($0.1.map { .string($0) })) }
   }
 }

@@ -14,7 +14,7 @@ internal import Worker
 struct Agreement {
   private let disk: Disk
   private let name: String
-  private let network: Network?
+  private let network: GuestNetwork?
   private let macs: [String]
   /// For the swap, where there is one and it gets a new one.
   private let newSwapUUID: UUID?
@@ -45,7 +45,7 @@ struct Agreement {
     let values = context.values
     disk = try context.disk(0)
     name = try values.text("name")
-    network = try Network.optional(values["network"])
+    network = try GuestNetwork.optional(values["network"])
     macs = try values.texts("macs")
     newSwapUUID = values["newSwap"]?.string.flatMap { UUID($0) }
     instanceID = values["instance"]?.string.flatMap { UUID($0) }
@@ -173,6 +173,9 @@ struct Agreement {
 
   private func tell(_ outcome: Restoration.Outcome) {
     if outcome.keptSSHHostKeys { steps.note("the guest has nothing that makes ssh host keys: it keeps those it had") }
+    if !outcome.naming.isEmpty {
+      steps.note("these name an address that the guest had, and stay as they are: \(Self.list(outcome.naming))")
+    }
     let hardware = outcome.hardware
     if !hardware.removed.isEmpty {
       steps.note("made anew by the copy where it needs them: \(Self.list(hardware.removed))")

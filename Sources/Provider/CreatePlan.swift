@@ -15,7 +15,7 @@ package struct CreatePlan: Plan, ~Copyable {
   let surroundings: Surroundings
   private let name: GuestName
   private let disks: GuestDisks
-  private let network: Network
+  private let network: NetworkPlan
   private let recipe: ImageRecipe
   private let options: FilesystemOptions
   private let isReinstall: Bool
@@ -31,7 +31,7 @@ package struct CreatePlan: Plan, ~Copyable {
     try Self.refuseMissing(request.disks, configuration)
     let name = try GuestName(of: request.instance)
     let disks = try GuestDisks(request, configuration)
-    let network = try configuration.network(of: request, surroundings.resolve)
+    let network = try NetworkPlan(request, configuration, surroundings.resolve)
     let boot =
       try configuration.bootsByItself(request)
       ? BootInstallation(configuration.firmware, on: disks.root, surroundings) : nil
@@ -45,7 +45,7 @@ package struct CreatePlan: Plan, ~Copyable {
     self.options = options
     isReinstall = request.isReinstall
     self.boot = boot
-    left = Self.left(disks.unassigned, request.nics) + [boot?.note].compactMap { $0 }
+    left = Self.left(disks.unassigned) + network.notes + [boot?.note].compactMap { $0 }
     self.configuration = configuration
     self.surroundings = surroundings
   }
@@ -63,15 +63,10 @@ package struct CreatePlan: Plan, ~Copyable {
     }
   }
 
-  private static func left(_ disks: [RequestedDisk], _ nics: [RequestedNIC]) -> [String] {
+  private static func left(_ disks: [RequestedDisk]) -> [String] {
     disks.map { disk in
       "disk \(disk.index)\(disk.path.map { ", \($0)," } ?? "") stays as it is: disk_\(disk.index) is not set"
     }
-      + nics.dropFirst().map { nic in
-        let words = [nic.mac, nic.ip].compactMap { $0 }.joined(separator: ", ")
-        return "interface \(nic.index)\(words.isEmpty ? "" : ", \(words),") stays unconfigured in the guest: only the "
-          + "first one is configured"
-      }
   }
 
   package var lines: [String] {
@@ -91,8 +86,7 @@ package struct CreatePlan: Plan, ~Copyable {
       lines.append(
         "\(data.disk.words): \(isReinstall ? "mount" : "make \(options.kind.rawValue), mount") at \(data.mountPoint)")
     }
-    lines.append("network: \(network.words)")
-    return lines + left
+    return lines + network.lines + left
   }
 
   package consuming func apply(_ steps: Steps) throws(Failure) {
@@ -166,7 +160,8 @@ package struct CreatePlan: Plan, ~Copyable {
       version: programVersion, installed: surroundings.now().text, image: "sha256:\(entry.manifest.digest)",
       suite: recipe.suite, wipe: wiped.rawValue)
     var identity = Identity(
-      name: name, rootUUID: "", rootType: options.kind.rawValue, swapUUID: swapUUID?.description, network: network,
+      name: name, rootUUID: "", rootType: options.kind.rawValue, swapUUID: swapUUID?.description,
+      network: network.network,
       accounts: configuration.accounts, locale: configuration.guestLocale, release: release)
     identity.data = data
     identity.bootLoader = boot?.loader

@@ -30,10 +30,11 @@ package struct DiskImagePlan: Plan, ~Copyable {
         .invalid, "a guest of an image gets no data disks, and disk_N makes one",
         remedy: "set disk_N = \"none\", and make the filesystem in the guest")
     }
+    let network = try NetworkPlan(request, configuration, surroundings.resolve)
     target = ImportTarget(
       root: disks.root, swap: disks.swap, name: request.instance,
-      network: nil, macs: request.nics.compactMap(\.mac),
-      seed: try SeedInstallation(request, configuration, surroundings))
+      network: network, macs: request.nics.compactMap(\.mac),
+      seed: try SeedInstallation(request, network, configuration, surroundings))
     isReinstall = request.isReinstall
     left = Self.left(configuration, isReinstall: request.isReinstall)
     self.image = image

@@ -76,7 +76,7 @@ extension Identity {
     self.init(
       name: name, rootUUID: filesystem.uuid.description,
       rootType: try FilesystemOptions(values["options"] ?? nil).kind.rawValue, swapUUID: values["swap"]?.string,
-      network: try Network(values["network"] ?? nil),
+      network: try GuestNetwork(values["network"]),
       accounts: Accounts(rootPasswordHash: values["password"]?.string, sshKeys: try values.texts("keys")),
       locale: Locale(timezone: values["timezone"]?.string, language: values["language"]?.string),
       release: ReleaseFile(

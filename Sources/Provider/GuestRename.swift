@@ -15,15 +15,18 @@ enum GuestRename {
       let device = Region(rootOf: try context.disk(0))
       let guest = GuestTree(try Filesystem(opening: device, writable: true, isShared: true), isInPlace: true)
       let renaming = Renaming(
-        from: GuestName(old), to: GuestName(new), network: try Network.optional(values["network"]))
-      let outcome = try renaming.apply(to: guest)
+        from: GuestName(old), to: GuestName(new), network: try GuestNetwork.optional(values["network"]))
+      let outcome = try renaming.apply(to: guest) { paths in
+        context.steps.note(
+          "these name an address that the guest had, and stay as they are: \(Words.list(paths.map(\.description)))")
+      }
       try guest.commit()
       return outcome
     }
     return .bool(outcome == .renamed)
   }
 
-  static func values(from old: InstanceName, to new: InstanceName, _ network: Network?) -> JSON {
-    ["old": .string(old.text), "new": .string(new.text), "network": network?.json ?? nil]
+  static func values(from old: InstanceName, to new: InstanceName, _ network: GuestNetwork) -> JSON {
+    ["old": .string(old.text), "new": .string(new.text), "network": network.json]
   }
 }

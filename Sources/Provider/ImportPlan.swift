@@ -27,11 +27,13 @@ package struct ImportPlan: Plan, ~Copyable {
     let goal: Goal
     if request.disks.contains(where: { $0.role == .root }) {
       let disks = try GuestDisks(request, configuration)
+      let network = try NetworkPlan(request, configuration, surroundings.resolve)
       goal = .guest(
         ImportTarget(
           root: disks.root, swap: disks.swap, name: request.instance,
-          network: try configuration.staticNetwork(of: request, surroundings.resolve),
-          macs: request.nics.compactMap(\.mac), seed: try SeedInstallation(request, configuration, surroundings)))
+          network: network,
+          macs: request.nics.compactMap(\.mac),
+          seed: try SeedInstallation(request, network, configuration, surroundings)))
     } else {
       guard let requested = request.disks.first else { throw Failure(.device, "the request names no disk") }
       goal = .other(try GuestDisks.open(requested))
@@ -58,7 +60,7 @@ package struct ImportPlan: Plan, ~Copyable {
         + "one it becomes a copy with an identity and UUIDs of its own",
     ]
     if let swap = target.swap { lines.append("\(swap.words): make swap") }
-    if let network = target.network { lines.append("network: \(network.words)") }
+    if target.network.isFixed { lines += target.network.lines + target.network.notes }
     return lines + (target.nameFault.map { [$0] } ?? [])
   }
 

@@ -12,8 +12,7 @@ struct ImportTarget {
   let root: Disk
   let swap: Disk?
   let name: InstanceName
-  /// The network of the name, where that is static.
-  let network: Network?
+  let network: NetworkPlan
   /// Of the network interfaces, as far as the host tells.
   let macs: [String]
   /// For a guest whose files can't be edited.
@@ -49,7 +48,7 @@ struct ImportTarget {
       return try surroundings.workers.run(
         Agreement.task,
         [
-          "name": .string(name.text), "network": network?.json ?? nil, "macs": .array(macs.map { .string($0) }),
+          "name": .string(name.text), "network": network.network.json, "macs": .array(macs.map { .string($0) }),
           "newSwap": .optional(newSwapUUID?.description), "archive": .bool(isArchive),
           "recorded": .optional(recorded), "clear": .bool(clearing && !isAgain && unsound == .null),
           "again": .bool(isAgain), "unsound": unsound, "instance": .string(instanceID.description),

@@ -12,7 +12,7 @@ package struct RenamePlan: Plan, ~Copyable {
   private let root: Disk
   private let oldName: InstanceName
   private let newName: InstanceName
-  private let network: Network?
+  private let network: NetworkPlan
   private let workers: Workers
   /// Why the guest stays as it is: in other words, what is on the disk.
   private let other: String?
@@ -25,8 +25,8 @@ package struct RenamePlan: Plan, ~Copyable {
     guard let oldName = request.oldName else { throw Failure(.usage, "the request names no old name") }
     _ = try GuestName(of: request.instance)
     let root = try GuestDisks.openRoot(of: request)
-    let network = try configuration.staticNetwork(of: request, surroundings.resolve)
-    let seed = try SeedInstallation(request, configuration, surroundings)
+    let network = try NetworkPlan(request, configuration, surroundings.resolve)
+    let seed = try SeedInstallation(request, network, configuration, surroundings)
     let obstacle =
       configuration.configure == .none
       ? "a guest with configure = none" : try Self.obstacle(on: root, surroundings.workers)
@@ -53,7 +53,7 @@ package struct RenamePlan: Plan, ~Copyable {
   package var lines: [String] {
     if let other { return ["on \(root.path) is \(other): the guest in it is not renamed, and stays as it is"] }
     let place = seed == nil ? "on \(root.words)" : "in the seed on \(root.words)"
-    return ["rename \(oldName) to \(newName) \(place)"] + (network.map { ["network: \($0.words)"] } ?? [])
+    return ["rename \(oldName) to \(newName) \(place)"] + (network.isFixed ? network.lines + network.notes : [])
   }
 
   package consuming func apply(_ steps: Steps) throws(Failure) {
@@ -65,7 +65,7 @@ package struct RenamePlan: Plan, ~Copyable {
     }
     try steps.step("check \(root.path)") { _ throws(Failure) in try root.prepareForEditing(workers, steps) }
     let isRenamed = try workers.run(
-      GuestRename.task, GuestRename.values(from: oldName, to: newName, network), [.disk(root)], .editing(root),
+      GuestRename.task, GuestRename.values(from: oldName, to: newName, network.network), [.disk(root)], .editing(root),
       .worker(onDiskOf: root.size), steps)
     try root.settle()
     if isRenamed == .bool(false) { steps.note("the guest is called \(newName) already") }

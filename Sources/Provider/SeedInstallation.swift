@@ -13,8 +13,8 @@ struct SeedInstallation {
   let name: GuestName
   /// Nil where the host does not tell what it takes.
   private let network: SeedNetwork?
-  /// Whether the configuration wants addresses that the seed can't give.
-  private let lacksNetwork: Bool
+  /// Whether the guest gets an address that the host or the configuration says.
+  private let isFixed: Bool
   private let accounts: Accounts
   private let timezone: String?
   private let userData: [UInt8]?
@@ -22,12 +22,12 @@ struct SeedInstallation {
 
   /// - Throws: `.invalid` for user data that cloud-init does not read, or that no seed has room for.
   init(
-    _ request: Request, _ configuration: Configuration, _ surroundings: Surroundings
+    _ request: Request, _ network: NetworkPlan, _ configuration: Configuration, _ surroundings: Surroundings
   ) throws(Failure) {
     mode = configuration.configure
     name = GuestName(request.instance.text)
-    network = try configuration.seedNetwork(of: request, surroundings.resolve)
-    lacksNetwork = network == nil && configuration.address == .fixed
+    self.network = SeedNetwork(network.network)
+    isFixed = network.isFixed
     accounts = configuration.accounts
     timezone = configuration.timezone
     // A rename leaves that as it is.
@@ -113,7 +113,7 @@ struct SeedInstallation {
     let number = try steps.step("write the seed of \(name.full)") { _ throws(Failure) in
       try write(survey, size: min(size, SeedImage.largest), to: disk)
     }
-    if lacksNetwork {
+    if isFixed, network == nil {
       steps.note("the seed leaves the network to DHCP: the host does not tell the MAC address of each interface")
     }
     return .seeded(
@@ -161,7 +161,6 @@ struct SeedInstallation {
   /// - Returns: false where it has that already.
   func rename(from old: InstanceName, on disk: Disk, _ steps: Steps) throws(Failure) -> Bool {
     // As in files: a static network replaces the one that the guest has, any other changes nothing.
-    let isFixed = network?.interfaces.contains { if case .fixed = $0.addresses { true } else { false } } ?? false
     let text = isFixed ? network?.text : nil
     let isRenamed = try steps.step("rename \(old) to \(name.full)") { _ throws(Failure) in
       try surroundings.workers.run(

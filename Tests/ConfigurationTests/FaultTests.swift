@@ -148,6 +148,60 @@ struct FaultTests {
     #expect(try failure(Array(deep.utf8)).contains(":1: not valid TOML"))
   }
 
+  @Test(
+    "an interface is refused what it can't have, whatever the host says",
+    arguments: [
+      ("nic_0 = [\"dhcp5\"]", nil), ("nic_0 = \"dhcp\"", nil), ("nic_0 = [\"192.0.2.7/33\"]", nil),
+      ("nic_0 = [\"192.0.2.7/\"]", nil), ("nic_0 = [\"192.0.2.7/+8\"]", nil), ("nic_0 = [\"192.0.2.700/24\"]", nil),
+      ("nic_0 = [\"192.0.2.7/0\"]", nil), ("nic_0 = [\"gateway:\"]", nil), ("nic_0 = [\"gateway:224.0.0.1\"]", nil),
+      ("nic_8 = [\"dhcp\"]", nil),
+      ("mtu = 67", "F:1: mtu = 67, must be a number of bytes from 68 to 65535"), ("search = [\"a..b\"]", nil),
+      ("search = [\"a b\"]", nil), ("nic_1 = [\"none\", \"dhcp\"]", "F:1: nic_1 has \"none\" and more"),
+      ("nic_1 = [\"gateway:192.0.2.1\"]", "F:1: nic_1 has a gateway and no address"),
+      ("nic_1 = [\"192.0.2.0/24\"]", "F:1: nic_1 has \"192.0.2.0/24\", and that is the address of the network itself"),
+      (
+        "nic_1 = [\"192.0.2.255/24\"]",
+        "F:1: nic_1 has \"192.0.2.255/24\", and that is the broadcast address of the network"
+      ),
+      ("nic_1 = [\"127.0.0.1/8\"]", "F:1: nic_1 has \"127.0.0.1/8\", and that is an address of the loopback"),
+      (
+        "nic_1 = [\"2001:db8::/64\"]", "F:1: nic_1 has \"2001:db8::/64\", and that is the address of the network itself"
+      ),
+      ("nic_1 = [\"ff02::1/64\"]", "F:1: nic_1 has \"ff02::1/64\", and that is not the address of one machine"),
+      (
+        "nic_1 = [\"2001:db8::7/64\"]\nnic_0 = [\"2001:DB8:0::7/48\"]",
+        "F:1: nic_1 has \"2001:db8::7/64\", which nic_0 has too"
+      ),
+      (
+        "nic_0 = [\"static\", \"gateway:192.0.2.1\"]\nnic_1 = [\"static\", \"gateway:198.51.100.1\"]",
+        "F:2: nic_1 has another gateway of IPv4 than nic_0: a guest has one default route of each"
+      ),
+      (
+        "nic_0 = [\"192.0.2.1/24\", \"gateway:192.0.2.1\"]",
+        "F:1: nic_0 has a gateway that is an address of the guest itself, by nic_0"
+      ),
+      (
+        "nic_0 = [\"192.0.2.1/24\"]\ngateway = \"192.0.2.1\"",
+        "F:2: gateway = \"192.0.2.1\" is an address of the guest itself, by nic_0"
+      ),
+    ] as [(String, String?)])
+  func interfaces(text: String, message: String?) throws {
+    let found = try #require(fault(text))
+    if let message { #expect(found == message) }
+  }
+
+  @Test("an interface gets what it can have, of a parameter too")
+  func rightInterfaces() throws {
+    for text in [
+      "nic_0 = [\"none\"]", "nic_0 = []", "nic_7 = [\"dhcp4\", \"dhcp6\", \"192.0.2.7\"]",
+      "nic_0 = [\"192.0.2.0/31\", \"192.0.2.9/32\", \"2001:db8::/127\"]",
+      "nic_0 = [\"static\", \"gateway:192.0.2.1\"]\nnic_1 = [\"static\", \"gateway:fe80::1\"]",
+    ] {
+      #expect(fault(text) == nil, "\(text)")
+    }
+    #expect(fault(nil, parameters: ["nic_0": "static, 2001:db8::7/64 gateway:fe80::1", "search": "a.b c"]) == nil)
+  }
+
   @Test("combinations that cannot work are refused, with file and line of the one that does not fit")
   func combinations() {
     #expect(fault("address = \"static\"") == nil, "the host may know the prefix")

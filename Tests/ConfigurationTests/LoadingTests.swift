@@ -56,6 +56,9 @@ struct LoadingTests {
       prefix = 24
       gateway = "192.0.2.1"
       nameservers = ["192.0.2.53", "2001:db8::53"]
+      nic_0 = ["static", "slaac", "2001:db8::7/64", "gateway:fe80::1"]
+      search = ["example.com", "lan"]
+      mtu = 9000
       root_password_hash = "$y$j9T$abc./def$xyz"
       ssh_keys = ["ssh-ed25519 AAAAC3 me@home", 'from="10.0.0.1,10.0.0.2" ssh-rsa AAAAB3']
       timezone = "America/Argentina/Buenos_Aires"
@@ -67,7 +70,7 @@ struct LoadingTests {
       threads = 2
       sandbox = "required"
       """)
-    #expect(configuration.origins.count == Key.all.count - 13, "all but disk_3 to disk_15")
+    #expect(configuration.origins.count == Key.all.count - 13 - 7, "all but disk_3 to disk_15, and nic_1 to nic_7")
     #expect(configuration.cacheMaxSize == 512 << 20)
     #expect(configuration.configure == .seed && configuration.userData == "#cloud-config\npackages: [vim]\n")
     #expect(configuration.layout == .gpt && configuration.firmware == [.uefi])
@@ -76,6 +79,12 @@ struct LoadingTests {
     #expect(configuration.filesystem == .ext3 && configuration.wipe == .zero && configuration.address == .fixed)
     #expect(configuration.reservedPercent == 0.5 && configuration.swap == false)
     #expect(configuration.prefix == 24 && configuration.gateway == "192.0.2.1")
+    #expect(
+      configuration.words(ofNIC: 0) == [
+        .fixed, .slaac, .address("2001:db8::7", prefix: 64), .gateway("fe80::1"),
+      ])
+    #expect(configuration.words(ofNIC: 1) == nil)
+    #expect(configuration.search == ["example.com", "lan"] && configuration.mtu == 9000)
     #expect(configuration.sshKeys.count == 2)
     #expect(configuration.timezone == "America/Argentina/Buenos_Aires")
   }

@@ -13,6 +13,15 @@ func exampleIdentity(_ name: String = "vm1.example.com") -> Identity {
   Identity(name: GuestName(name), rootUUID: "1111", swapUUID: "2222", release: exampleRelease())
 }
 
+/// Of the first interface, by its order: addresses of networks of 256, and IPv6 as routers advertise it.
+func fixedNetwork(_ addresses: String..., gateway: String? = nil) -> GuestNetwork {
+  var interface = GuestNetwork.Interface(.order(0), index: 0)
+  interface.acceptsAdvertisements = true
+  interface.addresses = addresses.map { .init($0, prefix: 24) }
+  interface.routes = gateway.map { [.init(by: $0)] } ?? []
+  return GuestNetwork([interface])
+}
+
 @Suite("The identity of a created guest")
 struct IdentityTests {
   @Test("the name goes into hostname, hosts, mailname and the release file")
@@ -76,8 +85,8 @@ struct IdentityTests {
   func fixed() throws {
     let guest = MemoryGuest.debian()
     var identity = exampleIdentity()
-    let address = Network.StaticAddress("192.0.2.7", prefix: 24, gateway: "192.0.2.1")
-    identity.network = Network(.fixed(address), nameservers: ["192.0.2.53", "2001:db8::53"])
+    identity.network = fixedNetwork("192.0.2.7", gateway: "192.0.2.1")
+    identity.network.interfaces[0].nameservers = ["192.0.2.53", "2001:db8::53"]
     try identity.apply(to: guest)
     #expect(
       guest.text(Network.path)?.hasSuffix(
@@ -91,7 +100,7 @@ struct IdentityTests {
     let guest = MemoryGuest.debian()
     try guest.remove("/usr/lib/systemd/systemd-resolved")
     var identity = exampleIdentity()
-    identity.network.nameservers = ["192.0.2.53"]
+    identity.network.interfaces[0].nameservers = ["192.0.2.53"]
     try identity.apply(to: guest)
     #expect(guest.target("/etc/resolv.conf") == nil)
     #expect(guest.text("/etc/resolv.conf") == "nameserver 192.0.2.53\n")

@@ -6,42 +6,101 @@ import Testing
 
 @Suite("The network of a guest")
 struct NetworkTests {
-  typealias Address = Network.StaticAddress
-
-  /// A gateway outside of the address's network, one in it, and one of the link.
+  /// A gateway that is on the link alone, and one that an address has near.
   static let far = [
-    Address("192.0.2.10", prefix: 32, gateway: "203.0.113.1"), Address("192.0.2.10", prefix: 28, gateway: "192.0.2.31"),
-    Address("2001:db8::9", prefix: 128, gateway: "2001:db8:1::1"),
-    Address("2001:db8::9", prefix: 64, gateway: "2001:db8:0:1::1"),
+    fixed("192.0.2.10", 32, "203.0.113.1", isOnLink: true), fixed("2001:db8::9", 128, "2001:db8:1::1", isOnLink: true),
   ]
-  static let near = [
-    Address("192.0.2.10", prefix: 24, gateway: "192.0.2.1"), Address("192.0.2.10", prefix: 28, gateway: "192.0.2.1"),
-    Address("2001:db8::9", prefix: 64, gateway: "2001:db8::ffff:1"),
-    Address("2001:db8::9", prefix: 128, gateway: "fe80::1"),
-  ]
+  static let near = [fixed("192.0.2.10", 24, "192.0.2.1"), fixed("2001:db8::9", 128, "fe80::1")]
 
-  @Test("A gateway outside of the address's network is reached on the link", arguments: far)
-  func outside(address: Address) throws {
-    let text = Network(.fixed(address), nameservers: ["192.0.2.53"]).render()
-    let gateway = try #require(address.gateway)
-    #expect(text.hasSuffix("DNS=192.0.2.53\n\n[Route]\nGateway=\(gateway)\nGatewayOnLink=yes\n"))
+  private static func fixed(
+    _ address: String, _ prefix: Int, _ gateway: String, isOnLink: Bool = false
+  ) -> GuestNetwork.Interface {
+    var interface = GuestNetwork.Interface(.order(0), index: 0)
+    interface.acceptsAdvertisements = true
+    interface.addresses = [.init(address, prefix: prefix)]
+    interface.routes = [.init(by: gateway, isOnLink: isOnLink)]
+    return interface
+  }
+
+  private func file(_ interface: GuestNetwork.Interface) throws -> String {
+    try #require(Network.files(for: GuestNetwork([interface])).last).text
+  }
+
+  @Test("A gateway on the link is a route of its own", arguments: far)
+  func outside(interface: GuestNetwork.Interface) throws {
+    var interface = interface
+    interface.nameservers = ["192.0.2.53"]
+    let text = try file(interface)
+    #expect(text.hasSuffix("DNS=192.0.2.53\n\n[Route]\nGateway=\(interface.routes[0].gateway)\nGatewayOnLink=yes\n"))
     #expect(text.split(separator: "\n").count { $0.hasPrefix("Gateway=") } == 1)
   }
 
-  @Test("A gateway inside of it, or of the link itself, needs no more than its name", arguments: near)
-  func inside(address: Address) throws {
-    let text = Network(.fixed(address)).render()
-    #expect(text.hasSuffix("Gateway=\(try #require(address.gateway))\n"))
+  @Test("Any other needs no more than its name", arguments: near)
+  func inside(interface: GuestNetwork.Interface) throws {
+    let text = try file(interface)
+    #expect(text.hasSuffix("Gateway=\(interface.routes[0].gateway)\n"))
     #expect(!text.contains("[Route]"))
   }
 
+  @Test("Each interface that is configured has a file, by its MAC address or its order, and no other has")
+  func several() {
+    var first = GuestNetwork.Interface(.mac("aa:00:00:00:00:01"), index: 0)
+    first.addresses = [.init("192.0.2.7", prefix: 24), .init("2001:db8::7", prefix: 64)]
+    first.routes = [.init(by: "192.0.2.1"), .init(by: "fe80::1")]
+    (first.mtu, first.searchDomains) = (1400, ["example.com", "example.org"])
+    let second = GuestNetwork.Interface(.mac("aa:00:00:00:00:02"), index: 1)
+    var third = GuestNetwork.Interface(.order(2), index: 2)
+    (third.dhcp4, third.acceptsAdvertisements) = (true, true)
+    third.routes = [.init(to: "198.51.100.0/24", by: "192.0.2.254")]
+    let files = Network.files(for: GuestNetwork([first, second, third]))
+    #expect(
+      files.map(\.path) == [
+        Network.rulesPath, "/etc/systemd/network/10-guestsmith.network", "/etc/systemd/network/10-guestsmith-2.network",
+      ])
+    #expect(files[0].text.contains(#"ATTR{ifindex}=="4", ENV{GUESTSMITH_NIC}="2""#))
+    #expect(
+      files[1].text == """
+        # Written by guestsmith. Your own settings belong into 10-guestsmith.network.d/*.conf beside this file.
+        [Match]
+        PermanentMACAddress=aa:00:00:00:00:01
+
+        [Link]
+        MTUBytes=1400
+
+        [Network]
+        IPv6AcceptRA=no
+        Address=192.0.2.7/24
+        Address=2001:db8::7/64
+        Gateway=192.0.2.1
+        Gateway=fe80::1
+        Domains=example.com example.org
+
+        """)
+    #expect(
+      files[2].text == """
+        # Written by guestsmith. Your own settings belong into 10-guestsmith-2.network.d/*.conf beside this file.
+        [Match]
+        Property=GUESTSMITH_NIC=2
+
+        [Link]
+        RequiredForOnline=no
+
+        [Network]
+        DHCP=ipv4
+
+        [Route]
+        Destination=198.51.100.0/24
+        Gateway=192.0.2.254
+
+        """)
+  }
+
   @Test(
-    "systemd-networkd makes the route of it", .enabled(if: isRoot, "needs root"),
-    arguments: [far[0], far[2], near[0], near[3]])
-  func networkd(address: Address) throws {
+    "systemd-networkd makes the route of it", .enabled(if: isRoot, "needs root"), arguments: far + near)
+  func networkd(interface: GuestNetwork.Interface) throws {
     // The mark of the first interface comes from udev, which is not there.
-    let text = Network(.fixed(address)).render().replacing("Property=GUESTSMITH_NIC=first", with: "Name=guest")
-    let gateway = try #require(address.gateway)
+    let text = try file(interface).replacing("Property=GUESTSMITH_NIC=first", with: "Name=guest")
+    let gateway = interface.routes[0].gateway
     try withScratch { scratch in
       let file = try scratch.write(text, to: "10-guestsmith.network")
       let script = """

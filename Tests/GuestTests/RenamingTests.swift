@@ -148,19 +148,74 @@ struct RenamingTests {
   func address() throws {
     let guest = MemoryGuest.debian()
     var identity = exampleIdentity()
-    identity.network = Network(.fixed(.init("192.0.2.7", prefix: 24)))
+    identity.network = fixedNetwork("192.0.2.7")
     try identity.apply(to: guest)
-    let network = Network(.fixed(.init("192.0.2.8", prefix: 24)))
+    let network = fixedNetwork("192.0.2.8")
     try Renaming(from: vm1, to: vm2, network: network).apply(to: guest)
     #expect(guest.text(Network.path)?.contains("\nAddress=192.0.2.8/24\n") == true)
     #expect(guest.text("/etc/hosts")?.contains("\n192.0.2.8\tvm2.example.com vm2\n") == true)
     #expect(guest.text(ReleaseFile.path)?.contains("\nADDRESS=192.0.2.8/24\n") == true)
   }
 
+  @Test(
+    "files of ours follow the interfaces; those of the administrator stay, and are told of where they name an address")
+  func interfaces() throws {
+    let guest = MemoryGuest.debian()
+    var identity = exampleIdentity()
+    identity.network = try network("192.0.2.7", "198.51.100.7")
+    try identity.apply(to: guest)
+    #expect(guest.text(ReleaseFile.path)?.contains("\nADDRESS=192.0.2.7/24,198.51.100.7/24\n") == true)
+    let own: [ByteString: String] = [
+      "/etc/systemd/network/20-own.network": "[Network]\n# 192.0.2.7\nAddress=198.51.100.7/24\n",
+      "/etc/ssh/sshd_config": "ListenAddress 192.0.2.7:22\n", "/etc/exports": "/srv 192.0.2.70(rw)\n",
+    ]
+    for (path, text) in own { guest.put(path, Array(text.utf8)) }
+    var told: [ByteString] = []
+    try Renaming(from: vm1, to: vm2, network: network("192.0.2.8")).apply(to: guest) { told = $0 }
+    #expect(guest.text(Network.path)?.contains("\nAddress=192.0.2.8/24\n") == true)
+    #expect(try guest.kind(Network.path(ofInterface: 1)) == nil)
+    #expect(guest.text(ReleaseFile.path)?.contains("\nADDRESS=192.0.2.8/24\n") == true)
+    #expect(Set(told) == ["/etc/ssh/sshd_config", "/etc/systemd/network/20-own.network"])
+    for (path, text) in own { #expect(guest.text(path) == text) }
+  }
+
+  private func network(_ addresses: String...) throws -> GuestNetwork {
+    GuestNetwork(
+      addresses.enumerated().map { index, address in
+        var interface = GuestNetwork.Interface(.mac("aa:00:00:00:00:0\(index)"), index: index)
+        interface.addresses = [.init(address, prefix: 24)]
+        return interface
+      })
+  }
+
+  @Test("without a fixed address the guest's own stay, by the MAC addresses that its interfaces have now")
+  func rematched() throws {
+    let guest = MemoryGuest.debian()
+    var identity = exampleIdentity()
+    identity.network = try network("192.0.2.7")
+    try identity.apply(to: guest)
+    let before = try #require(guest.text(Network.path))
+    var network = GuestNetwork.standard
+    network.interfaces[0].match = .mac("aa:00:00:00:00:99")
+    try Renaming(from: vm1, to: vm2, network: network).apply(to: guest)
+    #expect(guest.text(Network.path) == before.replacing("aa:00:00:00:00:00", with: "aa:00:00:00:00:99"))
+    #expect(guest.text(ReleaseFile.path)?.contains("\nADDRESS=192.0.2.7/24\n") == true)
+    try Renaming(from: vm2, to: vm1, network: .standard).apply(to: guest)
+    #expect(
+      guest.text(Network.path)
+        == before.replacing("PermanentMACAddress=aa:00:00:00:00:00", with: "Property=GUESTSMITH_NIC=first"))
+    #expect(guest.text(Network.rulesPath)?.contains(#"ATTR{ifindex}=="2", ENV{GUESTSMITH_NIC}="first""#) == true)
+    let marked = MemoryGuest.debian()
+    try exampleIdentity().apply(to: marked)
+    let ours = marked.text(Network.path)
+    try Renaming(from: vm1, to: vm2, network: network).apply(to: marked)
+    #expect(marked.text(Network.path) == ours)
+  }
+
   @Test("a guest with a network of its own keeps it")
   func ownNetwork() throws {
     let guest = MemoryGuest(["/etc/hostname": "vm1\n", "/etc/network/interfaces": "iface eth0 inet dhcp\n"])
-    let network = Network(.fixed(.init("192.0.2.8", prefix: 24)))
+    let network = fixedNetwork("192.0.2.8")
     try Renaming(from: vm1, to: vm2, network: network).apply(to: guest)
     #expect(guest.changes == ["/etc/hostname"])
   }

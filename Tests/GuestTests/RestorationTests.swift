@@ -7,7 +7,7 @@ import Testing
 /// Restores `guest` as import does, without what names a UUID in other files.
 @discardableResult
 private func restore(
-  _ guest: MemoryGuest, as name: String, recorded: String? = nil, network: Network? = nil, macs: [String] = []
+  _ guest: MemoryGuest, as name: String, recorded: String? = nil, network: GuestNetwork? = nil, macs: [String] = []
 ) throws -> (origin: Origin, isCopy: Bool, outcome: Restoration.Outcome) {
   let origin = try Origin(of: guest)
   let isCopy = !origin.isSame(as: GuestName(name), recorded: recorded)
@@ -146,9 +146,9 @@ struct RestorationTests {
   @Test("a static network is written anew")
   func network() throws {
     let guest = try livedIn()
-    let network = Network(.fixed(.init("192.0.2.8", prefix: 24)))
+    let network = fixedNetwork("192.0.2.8")
     try restore(guest, as: "vm2.example.com", network: network)
-    #expect(guest.text(Network.path) == network.render())
+    #expect(guest.text(Network.path) == Network.files(for: network).last?.text)
     #expect(guest.text("/etc/hosts")?.contains("\n192.0.2.8\tvm2.example.com vm2\n") == true)
   }
 

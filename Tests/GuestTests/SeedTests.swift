@@ -23,15 +23,21 @@ private let hasCloudInit = (try? bash("python3 -c 'import cloudinit.net'").statu
 
 @Suite("A seed for cloud-init")
 struct SeedTests {
-  static let network = SeedNetwork(
-    [
-      .init(
-        mac: "AA:00:00:11:22:33",
-        .fixed([
-          .init("192.0.2.10", prefix: 24, gateway: "192.0.2.1"),
-          .init("2001:db8::10", prefix: 64, gateway: "2001:db8::1"),
-        ])), .init(mac: "aa:00:00:11:22:34", .dhcp), .init(mac: "aa:00:00:11:22:35", .none),
-    ], nameservers: ["192.0.2.53", "2001:db8::53"])
+  static let guest: GuestNetwork = {
+    var network = GuestNetwork(
+      (3...5).map { GuestNetwork.Interface(.mac("aa:00:00:11:22:3\($0)"), index: $0 - 3) })
+    network.interfaces[0].addresses = [.init("192.0.2.10", prefix: 24), .init("2001:db8::10", prefix: 64)]
+    network.interfaces[0].routes = [.init(by: "192.0.2.1"), .init(by: "2001:db8::1")]
+    network.interfaces[0].nameservers = ["192.0.2.53", "2001:db8::53"]
+    network.interfaces[0].searchDomains = ["example.com"]
+    let standard = GuestNetwork.standard.interfaces[0]
+    network.interfaces[1].dhcp4 = standard.dhcp4
+    network.interfaces[1].dhcp6 = standard.dhcp6
+    network.interfaces[1].acceptsAdvertisements = standard.acceptsAdvertisements
+    network.interfaces[1].mtu = 1400
+    return network
+  }()
+  static let network = SeedNetwork(guest)
 
   /// What a file in a quarter of its forms would end or begin.
   static let keys = [
@@ -80,15 +86,29 @@ struct SeedTests {
     let told = try yaml(bytes)
     #expect(told["version"] == 1)
     let config = try #require(told["config"]?.array)
-    #expect(config.map { $0["mac_address"]?.string } == Self.network.interfaces.map(\.mac))
+    #expect(config.map { $0["mac_address"] } == (3...5).map { .string("aa:00:00:11:22:3\($0)") })
+    #expect(config.map { $0["mtu"] } == [nil, 1400, nil])
+    #expect(config.map { $0["accept-ra"] } == [false, nil, nil])
+    let domains: JSON = ["example.com"]
     let servers: JSON = ["192.0.2.53", "2001:db8::53"]
     #expect(
       config.map { $0["subnets"] } == [
         [
-          ["type": "static", "address": "192.0.2.10/24", "gateway": "192.0.2.1", "dns_nameservers": servers],
-          ["type": "static6", "address": "2001:db8::10/64", "gateway": "2001:db8::1", "dns_nameservers": servers],
-        ], [["type": "dhcp", "dns_nameservers": servers]], [["type": "manual"]],
+          [
+            "type": "static", "address": "192.0.2.10/24", "gateway": "192.0.2.1", "dns_nameservers": servers,
+            "dns_search": domains,
+          ],
+          [
+            "type": "static6", "address": "2001:db8::10/64", "gateway": "2001:db8::1", "dns_nameservers": servers,
+            "dns_search": domains,
+          ],
+        ], [["type": "dhcp"]], [["type": "manual"]],
       ])
+  }
+
+  @Test("has no network where an interface is known by its order alone") func order() {
+    #expect(SeedNetwork(.standard) == nil)
+    #expect(SeedNetwork(GuestNetwork([])) == nil)
   }
 
   @Test(
@@ -112,7 +132,7 @@ struct SeedTests {
   }
 
   @Test("says which instance its network is for") func instance() throws {
-    let text = Self.network.text
+    let text = try #require(Self.network).text
     let bytes = try file(.networkConfig, of: seed())
     #expect(SeedNetwork.instance(of: bytes, saying: text) == id.description)
     #expect(SeedNetwork.instance(of: bytes, saying: text + " ") == nil)

@@ -37,8 +37,8 @@ struct CreatePlanTests {
       request.nics = [RequestedNIC(index: 0), RequestedNIC(index: 1)]
       let lines = try guest.plan(request)
       for part in [
-        "create vm1.example.com", disks[0], "bookworm", disks[1], "swap", "network: DHCP",
-        "disk 2, \(disks[2]), stays as it is: disk_2 is not set", "interface 1 stays unconfigured",
+        "create vm1.example.com", disks[0], "bookworm", disks[1], "swap", "network: interface 0: DHCP",
+        "disk 2, \(disks[2]), stays as it is: disk_2 is not set", "network: interface 1: DHCP",
       ] {
         #expect(lines.contains { $0.contains(part) }, "\(part) in \(lines)")
       }

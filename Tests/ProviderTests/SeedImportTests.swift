@@ -73,7 +73,7 @@ struct SeedImportTests {
               "type": "static6", "address": "2001:db8::9/64", "gateway": "2001:db8::1",
               "dns_nameservers": ["192.0.2.53"],
             ],
-          ], [["type": "static", "address": "198.51.100.7/24", "dns_nameservers": ["192.0.2.53"]]],
+          ], [["type": "static", "address": "198.51.100.7/24"]],
           [["type": "manual"]],
         ])
     }

@@ -45,21 +45,38 @@ extension EndToEnd {
       }
     }
 
-    @Test("A gateway outside of the network is on the link, and interfaces that stay unconfigured are told of")
+    @Test("Each of three interfaces gets what the host tells of it, by its MAC address")
     func routed() throws {
       try withScratch { scratch in
-        let (file, errors) = try network(
-          "six.example.com",
-          [
-            "NIC_0_IP": "198.51.100.7", "NIC_0_NETWORK_SUBNET": "198.51.100.7/32", "NIC_0_NETWORK_GATEWAY": "10.0.0.1",
-            "NIC_COUNT": "3", "NIC_1_MAC": "aa:00:00:35:d2:02", "NIC_1_MODE": "bridged", "NIC_1_IP": "10.11.60.10",
-            "NIC_2_MODE": "bridged",
-          ], in: scratch)
-        #expect(file?.contains("[Route]\nGateway=10.0.0.1\nGatewayOnLink=yes\n") == true)
-        let words = "stays unconfigured in the guest: only the first one is configured"
-        #expect(errors.contains("interface 1, aa:00:00:35:d2:02, 10.11.60.10, \(words)"))
-        #expect(errors.contains("interface 2 \(words)"))
-        #expect(!errors.contains("interface 0"))
+        let definition = try EnvironmentDefinition(in: scratch)
+        let disk = try makeSparseFile(scratch("disk"), size: roomy)
+        let words = EnvironmentDefinition.instance("vm1.example.com", disks: [disk]).merging([
+          "OSP_ADDRESS": "static", "OSP_NAMESERVERS": "192.0.2.53", "OSP_NIC_2": "dhcp4", "NIC_COUNT": "4",
+          "NIC_0_IP": "198.51.100.7", "NIC_0_NETWORK_SUBNET": "198.51.100.7/32", "NIC_0_NETWORK_GATEWAY": "10.0.0.1",
+          "NIC_1_MAC": "aa:00:00:35:d2:02", "NIC_1_MODE": "bridged", "NIC_1_IP": "2001:db8::10",
+          "NIC_1_NETWORK_SUBNET6": "2001:db8::/64", "NIC_2_MODE": "bridged", "NIC_2_MAC": "aa:00:00:35:d2:03",
+          "NIC_3_MODE": "bridged", "NIC_3_MAC": "aa:00:00:35:d2:04",
+        ]) { $1 }
+        let plan = try definition.call("create", words, arguments: "--dry-run")
+        let line =
+          "network: interface 0, aa:00:00:11:22:33: 198.51.100.7/32, IPv6 as routers advertise it, "
+          + "gateway 10.0.0.1 on the link, name servers 192.0.2.53"
+        #expect(plan.output.contains(line), "\(plan)")
+        let outcome = try definition.call("create", words)
+        try succeeded(outcome)
+        #expect(
+          outcome.errors.contains("interface 3, aa:00:00:35:d2:04, stays unconfigured in the guest"), "\(outcome)")
+        #expect(try problems(of: disk) == nil)
+        let files = try ["", "-1", "-2", "-3"].map { number in
+          try guestFile("/etc/systemd/network/10-guestsmith\(number).network", on: disk) ?? ""
+        }
+        #expect(files[0].contains("PermanentMACAddress=aa:00:00:11:22:33\n"))
+        #expect(files[0].contains("[Route]\nGateway=10.0.0.1\nGatewayOnLink=yes\n"))
+        #expect(files[1].contains("PermanentMACAddress=aa:00:00:35:d2:02\n"))
+        #expect(files[1].contains("Address=2001:db8::10/64\n"))
+        #expect(files[2].contains("PermanentMACAddress=aa:00:00:35:d2:03\n"))
+        #expect(files[2].contains("DHCP=ipv4\n"))
+        #expect(files[3] == "")
       }
     }
   }

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Configuration
+internal import Guest
+internal import Interface
+internal import Report
+
+/// Which of the gateways that are known is the guest's: one of each family, of the first interface that has one, unless
+/// the key of an interface says so.
+struct DefaultRoutes {
+  private struct Gateway {
+    /// The place of the interface among the others.
+    let index: Int
+    let text: String
+    let address: IPAddress
+    /// Whether the key of the interface says it.
+    let isExplicit: Bool
+    let interface: GuestNetwork.Interface
+  }
+
+  private let configured: String?
+  private var gateways: [Gateway] = []
+  private var interfaces: [GuestNetwork.Interface] = []
+  /// The families whose first fixed address was seen.
+  private var seen: Set<Bool> = []
+
+  init(_ configuration: Configuration) {
+    configured = configuration.gateway
+  }
+
+  /// Takes the gateways of the next interface.
+  mutating func add(_ source: AddressSource, _ interface: GuestNetwork.Interface) throws(Failure) {
+    interfaces.append(interface)
+    let nic = source.nic
+    var explicit: Set<Bool> = []
+    for case .gateway(let text) in source.configuration.words(ofNIC: nic.index) ?? [] {
+      guard let address = IPAddress(text) else { continue }
+      guard interface.hasFixed(ipv6: address.isIPv6) else {
+        throw Failure(
+          .invalid, "nic_\(nic.index) has the gateway \(text), and no static address of \(address.familyName)",
+          remedy: "add an address of \(address.familyName) to it, or leave the gateway out")
+      }
+      explicit.insert(address.isIPv6)
+      try add(text, address, isExplicit: true, interface)
+    }
+    for isIPv6 in [false, true] where interface.hasFixed(ipv6: isIPv6) {
+      let isFirst = seen.insert(isIPv6).inserted
+      if explicit.contains(isIPv6) { continue }
+      let told = isIPv6 ? nic.network?.gateway6 : nic.network?.gateway
+      if let told {
+        guard let address = IPAddress(told), address.isIPv6 == isIPv6 else {
+          throw Failure(
+            .invalid,
+            "the gateway that the host's network of interface \(nic.index) has, \(told), is not an address of "
+              + (isIPv6 ? "IPv6" : "IPv4"), remedy: "correct the gateway of that network")
+        }
+        try add(told, address, isExplicit: false, interface)
+      } else if isFirst, let configured, let address = IPAddress(configured), address.isIPv6 == isIPv6 {
+        try add(configured, address, isExplicit: false, interface)
+      }
+    }
+  }
+
+  private mutating func add(
+    _ text: String, _ address: IPAddress, isExplicit: Bool, _ interface: GuestNetwork.Interface
+  ) throws(Failure) {
+    let prefixes = interface.addresses.filter { own in
+      IPAddress(own.address).map { $0.isNear(address, prefix: own.prefix) } == true
+    }.map(\.prefix)
+    for prefix in prefixes + [address.longestPrefix] {
+      guard let fault = address.fault(prefix: prefix) else { continue }
+      throw Failure(
+        .invalid, "\(text) can't be the gateway of interface \(interface.index): it is \(fault)",
+        remedy: "name the address of the router")
+    }
+    gateways.append(
+      Gateway(
+        index: interfaces.count - 1, text: text, address: address, isExplicit: isExplicit, interface: interface))
+  }
+
+  /// Gives the guest its routes; returns what is to be told of the gateways that are not used.
+  func apply(to network: inout GuestNetwork) throws(Failure) -> [String] {
+    var notes: [String] = []
+    for isIPv6 in [false, true] {
+      let all = gateways.filter { $0.address.isIPv6 == isIPv6 }
+      guard let chosen = all.first(where: \.isExplicit) ?? all.first else { continue }
+      if network.fixedAddresses.contains(where: { IPAddress($0.address) == chosen.address }) {
+        throw Failure(
+          .invalid, "the gateway \(chosen.text) is an address of the guest itself",
+          remedy: "name the address of the router, or give the guest another address")
+      }
+      let isNear =
+        isIPv6 && chosen.address.isOfLink
+        || chosen.interface.addresses.contains { own in
+          IPAddress(own.address).map { $0.isNear(chosen.address, prefix: own.prefix) } == true
+        }
+      network.interfaces[chosen.index].routes.append(GuestNetwork.Route(by: chosen.text, isOnLink: !isNear))
+      notes += all.filter { $0.index != chosen.index }.map { other in
+        "the gateway \(other.text) of interface \(other.interface.index) is not used: the default route of "
+          + "\(chosen.address.familyName) is by \(chosen.text) on interface \(chosen.interface.index)"
+      }
+    }
+    try refuseOtherFamily(network)
+    return notes
+  }
+
+  /// A gateway that is configured, where no address of its family is, and no other gateway.
+  private func refuseOtherFamily(_ network: GuestNetwork) throws(Failure) {
+    guard let configured, let address = IPAddress(configured), gateways.isEmpty,
+      let fixed = network.fixedAddresses.first
+    else { return }
+    throw Failure(
+      .invalid, "the gateway \(configured) is an address of \(address.familyName), and \(fixed.address) is not",
+      remedy: "set gateway to an address of the other family, or leave it out")
+  }
+}
+
+extension GuestNetwork.Interface {
+  fileprivate func hasFixed(ipv6: Bool) -> Bool { addresses.contains { $0.address.contains(":") == ipv6 } }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Configuration
+internal import Guest
+internal import Interface
+internal import Report
+
+/// Gives the addresses of a name.
+typealias Resolver = (String) throws(Failure) -> [String]
+
+/// The network of a guest, as what the host tells of its interfaces and the configuration make it: one that can work.
+///
+/// What each interface gets is said by its key, else by `address`, else by the tags of the host's network; the first
+/// interface of a host that tells nothing uses DHCP.
+struct NetworkPlan {
+  private(set) var network: GuestNetwork
+  /// What stays unconfigured or is left out, and why.
+  private(set) var notes: [String] = []
+
+  /// - Throws: `.invalid` for what can't work.
+  init(_ request: Request, _ configuration: Configuration, _ resolve: @escaping Resolver) throws(Failure) {
+    // A host of version 5 tells of none.
+    let nics = request.nics.isEmpty ? [RequestedNIC(index: 0)] : request.nics
+    let macs = try Self.macs(of: nics)
+    network = GuestNetwork([])
+    var gateways = DefaultRoutes(configuration)
+    for (nic, mac) in zip(nics, macs) {
+      let source = AddressSource(nic: nic, request: request, configuration: configuration, resolve: resolve)
+      var interface = GuestNetwork.Interface(mac.map { .mac($0) } ?? .order(nic.index), index: nic.index)
+      let note = try source.configure(&interface)
+      if let note { notes.append(note) }
+      if !interface.isUnconfigured { interface.mtu = configuration.mtu }
+      try gateways.add(source, interface)
+      network.interfaces.append(interface)
+    }
+    try refuseDoubleAddresses()
+    notes += try gateways.apply(to: &network)
+    nameServers(configuration)
+    notes += Self.strayKeys(configuration, count: request.nics.count)
+    if nics.count > 1 {
+      for (nic, mac) in zip(nics, macs) where mac == nil {
+        notes.append("the host does not tell the MAC address of \(nic.words): the guest knows it by its order")
+      }
+    }
+  }
+
+  /// Whether the guest gets an address that the host or the configuration says.
+  var isFixed: Bool { !network.fixedAddresses.isEmpty }
+
+  /// Of each interface, in lower case with colons; nil where the host does not tell.
+  private static func macs(of nics: [RequestedNIC]) throws(Failure) -> [String?] {
+    var first: [String: RequestedNIC] = [:]
+    return try nics.map { nic throws(Failure) in
+      guard let text = nic.mac else { return nil }
+      let mac = text.lowercased()
+      let pairs = mac.split(separator: ":", omittingEmptySubsequences: false)
+      guard pairs.count == 6, pairs.allSatisfy({ $0.utf8.count == 2 && $0.allSatisfy(\.isHexDigit) }) else {
+        throw Failure(
+          .invalid, "the MAC address of interface \(nic.index) is not one: \(text.quoted)",
+          remedy: "six pairs of hexadecimal digits between colons are one")
+      }
+      if let other = first.updateValue(nic, forKey: mac) {
+        throw Failure(
+          .invalid, "the interfaces \(other.index) and \(nic.index) have the same MAC address, \(mac)",
+          remedy: "give each interface of the instance a MAC address of its own")
+      }
+      return mac
+    }
+  }
+
+  private func refuseDoubleAddresses() throws(Failure) {
+    var first: [IPAddress: Int] = [:]
+    for interface in network.interfaces {
+      for text in interface.addresses.map(\.address) {
+        guard let address = IPAddress(text), let other = first.updateValue(interface.index, forKey: address) else {
+          continue
+        }
+        let place =
+          other == interface.index
+          ? "interface \(other) gets the address \(text) twice"
+          : "the interfaces \(other) and \(interface.index) get the same address, \(text)"
+        throw Failure(.invalid, place, remedy: "give each interface of the instance an address of its own")
+      }
+    }
+  }
+
+  /// The interface by which the guest reaches others is asked for names.
+  private mutating func nameServers(_ configuration: Configuration) {
+    let interfaces = network.interfaces
+    let leading = interfaces.firstIndex { !$0.routes.isEmpty || $0.dhcp4 || $0.dhcp6 }
+    guard let index = leading ?? interfaces.firstIndex(where: { !$0.isUnconfigured }) else { return }
+    network.interfaces[index].nameservers = configuration.nameservers
+    network.interfaces[index].searchDomains = configuration.search
+  }
+
+  private static func strayKeys(_ configuration: Configuration, count: Int) -> [String] {
+    Configuration.keyedNICs.filter { $0 >= max(count, 1) && configuration.words(ofNIC: $0) != nil }.map { index in
+      let interfaces =
+        count == 0 ? "the host tells of no interface" : "the instance has \(count) interface\(count == 1 ? "" : "s")"
+      return "nic_\(index) is set and not used: \(interfaces)"
+    }
+  }
+}
+
+extension RequestedNIC {
+  /// `interface 1, aa:00:00:00:00:01`
+  var words: String { "interface \(index)" + (mac.map { ", \($0)" } ?? "") }
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Guest
+import Interface
+import Report
+import TestSupport
+import Testing
+
+@testable import Provider
+
+@Suite("The network of a guest, as host and configuration make it")
+struct NetworkPlanTests {
+  private static let name = "vm1.example.com"
+
+  private static func nic(
+    _ index: Int, _ ip: String? = nil, in subnet: String? = nil, by gateway: String? = nil, subnet6: String? = nil,
+    gateway6: String? = nil, tags: [String] = []
+  ) -> RequestedNIC {
+    var nic = RequestedNIC(index: index)
+    nic.mac = "AA:00:00:00:00:0\(index)"
+    nic.ip = ip
+    func parse(_ text: String?) -> RequestedNIC.Subnet? {
+      guard let parts = text?.split(separator: "/") else { return nil }
+      return .init(address: String(parts[0]), prefix: Int(parts[1]) ?? 0)
+    }
+    var network = RequestedNIC.Network(name: "lan")
+    (network.subnet, network.gateway) = (parse(subnet), gateway)
+    (network.subnet6, network.gateway6, network.tags) = (parse(subnet6), gateway6, tags)
+    nic.network = network
+    return nic
+  }
+
+  private func plan(
+    _ nics: [RequestedNIC], _ parameters: [String: String] = [:], known: [String] = []
+  ) throws -> NetworkPlan {
+    var request = Request(
+      .create(isReinstall: false), try InstanceName(Self.name), disks: [],
+      os: RequestedOS(definition: "/nonexistent", name: "guestsmith"))
+    request.nics = nics
+    let configuration = try Configuration.load(
+      definitionDirectory: nil, parameters: parameters, systemDirectory: "/nonexistent")
+    return try NetworkPlan(request, configuration) { _ throws(Failure) in
+      guard !known.isEmpty else { throw Failure(.invalid, "no such name") }
+      return known
+    }
+  }
+
+  @Test("A host that tells nothing gets DHCP on the first interface, known by its order")
+  func nothing() throws {
+    #expect(try plan([]).network == .standard)
+    #expect(try plan([]).lines == ["network: DHCP"])
+    #expect(
+      try plan([], ["address": "static", "prefix": "24"], known: ["192.0.2.9"]).network.signature == "192.0.2.9/24")
+  }
+
+  @Test("Every interface uses DHCP, or what the tags of its network say, or its key")
+  func ways() throws {
+    let plan = try plan(
+      [
+        Self.nic(0), Self.nic(1, tags: ["dhcp"]), Self.nic(2, tags: ["slaac"]), Self.nic(3, tags: ["stateful", "lan"]),
+        Self.nic(4, tags: ["nfdhcpd"]), Self.nic(5, tags: ["private"]), Self.nic(6, tags: ["dhcp"]), Self.nic(7),
+      ], ["nic_6": "slaac", "nic_7": "none"])
+    let ways = plan.network.interfaces.map { [$0.dhcp4, $0.dhcp6, $0.acceptsAdvertisements] }
+    #expect(
+      ways == [
+        [true, true, true], [true, false, false], [false, false, true], [false, true, true], [true, false, true],
+        [true, true, true], [false, false, true], [false, false, false],
+      ])
+    #expect(plan.network.interfaces.map(\.match) == (0...7).map { .mac("aa:00:00:00:00:0\($0)") })
+    #expect(plan.lines[2] == "network: interface 2, aa:00:00:00:00:02: IPv6 as routers advertise it")
+    #expect(plan.lines[7] == "network: interface 7, aa:00:00:00:00:07: stays unconfigured")
+    #expect(!plan.isFixed)
+  }
+
+  @Test("Static addresses are those of the host, of the name and of the keys, with one default route of each family")
+  func fixed() throws {
+    let plan = try plan(
+      [
+        Self.nic(0, "192.0.2.9", in: "192.0.2.0/24", subnet6: "2001:db8::/64"),
+        Self.nic(1, "198.51.100.9", in: "198.51.100.0/25", by: "198.51.100.1"),
+        Self.nic(2, "203.0.113.9", in: "203.0.113.9/32", by: "10.0.0.1"), Self.nic(3),
+        Self.nic(4),
+      ],
+      [
+        "address": "static", "nic_3": "2001:db8:1::3/64 slaac gateway:fe80::1", "nameservers": "192.0.2.53",
+        "search": "example.com", "mtu": "1400", "nic_6": "dhcp",
+      ], known: ["192.0.2.77", "2001:db8::9"])
+    let interfaces = plan.network.interfaces
+    #expect(
+      interfaces.map { $0.addresses.map { "\($0.address)/\($0.prefix)" } } == [
+        ["192.0.2.9/24", "2001:db8::9/64"], ["198.51.100.9/25"], ["203.0.113.9/32"], ["2001:db8:1::3/64"], [],
+      ])
+    #expect(interfaces.map(\.routes) == [[], [.init(by: "198.51.100.1")], [], [.init(by: "fe80::1")], []])
+    #expect(interfaces.map(\.acceptsAdvertisements) == [false, true, true, true, false])
+    #expect(interfaces.map(\.nameservers) == [[], ["192.0.2.53"], [], [], []])
+    #expect(interfaces.map(\.searchDomains) == [[], ["example.com"], [], [], []])
+    #expect(interfaces.map(\.mtu) == [1400, 1400, 1400, 1400, nil])
+    #expect(
+      plan.notes == [
+        "interface 4, AA:00:00:00:00:04, stays unconfigured in the guest: address = \"static\", and the host gives it no "
+          + "address",
+        "the gateway 10.0.0.1 of interface 2 is not used: the default route of IPv4 is by 198.51.100.1 on interface 1",
+        "nic_6 is set and not used: the instance has 5 interfaces",
+      ])
+  }
+
+  @Test(
+    "The configured gateway is that of the first static address of its family, on the link where it is not near",
+    arguments: [
+      ("192.0.2.9/32", "203.0.113.1", true), ("192.0.2.9/28", "192.0.2.31", true), ("192.0.2.9/24", "192.0.2.1", false),
+      ("2001:db8::9/128", "2001:db8:1::1", true), ("2001:db8::9/64", "2001:db8::ffff:1", false),
+      ("2001:db8::9/128", "fe80::1", false),
+    ])
+  func gateway(address: String, gateway: String, isOnLink: Bool) throws {
+    let interfaces = try plan(
+      [Self.nic(0), Self.nic(1), Self.nic(2)], ["nic_0": "dhcp", "nic_1": address, "nic_2": "none", "gateway": gateway]
+    ).network.interfaces
+    #expect(interfaces.map(\.routes) == [[], [.init(by: gateway, isOnLink: isOnLink)], []])
+  }
+
+  @Test("What each interface gets comes to a worker as it is")
+  func json() throws {
+    let network = try plan(
+      [Self.nic(0, "192.0.2.9", in: "192.0.2.9/32", by: "10.0.0.1"), Self.nic(1)],
+      ["address": "static", "nic_1": "dhcp4", "mtu": "1400", "search": "a.b"]
+    ).network
+    #expect(try GuestNetwork(JSON(parsing: Array(network.json.serialized().utf8))) == network)
+    #expect(try GuestNetwork(GuestNetwork.standard.json) == .standard)
+    #expect(try GuestNetwork.optional(nil) == nil)
+  }
+
+  struct Refusal: CustomTestStringConvertible, Sendable {
+    let testDescription: String
+    let nics: [RequestedNIC]
+    var parameters = ["address": "static"]
+    let words: String
+  }
+
+  static let refusals: [Refusal] = [
+    Refusal(
+      testDescription: "a MAC address twice",
+      nics: [nic(0), nic(1)].map {
+        var nic = $0
+        nic.mac = $0.index == 0 ? "aa:00:00:00:00:0A" : "AA:00:00:00:00:0a"
+        return nic
+      }, parameters: [:], words: "the interfaces 0 and 1 have the same MAC address, aa:00:00:00:00:0a"),
+    Refusal(
+      testDescription: "what is not a MAC address",
+      nics: [
+        {
+          var nic = nic(0)
+          nic.mac = "aa:00\nDHCP=no"
+          return nic
+        }()
+      ], parameters: [:], words: "the MAC address of interface 0 is not one"),
+    Refusal(
+      testDescription: "an address twice",
+      nics: [nic(0, "192.0.2.9", in: "192.0.2.0/24"), nic(1, "192.0.2.9", in: "192.0.2.0/25")],
+      words: "the interfaces 0 and 1 get the same address, 192.0.2.9"),
+    Refusal(
+      testDescription: "no prefix", nics: [nic(0, "192.0.2.9", in: "192.0.2.0/24"), nic(1, "198.51.100.9")],
+      words: "no prefix length is known for the static address 198.51.100.9 of \(name)"),
+    Refusal(
+      testDescription: "a key without a prefix", nics: [nic(0)], parameters: ["nic_0": "192.0.2.9"],
+      words: "no prefix length is known for the static address 192.0.2.9"),
+    Refusal(
+      testDescription: "a prefix of 0", nics: [nic(0, "192.0.2.9", in: "0.0.0.0/0")],
+      words: "it is in a network of all addresses"),
+    Refusal(
+      testDescription: "the network's address", nics: [nic(0, "192.0.2.128", in: "192.0.2.128/25")],
+      words: "it is the address of the network itself"),
+    Refusal(
+      testDescription: "the broadcast address", nics: [nic(0, "192.0.2.127", in: "192.0.2.0/25")],
+      words: "can't have the address 192.0.2.127/25 on interface 0: it is the broadcast address of the network"),
+    Refusal(
+      testDescription: "the gateway as address", nics: [nic(0, "192.0.2.1", in: "192.0.2.0/24", by: "192.0.2.1")],
+      words: "the gateway 192.0.2.1 is an address of the guest itself"),
+    Refusal(
+      testDescription: "the broadcast address as gateway",
+      nics: [nic(0, "192.0.2.9", in: "192.0.2.0/24", by: "192.0.2.255")],
+      words: "192.0.2.255 can't be the gateway of interface 0: it is the broadcast address of the network"),
+    Refusal(
+      testDescription: "a gateway of the other family in the host's network",
+      nics: [nic(0, "192.0.2.9", in: "192.0.2.0/24", by: "2001:db8::1")],
+      words: "the gateway that the host's network of interface 0 has, 2001:db8::1, is not an address of IPv4"),
+    Refusal(
+      testDescription: "a configured gateway of the other family", nics: [nic(0, "192.0.2.9", in: "192.0.2.0/24")],
+      parameters: ["address": "static", "gateway": "2001:db8::1"],
+      words: "the gateway 2001:db8::1 is an address of IPv6, and 192.0.2.9 is not"),
+    Refusal(
+      testDescription: "the gateway of a key of another family", nics: [nic(0, "192.0.2.9", in: "192.0.2.0/24")],
+      parameters: ["nic_0": "static gateway:fe80::1"],
+      words: "nic_0 has the gateway fe80::1, and no static address of IPv6"),
+    Refusal(
+      testDescription: "static without an address", nics: [nic(0), nic(1)], parameters: ["nic_1": "static"],
+      words: "nic_1 = \"static\", and the host gives interface 1, AA:00:00:00:00:01, no address"),
+    Refusal(testDescription: "a name without an address", nics: [nic(0)], words: "\(name) has no address"),
+  ]
+
+  @Test("What can't work is refused", arguments: refusals)
+  func refuses(_ refusal: Refusal) throws {
+    let failure = #expect(throws: Failure.self) { try plan(refusal.nics, refusal.parameters) }
+    #expect(failure?.code == .invalid)
+    #expect(failure?.message.contains(refusal.words) == true, "\(String(describing: failure))")
+    #expect(failure?.remedy != nil)
+  }
+
+  @Test("Import and rename refuse it too, before they touch a disk")
+  func everywhere() throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      let disk = try guest.disk(mebibytes: 16)
+      let before = try digest(of: disk)
+      for purpose in [Request.Purpose.import, .rename(from: try InstanceName("old.example.com"))] {
+        var request = try guest.request(purpose, disks: [disk])
+        request.nics = [Self.nic(0, "192.0.2.255", in: "192.0.2.0/24")]
+        let failure = #expect(throws: Failure.self) {
+          try guest.run(request, parameters: ["address": "static"])
+        }
+        #expect(failure?.message.contains("the broadcast address") == true, "\(String(describing: failure))")
+      }
+      #expect(try digest(of: disk) == before)
+    }
+  }
+}
