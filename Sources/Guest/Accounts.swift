@@ -21,6 +21,21 @@ package struct Accounts: Sendable, Equatable {
         .guest, "the guest's /etc/shadow has no line for root", remedy: "install a system that has the package passwd")
     }
     try guest.write("/etc/shadow", changed, mode: 0o640)
+    try placeKeys(in: guest)
+  }
+
+  /// Gives a guest that has its own accounts what is set, and nothing else; returns why root gets no password.
+  func add(to guest: some GuestFiles) throws(Failure) -> String? {
+    try placeKeys(in: guest)
+    guard let rootPasswordHash else { return nil }
+    guard let shadow = try guest.read("/etc/shadow"),
+      let changed = Self.settingRootPassword(in: shadow, to: rootPasswordHash)
+    else { return "root_password_hash is not used: the guest's /etc/shadow has no line for root" }
+    try guest.write("/etc/shadow", changed, mode: 0o640)
+    return nil
+  }
+
+  private func placeKeys(in guest: some GuestFiles) throws(Failure) {
     guard !sshKeys.isEmpty else { return }
     try guest.place("/root/.ssh/authorized_keys", sshKeys.map { $0 + "\n" }.joined(), mode: 0o600)
     try guest.setOwnerAndMode("/root/.ssh", uid: 0, gid: 0, mode: 0o700)

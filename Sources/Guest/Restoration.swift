@@ -21,6 +21,8 @@ package struct Restoration: Sendable {
   package var macs: [String] = []
   /// What a copy is called by in a seed that it has among its files.
   package var instanceID: UUID?
+  /// For a guest that comes out of an image.
+  package var settings: GuestSettings?
   /// Those of a seed for a copy whose cloud-init reads that.
   package var seed: [(file: Seed.File, bytes: [UInt8])] = []
 
@@ -31,6 +33,8 @@ package struct Restoration: Sendable {
     package var hardware = HardwareTraces()
     /// Files that name an address which the guest had, and stay as they are.
     package var naming: [ByteString] = []
+    /// What of the settings does not reach the guest, and why.
+    package var notes: [String] = []
   }
 
   package init(
@@ -71,6 +75,7 @@ package struct Restoration: Sendable {
     try change.apply(to: guest)
     outcome.naming = change.told
     if isCopy || origin.name == nil { try ensureName(of: guest) }
+    outcome.notes = try settings?.apply(to: guest) ?? []
     if isCopy, !seed.isEmpty { try Seed.place(seed, in: guest) }
     if isCopy { try SELinux.relabel(guest) }
     return outcome

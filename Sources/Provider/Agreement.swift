@@ -20,6 +20,7 @@ struct Agreement {
   private let newSwapUUID: UUID?
   private let instanceID: UUID?
   private let seed: [(file: Seed.File, bytes: [UInt8])]
+  private let settings: GuestSettings?
   private let steps: Steps
 
   /// How a guest came to its root disk.
@@ -55,6 +56,7 @@ struct Agreement {
       }
       return (name, try file.bytes("bytes"))
     }
+    settings = try GuestSettings.optional(values["settings"])
     steps = context.steps
   }
 
@@ -112,6 +114,7 @@ struct Agreement {
         rootUUID: rootUUID.description, swapUUID: swap?.uuid.description, network: network)
       restoration.macs = macs
       (restoration.instanceID, restoration.seed) = (instanceID, seed)
+      restoration.settings = settings
       if case .archive = restored { restoration.rootType = survey.type }
       tell(try restoration.apply(to: guest))
       try guest.commit()
@@ -173,6 +176,7 @@ struct Agreement {
 
   private func tell(_ outcome: Restoration.Outcome) {
     if outcome.keptSSHHostKeys { steps.note("the guest has nothing that makes ssh host keys: it keeps those it had") }
+    for note in outcome.notes { steps.note(note) }
     if !outcome.naming.isEmpty {
       steps.note("these name an address that the guest had, and stay as they are: \(Self.list(outcome.naming))")
     }

@@ -31,10 +31,14 @@ package struct DiskImagePlan: Plan, ~Copyable {
         remedy: "set disk_N = \"none\", and make the filesystem in the guest")
     }
     let network = try NetworkPlan(request, configuration, surroundings.resolve)
-    target = ImportTarget(
+    var target = ImportTarget(
       root: disks.root, swap: disks.swap, name: request.instance,
       network: network, macs: request.nics.compactMap(\.mac),
       seed: try SeedInstallation(request, network, configuration, surroundings))
+    if configuration.configure == .files || configuration.configure == .auto {
+      target.settings = GuestSettings(accounts: configuration.accounts, timezone: configuration.timezone)
+    }
+    self.target = target
     isReinstall = request.isReinstall
     left = Self.left(configuration, isReinstall: request.isReinstall)
     self.image = image
@@ -44,14 +48,13 @@ package struct DiskImagePlan: Plan, ~Copyable {
 
   private static func left(_ configuration: Configuration, isReinstall: Bool) -> [String] {
     let keys = [
-      ("root_password_hash", configuration.rootPasswordHash != nil), ("ssh_keys", !configuration.sshKeys.isEmpty),
-      ("timezone", configuration.timezone != nil), ("nameservers", !configuration.nameservers.isEmpty),
-      ("address", configuration.address == .fixed), ("user_data", configuration.userData != nil),
+      ("nameservers", !configuration.nameservers.isEmpty), ("address", configuration.address == .fixed),
+      ("user_data", configuration.userData != nil),
       ("reinstall_keep", isReinstall && !configuration.reinstallKeep.isEmpty),
     ].filter(\.1).map(\.0)
     guard !keys.isEmpty, configuration.configure != .seed else { return [] }
     return [
-      "a guest of an image whose own files are edited keeps its accounts and its network: \(Words.list(keys)) "
+      "a guest of an image whose own files are edited keeps its network: \(Words.list(keys)) "
         + "\(keys.count == 1 ? "does" : "do") not reach it; where it has cloud-init, configure = \"seed\" tells that"
     ]
   }

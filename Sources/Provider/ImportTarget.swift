@@ -15,6 +15,8 @@ struct ImportTarget {
   let network: NetworkPlan
   /// Of the network interfaces, as far as the host tells.
   let macs: [String]
+  /// For a guest that comes out of an image.
+  var settings: GuestSettings?
   /// For a guest whose files can't be edited.
   let seed: SeedInstallation
 
@@ -52,7 +54,7 @@ struct ImportTarget {
           "newSwap": .optional(newSwapUUID?.description), "archive": .bool(isArchive),
           "recorded": .optional(recorded), "clear": .bool(clearing && !isAgain && unsound == .null),
           "again": .bool(isAgain), "unsound": unsound, "instance": .string(instanceID.description),
-          "seed": seed.filesInGuest(instanceID),
+          "seed": seed.filesInGuest(instanceID), "settings": settings?.json ?? nil,
         ], [.disk(root)], .editing(root), .worker(onDiskOf: root.size), steps)
     }
     var made = try run(isAgain: false)
