@@ -19,7 +19,7 @@ struct FaultTests {
       ("timezone = \"\"\"\\\n  Etc/UTC\"\"\"\nprefx = 1", "F:3: unknown key 'prefx', the nearest known one is prefix"),
       ("threads = 1\n[network]\ngateway = \"x\"", "F:2: unknown key 'network', the nearest known one is mirror"),
       ("a.b = 1", "F:1: unknown key 'a', the nearest known one is swap"),
-      ("\"\" = 1", "F:1: unknown key '', the nearest known one is sums"),
+      ("\"\" = 1", "F:1: unknown key '', the nearest known one is mtu"),
       ("CACHE = \"/c\"", "F:1: unknown key 'CACHE', the nearest known one is cache"),
       ("\"a\\nb\" = 1", nil),
     ] as [(String, String?)])

@@ -50,7 +50,8 @@ struct NetworkPlanTests {
     #expect(try plan([]).network == .standard)
     #expect(try plan([]).lines == ["network: DHCP"])
     #expect(
-      try plan([], ["address": "static", "prefix": "24"], known: ["192.0.2.9"]).network.signature == "192.0.2.9/24")
+      try plan([], ["address": "static", "prefix": "24"], known: ["192.0.2.9"]).network.fixedAddresses
+        == [.init("192.0.2.9", prefix: 24)])
   }
 
   @Test("Every interface uses DHCP, or what the tags of its network say, or its key")
@@ -148,7 +149,7 @@ struct NetworkPlanTests {
       testDescription: "what is not a MAC address",
       nics: [
         {
-          var nic = nic(0)
+          var nic = NetworkPlanTests.nic(0)
           nic.mac = "aa:00\nDHCP=no"
           return nic
         }()
