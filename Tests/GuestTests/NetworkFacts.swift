@@ -83,7 +83,7 @@ struct NetworkFacts {
           add(
             number, value == "yes" ? "dhcp4" : "", ["yes", "ipv6"].contains(value) ? "dhcp6" : "",
             value == "ipv4" ? "dhcp4" : "")
-        case "IPv6AcceptRA": accepts = value == "yes" || value == "true"
+        case "IPv6AcceptRA": accepts = ["yes", "true"].contains(value.lowercased())
         case "UseAutonomousPrefix" where value == "no": accepts = false
         case "Address": add(number, "address \(value)")
         case "Destination": destination = value
