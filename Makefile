@@ -10,6 +10,7 @@ test:
 
 test-boot:
 	scripts/test-boot
+	scripts/test-boot-images
 
 test-ganeti:
 	scripts/test-ganeti
