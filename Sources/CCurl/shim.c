@@ -5,6 +5,11 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#if LIBCURL_VERSION_NUM < 0x075500
+#define CURLOPT_PROTOCOLS_STR ((CURLoption)(CURLOPTTYPE_OBJECTPOINT + 318))
+#define CURLOPT_REDIR_PROTOCOLS_STR ((CURLoption)(CURLOPTTYPE_OBJECTPOINT + 319))
+#endif
+
 static struct {
   __typeof__(&curl_global_init) global_init;
   __typeof__(&curl_easy_init) init;
@@ -63,6 +68,20 @@ static enum ccurl_outcome outcome(CURLcode code) {
   }
 }
 
+// What it may speak, and what it may be redirected to.
+static CURLcode set_protocols(CURL *handle, bool leaves_tls) {
+  CURLcode code = (curl.setopt)(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+  if (code == CURLE_OK)
+    code = (curl.setopt)(handle, CURLOPT_REDIR_PROTOCOLS_STR, leaves_tls ? "http,https" : "https");
+  // Before 7.85 (Ubuntu 22.04) it knows them by their bits only: CURLOPT_PROTOCOLS and CURLOPT_REDIR_PROTOCOLS, which later
+  // headers call deprecated, by CURLPROTO_HTTP and CURLPROTO_HTTPS.
+  if (code != CURLE_UNKNOWN_OPTION) return code;
+  code = (curl.setopt)(handle, (CURLoption)(CURLOPTTYPE_LONG + 181), 1L | 2L);
+  if (code == CURLE_OK)
+    code = (curl.setopt)(handle, (CURLoption)(CURLOPTTYPE_LONG + 182), leaves_tls ? 1L | 2L : 2L);
+  return code;
+}
+
 enum ccurl_outcome ccurl_get(const struct ccurl_request *request, char *words, size_t room) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, load);
@@ -80,8 +99,7 @@ enum ccurl_outcome ccurl_get(const struct ccurl_request *request, char *words, s
   if (code == CURLE_OK) code = (curl.setopt)(handle, option, value)
   SET(CURLOPT_ERRORBUFFER, details);
   SET(CURLOPT_URL, request->url);
-  SET(CURLOPT_PROTOCOLS_STR, "http,https");
-  SET(CURLOPT_REDIR_PROTOCOLS_STR, request->leaves_tls ? "http,https" : "https");
+  if (code == CURLE_OK) code = set_protocols(handle, request->leaves_tls);
   SET(CURLOPT_FOLLOWLOCATION, 1L);
   SET(CURLOPT_MAXREDIRS, 10L);
   SET(CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);

@@ -23,7 +23,8 @@ package struct TestAuthority: Sendable {
   }
 }
 
-/// An HTTP server on 127.0.0.1 for one folder, or for another server; it also does as a proxy for every host.
+/// An HTTP server on 127.0.0.1 for one folder, or for another server; it also does as a proxy for every host. It redirects `/to/X`
+/// to `http://X`.
 package final class TestServer {
   package let port: Int
   private let child: Child
@@ -63,6 +64,9 @@ package final class TestServer {
         def do_GET(self):
             with open(log, 'a') as file: print(self.path, file=file)
             if self.path.startswith('http://'): self.path = '/' + self.path.split('/', 3)[3]
+            if self.path.startswith('/to/'):
+                self.send_response(302); self.send_header('Location', 'http://' + self.path[4:])
+                self.send_header('Content-Length', '0'); return self.end_headers()
             sent = self.headers.get('Authorization', '')
             if login and sent != 'Basic ' + base64.b64encode(login.encode()).decode():
                 self.send_response(401); self.send_header('Content-Length', '0'); self.end_headers()

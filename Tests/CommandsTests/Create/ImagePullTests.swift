@@ -137,6 +137,76 @@ import Testing
     }
   }
 
+  /// A libcurl that does not know protocols by their names, as those before 7.85.
+  private func oldCurl(_ scratch: Scratch) throws -> String {
+    try scratch.write(
+      """
+      #define _GNU_SOURCE
+      #include <dlfcn.h>
+      #include <stdarg.h>
+      static void *real(const char *name) {
+        static void *library;
+        if (!library) library = dlopen(REAL, RTLD_NOW | RTLD_LOCAL);
+        return dlsym(library, name);
+      }
+      int curl_easy_setopt(void *handle, int option, ...) {
+        va_list list;
+        va_start(list, option);
+        void *value = va_arg(list, void *);
+        va_end(list);
+        if (option == 10318 || option == 10319) return 48;
+        return ((int (*)(void *, int, ...))real("curl_easy_setopt"))(handle, option, value);
+      }
+      int curl_global_init(long flags) { return ((int (*)(long))real(__func__))(flags); }
+      void *curl_easy_init(void) { return ((void *(*)(void))real(__func__))(); }
+      int curl_easy_perform(void *handle) { return ((int (*)(void *))real(__func__))(handle); }
+      void curl_easy_cleanup(void *handle) { ((void (*)(void *))real(__func__))(handle); }
+      const char *curl_easy_strerror(int code) { return ((const char *(*)(int))real(__func__))(code); }
+      void *curl_slist_append(void *list, const char *text) {
+        return ((void *(*)(void *, const char *))real(__func__))(list, text);
+      }
+      void curl_slist_free_all(void *list) { ((void (*)(void *))real(__func__))(list); }
+      """, to: "old/curl.c")
+    try shell(
+      """
+      cd '\(scratch("old"))'; real=$(/sbin/ldconfig -p | sed -n 's/.*libcurl\\.so\\.4 .*=> //p' | head -n 1)
+      clang -shared -fPIC -DREAL="\\"$real\\"" -o libcurl.so.4 curl.c
+      """)
+    return scratch("old")
+  }
+
+  @Test(
+    "A server of https leads to http only where the file is verified by more than the connection, whatever libcurl's age",
+    .enabled(if: isRoot, "needs root"), arguments: [false, true])
+  func leavingTLS(isOld: Bool) throws {
+    try withScratch { scratch in
+      try publish("one", scratch)
+      let libraries = try isOld ? "LD_LIBRARY_PATH=\(oldCurl(scratch))" : ""
+      let authority = try TestAuthority(in: scratch)
+      let server = try TestServer(of: scratch("www"), in: scratch, tls: authority)
+      let plain = try TestServer(of: scratch("www"), in: scratch)
+      let secure = "https://127.0.0.1:\(server.port)"
+      let digest = try shell("sha256sum < '\(scratch("www/a.qcow2"))' | cut -d ' ' -f 1")
+      for (image, trust, isTaken) in [
+        ("\(secure)/a.qcow2", "verify = \"none\"", true),
+        ("\(secure)/to/127.0.0.1:\(plain.port)/a.qcow2", "verify = \"none\"", false),
+        ("\(secure)/to/127.0.0.1:\(plain.port)/a.qcow2", "digest = \"sha256:\(digest)\"", true),
+      ] {
+        try scratch.write(
+          "cache = \"\(scratch("cache"))\"\nimage = \"\(image)\"\n\(trust)\n\(sandboxLine)", to: "guestsmith.toml")
+        try shell("rm -rf '\(scratch("cache"))'")
+        let outcome = try bash(
+          """
+          LIBRARIES="\(libraries)" unshare --mount sh -c 'mount --bind "\(authority.certificate)" /etc/ssl/certs/ca-certificates.crt
+            exec env $LIBRARIES "\(program)" image pull --config "\(scratch.path)"'
+          """)
+        #expect((outcome.status == 0) == isTaken, "\(image), \(trust): \(outcome)")
+        #expect(isTaken || outcome.errors.contains("redirects to http://127.0.0.1:"), "\(outcome)")
+      }
+      #expect(try plain.requests() == ["/a.qcow2"])
+    }
+  }
+
   @Test(
     "A configuration that says too little of an image is refused before anything is fetched",
     arguments: [
