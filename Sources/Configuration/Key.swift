@@ -66,12 +66,12 @@ package struct Key: Sendable {
       "a number of bytes, or one with a unit such as \"20G\"", isParameter: false),
     Key(
       "image", .text(\.image, Rules.isPlace),
-      "the disk image that guests are copied from instead of being bootstrapped; it is fetched once",
+      "the disk, or the root filesystem, that guests are made of instead of being bootstrapped; it is fetched once",
       "a URL or an absolute path",
       example: .text("https://cloud.example.com/debian-12-generic-amd64.qcow2"), isParameter: false),
     Key(
       "format", .text(\.format, Rules.isImageFormat), "how the image is in its file; unset: as its name ends",
-      "\"raw\", \"qcow2\", \"vmdk\" or \"vhdx\", with \".gz\", \".xz\", \".zst\" or \".bz2\" behind it where it is packed",
+      "\"raw\", \"qcow2\", \"vmdk\", \"vhdx\", \"tar\", \"oci\" or \"oci.tar\", with \".gz\", \".xz\", \".zst\" or \".bz2\" behind it where it is packed",
       example: .text("qcow2"), isParameter: false),
     Key(
       "digest", .text(\.digest, Rules.isDigest), "the digest that the image must have",

@@ -56,8 +56,10 @@ enum Rules {
   }
 
   static func isImageFormat(_ text: String) -> Bool {
-    let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-    return ["raw", "qcow2", "vmdk", "vhdx"].contains(parts[0])
+    if text == "oci" { return true }
+    let whole = text.hasPrefix("oci.tar") ? text.dropFirst(4) : text[...]
+    let parts = whole.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+    return ["raw", "qcow2", "vmdk", "vhdx", "tar"].contains(parts[0])
       && (parts.count == 1 || ["gz", "xz", "zst", "bz2"].contains(parts[1]))
   }
 

@@ -40,6 +40,25 @@ package struct ContentDigest: Hashable, Sendable {
     return nil
   }
 
+  /// Of bytes.
+  private init(of bytes: [UInt8], _ algorithm: MessageDigest.Algorithm) {
+    var sum = MessageDigest(algorithm)
+    bytes.withUnsafeBytes { sum.update($0) }
+    self.algorithm = algorithm
+    hex = sum.hex()
+  }
+
+  /// The name of its algorithm, as it is in paths.
+  package var word: String { algorithm.rawValue }
+
+  /// Whether bytes have this digest.
+  package func matches(_ bytes: [UInt8]) -> Bool { ContentDigest(of: bytes, algorithm) == self }
+
+  /// The SHA-256 of a file.
+  package init(of file: DescriptorView, progress: StepProgress) throws(Failure) {
+    try self.init(of: file, .sha256, progress: progress)
+  }
+
   /// Of a file.
   package init(
     of file: DescriptorView, _ algorithm: MessageDigest.Algorithm, progress: StepProgress

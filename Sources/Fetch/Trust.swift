@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import LinuxIO
 package import Report
 
 /// Why a file is believed to be what its publisher made.
@@ -74,5 +75,55 @@ package enum Trust: Equatable, Sendable {
 
   private static func missing(_ key: String, _ other: String) -> Failure {
     Failure(.invalid, "\(other) needs \(key)", remedy: "set \(key)")
+  }
+}
+
+extension Trust {
+  /// What is said of a copy of the file on this machine, beside what the configuration says of it.
+  package struct Local: Sendable {
+    /// A path of a copy of the list of digests, and of the signature.
+    package var sums: String?
+    package var signature: String?
+    /// In place of all that the configuration says.
+    package var digest: String?
+    package var verify: String?
+
+    package init(digest: String? = nil, sums: String? = nil, signature: String? = nil, verify: String? = nil) {
+      self.digest = digest
+      self.sums = sums
+      self.signature = signature
+      self.verify = verify
+    }
+  }
+
+  /// Why a copy on this machine is believed.
+  ///
+  /// - Throws: `.invalid` where both say different things.
+  package func local(_ local: Local) throws(Failure) -> Trust {
+    if local.digest != nil || local.verify != nil {
+      return try Trust(
+        digest: local.digest, sums: local.sums, signature: local.signature, keyring: nil, fingerprint: nil,
+        verify: local.verify)
+    }
+    let sums = try local.sums.map { path throws(Failure) in try Location(absolute(path)) }
+    let signature = try local.signature.map { path throws(Failure) in try Location(absolute(path)) }
+    switch self {
+    case .sums(let list, let beside, let signer):
+      guard signature == nil || beside != nil else { throw Self.unnamed("signature") }
+      return .sums(sums ?? list, signature: signature ?? beside, by: signer)
+    case .signature(let place, let signer):
+      guard sums == nil else { throw Self.unnamed("sums") }
+      return .signature(signature ?? place, by: signer)
+    case .digest, .nothing:
+      guard sums == nil else { throw Self.unnamed("sums") }
+      guard signature == nil else { throw Self.unnamed("signature") }
+      return self
+    }
+  }
+
+  private static func unnamed(_ key: String) -> Failure {
+    Failure(
+      .invalid, "the configuration does not name \(key), of which --\(key) is a copy",
+      remedy: "leave --\(key) out, or set \(key)")
   }
 }

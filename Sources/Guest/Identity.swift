@@ -29,6 +29,8 @@ package struct Identity: Sendable {
   package var network: GuestNetwork
   package var accounts: Accounts
   package var locale: Locale
+  /// Nobody chose the guest's packages for this: what it lacks for a part of its configuration leaves that out.
+  package var isForeign = false
   /// What the caller knows of the installation; the rest of the file is filled in from the identity.
   package var release: ReleaseFile
 
@@ -46,11 +48,19 @@ package struct Identity: Sendable {
     self.release = release
   }
 
-  package func apply(to guest: some GuestFiles) throws(Failure) {
+  @discardableResult
+  package func apply(to guest: some GuestFiles) throws(Failure) -> [String] {
     // What the guest may lack is asked for first.
-    try Network.apply(network, to: guest)
-    try locale.apply(to: guest)
-    try accounts.apply(to: guest)
+    var left: [String] = []
+    func attempt(_ part: () throws(Failure) -> Void) throws(Failure) {
+      do throws(Failure) { try part() } catch {
+        guard isForeign, error.code == .guest else { throw error }
+        left.append(error.message)
+      }
+    }
+    try attempt { () throws(Failure) in try Network.apply(network, to: guest) }
+    try attempt { () throws(Failure) in try locale.apply(to: guest) }
+    try attempt { () throws(Failure) in try accounts.apply(to: guest) }
     try guest.place(Hosts.path, Hosts.render(name, address: network.nameAddress))
     try guest.place(Mailname.path, Mailname.render(name))
     try guest.place(
@@ -61,6 +71,7 @@ package struct Identity: Sendable {
     try FirstBoot.resetSSHHostKeys(of: guest)
     try guest.place(Hostname.path, Hostname.render(name))
     try guest.place(ReleaseFile.path, completeRelease().render())
+    return left
   }
 
   private func completeRelease() -> ReleaseFile {

@@ -96,6 +96,9 @@ package struct ImageEntry: ~Copyable, Sendable {
     guard size == manifest.size else {
       throw Failure(.io, "\(imageFile) has \(size) bytes and should have \(manifest.size)")
     }
+    guard pieces.last.map({ $0.offset + UInt64($0.length) <= manifest.size }) ?? true else {
+      throw Failure(.io, "\(piecesFile) names bytes behind the end of \(imageFile)")
+    }
     for file in manifest.bootFiles {
       guard let status = try folder.status(of: file.kind.rawValue), status.st_size == file.size else {
         throw Failure(.io, "\(file.kind.rawValue) is missing or does not have \(file.size) bytes")

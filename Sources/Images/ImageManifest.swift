@@ -29,7 +29,7 @@ package struct ImageManifest: Equatable, Sendable {
   package var digest: String
   /// What a disk that boots by itself has besides the filesystem; empty for a guest without a boot loader.
   package var bootFiles: [BootFile] = []
-  /// Of a disk as somebody publishes it, which has neither a suite nor packages that are known; nil for a bootstrapped system.
+  /// Of what somebody publishes; nil for a bootstrapped system. Of a disk neither a suite nor packages are known.
   package var origin: ImageOrigin?
 
   /// Of the form that a manifest's text has.
@@ -130,7 +130,7 @@ package struct ImageManifest: Equatable, Sendable {
     }
   }
 
-  /// Of a disk.
+  /// Of what somebody publishes: a disk, unless more is told of it.
   init(
     key: String, origin: ImageOrigin, created: Timestamp, buildSeconds: Int, size: UInt64, usedBytes: UInt64,
     digest: String
@@ -146,6 +146,12 @@ package struct ImageManifest: Equatable, Sendable {
     self.usedBytes = usedBytes
     files = 0
     self.digest = digest
+  }
+
+  /// Adds what is known of the root filesystem in it.
+  mutating func tell(_ tree: PublishedImage.Tree) {
+    (suite, filesystem, files) = (tree.suite, tree.filesystem, tree.files)
+    packages = InstalledPackage.parse(dpkgStatus: tree.dpkgStatus)
   }
 
   init(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Report
 
-/// Of an image that is a disk as somebody publishes it: what it was made from, and what is known of it.
+/// Of an image that somebody publishes: what it was made from, and what is known of it.
 package struct ImageOrigin: Equatable, Sendable {
   /// The URL, without a login, or the path.
   package var source: String
@@ -17,9 +17,12 @@ package struct ImageOrigin: Equatable, Sendable {
   package var end: UInt64
   /// The type of the root filesystem; nil where none is known.
   package var root: String?
+  /// It is one filesystem, of which a guest's is made as of a bootstrapped one; else it is a disk.
+  package var isTree: Bool
 
   package init(
-    source: String, format: String, digest: String, trust: String, signer: String?, end: UInt64, root: String?
+    source: String, format: String, digest: String, trust: String, signer: String?, end: UInt64, root: String?,
+    isTree: Bool = false
   ) {
     self.source = source
     self.format = format
@@ -28,13 +31,14 @@ package struct ImageOrigin: Equatable, Sendable {
     self.signer = signer
     self.end = end
     self.root = root
+    self.isTree = isTree
   }
 
   package var json: JSON {
     [
       "source": .string(source), "format": .string(format), "digest": .string(digest),
       "verified_by": .string(trust), "signer": .optional(signer),
-      "end": .integer(Int(clamping: end)), "root": .optional(root),
+      "end": .integer(Int(clamping: end)), "root": .optional(root), "tree": .bool(isTree),
     ]
   }
 
@@ -46,6 +50,6 @@ package struct ImageOrigin: Equatable, Sendable {
     else { return nil }
     self.init(
       source: source, format: format, digest: digest, trust: trust, signer: json["signer"]?.string, end: UInt64(end),
-      root: json["root"]?.string)
+      root: json["root"]?.string, isTree: json["tree"] == true)
   }
 }

@@ -31,7 +31,7 @@ package struct ImagePiece: Equatable, Sendable {
   }
 
   /// That of the bytes that an image has at `offset`.
-  private init(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) {
+  init(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) {
     var digest = SHA256()
     var sum = XXH64()
     digest.update(bytes)
@@ -95,7 +95,7 @@ package struct ImagePiece: Equatable, Sendable {
   }
 
   /// One record of the table: offset, length and XXH64, each in 8 bytes with the lowest first, then the SHA-256.
-  private static let recordSize = 56
+  static let recordSize = 56
 
   static func encode(_ pieces: [ImagePiece]) -> [UInt8] {
     var bytes: [UInt8] = []

@@ -24,6 +24,7 @@ package struct ImageRecipe: Equatable, Sendable {
   package let filesystem: FilesystemOptions
   /// By which packages a disk of the guest boots by itself; nil: it does not.
   let bootLoader: BootLoaderPackages?
+  package var isBootable: Bool { bootLoader != nil }
 
   /// Resolves what the request leaves to this machine.
   ///

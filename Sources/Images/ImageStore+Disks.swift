@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Digest
+package import Ext4
 internal import Glibc
 package import LinuxIO
 package import Report
@@ -19,11 +20,18 @@ extension ImageStore {
     }
   }
 
-  private static let pinsFolder = "pins"
+  static let pinsFolder = "pins"
 
   /// The key of the image that a published file makes.
   package static func key(ofDisk digest: String, format: String) -> String {
     SHA256.hex(of: Array("disk 1\ndigest \(digest)\nformat \(format)\n".utf8))
+  }
+
+  /// The key of the image that a published root filesystem makes.
+  package static func key(ofTree digest: String, format: String, _ options: FilesystemOptions) -> String {
+    let omitted = options.omitted.sorted().map(\.rawValue).joined(separator: ",")
+    let filesystem = "\(options.kind.rawValue) \(options.blockSize) \(options.inodeRatio) \(omitted)"
+    return SHA256.hex(of: Array("tree 1\ndigest \(digest)\nformat \(format)\nfilesystem \(filesystem)\n".utf8))
   }
 
   /// Of a source, by all that the configuration says of it.
@@ -48,7 +56,17 @@ extension ImageStore {
     try set(Pin(key: key, asked: now()), of: source)
   }
 
-  private func set(_ pin: Pin, of source: String) throws(Failure) {
+  /// Of the sources that were found to be the image of `key`, when they were asked last.
+  func pins(to key: String) throws(Failure) -> [String: Timestamp] {
+    guard try Folder(folder).has(Self.pinsFolder) else { return [:] }
+    var found: [String: Timestamp] = [:]
+    for name in try Folder(Self.pinsFolder, in: Folder(folder)).names() {
+      if let pin = pin(of: name), pin.key == key { found[name] = pin.asked }
+    }
+    return found
+  }
+
+  func set(_ pin: Pin, of source: String) throws(Failure) {
     let pins = try Folder(folder).own(Self.pinsFolder, mode: 0o755)
     let scratch = try newScratch()
     defer { scratch.remove() }
@@ -72,12 +90,11 @@ extension ImageStore {
     return entry
   }
 
-  /// Makes an image of a disk, and publishes it.
+  /// Makes an image of what somebody publishes, and publishes it here.
   ///
-  /// - Parameter make: makes the file of that path, sparse; returns which bytes of it are used, and where it is from.
+  /// - Parameter make: makes the file of that path, sparse.
   package func add(
-    disk key: String, steps: Steps,
-    _ make: (String) throws(Failure) -> (used: [ByteRange], origin: ImageOrigin)
+    _ key: String, steps: Steps, _ make: (String) throws(Failure) -> PublishedImage
   ) throws(Failure) {
     let lock = try FileLock.wait(lockPath(key))
     defer { withExtendedLifetime(lock.view) {} }
@@ -86,23 +103,55 @@ extension ImageStore {
     defer { scratch.remove() }
     try scratch.folder.make("image", mode: Self.imageMode)
     let folder = try Folder("image", in: scratch.folder)
-    let (used, origin) = try make("\(folder.path)/\(ImageEntry.imageFile)")
+    let made = try make("\(folder.path)/\(ImageEntry.imageFile)")
     let file = try folder.open(ImageEntry.imageFile, O_RDONLY)
     let pieces = try steps.step("computing the digests of the image") { progress throws(Failure) in
-      let pieces = try ImagePiece.digest(used, of: file, progress: progress)
+      let pieces = try ImagePiece.digest(made.used, of: file, progress: progress)
       try file.setMode(0o644)
       try file.flush()
       return pieces
     }
     let table = ImagePiece.encode(pieces)
     try folder.write(table, to: ImageEntry.piecesFile)
-    let manifest = ImageManifest(
-      key: key, origin: origin, created: start, buildSeconds: now().seconds - start.seconds, size: try file.length(),
+    var manifest = ImageManifest(
+      key: key, origin: made.origin, created: start, buildSeconds: now().seconds - start.seconds,
+      size: try file.length(),
       usedBytes: pieces.reduce(0) { $0 + UInt64($1.length) }, digest: SHA256.hex(of: table))
+    if let tree = made.tree { manifest.tell(tree) }
     try folder.write(Array((manifest.json.serialized() + "\n").utf8), to: ImageEntry.manifestFile)
     try folder.flush()
     try publish(key, from: scratch)
     // To be over the size until the next one is made is better than to fail after all is done.
     _ = try? prune(byAge: false, keeping: key, dryRun: false)
+  }
+}
+
+/// What is to become an image.
+package struct PublishedImage {
+  /// Which bytes of its file are used.
+  package var used: [ByteRange]
+  package var origin: ImageOrigin
+  /// Nil for a disk.
+  package var tree: Tree?
+
+  /// What is known of a root filesystem.
+  package struct Tree {
+    package var filesystem: FilesystemOptions
+    package var files: Int
+    package var suite: String
+    package var dpkgStatus: [UInt8]
+
+    package init(filesystem: FilesystemOptions, files: Int, suite: String, dpkgStatus: [UInt8]) {
+      self.filesystem = filesystem
+      self.files = files
+      self.suite = suite
+      self.dpkgStatus = dpkgStatus
+    }
+  }
+
+  package init(used: [ByteRange], origin: ImageOrigin, tree: Tree? = nil) {
+    self.used = used
+    self.origin = origin
+    self.tree = tree
   }
 }

@@ -2,6 +2,20 @@
 internal import CArchive
 package import Report
 
+/// How a stream is packed that this process unpacks by itself, by libarchive.
+package enum PackedStream: String, Sendable {
+  case gzip, xz, bzip2, zstd
+
+  func support(_ archive: OpaquePointer) -> Int32 {
+    switch self {
+    case .gzip: archive_read_support_filter_gzip(archive)
+    case .xz: archive_read_support_filter_xz(archive)
+    case .bzip2: archive_read_support_filter_bzip2(archive)
+    case .zstd: archive_read_support_filter_zstd(archive)
+    }
+  }
+}
+
 /// Unpacks a stream of gzip, xz, lzma, bzip2, lz4 or zstd in this process, by libarchive: a worker starts no program.
 ///
 /// - Parameters:

@@ -44,13 +44,18 @@ struct TarArchive: ~Copyable {
     }
   }
 
-  /// Reads a stream that is not compressed.
+  /// Reads a stream.
   ///
-  /// - Parameter read: puts the next bytes into the buffer; 0 only at the end.
-  init(_ name: String, read: @escaping TarStream.Read) throws(Failure) {
+  /// - Parameters:
+  ///   - packings: how it may be packed; it is unpacked in this process.
+  ///   - read: puts the next bytes into the buffer; 0 only at the end.
+  init(
+    _ name: String, packings: [PackedStream] = [], read: @escaping TarStream.Read
+  ) throws(Failure) {
     let stream = TarStream(read)
     try self.init(name, stream) { archive in
-      stream.open(archive)
+      for packing in packings where packing.support(archive) != ARCHIVE_OK { return ARCHIVE_FATAL }
+      return stream.open(archive)
     }
   }
 

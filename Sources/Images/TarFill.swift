@@ -30,18 +30,22 @@ extension Filesystem {
       try setMetadata(number, entry)
       if !entry.lists.isEmpty { listed.append((number, entry)) }
     }
-    if !listed.isEmpty {
-      let accounts = GuestAccounts(passwd: try read("/etc/passwd") ?? [], group: try read("/etc/group") ?? [])
-      for (number, entry) in listed {
-        try setAttributes(
-          number, entry.lists.map { ExtendedAttribute(name: $0.attribute, value: $0.value(accounts: accounts)) })
-        try setMetadata(number, entry)
-      }
-    }
+    try setLists(of: listed)
     return entries
   }
 
-  private borrowing func setMetadata(_ number: InodeNumber, _ entry: TarEntry) throws(Failure) {
+  /// Sets lists of access control, which name accounts of the guest.
+  borrowing func setLists(of listed: [(InodeNumber, TarEntry)]) throws(Failure) {
+    guard !listed.isEmpty else { return }
+    let accounts = GuestAccounts(passwd: try read("/etc/passwd") ?? [], group: try read("/etc/group") ?? [])
+    for (number, entry) in listed {
+      try setAttributes(
+        number, entry.lists.map { ExtendedAttribute(name: $0.attribute, value: $0.value(accounts: accounts)) })
+      try setMetadata(number, entry)
+    }
+  }
+
+  borrowing func setMetadata(_ number: InodeNumber, _ entry: TarEntry) throws(Failure) {
     try setMetadata(
       number, uid: entry.uid, gid: entry.gid, permissions: entry.permissions, seconds: entry.seconds,
       nanoseconds: entry.nanoseconds)
@@ -76,12 +80,22 @@ extension Filesystem {
       made.names[place] = target
       return nil
     }
-    let number: InodeNumber
+    let number = try makeNode(entry, from: archive, as: name, in: parent, progress: progress)
+    made.names[place] = number
+    if entry.kind == .directory { made.folders[entry.path] = number }
+    return number
+  }
+
+  /// Makes what an entry is, which no name of the archive is yet, under one name.
+  borrowing func makeNode(
+    _ entry: TarEntry, from archive: borrowing TarArchive, as name: ByteString, in parent: InodeNumber,
+    progress: StepProgress
+  ) throws(Failure) -> InodeNumber {
     switch entry.kind {
-    case .directory: number = try makeDirectory(name, in: parent, mode: entry.permissions)
-    case .symbolicLink: number = try makeLink(to: entry.target, as: name, in: parent)
+    case .directory: return try makeDirectory(name, in: parent, mode: entry.permissions)
+    case .symbolicLink: return try makeLink(to: entry.target, as: name, in: parent)
     case .file:
-      number = try makeFile(name, in: parent) { content throws(Failure) in
+      return try makeFile(name, in: parent) { content throws(Failure) in
         var end: UInt64 = 0
         try archive.eachBlock { bytes, offset throws(Failure) in
           try content.write(bytes, at: offset)
@@ -90,11 +104,8 @@ extension Filesystem {
         }
         if end < entry.size { try content.setLength(entry.size) }
       }
-    default: number = try makeSpecial(entry.kind, major: entry.major, minor: entry.minor, as: name, in: parent)
+    default: return try makeSpecial(entry.kind, major: entry.major, minor: entry.minor, as: name, in: parent)
     }
-    made.names[place] = number
-    if entry.kind == .directory { made.folders[entry.path] = number }
-    return number
   }
 
   /// The directory that an entry goes into, made where the archive has not named it before, and its name there.
@@ -121,7 +132,7 @@ extension Filesystem {
   }
 
   /// In bytes (PATH_MAX).
-  private static var longestPath: Int { 4095 }
+  static var longestPath: Int { 4095 }
 
   private borrowing func find(hardLink path: ByteString, among made: MadeFiles) throws(Failure) -> InodeNumber? {
     let (parent, name) = path.parent
@@ -147,7 +158,7 @@ private struct MadeFiles {
 
 extension ByteString {
   /// What is before its last slash, nil where it has none, and what is behind it.
-  fileprivate var parent: (ByteString?, ByteString) {
+  var parent: (ByteString?, ByteString) {
     guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return (nil, self) }
     return (ByteString(bytes[..<slash]), ByteString(bytes[(slash + 1)...]))
   }

@@ -16,7 +16,7 @@ package struct CreatePlan: Plan, ~Copyable {
   private let name: GuestName
   private let disks: GuestDisks
   private let network: NetworkPlan
-  private let recipe: ImageRecipe
+  private let source: GuestSource
   private let options: FilesystemOptions
   private let isReinstall: Bool
   /// Nil where one filesystem is the whole disk.
@@ -32,20 +32,22 @@ package struct CreatePlan: Plan, ~Copyable {
     let name = try GuestName(of: request.instance)
     let disks = try GuestDisks(request, configuration)
     let network = try NetworkPlan(request, configuration, surroundings.resolve)
+    let source = try GuestSource(configuration, for: request)
     let boot =
-      try configuration.bootsByItself(request)
+      try source.isBootable
       ? BootInstallation(configuration.firmware, on: disks.root, surroundings) : nil
-    let recipe = try ImageRecipe(configuration.imageRequest(isBootable: boot != nil))
-    let options = configuration.filesystemOptions.readable(bySuite: recipe.suite)
+    let options = source.options(configuration)
     for disk in [disks.root] + disks.data.map(\.disk) { try disk.refuseSectors(of: options) }
     self.name = name
     self.disks = disks
     self.network = network
-    self.recipe = recipe
+    self.source = source
     self.options = options
     isReinstall = request.isReinstall
     self.boot = boot
-    left = Self.left(disks.unassigned) + network.notes + [boot?.note].compactMap { $0 }
+    left =
+      Self.left(disks.unassigned) + network.notes
+      + [boot?.note, source.isForeign && !request.hostHasKernel ? Self.kernelless : nil].compactMap { $0 }
     self.configuration = configuration
     self.surroundings = surroundings
   }
@@ -63,6 +65,9 @@ package struct CreatePlan: Plan, ~Copyable {
     }
   }
 
+  private static let kernelless =
+    "the guest has no boot loader: it boots by a kernel that its host starts, kernel_path of KVM"
+
   private static func left(_ disks: [RequestedDisk]) -> [String] {
     disks.map { disk in
       "disk \(disk.index)\(disk.path.map { ", \($0)," } ?? "") stays as it is: disk_\(disk.index) is not set"
@@ -74,7 +79,7 @@ package struct CreatePlan: Plan, ~Copyable {
     var lines = [
       "\(isReinstall ? "install" : "create") \(name.full)\(isReinstall ? " anew" : "")",
       "\(root.words): wipe (\(configuration.diskWipe.rawValue)), "
-        + "copy \(recipe.suite) for \(recipe.architecture), image \(recipe.key.prefix(12)), "
+        + "copy \(source.words), "
         + "grow \(options.kind.rawValue) to the disk",
     ]
     if let boot { lines.append("\(root.words): \(boot.words)") }
@@ -129,8 +134,7 @@ package struct CreatePlan: Plan, ~Copyable {
   /// what an earlier tenant left on the disks is not a guest from before that on.
   private func obtainImage(forgetting disks: [Disk], _ steps: Steps) throws(Failure) -> ImageEntry {
     do throws(Failure) {
-      return try configuration.imageStore().obtain(recipe, steps: steps, maker: surroundings.maker) {
-        () throws(Failure) in
+      return try source.obtain(from: configuration.imageStore(), surroundings, steps) { () throws(Failure) in
         for disk in disks { try disk.removeSignatures() }
       }
     } catch {
@@ -158,13 +162,14 @@ package struct CreatePlan: Plan, ~Copyable {
     let data = try prepareData(disks.data, isReinstall: isReinstall, options, steps)
     let release = ReleaseFile(
       version: programVersion, installed: surroundings.now().text, image: "sha256:\(entry.manifest.digest)",
-      suite: recipe.suite, wipe: wiped.rawValue)
+      suite: entry.manifest.suite, wipe: wiped.rawValue)
     var identity = Identity(
       name: name, rootUUID: "", rootType: options.kind.rawValue, swapUUID: swapUUID?.description,
       network: network.network,
       accounts: configuration.accounts, locale: configuration.guestLocale, release: release)
     identity.data = data
     identity.bootLoader = boot?.loader
+    identity.isForeign = source.isForeign
     let spools = kept.map { [$0.contents.view, $0.list.view] } ?? []
     let made = try surroundings.workers.run(
       GuestInstallation.task,

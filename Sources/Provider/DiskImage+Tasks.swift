@@ -97,8 +97,14 @@ extension DiskImage {
     let blocks = try context.steps.step("finding the used blocks") { progress throws(Failure) in
       try UsedBlocks(of: disk, progress: progress)
     }
+    try write(blocks.extents, to: list)
+    return nil
+  }
+
+  /// Offset and length of each, 8 bytes each, the lowest first.
+  static func write(_ ranges: some Sequence<ByteRange>, to list: borrowing Descriptor) throws(Failure) {
     var bytes: [UInt8] = []
-    for range in blocks.extents {
+    for range in ranges {
       for number in [range.offset, range.length] {
         for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: number >> UInt64(shift))) }
       }
@@ -108,7 +114,6 @@ extension DiskImage {
       }
     }
     try list.writeAll(bytes)
-    return nil
   }
 
   /// For which architecture the programs are in the root filesystem; null where that is not told.
@@ -119,7 +124,7 @@ extension DiskImage {
   }
 
   /// Of a program of ELF (elf(5)), in Debian's words.
-  private static func architecture(ofProgram bytes: [UInt8]) -> String? {
+  static func architecture(ofProgram bytes: [UInt8]) -> String? {
     guard bytes.count >= 20, bytes.starts(with: [0x7F, 0x45, 0x4C, 0x46]) else { return nil }
     let isLittle = bytes[5] == 1
     let machine = isLittle ? UInt16(bytes[18]) | UInt16(bytes[19]) << 8 : UInt16(bytes[18]) << 8 | UInt16(bytes[19])

@@ -13,18 +13,36 @@ package import Worker
 /// A published disk, as the source of guests: fetched and verified once, and kept in the cache as its used
 /// blocks.
 package struct DiskImage {
-  private let publication: Publication
-  private let format: ImageFormat
+  private var publication: Publication
+  /// Where it is taken from; nil is the place of the publication.
+  private var file: Location?
+  let format: ImageFormat
+  /// For a message.
+  package let words: String
+  /// Of a layout of the OCI.
+  private(set) var folder: String?
   private let limits: DownloadLimits
-  private let threads: Int
+  let threads: Int
+  /// Of the filesystem that a tree comes into.
+  let options: FilesystemOptions
   /// What the configuration says of it, in one text.
   private let text: String
 
   /// - Throws: `.invalid` where the configuration does not say enough, or too much.
   package init?(_ configuration: Configuration) throws(Failure) {
     guard let image = configuration.image else { return nil }
-    let place = try Location(image)
+    var place = try Location(image)
     format = try ImageFormat(configuration.format, nameOfFile: place.name)
+    words = "\(place)"
+    if format.kind == .oci {
+      guard case .file(let folder) = place else {
+        throw Failure(
+          .invalid, "\(place) is not a folder of this machine, which format = oci is for",
+          remedy: "name a folder, or a tar of one with format = \"oci.tar\"")
+      }
+      place = .file("\(folder)/\(Self.ociIndex)")
+      self.folder = folder
+    }
     // A keyring beside a digest is the mirror's.
     let isSigned = configuration.sums != nil || configuration.signature != nil
     let keyring = isSigned || configuration.fingerprint != nil ? configuration.keyring : nil
@@ -36,16 +54,27 @@ package struct DiskImage {
     limits = DownloadLimits(
       size: configuration.cacheMaxSize == 0 ? UInt64(Int64.max) : configuration.cacheMaxSize)
     threads = configuration.workers
-    text = [
-      image, format.words, configuration.digest, configuration.sums, configuration.signature, keyring,
-      configuration.fingerprint, configuration.verify,
-    ].map { $0 ?? "-" }.joined(separator: "\n")
+    // Which release it is, and so what its programs read, is known only when it is unpacked.
+    options = configuration.filesystemOptions.readable(bySuite: "").ofImage
+    let filesystem = format.isTree ? [ImageStore.key(ofTree: "", format: "", options)] : []
+    text =
+      [
+        image, format.words, configuration.digest, configuration.sums, configuration.signature, keyring,
+        configuration.fingerprint, configuration.verify,
+      ].map { $0 ?? "-" }.joined(separator: "\n") + filesystem.map { "\n\($0)" }.joined()
   }
 
-  package var words: String { "\(publication.place)" }
+  /// It is a root filesystem, of which an image is made as of a bootstrapped one.
+  package var isTree: Bool { format.isTree }
+
+  /// The file of a layout of the OCI that stands for all of it.
+  static let ociIndex = "index.json"
 
   /// That is kept of one, in bytes, whatever the size of the cache: 4 TiB.
   private static let mostContent: UInt64 = 4 << 40
+
+  /// The same, within the size of the cache.
+  var mostKept: UInt64 { min(limits.size, Self.mostContent) }
 
   private var source: String { ImageStore.key(ofSource: text) }
 
@@ -80,6 +109,36 @@ package struct DiskImage {
     return try store.keys().contains(pin.key)
   }
 
+  /// Puts a local file into the cache as what is at the source, for machines that can't reach that.
+  ///
+  /// - Parameters:
+  ///   - path: of the file.
+  ///   - digest, verify: why it is believed, in place of what the configuration says.
+  ///   - sums, signature: paths of copies of what the configuration names.
+  package func add(
+    _ path: String, digest: String?, sums: String?, signature: String?, verify: String?, to store: ImageStore,
+    workers: Workers, steps: Steps
+  ) throws(Failure) -> ImageEntry {
+    var local = self
+    let trust = try publication.trust.local(
+      Trust.Local(digest: digest, sums: sums, signature: signature, verify: verify))
+    local.publication = Publication(publication.place, trust)
+    local.file = try Location(absolute(path))
+    if format.kind == .oci {
+      local.folder = absolute(path)
+      local.file = .file("\(absolute(path))/\(Self.ociIndex)")
+    }
+    let lock = try store.lock(source: source)
+    defer { withExtendedLifetime(lock.view) {} }
+    return try local.ask(store, workers, steps)
+  }
+
+  /// The key of the image that the source was found to be, however long ago; nil where it is not in the cache.
+  package func keyOfKnown(in store: ImageStore) throws(Failure) -> String? {
+    guard let pin = store.pin(of: source), try store.keys().contains(pin.key) else { return nil }
+    return pin.key
+  }
+
   private func known(in store: ImageStore, fresh: Bool) throws(Failure) -> ImageEntry? {
     guard let pin = store.pin(of: source), !fresh || store.isFresh(pin) else { return nil }
     return try store.wholeEntry(pin.key)
@@ -100,7 +159,9 @@ package struct DiskImage {
   }
 
   private func key(of digest: ContentDigest) -> String {
-    ImageStore.key(ofDisk: digest.description, format: format.words)
+    isTree
+      ? ImageStore.key(ofTree: digest.description, format: format.words, options)
+      : ImageStore.key(ofDisk: digest.description, format: format.words)
   }
 
   /// Returns the key of the image.
@@ -109,10 +170,14 @@ package struct DiskImage {
   ) throws(Failure) -> String {
     try store.withScratch { folder throws(Failure) in
       let file = "\(folder)/image"
-      let verified = try publication.fetch(pin, into: file, steps: steps, limits: limits)
+      let verified = try Publication(self.file ?? publication.place, publication.trust)
+        .fetch(pin, into: file, steps: steps, limits: limits)
       let key = key(of: verified.digest)
       if try store.wholeEntry(key) != nil { return key }
-      try store.add(disk: key, steps: steps) { path throws(Failure) in
+      try store.add(key, steps: steps) { path throws(Failure) in
+        if isTree {
+          return try makeTree(of: file, at: path, verified, spool: "\(folder)/spool", workers, steps)
+        }
         try unpack(file, to: path, spool: "\(folder)/spool", workers, steps)
         return try examine(path, verified, workers, steps)
       }
@@ -127,7 +192,7 @@ package struct DiskImage {
     let fetched = try Descriptor(file, O_RDONLY)
     let image = SharedDescriptor(try fetched.view.duplicate(named: words))
     try fetched.close()
-    let most = min(limits.size, Self.mostContent)
+    let most = mostKept
     var stream = IncomingStream(reading: image)
     if let packing = format.packing { stream = try stream.unpacked(packing, to: most) }
     var others: [WorkerDescriptor] = [.stream(disk.view)]
@@ -163,7 +228,7 @@ package struct DiskImage {
   /// What is used of the disk, and what it is.
   private func examine(
     _ path: String, _ verified: Publication.Verified, _ workers: Workers, _ steps: Steps
-  ) throws(Failure) -> (used: [ByteRange], origin: ImageOrigin) {
+  ) throws(Failure) -> PublishedImage {
     let disk = try Disk(path, for: .reading)
     let list = try Descriptor(inMemory: "the used blocks")
     _ = try workers.run(
@@ -183,14 +248,16 @@ package struct DiskImage {
         Self.asking, nil, [.disk(disk)], .init(.guest, "looks at the image"), .worker(onDiskOf: disk.size), steps)
       try refuse(architecture: found.string)
     }
-    let origin = ImageOrigin(
-      source: words, format: format.words, digest: verified.digest.description, trust: publication.trust.word,
-      signer: verified.signer?.text, end: end,
-      root: root)
-    return (used, origin)
+    return PublishedImage(used: used, origin: origin(verified, end: end, root: root))
   }
 
-  private func refuse(architecture: String?) throws(Failure) {
+  func origin(_ verified: Publication.Verified, end: UInt64, root: String?) -> ImageOrigin {
+    ImageOrigin(
+      source: words, format: format.words, digest: verified.digest.description, trust: publication.trust.word,
+      signer: verified.signer?.text, end: end, root: root, isTree: isTree)
+  }
+
+  func refuse(architecture: String?) throws(Failure) {
     let own = Release.architecture
     guard let architecture, architecture != own, !(own == "amd64" && architecture == "i386"),
       !(own.hasPrefix("arm") && architecture == "arm")
@@ -201,7 +268,7 @@ package struct DiskImage {
   }
 
   /// What a worker has listed.
-  private static func ranges(in list: borrowing Descriptor, of size: UInt64) throws(Failure) -> [ByteRange] {
+  static func ranges(in list: borrowing Descriptor, of size: UInt64) throws(Failure) -> [ByteRange] {
     let bytes = try list.bytes(at: 0, count: Int(clamping: try list.length()))
     func number(_ place: Int) -> UInt64 { bytes[place..<place + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) } }
     var ranges: [ByteRange] = []

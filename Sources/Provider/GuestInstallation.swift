@@ -21,7 +21,7 @@ enum GuestInstallation {
       let identity = try Identity(of: name, on: filesystem, values)
       let guest = GuestTree(filesystem, isInPlace: false)
       for mount in identity.data { try guest.makeDirectory(ByteString(mount.mountPoint)) }
-      try identity.apply(to: guest)
+      for line in try identity.apply(to: guest) { context.steps.note("left out: \(line)") }
       try kept?.write(to: guest.filesystem)
       try guest.commit()
       return ["uuid": .string("\(uuid)")]
@@ -57,7 +57,8 @@ enum GuestInstallation {
       "name": .string(identity.name.full), "head": .bytes(head.bytes(in: Superblock.range) ?? []),
       "at": .number(root.offset), "length": .number(root.length), "boots": .bool(identity.bootLoader != nil),
       "efi": .optional(identity.bootLoader?.efiVolume), "both": .bool(identity.bootLoader?.hasBoth ?? false),
-      "zeroed": .bool(zeroed), "options": options.json, "swap": .optional(identity.swapUUID),
+      "zeroed": .bool(zeroed), "foreign": .bool(identity.isForeign), "options": options.json,
+      "swap": .optional(identity.swapUUID),
       "network": identity.network.json, "password": .optional(identity.accounts.rootPasswordHash),
       "keys": .array(identity.accounts.sshKeys.map { .string($0) }),
       "timezone": .optional(identity.locale.timezone), "language": .optional(identity.locale.language),
@@ -85,6 +86,7 @@ extension Identity {
     if try values.flag("boots") {
       bootLoader = BootLoader(efiVolume: values["efi"]?.string, hasBoth: try values.flag("both"))
     }
+    isForeign = try values.flag("foreign")
     data = try values.list("data").map { mount throws(Failure) in
       DataMount(uuid: try mount.text("uuid"), type: try mount.text("type"), mountPoint: try mount.text("place"))
     }

@@ -2,10 +2,15 @@
 internal import Report
 internal import Sources
 
-/// How a disk is in a file: as the administrator says or the name of the file, never by its bytes, of which a stranger decides.
+/// How an image is in a file: as the administrator says or the name of the file, never by its bytes, of which a stranger decides.
 struct ImageFormat: Equatable {
   enum Kind: String {
     case raw, qcow2, vmdk, vhdx
+    /// A root filesystem.
+    case tar
+    /// A layout of the OCI: a folder, or a tar of one.
+    case oci
+    case ociArchive = "oci.tar"
   }
 
   let kind: Kind
@@ -15,21 +20,33 @@ struct ImageFormat: Equatable {
     ("gz", .gzip), ("xz", .xz), ("zst", .zstd), ("bz2", .bzip2),
   ]
 
+  /// Endings of names that stand for two.
+  private static let short: [Substring: [Substring]] = [
+    "tgz": ["tar", "gz"], "txz": ["tar", "xz"], "tzst": ["tar", "zst"], "tbz2": ["tar", "bz2"], "tbz": ["tar", "bz2"],
+  ]
+
   /// By the words of the configuration, such as `qcow2.xz`, or by the name of a file.
   ///
   /// - Throws: `.invalid` where the name does not tell.
   init(_ words: String?, nameOfFile name: String) throws(Failure) {
     var parts = (words ?? name).split(separator: ".", omittingEmptySubsequences: false)
+    if words == nil, let both = parts.last.flatMap({ Self.short[$0] }) { parts = parts.dropLast() + both }
     let packed = Self.packings.first { $0.ending == parts.last }
     if packed != nil { parts.removeLast() }
-    guard words != nil || parts.count > 1, let kind = parts.last.flatMap({ Kind(rawValue: String($0)) }) else {
+    if parts.suffix(2) == ["oci", "tar"] { parts = parts.dropLast(2) + ["oci.tar"] }
+    let isTold = words != nil || parts.count > 1
+    guard isTold, let kind = parts.last.flatMap({ Kind(rawValue: String($0)) }), kind != .oci || packed == nil else {
       throw Failure(
-        .invalid, "the name of the image, \(Words.printable(name).quoted), does not tell how the disk is in it",
-        remedy: "set format to raw, qcow2, vmdk or vhdx, or to qcow2.xz and the like where it is packed")
+        .invalid, "the name of the image, \(Words.printable(name).quoted), does not tell how the image is in it",
+        remedy:
+          "set format to raw, qcow2, vmdk, vhdx, tar, oci or oci.tar, or to qcow2.xz and the like where it is packed")
     }
     self.kind = kind
     packing = packed?.packing
   }
+
+  /// It is a root filesystem, and no disk.
+  var isTree: Bool { kind == .tar || kind == .oci || kind == .ociArchive }
 
   /// As the configuration has it.
   var words: String {

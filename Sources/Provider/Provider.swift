@@ -25,15 +25,18 @@ package struct Provider: Sendable {
     Disk.unclaiming, Disk.counting, Disk.recovering, GuestInstallation.task, KeptFiles.task,
     GuestPartitions.finding, GuestPartitions.fitting,
     SeedPartition.finding, SeedPartition.writing, SeedPartition.renaming,
-    DiskImage.unpacking, DiskImage.measuring, DiskImage.asking,
+    DiskImage.unpacking, DiskImage.measuring, DiskImage.asking, DiskImage.filling,
   ]
+
+  /// Whether guests are copies of a published disk.
+  private var isDisk: Bool { get throws(Failure) { try DiskImage(configuration).map { !$0.isTree } ?? false } }
 
   /// Does what the request asks for.
   package func run(_ request: Request, _ steps: Steps) throws(Failure) {
     if let note = try Sandbox.use(configuration.sandboxMode) { steps.note(note) }
     if request.os.debugLevel > 0 { for note in request.notes { steps.note(note) } }
     switch request.purpose {
-    case .create where configuration.image != nil:
+    case .create where try isDisk:
       try DiskImagePlan(request, configuration, surroundings).apply(steps)
     case .create: try CreatePlan(request, configuration, surroundings).apply(steps)
     case .import: try ImportPlan(request, configuration, surroundings).apply(steps)
@@ -50,7 +53,7 @@ package struct Provider: Sendable {
 
   private func lines(of request: Request) throws(Failure) -> [String] {
     switch request.purpose {
-    case .create where configuration.image != nil: try DiskImagePlan(request, configuration, surroundings).lines
+    case .create where try isDisk: try DiskImagePlan(request, configuration, surroundings).lines
     case .create: try CreatePlan(request, configuration, surroundings).lines
     case .import: try ImportPlan(request, configuration, surroundings).lines
     case .export: try ExportPlan(request, configuration, surroundings).lines

@@ -71,7 +71,7 @@ extension Configuration {
   }
 
   /// How many threads compress and decompress.
-  var workers: Int { threads > 0 ? threads : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+  package var workers: Int { threads > 0 ? threads : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
   package var sandboxMode: SandboxMode {
     switch sandbox {

@@ -7,7 +7,7 @@ struct ImageListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List the images in the cache, the most recently used first.",
     discussion: """
-      Used is what a copy writes to a disk; On disk is what the image takes in the cache. An old or broken image is \
+      Built is when it was made or fetched, Age how many days ago; Used is what a copy writes to a disk; On disk is what the image takes in the cache. An old or broken image is \
       rebuilt when it is next needed.
 
       Example:
@@ -25,13 +25,13 @@ struct ImageListCommand: ParsableCommand {
 
 extension ListedImage: Listed {
   static let header = [
-    "Image", "Release or source", "Verified", "Built", "Last used", "Used", "On disk", "Packages", "State",
+    "Image", "Release or source", "Verified", "Built", "Age", "Last used", "Used", "On disk", "Packages", "State",
   ]
 
   var cells: [String] {
     [
       String(key.prefix(12)), manifest.map { $0.origin?.source ?? $0.suite } ?? "-", verified,
-      manifest?.created.text ?? "-", lastUsed?.text ?? "-",
+      manifest?.created.text ?? "-", manifest == nil ? "-" : "\(ageDays) d", lastUsed?.text ?? "-",
       manifest.map { Words.bytes($0.usedBytes) } ?? "-", Words.bytes(diskBytes),
       manifest.map { $0.origin == nil ? "\($0.packages.count)" : "-" } ?? "-", state,
     ]

@@ -20,6 +20,9 @@ struct ImageOptions: ParsableArguments {
 
   func store() throws(Failure) -> ImageStore { try configuration().imageStore() }
 
+  static let namesNoImage = Failure(
+    .invalid, "the configuration names no image", remedy: "set image, or name a variant that does with --variant")
+
   /// Of the images that its guests are made from.
   ///
   /// - Parameter cannotBe: told of one that a host may ask for and this machine can't make.

@@ -23,10 +23,7 @@ struct ImagePullCommand: ParsableCommand {
 
   func run() throws {
     let steps = progress.steps
-    guard let image = try DiskImage(options.configuration()) else {
-      throw Failure(
-        .invalid, "the configuration names no image", remedy: "set image, or name a variant that does with --variant")
-    }
+    guard let image = try DiskImage(options.configuration()) else { throw ImageOptions.namesNoImage }
     let store = try options.store()
     let known = try store.keys()
     let entry = try image.obtain(

@@ -73,6 +73,7 @@ extension ImageManifest {
       ["content", "\(Words.bytes(usedBytes)) to copy, \(Words.bytes(origin.end)) at least for the disk"],
       ["path", path],
     ]
+    if origin.isTree { rows.append(["system", "\(suite), \(files) files, \(packages.count) packages of Debian"]) }
     if let used = listed?.lastUsed { rows.append(["last used", used.text]) }
     if let listed { rows.append(["on disk", Words.bytes(listed.diskBytes)]) }
     return Table(rows).lines

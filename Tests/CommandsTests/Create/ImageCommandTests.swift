@@ -16,7 +16,8 @@ import Testing
     try withScratch { scratch in
       let list = try run("list", in: scratch)
       #expect(list.status == 0, "\(list)")
-      #expect(list.output == "Image  Release or source  Verified  Built  Last used  Used  On disk  Packages  State\n")
+      #expect(
+        list.output == "Image  Release or source  Verified  Built  Age  Last used  Used  On disk  Packages  State\n")
       #expect(try run("list --json", in: scratch).output == "[]\n")
       #expect(try run("verify --json", in: scratch).output == "[]\n")
       #expect(try run("prune", in: scratch).output == "0 B in 0 images freed\n")

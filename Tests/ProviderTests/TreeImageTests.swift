@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+import Interface
+import LinuxIO
+import Provider
+import Report
+import TestSupport
+import Testing
+
+/// Guests of a root filesystem that somebody publishes as a tar.
+@Suite struct TreeImageTests {
+  /// A guest of an image in `www`, trusted by its digest beside it.
+  private func guest(_ scratch: Scratch, of name: String, more: String = "") throws -> SmallGuest {
+    try SmallGuest(
+      in: scratch,
+      configuration: """
+        image = "\(scratch("www/\(name)"))"
+        sums = "\(scratch("www/SUMS"))"
+        \(more)
+        """)
+  }
+
+  /// - Parameter script: of Python, to which `tar` is the archive, and which adds to it by `add(NAME, BYTES, …)`.
+  private func publish(_ script: String, as name: String, _ scratch: Scratch) throws {
+    try scratch.folder("www")
+    try scratch.write(
+      """
+      import io, sys, tarfile
+      tar = tarfile.open(sys.argv[1], "w", format=tarfile.GNU_FORMAT)
+      def add(name, content=b"", kind=tarfile.REGTYPE, link="", mode=0o644):
+          member = tarfile.TarInfo(name)
+          member.size, member.type, member.linkname, member.mode = len(content), kind, link, mode
+          tar.addfile(member, io.BytesIO(content))
+      add("etc/passwd", b"root:x:0:0::/root:/bin/sh\\n")
+      add("etc/os-release", b'ID=alpine\\nVERSION_ID="3.23.1"\\n')
+      add("bin/sh", b"#!shell", mode=0o755)
+      \(script)
+      tar.close()
+      """, to: "make.py")
+    try shell(
+      "cd '\(scratch("www"))'; python3 ../make.py '\(name)'; sha256sum '\(name)' > SUMS")
+  }
+
+  private func create(
+    _ guest: SmallGuest, disk: String = "disk", mebibytes: UInt64 = 512
+  ) throws -> (disk: String, told: String) {
+    let disk = try guest.disk(disk, mebibytes: mebibytes)
+    let lines = Lines()
+    try guest.run(
+      guest.request(.create(isReinstall: false), "vm2.example.com", disks: [disk]),
+      steps: Steps(.plain, write: { lines.write($0) }))
+    return (disk, lines.all)
+  }
+
+  @Test(
+    "A guest of a tar is as one of packages: its own name and network, on a sound filesystem that fills the disk",
+    arguments: ["a.tar", "a.tar.gz", "a.txz", "a.tar.zst", "a.tbz2"])
+  func whole(name: String) throws {
+    try withScratch { scratch in
+      let tar = try SmallGuest(in: scratch).tar()
+      let packer = ["r": "cat", "z": name.hasSuffix("xz") ? "xz -1" : "gzip", "t": "zstd -q", "2": "bzip2"]
+      try scratch.folder("www")
+      try shell(
+        """
+        cd '\(scratch("www"))'; \(packer[String(name.last ?? "r")] ?? "cat") < '\(tar)' > '\(name)'
+        sha512sum '\(name)' > SUMS
+        """)
+      let guest = try guest(scratch, of: name, more: "image_max_age_days = 0")
+      let (disk, told) = try create(guest)
+      #expect(try problems(of: disk) == nil, "\(told)")
+      #expect(try guestFile("/etc/hostname", on: disk) == "vm2\n")
+      #expect(try guestFile("/etc/systemd/network/10-guestsmith.network", on: disk)?.contains("DHCP=yes") == true)
+      #expect(try guestFile("/etc/guestsmith-release", on: disk)?.contains("SUITE=debian") == true)
+      let size = try shell("dumpe2fs -h '\(disk)' 2>/dev/null | awk '/^Block count/{c=$3}/^Block size/{print c*$3}'")
+      #expect(size == "\(512 << 20)")
+      let same = try shell(
+        """
+        cd '\(scratch.path)'; mkdir tree; tar -C tree -xf '\(tar)' ./usr/bin/program
+        debugfs -R "dump /usr/bin/program program" '\(disk)' 2>/dev/null; cmp program tree/usr/bin/program
+        """)
+      #expect(same == "")
+      try shell("rm -r '\(scratch("www"))'")
+      #expect(!(try create(guest, disk: "other").told.contains("fetching")))
+    }
+  }
+
+  @Test("What a tree lacks is left out of its configuration, which is told") func bare() throws {
+    try withScratch { scratch in
+      try publish("add('srv/data', b'kept')", as: "a.tar", scratch)
+      let guest = try guest(scratch, of: "a.tar", more: "timezone = \"Europe/Zurich\"")
+      let (disk, told) = try create(guest)
+      #expect(try problems(of: disk) == nil, "\(told)")
+      for part in ["systemd-networkd", "time zone", "/etc/shadow"] {
+        #expect(told.contains("left out: ") && told.contains(part), "\(part): \(told)")
+      }
+      #expect(try guestFile("/etc/hostname", on: disk) == "vm2\n")
+      #expect(try guestFile("/srv/data", on: disk) == "kept")
+      #expect(try guestFile("/etc/guestsmith-release", on: disk)?.contains("SUITE=alpine-3.23.1") == true)
+    }
+  }
+
+  @Test(
+    "A tar that is not the root of a guest for this machine, or not whole, leaves no guest, and nothing in the cache")
+  func refused() throws {
+    try withScratch { scratch in
+      let elf = "b'\\x7fELF\\x02\\x01\\x01' + bytes(11) + b'\\x16\\x00\\x01\\x00'"
+      let zeros =
+        "member = tarfile.TarInfo('zeros'); member.size = 1 << 60; tar.fileobj.write(member.tobuf(tarfile.GNU_FORMAT)); tar.offset += 512"
+      let cases: [(script: String, words: String)] = [
+        ("add('../out', b'x')", "leads out of the guest"),
+        ("add('a', kind=tarfile.LNKTYPE, link='../x')", "out of the"),
+        ("add('a', kind=tarfile.LNKTYPE, link='none')", "not a file that it holds"),
+        ("add('bin/sh', \(elf))", "is an image for s390x"), (zeros, "more than any disk"),
+        ("add('etc/passwd/x', b'')", ""),
+      ]
+      for (number, (script, words)) in cases.enumerated() {
+        try publish(script, as: "a.tar", scratch)
+        let failure = try #require(throws: Failure.self, "\(script)") {
+          _ = try create(guest(scratch, of: "a.tar"), disk: "disk\(number)")
+        }
+        #expect(failure.message.contains(words), "\(script): \(failure.message)")
+        #expect(
+          try shell("ls '\(scratch("cache/images"))' '\(scratch("cache/tmp"))' | grep -v : || true") == "", "\(script)")
+        #expect(try shell("blkid -p '\(scratch("disk\(number)"))' || true") == "", "\(script)")
+      }
+      try shell(
+        "cd '\(scratch("www"))'; mkdir -p t/etc; tar -C t -cf b.tar .; head -c 100000 /dev/zero > c.tar; sha256sum *.tar > SUMS"
+      )
+      for name in ["b.tar", "c.tar"] {
+        let failure = try #require(throws: Failure.self, "\(name)") {
+          _ = try create(guest(scratch, of: name), disk: name)
+        }
+        #expect(failure.message.contains("holds no root filesystem"), "\(failure.message)")
+      }
+      let whole = try guest(scratch, of: "a.tar", more: "layout = \"gpt\"")
+      let layout = try #require(throws: Failure.self) { _ = try create(whole, disk: "whole") }
+      #expect(layout.message.contains("without the boot loaders"), "\(layout.message)")
+    }
+  }
+
+  @Test("A tar that unpacks to more than the cache may have is refused before it is unpacked") func bomb() throws {
+    try withScratch { scratch in
+      try publish("add('zeros', bytes(300 << 20))", as: "a.tar", scratch)
+      try shell("cd '\(scratch("www"))'; zstd -q a.tar; sha256sum a.tar.zst > SUMS")
+      let guest = try guest(scratch, of: "a.tar.zst", more: "cache_max_size = \"200M\"")
+      let failure = try #require(throws: Failure.self) { _ = try create(guest) }
+      #expect(failure.message.contains("the cache takes at most 200 MiB"), "\(failure.message)")
+      #expect(try shell("ls '\(scratch("cache/images"))' '\(scratch("cache/tmp"))' | grep -v : || true") == "")
+    }
+  }
+}
