@@ -152,3 +152,10 @@ extension DescriptorView {
   /// Has the kernel begin to bring what was written there to the disk.
   package func startWriting(_ range: ByteRange) { clinux_start_writing(raw, range.offset, range.length) }
 }
+
+extension DescriptorView {
+  /// Gives a file that length; what is added reads as zeros.
+  package func setLength(_ length: UInt64) throws(Failure) {
+    guard ftruncate(raw, off_t(clamping: length)) == 0 else { throw .system("make \(length) bytes of", name) }
+  }
+}

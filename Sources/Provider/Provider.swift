@@ -26,6 +26,7 @@ package struct Provider: Sendable {
     GuestPartitions.finding, GuestPartitions.fitting,
     SeedPartition.finding, SeedPartition.writing, SeedPartition.renaming,
     DiskImage.unpacking, DiskImage.measuring, DiskImage.asking, DiskImage.filling,
+    ImageTransfer.reading,
   ]
 
   /// Whether guests are copies of a published disk.

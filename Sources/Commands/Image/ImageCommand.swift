@@ -13,8 +13,8 @@ struct ImageCommand: ParsableCommand {
       """,
     subcommands: [
       ImageListCommand.self, ImageBuildCommand.self, ImagePullCommand.self, ImageShowCommand.self,
-      ImageVerifyCommand.self,
-      ImagePruneCommand.self,
+      ImageVerifyCommand.self, ImagePruneCommand.self, ImageAddCommand.self, ImageExportCommand.self,
+      ImageImportCommand.self,
     ])
 }
 
