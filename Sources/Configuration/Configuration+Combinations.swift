@@ -47,7 +47,12 @@ extension Configuration {
     for index in Self.furtherDisks {
       guard let role = role(ofDisk: index), role != .untouched else { continue }
       guard let other = first.updateValue(index, forKey: role.text) else { continue }
-      let what = role == .swap ? "a guest has one swap disk" : "only one disk is mounted at a place"
+      let what =
+        switch role {
+        case .swap: "a guest has one swap disk"
+        case .seed: "a guest has one seed"
+        default: "only one disk is mounted at a place"
+        }
       faults.append(
         fault(
           "disk_\(index)", "= \"\(role.text)\" is also that of disk \(other): \(what)",

@@ -156,7 +156,7 @@ package struct Key: Sendable {
       let others = index == 1 ? " (and so on to disk_\(Configuration.furtherDisks.upperBound))" : ""
       return Key(
         "disk_\(index)", .role(\.diskRoles[index]), "what disk \(index) is for\(others); unset: it stays as it is",
-        "\"swap\", \"none\", or \"data:\" and where the guest mounts it, such as \"data:/srv\"",
+        "\"swap\", \"none\", \"seed\", or \"data:\" and where the guest mounts it, such as \"data:/srv\"",
         example: .text("data:/srv"), isRepeated: index > 1)
     }
     + [

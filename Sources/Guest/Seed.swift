@@ -34,6 +34,8 @@ package struct Seed: Sendable, Equatable {
   package var network: SeedNetwork?
   package var accounts: Accounts
   package var timezone: String?
+  /// Whether the root filesystem is in a volume of LVM, which cloud-init does not grow.
+  package var isOnLVM = false
   /// What the administrator adds; it counts for more than the rest.
   package var userData: [UInt8]
 
@@ -73,6 +75,7 @@ package struct Seed: Sendable, Equatable {
     add("manage_etc_hosts", "localhost")
     add("growpart", ["mode": "auto", "devices": ["/"]])
     add("resize_rootfs", true)
+    if isOnLVM { add("runcmd", [["sh", "-c", .string(Self.growingVolumes)]]) }
     if let timezone { add("timezone", .string(timezone)) }
     if !accounts.sshKeys.isEmpty {
       add("disable_root", false)
@@ -83,6 +86,11 @@ package struct Seed: Sendable, Equatable {
     }
     return Self.config(.object(members))
   }
+
+  /// The partition has grown from outside. What is full already is not an error.
+  private static let growingVolumes =
+    "pvs --noheadings --options pv_name | xargs -n 1 pvresize; "
+    + "lvextend --resizefs --extents +100%FREE \"$(findmnt --noheadings --output SOURCE /)\" || true"
 
   private static func config(_ json: JSON) -> [UInt8] { Array("#cloud-config\n\(json.serialized())\n".utf8) }
 }

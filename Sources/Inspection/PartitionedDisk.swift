@@ -58,7 +58,7 @@ package struct PartitionedDisk {
     // What can't be looked into is the system where nothing else can be: the largest, behind all others.
     let last = partitions.max { $0.range.offset < $1.range.offset }
     let isLargest = last.map { last in partitions.allSatisfy { $0.range.length <= last.range.length } } ?? false
-    if let last, isLargest, ["xfs", "btrfs"].contains(last.filesystem) { return last }
+    if let last, isLargest, ["xfs", "btrfs", DiskLayout.Partition.lvm].contains(last.filesystem) { return last }
     throw Failure(.guest, "\(name) has no known root filesystem: \(words)")
   }
 
@@ -101,7 +101,8 @@ package struct PartitionedDisk {
     }
     let known: [(String, Int, String)] = [
       ("XFSB", 0, "xfs"), ("_BHRfS_M", (64 << 10) + 64, "btrfs"), ("SWAPSPACE2", 4086, "swap"),
-      ("LABELONE", 512, "LVM2_member"), ("LUKS", 0, "crypto_LUKS"), ("NTFS    ", 3, "ntfs"), ("FAT1", 54, "vfat"),
+      ("LABELONE", 512, DiskLayout.Partition.lvm), ("LUKS", 0, "crypto_LUKS"), ("NTFS    ", 3, "ntfs"),
+      ("FAT1", 54, "vfat"),
       ("FAT32", 82, "vfat"),
     ]
     return known.first { has($0.0, $0.1) }?.2
@@ -109,6 +110,10 @@ package struct PartitionedDisk {
 }
 
 extension DiskLayout.Partition {
+  /// As blkid(8) names a physical volume of LVM2, which may have the root filesystem in it.
+  fileprivate static let lvm = "LVM2_member"
+  package var isLVM: Bool { filesystem == Self.lvm }
+
   /// Its files can be read and edited.
   package var isExt: Bool { ["ext2", "ext3", "ext4"].contains(filesystem) }
 }

@@ -6,6 +6,8 @@ package struct RequestedDisk: Equatable, Sendable {
     case root, swap
     /// A filesystem of its own, mounted there in the guest.
     case data(mountPoint: String)
+    /// What the guest's cloud-init is told is on it.
+    case seed
     /// It stays as it is.
     case untouched
   }

@@ -31,6 +31,12 @@ package struct CreatePlan: Plan, ~Copyable {
     try Self.refuseMissing(request.disks, configuration)
     let name = try GuestName(of: request.instance)
     let disks = try GuestDisks(request, configuration)
+    if let seed = disks.seed {
+      throw Failure(
+        .invalid,
+        "\(seed.path) is for a seed (disk_N = \"seed\"), and a guest that is not made from an image reads none",
+        remedy: "set that disk_N to \"none\", or set image")
+    }
     let network = try NetworkPlan(request, configuration, surroundings.resolve)
     let source = try GuestSource(configuration, for: request)
     let boot =
@@ -53,7 +59,7 @@ package struct CreatePlan: Plan, ~Copyable {
   }
 
   /// A disk that is configured and not there would be missed only when the guest runs.
-  private static func refuseMissing(
+  static func refuseMissing(
     _ disks: [RequestedDisk], _ configuration: Configuration
   ) throws(Failure) {
     for (index, role) in configuration.diskRoles.sorted(by: { $0.key < $1.key })

@@ -24,6 +24,7 @@ package struct DiskImagePlan: Plan, ~Copyable {
   ) throws(Failure) {
     guard let image = try DiskImage(configuration) else { throw Failure(.invalid, "image is not set") }
     _ = try GuestName(of: request.instance)
+    try CreatePlan.refuseMissing(request.disks, configuration)
     let disks = try GuestDisks(request, configuration)
     guard disks.data.isEmpty else {
       throw Failure(
@@ -34,7 +35,7 @@ package struct DiskImagePlan: Plan, ~Copyable {
     var target = ImportTarget(
       root: disks.root, swap: disks.swap, name: request.instance,
       network: network, macs: request.nics.compactMap(\.mac),
-      seed: try SeedInstallation(request, network, configuration, surroundings))
+      seed: try SeedInstallation(request, network, configuration, surroundings), seedDisk: disks.seed)
     if configuration.configure == .files || configuration.configure == .auto {
       target.settings = GuestSettings(accounts: configuration.accounts, timezone: configuration.timezone)
     }
@@ -78,6 +79,7 @@ package struct DiskImagePlan: Plan, ~Copyable {
       goal,
     ]
     if let swap = target.swap { lines.append("\(swap.words): make swap") }
+    if let disk = target.seedDisk { lines.append("\(disk.words): write the seed, where the guest needs one") }
     return lines + left
   }
 
@@ -145,6 +147,7 @@ package struct DiskImagePlan: Plan, ~Copyable {
     try disk.growFilesystem(surroundings.workers, steps)
     for line in left { steps.note(line) }
     guard configuration.configure != .none else { return try leave(steps) }
+    if let unused = target.seed.unused { steps.note(unused) }
     // It belonged to no instance before: whatever it is called, the guest is a copy.
     try target.agree(
       .disk(of: ""), clearing: configuration.diskWipe != .zero, configuration, surroundings, steps)
@@ -154,7 +157,7 @@ package struct DiskImagePlan: Plan, ~Copyable {
   /// Has a guest whose own files can't be edited be told by a seed who it is.
   private func seed(_ what: String, _ steps: Steps) throws(Failure) {
     guard configuration.configure != .none else { return try leave(steps) }
-    switch try target.seed.install(on: disk, recorded: nil, isNew: true, steps) {
+    switch try target.seed.install(on: disk, orOn: target.seedDisk, recorded: nil, isNew: true, steps) {
     case .seeded(let words):
       try target.makeSwap(surroundings.newUUID(), configuration, steps)
       steps.note("the guest is on \(what): \(words)")

@@ -15,17 +15,20 @@ struct GuestDisks {
   let root: Disk
   let swap: Disk?
   let data: [Data]
+  /// The one that the guest's cloud-init reads a seed from.
+  let seed: Disk?
   /// Those that stay as they are because neither the host nor the configuration says what they are for.
   let unassigned: [RequestedDisk]
 
   /// All that get something to hold.
-  var all: [Disk] { [root] + [swap].compactMap { $0 } + data.map(\.disk) }
+  var all: [Disk] { [root] + [swap, seed].compactMap { $0 } + data.map(\.disk) }
 
   init(_ request: Request, _ configuration: Configuration) throws(Failure) {
     let roles = request.disks.map { ($0, request.isForFirmware($0) ? .untouched : Self.role(of: $0, configuration)) }
     try Self.refuseTwice(roles)
     root = try Self.openRoot(of: request)
     var swap: Disk?
+    var seed: Disk?
     var data: [Data] = []
     for (requested, role) in roles {
       switch role {
@@ -37,11 +40,13 @@ struct GuestDisks {
         let disk = try Self.open(requested)
         try Self.refuseSmaller(disk, than: DataDisk.smallest, "a filesystem needs")
         data.append(Data(disk: disk, mountPoint: mountPoint))
+      case .seed: seed = try Self.openForSeed(requested)
       case .root, .untouched, nil: break
       }
     }
     self.swap = swap
     self.data = data
+    self.seed = seed
     unassigned = roles.filter { $0.1 == nil }.map(\.0)
   }
 
@@ -51,6 +56,23 @@ struct GuestDisks {
       throw Failure(.device, "the instance has no disk")
     }
     return try open(root)
+  }
+
+  /// The disk that is for a seed alone; nil where none is.
+  static func openSeed(of request: Request, _ configuration: Configuration) throws(Failure) -> Disk? {
+    try indexOfSeed(request, configuration).map { index throws(Failure) in try openForSeed(request.instanceDisks[index])
+    }
+  }
+
+  /// Among the disks of the instance.
+  static func indexOfSeed(_ request: Request, _ configuration: Configuration) -> Int? {
+    request.instanceDisks.firstIndex { !request.isForFirmware($0) && role(of: $0, configuration) == .seed }
+  }
+
+  private static func openForSeed(_ requested: RequestedDisk) throws(Failure) -> Disk {
+    let disk = try open(requested)
+    try refuseSmaller(disk, than: SeedImage.smallest, "a seed needs")
+    return disk
   }
 
   /// Opens a disk to be written.
@@ -77,7 +99,7 @@ struct GuestDisks {
   }
 
   /// What the configuration says of a disk, or else the host; nil where neither does.
-  private static func role(of disk: RequestedDisk, _ configuration: Configuration) -> RequestedDisk.Role? {
+  static func role(of disk: RequestedDisk, _ configuration: Configuration) -> RequestedDisk.Role? {
     disk.role == .root ? .root : configuration.role(ofDisk: disk.index) ?? disk.role
   }
 
@@ -96,6 +118,7 @@ struct GuestDisks {
     switch role {
     case .root: "the root disk"
     case .swap: "the swap disk"
+    case .seed: "the disk for the seed,"
     case .data, .untouched, nil: "disk \(disk.index)"
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
 internal import Guest
+internal import Inspection
 package import Interface
 internal import LinuxIO
 package import Report
@@ -13,7 +14,9 @@ internal import Worker
 package struct ImportPlan: Plan, ~Copyable {
   private enum Goal {
     case guest(ImportTarget)
-    /// Disks after the first have no guest on them that would have to agree with anything.
+    /// A disk that is for the guest's seed alone.
+    case seed(Disk, SeedInstallation)
+    /// Further disks have no guest on them that would have to agree with anything.
     case other(Disk)
   }
 
@@ -33,10 +36,16 @@ package struct ImportPlan: Plan, ~Copyable {
           root: disks.root, swap: disks.swap, name: request.instance,
           network: network,
           macs: request.nics.compactMap(\.mac),
-          seed: try SeedInstallation(request, network, configuration, surroundings)))
+          seed: try SeedInstallation(request, network, configuration, surroundings), seedDisk: disks.seed))
     } else {
       guard let requested = request.disks.first else { throw Failure(.device, "the request names no disk") }
-      goal = .other(try GuestDisks.open(requested))
+      let disk = try GuestDisks.open(requested)
+      if GuestDisks.role(of: requested, configuration) == .seed {
+        let network = try NetworkPlan(request, configuration, surroundings.resolve)
+        goal = .seed(disk, try SeedInstallation(request, network, configuration, surroundings))
+      } else {
+        goal = .other(disk)
+      }
     }
     self.goal = goal
     self.configuration = configuration
@@ -46,11 +55,14 @@ package struct ImportPlan: Plan, ~Copyable {
   private var disk: Disk {
     switch goal {
     case .guest(let target): target.root
-    case .other(let disk): disk
+    case .seed(let disk, _), .other(let disk): disk
     }
   }
 
   package var lines: [String] {
+    if case .seed = goal {
+      return ["restore what comes to \(disk.words), and make the seed agree with the guest's name"]
+    }
     guard case .guest(let target) = goal else {
       return ["restore what comes to \(disk.words), as it was"]
     }
@@ -84,6 +96,11 @@ package struct ImportPlan: Plan, ~Copyable {
     if case .guest(let target) = goal, let fault = target.nameFault { steps.note(fault) }
     let (stream, kind) = try IncomingStream(reading: SharedDescriptor(surroundings.input())).unpacked(to: disk.size)
     let restoration = DiskRestoration(disk, configuration, workers, steps)
+    if case .seed(_, let seed) = goal {
+      _ = try restoration.receive(stream, kind, orArchive: false)
+      if let words = try seed.restore(onWhole: disk, steps) { steps.note("\(disk.path): \(words)") }
+      return
+    }
     guard case .guest(let target) = goal else {
       _ = try restoration.receive(stream, kind, orArchive: false)
       // A swap area knows its size: it grows with its disk, and stays the one that the guest's fstab names.
@@ -99,6 +116,7 @@ package struct ImportPlan: Plan, ~Copyable {
       switch try disk.findRoot(by: GuestPartitions.fitting, workers, steps) {
       case .root: try settle(target, of: instance, steps)
       case .other(let words): try seed(target, words, of: instance, steps)
+      case .noTable where target.seed.hasDisk: try seed(target, what, of: instance, steps)
       case .noTable: try leave(target, what, steps)
       }
     }
@@ -108,7 +126,7 @@ package struct ImportPlan: Plan, ~Copyable {
   private func seed(
     _ target: ImportTarget, _ what: String, of instance: String?, _ steps: Steps
   ) throws(Failure) {
-    switch try target.seed.install(on: disk, recorded: instance, steps) {
+    switch try target.seed.install(on: disk, orOn: target.seedDisk, recorded: instance, steps) {
     case .left(let reason): try leave(target, what, steps, reason)
     case .seeded(let words):
       try target.makeSwap(surroundings.newUUID(), configuration, steps)
@@ -125,8 +143,10 @@ package struct ImportPlan: Plan, ~Copyable {
     if let reason { note += " (\(reason))" }
     if let root = disk.layout.rootPartition, let filesystem = root.filesystem {
       note +=
-        "; the \(filesystem) in partition \(root.number) grows at its first boot where the guest has cloud-init, "
-        + "or x-systemd.growfs in its fstab"
+        root.isLVM
+        ? "; the volumes of the LVM in partition \(root.number) are as large as they were"
+        : "; the \(filesystem) in partition \(root.number) grows at its first boot where the guest has cloud-init, "
+          + "or x-systemd.growfs in its fstab"
     }
     steps.note(note)
   }

@@ -19,6 +19,8 @@ struct ImportTarget {
   var settings: GuestSettings?
   /// For a guest whose files can't be edited.
   let seed: SeedInstallation
+  /// What it goes to instead of a partition, where it is written together with the root disk.
+  var seedDisk: Disk?
 
   /// What is to be told of a name that no guest can carry.
   var nameFault: String? {

@@ -16,8 +16,12 @@ package struct RenamePlan: Plan, ~Copyable {
   private let workers: Workers
   /// Why the guest stays as it is: in other words, what is on the disk.
   private let other: String?
-  /// Where the guest goes by that; nil where its files are edited.
+  /// Where the guest goes by that.
   private let seed: SeedInstallation?
+  /// The disk that is for it alone.
+  private let seedDisk: Disk?
+  /// Whether its own files can be edited.
+  private let isEditable: Bool
 
   package init(
     _ request: Request, _ configuration: Configuration, _ surroundings: Surroundings
@@ -30,7 +34,18 @@ package struct RenamePlan: Plan, ~Copyable {
     let obstacle =
       configuration.configure == .none
       ? "a guest with configure = none" : try Self.obstacle(on: root, surroundings.workers)
-    let isSeeded = obstacle == nil ? false : try seed.isThere(on: root)
+    let disk =
+      [.auto, .seed].contains(configuration.configure) ? try GuestDisks.openSeed(of: request, configuration) : nil
+    // Without a seed on its disk a guest that can be edited needs none, and another one gets it.
+    let isOnDisk: Bool
+    if let disk {
+      isOnDisk = obstacle == nil ? try seed.isThere(on: disk, isWhole: true) : true
+    } else {
+      isOnDisk = false
+    }
+    let isSeeded = isOnDisk ? true : obstacle == nil ? false : try seed.isThere(on: root)
+    seedDisk = isOnDisk ? disk : nil
+    isEditable = obstacle == nil
     self.root = root
     self.oldName = oldName
     newName = request.instance
@@ -52,7 +67,7 @@ package struct RenamePlan: Plan, ~Copyable {
 
   package var lines: [String] {
     if let other { return ["on \(root.path) is \(other): the guest in it is not renamed, and stays as it is"] }
-    let place = seed == nil ? "on \(root.words)" : "in the seed on \(root.words)"
+    let place = seed == nil ? "on \(root.words)" : "in the seed on \((seedDisk ?? root).words)"
     return ["rename \(oldName) to \(newName) \(place)"] + (network.isFixed ? network.lines + network.notes : [])
   }
 
@@ -60,8 +75,12 @@ package struct RenamePlan: Plan, ~Copyable {
     // The host has renamed the instance, or imported it, and can't take that back.
     if other != nil { return steps.note(lines[0]) }
     if let seed {
-      if try !seed.rename(from: oldName, on: root, steps) { steps.note("the guest is called \(newName) already") }
-      return
+      let isRenamed =
+        if let seedDisk { try seed.rename(from: oldName, onWhole: seedDisk, ofGuestOn: root, steps) } else {
+          try seed.rename(from: oldName, on: root, steps)
+        }
+      if !isRenamed { steps.note("the guest is called \(newName) already") }
+      guard isEditable else { return }
     }
     try steps.step("check \(root.path)") { _ throws(Failure) in try root.prepareForEditing(workers, steps) }
     let isRenamed = try workers.run(

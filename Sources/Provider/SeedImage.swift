@@ -36,6 +36,8 @@ enum SeedImage {
   static let label = "CIDATA"
   /// What the tables and the directory take at most, and the part of a cluster behind each file.
   private static let overhead: UInt64 = 48 << 10
+  /// What a place for a seed has at least.
+  static let smallest: UInt64 = 256 << 10
   /// FAT12 has no more, with clusters of a sector.
   static let largest: UInt64 = 2 << 20
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Configuration
 internal import Guest
+internal import Inspection
 internal import Interface
 internal import LinuxIO
 internal import Report
@@ -19,6 +20,8 @@ struct SeedInstallation {
   private let timezone: String?
   private let userData: [UInt8]?
   private let surroundings: Surroundings
+  /// Of the disk that is for the seed; nil where none is.
+  private let diskIndex: Int?
 
   /// - Throws: `.invalid` for user data that cloud-init does not read, or that no seed has room for.
   init(
@@ -33,20 +36,25 @@ struct SeedInstallation {
     // A rename leaves that as it is.
     userData = request.oldName == nil ? try configuration.userDataBytes() : nil
     self.surroundings = surroundings
+    diskIndex = GuestDisks.indexOfSeed(request, configuration)
   }
 
   /// What a worker finds on a disk.
-  private struct Survey {
+  struct Survey {
     /// Why the guest gets no seed unless the configuration says so.
     var obstacle: String? {
       switch hasCloudInit {
       case true?: size == nil ? "there is no room for a seed: \(SeedInstallation.room)" : nil
-      case false?: "it has no cloud-init: \(Seed.program) is not there"
+      case false?: lacksCloudInit
       case nil: "whether it has cloud-init can't be seen; with configure = seed it gets a seed"
       }
     }
 
-    /// The number of the partition with the seed that is there.
+    let lacksCloudInit = "it has no cloud-init: \(Seed.program) is not there"
+
+    /// Whether there is a seed already.
+    let isFound: Bool
+    /// The number of the partition that it is in.
     let partition: Int?
     let hostname: String?
     let sectorSize: UInt64
@@ -55,22 +63,28 @@ struct SeedInstallation {
     let userData: SeedContent
     /// Nil where that is not known.
     let hasCloudInit: Bool?
+    /// Whether the root filesystem is in a volume of LVM.
+    let isOnLVM: Bool
 
-    init(of disk: Disk, _ workers: Workers) throws(Failure) {
+    /// - Parameter isWhole: the disk is for a seed alone.
+    init(of disk: Disk, isWhole: Bool = false, _ workers: Workers) throws(Failure) {
       let content = try SeedContent(.userData)
       let answer = try workers.run(
-        SeedPartition.finding, nil, [.disk(disk), .stream(content.bytes.view)],
+        SeedPartition.finding, ["whole": .bool(isWhole)], [.disk(disk), .stream(content.bytes.view)],
         .init(.guest, "looks for a seed on \(disk.path)"), .worker(onDiskOf: disk.size), Steps(.quiet))
+      isFound = answer["found"] == .bool(true)
       partition = answer["partition"]?.integer
       hostname = answer["hostname"]?.string
       size = answer["size"]?.integer.map { UInt64(clamping: $0) }
       sectorSize = answer["sector"]?.integer.map { UInt64(clamping: $0) } ?? 512
       hasCloudInit = if case .bool(let has)? = answer["cloudInit"] { has } else { nil }
+      isOnLVM = disk.layout.rootPartition?.isLVM ?? false
       userData = content.filled(to: answer["userData"]?.integer.map { UInt64(clamping: $0) } ?? 0)
     }
   }
 
-  private static let room = "it takes a GUID partition table and 256 KiB before its first partition, or between two"
+  private static let room =
+    "it takes a GUID partition table and 256 KiB before its first partition, or between two, or else a disk of its own"
 
   /// Whether a guest that was restored gets a seed, and why, in one line.
   enum Outcome {
@@ -85,11 +99,12 @@ struct SeedInstallation {
   /// seed the user data, unless there is other.
   ///
   /// - Parameters:
+  ///   - seedDisk: the disk that is for the seed, where it can be written now.
   ///   - recorded: the name that the dump says it had.
   ///   - isNew: it is another instance, whatever the seed that it has says.
   /// - Throws: where the configuration asks for a seed and there is no place for one.
   func install(
-    on disk: Disk, recorded: String?, isNew: Bool = false, _ steps: Steps
+    on disk: Disk, orOn seedDisk: Disk? = nil, recorded: String?, isNew: Bool = false, _ steps: Steps
   ) throws(Failure) -> Outcome {
     switch mode {
     case .none: return .left("configure = none")
@@ -100,33 +115,37 @@ struct SeedInstallation {
     case .auto, .seed: break
     }
     let survey = try Survey(of: disk, surroundings.workers)
-    if !isNew, let hostname = survey.partition == nil ? recorded : survey.hostname, name.matches(hostname) {
+    if let diskIndex {
+      if mode == .auto, survey.hasCloudInit == false { return .left(survey.lacksCloudInit) }
+      if let seedDisk { try install(onWhole: seedDisk, survey, steps) }
+      return .seeded("its cloud-init finds its seed on disk \(diskIndex)")
+    }
+    if !isNew, let hostname = !survey.isFound ? recorded : survey.hostname, name.matches(hostname) {
       guard let partition = survey.partition else { return .left("it is \(name.full) already") }
       return .seeded("it keeps its seed, in partition \(partition): that says that it is \(name.full)")
     }
-    if mode == .auto, survey.partition == nil, let reason = survey.obstacle { return .left(reason) }
+    if mode == .auto, !survey.isFound, let reason = survey.obstacle { return .left(reason) }
     guard let size = survey.size else {
       throw Failure(
         .guest, "\(disk.path) has no room for a seed: \(Self.room)",
-        remedy: "set configure to none, and give the guest its seed on a disk of its own")
+        remedy:
+          "give the instance a further disk of 1 MiB or more, and set disk_N to \"seed\" for it, or set configure to "
+          + "\"none\"")
     }
-    let number = try steps.step("write the seed of \(name.full)") { _ throws(Failure) in
-      try write(survey, size: min(size, SeedImage.largest), to: disk)
-    }
-    if isFixed, network == nil {
-      steps.note("the seed leaves the network to DHCP: the host does not tell the MAC address of each interface")
-    }
+    let number = try write(survey, size: size, to: disk, steps) ?? 0
     return .seeded(
-      survey.partition == nil
+      !survey.isFound
         ? "\(mode == .seed ? "configure = seed: its cloud-init" : "it has cloud-init, which") finds a seed in the new "
           + "partition \(number)"
         : "its cloud-init finds a new seed in partition \(number), in place of that of \(survey.hostname ?? "another")")
   }
 
-  private func seed(_ instanceID: UUID) -> Seed {
-    Seed(
+  private func seed(_ instanceID: UUID, isOnLVM: Bool = false) -> Seed {
+    var seed = Seed(
       instanceID: instanceID, name: name, network: network, accounts: accounts, timezone: timezone,
       userData: userData ?? [])
+    seed.isOnLVM = isOnLVM
+    return seed
   }
 
   /// What goes into the files of a guest that can be edited, for its worker: nothing unless the configuration asks for that.
@@ -135,31 +154,85 @@ struct SeedInstallation {
     return .array(seed(instanceID).files.map { ["name": .string($0.file.rawValue), "bytes": .bytes($0.bytes)] })
   }
 
-  /// Returns the number of its partition.
-  private func write(_ survey: Survey, size: UInt64, to disk: Disk) throws(Failure) -> Int {
-    let files = try seed(surroundings.newUUID()).files.map { file, bytes throws(Failure) in
+  /// Returns the number of its partition; nil where it is a whole disk.
+  private func write(
+    _ survey: Survey, size: UInt64, to disk: Disk, isWhole: Bool = false, _ steps: Steps
+  ) throws(Failure) -> Int? {
+    let number = try steps.step("write the seed of \(name.full)") { _ throws(Failure) in
+      try write(survey, size: min(size, SeedImage.largest), to: disk, isWhole: isWhole)
+    }
+    if isFixed, network == nil {
+      steps.note("the seed leaves the network to DHCP: the host does not tell the MAC address of each interface")
+    }
+    return number
+  }
+
+  private func write(_ survey: Survey, size: UInt64, to disk: Disk, isWhole: Bool) throws(Failure) -> Int? {
+    let files = try seed(surroundings.newUUID(), isOnLVM: survey.isOnLVM).files.map { file, bytes throws(Failure) in
       file == .userData && userData == nil && survey.userData.length > 0
         ? survey.userData : try SeedContent(file, bytes)
     }
     let image = try SeedImage.make(
-      files, size: size, sectorSize: survey.sectorSize, serial: surroundings.newUUID(), for: "its partition")
+      files, size: size, sectorSize: survey.sectorSize, serial: surroundings.newUUID(),
+      for: isWhole ? disk.path : "its partition")
     let number = try surroundings.workers.run(
-      SeedPartition.writing, ["uuid": .string(surroundings.newUUID().description)],
+      SeedPartition.writing,
+      ["uuid": .string(surroundings.newUUID().description), "whole": .bool(isWhole)],
       [.disk(disk), .stream(image.view)], .init(.guest, "writes a seed to \(disk.path)"), .worker(onDiskOf: disk.size),
       Steps(.quiet))
-    return number.integer ?? 0
+    return number.integer
+  }
+
+  /// Puts it on a disk that is for it alone, in place of whatever is there.
+  ///
+  /// - Parameter survey: of the seed that the guest had; its user data stays unless there is other.
+  private func install(onWhole disk: Disk, _ survey: Survey, _ steps: Steps) throws(Failure) {
+    try disk.removeSignatures()
+    _ = try write(survey, size: disk.size, to: disk, isWhole: true, steps)
+  }
+
+  /// Has a restored disk that is for the seed alone agree with the name, as `install` does.
+  ///
+  /// - Returns: what became of it, in words; nil where it stays as it was restored.
+  func restore(onWhole disk: Disk, _ steps: Steps) throws(Failure) -> String? {
+    guard mode == .auto || mode == .seed else { return nil }
+    let survey = try Survey(of: disk, isWhole: true, surroundings.workers)
+    guard survey.isFound || mode == .seed else { return nil }
+    if let hostname = survey.hostname, name.matches(hostname) { return "the seed says that the guest is \(name.full)" }
+    try install(onWhole: disk, survey, steps)
+    return "a new seed says that the guest is \(name.full)"
+      + (survey.hostname.map { ", in place of that of \($0)" } ?? "")
   }
 
   /// Whether the guest on a disk goes by a seed. The disk knows its partitions.
-  func isThere(on disk: Disk) throws(Failure) -> Bool {
+  func isThere(on disk: Disk, isWhole: Bool = false) throws(Failure) -> Bool {
     guard mode == .auto || mode == .seed else { return false }
-    return try Survey(of: disk, surroundings.workers).partition != nil
+    return try Survey(of: disk, isWhole: isWhole, surroundings.workers).isFound
+  }
+
+  /// Whether a disk is for it alone.
+  var hasDisk: Bool { diskIndex != nil }
+
+  /// What is to be told of the disk for a seed where the guest gets none.
+  var unused: String? {
+    diskIndex.map { "disk \($0) stays as it is: the guest's own files are edited, and it needs no seed" }
+  }
+
+  /// Gives the guest its new name in the seed on the disk that is for it, or makes that seed where there is none.
+  ///
+  /// - Returns: false where it has that already.
+  func rename(
+    from old: InstanceName, onWhole disk: Disk, ofGuestOn root: Disk, _ steps: Steps
+  ) throws(Failure) -> Bool {
+    if try isThere(on: disk, isWhole: true) { return try rename(from: old, on: disk, isWhole: true, steps) }
+    try install(onWhole: disk, Survey(of: root, surroundings.workers), steps)
+    return true
   }
 
   /// Gives the guest its new name in the seed that it has.
   ///
   /// - Returns: false where it has that already.
-  func rename(from old: InstanceName, on disk: Disk, _ steps: Steps) throws(Failure) -> Bool {
+  func rename(from old: InstanceName, on disk: Disk, isWhole: Bool = false, _ steps: Steps) throws(Failure) -> Bool {
     // As in files: a static network replaces the one that the guest has, any other changes nothing.
     let text = isFixed ? network?.text : nil
     let isRenamed = try steps.step("rename \(old) to \(name.full)") { _ throws(Failure) in
@@ -167,7 +240,7 @@ struct SeedInstallation {
         SeedPartition.renaming,
         [
           "old": .string(old.text), "new": .string(name.full), "network": .optional(text),
-          "instance": .string(surroundings.newUUID().description),
+          "instance": .string(surroundings.newUUID().description), "whole": .bool(isWhole),
         ], [.disk(disk)], .init(.guest, "edits the seed on \(disk.path)"), .worker(onDiskOf: disk.size), Steps(.quiet))
     }
     return isRenamed == .bool(true)

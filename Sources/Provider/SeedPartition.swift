@@ -7,10 +7,11 @@ internal import Report
 internal import Storage
 internal import Worker
 
-/// The partition of a guest's disk that its seed is in, as workers find and write it.
+/// The partition of a guest's disk that its seed is in, or a disk that is all seed, as workers find and write it.
 struct SeedPartition {
   private let disk: Disk
-  let number: Int
+  /// Nil where it is the whole disk.
+  let number: Int?
   let range: ByteRange
   private let fat: FAT
   private let files: [FAT.File]
@@ -19,22 +20,26 @@ struct SeedPartition {
   private static let mostNames = 1000
 
   /// Nil where the disk has none that can be read.
-  init?(on disk: Disk, _ table: PartitionTable) throws(Failure) {
-    for partition in table.partitions {
-      let range = partition.range
+  init?(on disk: Disk, _ table: PartitionTable?) throws(Failure) {
+    let places: [(Int?, ByteRange)] =
+      table?.partitions.map { ($0.number, $0.range) } ?? [(nil, ByteRange(offset: 0, length: disk.size))]
+    for (number, range) in places {
       guard
         let fat = try? FAT(
-          "partition \(partition.number)", length: range.length,
+          number.map { "partition \($0)" } ?? disk.path, length: range.length,
           read: { part throws(Failure) in
             try disk.descriptor.bytes(at: range.offset + part.offset, count: Int(min(part.length, range.length)))
           }), let content = try? fat.content(most: Self.mostNames),
         (content.label ?? fat.label).uppercased() == SeedImage.label
       else { continue }
-      (self.disk, self.fat, files, number, self.range) = (disk, fat, content.files, partition.number, range)
+      (self.disk, self.fat, files, self.number, self.range) = (disk, fat, content.files, number, range)
       return
     }
     return nil
   }
+
+  /// Where it is, for a message.
+  var words: String { number.map { "in partition \($0)" } ?? "on \(disk.path)" }
 
   private func find(_ file: Seed.File) -> FAT.File? { files.first { $0.path == ByteString("/\(file.rawValue)") } }
 
@@ -42,7 +47,7 @@ struct SeedPartition {
   private func read(_ file: Seed.File, atMost limit: UInt64) throws(Failure) -> [UInt8]? {
     guard let found = find(file) else { return nil }
     guard found.size <= limit else {
-      throw Failure(.guest, "\(file.rawValue) of the seed in partition \(number) has \(Words.bytes(found.size))")
+      throw Failure(.guest, "\(file.rawValue) of the seed \(words) has \(Words.bytes(found.size))")
     }
     var bytes: [UInt8] = []
     while UInt64(bytes.count) < found.size { bytes += try fat.piece(of: found, from: UInt64(bytes.count)) }
@@ -65,24 +70,28 @@ struct SeedPartition {
 extension SeedPartition {
   private static let mostOfText: UInt64 = 64 << 10
 
-  /// Finds the seed, or where one can go. Its user data is written to the stream.
+  /// Finds the seed, or where one can go. Its user data is written to the stream. With `whole` the disk is for a seed alone.
   static let finding = WorkerTask("find-seed", .reader) { context throws(Failure) in
     let disk = try context.disk(0)
-    guard let table = try disk.partitionTable()?.table else { return [:] }
+    let isWhole = context.values["whole"] == .bool(true)
+    let table = isWhole ? nil : try disk.partitionTable()?.table
+    let sectorSize = table?.sectorSize ?? UInt64(max(disk.sectorSize, 512))
     if let seed = try SeedPartition(on: disk, table) {
       let metaData = SeedMetaData(reading: try seed.read(.metaData, atMost: mostOfText) ?? [])
       let userData = try seed.read(.userData, atMost: SeedImage.largest)
       if context.count > 1 { try context.descriptor(1).writeAll(userData ?? [], at: 0) }
       return [
-        "partition": .integer(seed.number), "size": .number(seed.range.length), "sector": .number(table.sectorSize),
+        "found": true, "partition": number(seed), "size": .number(seed.range.length),
+        "sector": .number(sectorSize),
         "hostname": .optional(metaData.hostname.map { Words.printable($0) }),
         "userData": .integer(userData?.count ?? 0),
       ]
     }
+    if isWhole { return ["size": .number(disk.size), "sector": .number(sectorSize)] }
     let hasCloudInit: JSON = try disk.hasCloudInit().map { .bool($0) } ?? nil
-    guard let (_, added) = added(to: table, .random()) else { return ["cloudInit": hasCloudInit] }
+    guard let table, let (_, added) = added(to: table, .random()) else { return ["cloudInit": hasCloudInit] }
     return [
-      "size": .number(added.range.length), "sector": .number(table.sectorSize), "cloudInit": hasCloudInit,
+      "size": .number(added.range.length), "sector": .number(sectorSize), "cloudInit": hasCloudInit,
     ]
   }
 
@@ -90,12 +99,16 @@ extension SeedPartition {
   static let writing = WorkerTask("write-seed", .editor) { context throws(Failure) in
     let disk = try context.disk(0)
     let image = try context.descriptor(1)
+    if context.values["whole"] == .bool(true) {
+      try write(image, to: ByteRange(offset: 0, length: disk.size), of: disk)
+      return nil
+    }
     guard let table = try disk.partitionTable()?.table, let uuid = UUID(try context.values.text("uuid")) else {
       throw Failure(.guest, "\(disk.path) has no partition table for a seed")
     }
     if let seed = try SeedPartition(on: disk, table) {
       try write(image, to: seed.range, of: disk)
-      return .integer(seed.number)
+      return number(seed)
     }
     guard let (changed, added) = added(to: table, uuid) else {
       throw Failure(.guest, "\(disk.path) has no place for a seed")
@@ -104,6 +117,8 @@ extension SeedPartition {
     try disk.write(changed)
     return .integer(added.number)
   }
+
+  private static func number(_ seed: SeedPartition) -> JSON { seed.number.map { .integer($0) } ?? nil }
 
   private static func write(_ image: borrowing Descriptor, to range: ByteRange, of disk: Disk) throws(Failure) {
     let bytes = try image.bytes(at: 0, count: Int(min(range.length, SeedImage.largest)))
@@ -129,7 +144,8 @@ extension SeedPartition {
   /// counts for nothing until the instance is another one, then `meta-data`, a sector.
   static let renaming = WorkerTask("rename-seed", .editor) { context throws(Failure) in
     let (values, disk) = (context.values, try context.disk(0))
-    guard let table = try disk.partitionTable()?.table, let seed = try SeedPartition(on: disk, table) else {
+    let table = values["whole"] == .bool(true) ? nil : try disk.partitionTable()?.table
+    guard let seed = try SeedPartition(on: disk, table) else {
       throw Failure(.guest, "\(disk.path) has no seed")
     }
     let old = SeedMetaData(reading: try seed.read(.metaData, atMost: mostOfText) ?? [])
@@ -137,7 +153,7 @@ extension SeedPartition {
     guard old.names(names.0) || old.names(names.1) else {
       throw Failure(
         .guest,
-        "the seed in partition \(seed.number) names the guest \(Words.printable(old.hostname ?? "").quoted), "
+        "the seed \(seed.words) names the guest \(Words.printable(old.hostname ?? "").quoted), "
           + "neither \(names.0.full) nor \(names.1.full)", remedy: "rename with the name that the guest has")
     }
     var (network, instance): ([UInt8]?, String?) = (nil, nil)
@@ -156,7 +172,7 @@ extension SeedPartition {
       guard try seed.write(bytes, over: file) else {
         throw Failure(
           .guest,
-          "the seed in partition \(seed.number) has no room for another \(file.rawValue): guestsmith has not made it",
+          "the seed \(seed.words) has no room for another \(file.rawValue): guestsmith has not made it",
           remedy: "change its \(file.rawValue) by mtools")
       }
     }

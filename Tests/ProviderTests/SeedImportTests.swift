@@ -49,6 +49,29 @@ struct SeedImportTests {
     }
   }
 
+  @Test("in a volume of LVM is told to have its volumes grow, and their partition fills the disk") func volumes() throws
+  {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      let raw = try makeSparseFile(scratch("raw"), size: 500 << 20)
+      try scratch.write(Self.gap, to: "table")
+      try shell(
+        """
+        /sbin/sfdisk --quiet '\(raw)' <'\(scratch("table"))'
+        printf LABELONE | dd of='\(raw)' bs=1 seek=\(100 << 20 | 512) conv=notrunc status=none
+        """)
+      let disk = try guest.disk(mebibytes: 700)
+      let told = try guest.restore(raw, to: disk, as: "vm2.example.com", parameters: ["configure": "seed"])
+      let seed = try #require(try SeedDisk(disk), "\(told)")
+      #expect(try seed.file("vendor-data").contains("pvresize"))
+      #expect(try shell("/sbin/sfdisk --dump '\(disk)'").contains("start=      204800, size=     1226752"))
+      let left = try guest.disk("left", mebibytes: 700)
+      let words = try guest.restore(raw, to: left, as: "vm2.example.com", parameters: [:])
+      #expect(words.contains("the volumes of the LVM in partition 2 are as large as they were"), "\(words)")
+      #expect(try SeedDisk(left) == nil)
+    }
+  }
+
   @Test("has the addresses that the host tells for all its interfaces") func network() throws {
     try withScratch { scratch in
       let guest = try SmallGuest(in: scratch)
