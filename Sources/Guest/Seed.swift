@@ -73,6 +73,10 @@ package struct Seed: Sendable, Equatable {
     var members: [JSON.Member] = []
     func add(_ key: String, _ value: JSON) { members.append(JSON.Member(key: key, value: value)) }
     add("manage_etc_hosts", "localhost")
+    // Once for each seed: a new name in it, with or without other addresses, does not make the guest another machine.
+    add(
+      "bootcmd",
+      [["cloud-init-per", "once", .string("guestsmith-\(instanceID)"), "sh", "-c", .string(Self.renewingMachineID)]])
     add("growpart", ["mode": "auto", "devices": ["/"]])
     add("resize_rootfs", true)
     if isOnLVM { add("runcmd", [["sh", "-c", .string(Self.growingVolumes)]]) }
@@ -86,6 +90,17 @@ package struct Seed: Sendable, Equatable {
     }
     return Self.config(.object(members))
   }
+
+  /// A copy has the machine-id of its original, and cloud-init leaves that. One that this boot has made is new already.
+  private static let renewingMachineID = """
+    command -v systemd-machine-id-setup >/dev/null || exit 0
+    [ "$(stat -c %Y /etc/machine-id)" -lt "$(sed -n 's/^btime //p' /proc/stat)" ] || exit 0
+    rm -f /etc/machine-id
+    [ -L /var/lib/dbus/machine-id ] || rm -f /var/lib/dbus/machine-id
+    systemd-machine-id-setup
+    [ ! -d /var/lib/dbus ] || [ -e /var/lib/dbus/machine-id ] || ln -s /etc/machine-id /var/lib/dbus/machine-id
+    if command -v restorecon >/dev/null; then restorecon /etc/machine-id; fi
+    """
 
   /// The partition has grown from outside. What is full already is not an error.
   private static let growingVolumes =

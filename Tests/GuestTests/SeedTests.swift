@@ -61,6 +61,27 @@ struct SeedTests {
     #expect(try yaml(bytes) == ["instance-id": .string(id.description), "local-hostname": "vm1.example.com"])
   }
 
+  @Test(
+    "gives the guest another machine-id once, however often its name changes",
+    .enabled(if: hasYAML, "needs python3-yaml"))
+  func machineID() throws {
+    let command = try yaml(file(.vendorData, of: seed()))["bootcmd"]?.array?.first?.array?.compactMap(\.string)
+    #expect(command?.prefix(5) == ["cloud-init-per", "once", "guestsmith-\(id)", "sh", "-c"])
+    let script = try #require(command?.last)
+    try withScratch { scratch in
+      // As it would run in a guest whose files are these.
+      let run = script.replacing("/var/", with: "\(scratch.path)/var/").replacing("/etc/", with: "\(scratch.path)/etc/")
+      try scratch.write("old\n", to: "etc/machine-id")
+      try shell(
+        "mkdir -p '\(scratch("var/lib/dbus"))'; ln -s ../../../etc/machine-id '\(scratch("var/lib/dbus/machine-id"))'")
+      try scratch.write("systemd-machine-id-setup() { echo new >'\(scratch("etc/machine-id"))'; }\n\(run)\n", to: "run")
+      try shell("sh -e '\(scratch("run"))'")
+      #expect(try shell("cat '\(scratch("etc/machine-id"))'") == "old")
+      try shell("touch --date @1 '\(scratch("etc/machine-id"))'; sh -e '\(scratch("run"))'")
+      #expect(try shell("cat '\(scratch("var/lib/dbus/machine-id"))'") == "new")
+    }
+  }
+
   @Test("brings keys and password whatever is in them", .enabled(if: hasYAML, "needs python3-yaml"))
   func vendorData() throws {
     let bytes = try file(.vendorData, of: seed(keys: Self.keys))
