@@ -10,7 +10,7 @@
 #              it (UUID or LABEL=…), options of mkfs
 #   renderer   what configures the network: a renderer of cloud-init, and the units that it takes
 
-layouts=(debian ubuntu fedora rocky opensuse alpine)
+layouts=(debian ubuntu fedora rocky opensuse lvm alpine)
 esp=type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B
 bios=type=21686148-6449-6E6F-744E-656564454649
 root=type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709
@@ -68,6 +68,14 @@ layout_opensuse() {
 3: start=36MiB $root"
   parts="36 1463 xfs / UUID
 3 33 vfat /boot/efi UUID"
+}
+
+# As Rocky's image with LVM: the root filesystem in a volume of the group rocky. A line with `lvm` for its type is such a volume.
+layout_lvm() {
+  layout_rocky
+  parts="410 1489 lvm / rocky-root
+100 301 xfs /boot UUID
+1 99 vfat /boot/efi UUID"
 }
 
 layout_alpine() {
