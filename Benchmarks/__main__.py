@@ -26,6 +26,7 @@ from creating import Creating
 from disks import make_sparse, unmount_below
 from dumping import Dumping
 from guestsmith import Definition, GoldenImage
+from images import Images
 from machine import Machine
 from race import DISK_SIZE
 from report import Section, as_json, as_text
@@ -69,7 +70,7 @@ def _options() -> argparse.Namespace:
         prog="bench",
         description="Measures guestsmith against what a user would pick instead.",
     )
-    parts = ["create", "dump", "disks", "sandbox", "all"]
+    parts = ["create", "dump", "disks", "images", "sandbox", "all"]
     parser.add_argument("what", nargs="?", choices=parts, default="all", help="default: all")
     parser.add_argument(
         "--runs", type=int, default=5, metavar="N", help="runs of each contender (5); slow ones have fewer"
@@ -112,8 +113,12 @@ def _measure(options: argparse.Namespace, scratch: Path) -> list[Section]:
     if options.what in ("dump", "all"):
         sections.append(Dumping.prepare(definition, disk, scratch).measure(options.runs))
         sections.append(extracting.measure(definition, disk, options.runs, scratch))
-    if options.what in ("disks", "all"):
-        sections.append(WholeDisks.prepare(definition, golden, options.work, scratch).measure(options.runs))
+    if options.what in ("disks", "images", "all"):
+        whole = WholeDisks.prepare(definition, golden, options.work, scratch)
+        if options.what != "images":
+            sections.append(whole.measure(options.runs))
+        if options.what != "disks":
+            sections.append(Images.prepare(whole, scratch).measure(options.runs))
     if options.what in ("sandbox", "all"):
         confining = Confining.prepare(golden, disk, options.work / "cache", scratch)
         sections.append(confining.measure(options.runs))

@@ -327,14 +327,14 @@ class WholeDisks:
     def _check(self, disk: Path, tree: Tree, allowance: Allowance = NOTHING) -> None:
         """The table has to be right, and the root filesystem sound and with these files."""
         run(["sfdisk", "--verify", "--quiet", disk])
-        run(["e2fsck", "-fn", f"{disk}?offset={_root_offset(disk)}"])
+        run(["e2fsck", "-fn", f"{disk}?offset={root_offset(disk)}"])
         with _root_of(disk, self.scratch / "checked", "ro,noload") as folder:
             require_same(tree, folder, allowance)
             if (folder / "etc/hostname").read_text().strip() not in (GUEST, GUEST.split(".")[0]):
                 raise BenchError(f"the guest is not called {GUEST}")
 
 
-def _root_offset(disk: Path) -> int:
+def root_offset(disk: Path) -> int:
     """Where the last partition begins, in bytes."""
     table = json.loads(output_of("sfdisk", "--json", disk))["partitiontable"]
     return int(max(partition["start"] for partition in table["partitions"])) * int(table.get("sectorsize", 512))
@@ -343,12 +343,12 @@ def _root_offset(disk: Path) -> int:
 @contextmanager
 def _root_of(disk: Path, folder: Path, options: str) -> Iterator[Path]:
     writable = options.startswith("rw")
-    with LoopDevice(disk, writable, _root_offset(disk)) as loop, mounted(loop.path, folder, options) as tree:
+    with LoopDevice(disk, writable, root_offset(disk)) as loop, mounted(loop.path, folder, options) as tree:
         yield tree
 
 
 def _copy_root(disk: Path, copy: Path) -> Path:
-    run(["dd", f"if={disk}", f"of={copy}", "bs=1M", f"skip={_root_offset(disk) // MIB}", "conv=sparse"])
+    run(["dd", f"if={disk}", f"of={copy}", "bs=1M", f"skip={root_offset(disk) // MIB}", "conv=sparse"])
     return copy
 
 

@@ -190,7 +190,7 @@ package struct Key: Sendable {
     Key(
       "user_data", .text(\.userData, Rules.isUserData),
       "what the seed has cloud-init do besides, over all that guestsmith says",
-      "an absolute path, or the text itself from #cloud-config or the like on",
+      "an absolute path or a URL, which this machine reads, or the text itself from #cloud-config or the like on",
       example: .text("/etc/guestsmith/user-data"), isSecret: true),
   ]
 

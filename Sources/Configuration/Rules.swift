@@ -120,7 +120,7 @@ enum Rules {
 
   /// A file, or what cloud-init takes for user data.
   static func isUserData(_ text: String) -> Bool {
-    isAbsolutePath(text) || ["#", "Content-Type:", "MIME-Version:"].contains { text.hasPrefix($0) }
+    isPlace(text) || ["#", "Content-Type:", "MIME-Version:"].contains { text.hasPrefix($0) }
   }
 
   static func isTimezone(_ text: String) -> Bool {

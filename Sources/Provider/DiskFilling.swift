@@ -27,7 +27,7 @@ struct DiskFilling {
   ///
   /// - Throws: before the disk can be mounted, where its filesystem can't be used from it.
   mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
-    try refuseUnfit(bytes, at: offset)
+    try owner.refuseUnfit(bytes, at: offset)
     written += UInt64(bytes.count)
     guard offset < UInt64(Disk.headSize) else { return try put(bytes, at: offset) }
     let inside = min(bytes.count, Disk.headSize - Int(offset))
@@ -49,20 +49,6 @@ struct DiskFilling {
     waiting = nil
   }
 
-  private func refuseUnfit(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
-    let range = Superblock.range
-    guard offset <= UInt64(range.lowerBound), offset + UInt64(bytes.count) >= UInt64(range.upperBound),
-      let superblock = Superblock(Array(bytes[(range.lowerBound - Int(offset))..<(range.upperBound - Int(offset))]))
-    else { return }
-    if let journal = superblock.journal {
-      throw Failure(
-        .guest, "the guest's filesystem has its journal on another disk, \(journal), which is not in what is imported",
-        remedy:
-          "give the original a journal of its own, by tune2fs -O ^has_journal and tune2fs -j; then export it again")
-    }
-    try owner.refuseSectors(largerThan: superblock.blockSize)
-  }
-
   /// The same, but zeros are not written where the disk reads as such.
   mutating func writeSparsely(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
     guard isZeroed else { return try write(bytes, at: offset) }
@@ -78,6 +64,23 @@ struct DiskFilling {
 }
 
 extension Disk {
+  /// What is to come to `offset` of the disk: a filesystem that can't be used from it.
+  func refuseUnfit<Bytes: Collection<UInt8>>(
+    _ bytes: Bytes, at offset: UInt64
+  ) throws(Failure) where Bytes.Index == Int {
+    let range = Superblock.range
+    guard offset <= UInt64(range.lowerBound), offset + UInt64(bytes.count) >= UInt64(range.upperBound),
+      let superblock = Superblock(Array(bytes[(range.lowerBound - Int(offset))..<(range.upperBound - Int(offset))]))
+    else { return }
+    if let journal = superblock.journal {
+      throw Failure(
+        .guest, "the guest's filesystem has its journal on another disk, \(journal), which is not in what is imported",
+        remedy:
+          "give the original a journal of its own, by tune2fs -O ^has_journal and tune2fs -j; then export it again")
+    }
+    try refuseSectors(largerThan: superblock.blockSize)
+  }
+
   /// The kernel mounts no filesystem whose blocks are smaller than the sectors of its disk.
   func refuseSectors(largerThan blockSize: UInt64, remedy: String? = nil) throws(Failure) {
     guard blockSize < sectorSize else { return }

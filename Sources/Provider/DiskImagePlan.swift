@@ -177,26 +177,23 @@ package struct DiskImagePlan: Plan, ~Copyable {
 
   /// Returns whether the image is what its digests say.
   ///
-  /// Copies the pieces, each compared with its digest on the way; what is behind the end of the disk is the copy of the table.
+  /// What is behind the end of the disk is the copy of the table.
   private func copy(_ entry: borrowing ImageEntry, _ steps: Steps) throws(Failure) -> Bool {
-    var filling = DiskFilling(disk, isZeroed: false)
-    let file = try entry.open()
-    let (view, pieces, size) = (file.view, entry.pieces, disk.size)
-    return try steps.step("copy the image") { progress throws(Failure) in
-      progress.expect(pieces.reduce(0) { $0 + UInt64($1.length) })
-      return try withBuffer(of: ImagePiece.limit) { buffer throws(Failure) in
-        for piece in pieces where piece.offset < size {
-          let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<piece.length])
-          guard try view.readFull(into: bytes, at: piece.offset) == piece.length,
-            piece.matches(UnsafeRawBufferPointer(bytes))
-          else { return false }
-          let fitting = Int(min(UInt64(piece.length), size - piece.offset))
-          try filling.write(UnsafeRawBufferPointer(rebasing: bytes[..<fitting]), at: piece.offset)
-          progress.advance(by: UInt64(piece.length))
-        }
-        try filling.finish()
-        return true
+    let start: Withheld
+    do throws(DeploymentFailure) {
+      start = try steps.step("copy the image") { progress throws(DeploymentFailure) in
+        try Deployment(entry, to: Region(disk), keepingBack: .first(Disk.headSize), progress: progress).head
       }
+    } catch {
+      guard error.isImageBroken else { throw error.failure }
+      return false
     }
+    var head = Withheld()
+    for part in start.parts {
+      try disk.refuseUnfit(part.bytes, at: part.offset)
+      head.hold(disk.withholdingMark(of: part.bytes, at: part.offset), at: part.offset)
+    }
+    try head.commit(to: Region(disk))
+    return true
   }
 }

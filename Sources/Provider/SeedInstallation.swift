@@ -246,19 +246,3 @@ struct SeedInstallation {
     return isRenamed == .bool(true)
   }
 }
-
-extension Configuration {
-  /// Nil where none is configured.
-  func userDataBytes() throws(Failure) -> [UInt8]? {
-    guard let userData else { return nil }
-    let isPath = userData.hasPrefix("/")
-    let limit = Int(SeedImage.largest)
-    let bytes = isPath ? try readFile(userData, limit: limit + 1) : Array(userData.utf8)
-    let place = isPath ? "user_data, \(userData)," : "user_data"
-    guard bytes.count < 992 << 10 else { throw SeedImage.tooLong(UInt64(bytes.count), "a partition for it", 992 << 10) }
-    if let fault = UserData.fault(of: bytes) {
-      throw Failure(.invalid, "\(place) can't be used: it \(fault)", remedy: "begin it with #cloud-config or #!")
-    }
-    return bytes
-  }
-}

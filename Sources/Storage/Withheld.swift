@@ -5,12 +5,13 @@ package import Report
 /// The bytes by which a disk is known for what is on it, such as a superblock: in memory until all else is on the disk, so
 /// that work which is cut short leaves nothing that mounts.
 package struct Withheld: Sendable {
-  private struct Part: Sendable {
-    var offset: UInt64
-    var bytes: [UInt8]
+  package struct Part: Sendable {
+    /// In bytes from the start of the region.
+    package var offset: UInt64
+    package var bytes: [UInt8]
   }
 
-  private var parts: [Part] = []
+  package private(set) var parts: [Part] = []
 
   package init() {}
 

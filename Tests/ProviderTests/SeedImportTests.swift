@@ -28,9 +28,13 @@ struct SeedImportTests {
       let guest = try SmallGuest(in: scratch)
       let raw = try guest.emptyXFS(table: layout.table)
       let disk = try guest.disk(mebibytes: 700)
+      let userData = try scratch.write("#!/bin/sh\ntrue\n", to: "user data")
       let told = try guest.restore(
         raw, to: disk, as: "vm2.example.com", nics: [nic(0), nic(1)],
-        parameters: ["configure": "seed", "ssh_keys": key, "user_data": "#!/bin/sh\ntrue\n"])
+        parameters: [
+          "configure": "seed", "ssh_keys": key,
+          "user_data": "file://" + userData.replacing(" ", with: "%20"),
+        ])
       let seed = try #require(try SeedDisk(disk), "\(told)")
       #expect(seed.offset == layout.offset)
       #expect(try seed.faults(scratch) == [])
@@ -219,7 +223,8 @@ struct SeedImportTests {
       let before = try digest(of: disk)
       let secret = try scratch.write("password: secret\n", to: "user-data")
       for (value, words) in [
-        (secret, "does not begin with"), (scratch("missing"), "missing"),
+        (secret, "does not begin with"), (scratch("missing"), "missing"), ("file:///dev/null", "is not a file"),
+        ("http://me:secret@127.0.0.1:1/user-data", "http://127.0.0.1:1/user-data"),
         ("#cloud-config\nsecret\n", "not a YAML mapping"),
         ("#!" + String(repeating: "x", count: 1 << 20), "the seed needs"),
       ] {

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Configuration
+internal import Fetch
+internal import Guest
+internal import LinuxIO
+internal import Report
+
+extension Configuration {
+  /// The most that a partition for a seed has room for, in bytes.
+  private static let mostUserData: UInt64 = 992 << 10
+
+  /// Read from its file, or fetched from its URL, by the host; nil where none is configured.
+  ///
+  /// - Throws: `.invalid` for what cloud-init does not read, or no seed has room for.
+  func userDataBytes() throws(Failure) -> [UInt8]? {
+    guard let userData else { return nil }
+    // The text itself begins with a word of cloud-init, which no place does.
+    let source = try? Location(userData)
+    let bytes = try source.map { place throws(Failure) in try Self.bytes(at: place) } ?? Array(userData.utf8)
+    guard bytes.count < Self.mostUserData else {
+      throw SeedImage.tooLong(UInt64(bytes.count), "a partition for it", Self.mostUserData)
+    }
+    if let fault = UserData.fault(of: bytes) {
+      let words = source.map { "user_data, \($0)," } ?? "user_data"
+      throw Failure(.invalid, "\(words) can't be used: it \(fault)", remedy: "begin it with #cloud-config or #!")
+    }
+    return bytes
+  }
+
+  private static func bytes(at place: Location) throws(Failure) -> [UInt8] {
+    var limits = DownloadLimits(size: mostUserData)
+    limits.duration = 300
+    let download = Download(place, limits: limits, isVerifiedLater: false)
+    let file = try Descriptor(inMemory: "user-data")
+    let count = try Steps(.quiet).step("fetch the user data") { progress throws(Failure) in
+      try download.run(into: file, progress: progress)
+    }
+    return try file.bytes(at: 0, count: Int(count))
+  }
+}
