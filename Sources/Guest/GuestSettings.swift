@@ -5,17 +5,37 @@ import Report
 package struct GuestSettings: Sendable, Equatable {
   package var accounts: Accounts
   package var timezone: String?
+  /// Nil where the guest's own way is as good.
+  package var network: GuestNetwork?
 
-  package init(accounts: Accounts = Accounts(), timezone: String? = nil) {
+  package init(accounts: Accounts = Accounts(), timezone: String? = nil, network: GuestNetwork? = nil) {
     self.accounts = accounts
     self.timezone = timezone
+    self.network = network
   }
 
   /// Returns what does not reach the guest, and why, a line for each.
   func apply(to guest: some GuestFiles) throws(Failure) -> [String] {
     let notes = [try accounts.add(to: guest), try setTimezone(of: guest)].compactMap { $0 }
-    try CloudInit.keepName(of: guest)
-    return notes
+    return try notes + configure(guest)
+  }
+
+  /// Its network, and what its cloud-init leaves alone.
+  private func configure(_ guest: some GuestFiles) throws(Failure) -> [String] {
+    guard let network else {
+      try CloudInit.keepName(of: guest)
+      return []
+    }
+    guard let renderer = try NetworkRenderer.chosen(in: guest) else {
+      try CloudInit.keepName(of: guest)
+      return ["the guest keeps the network that it has: nothing that is known configures it"]
+    }
+    try CloudInit.removeNetwork(of: guest)
+    let others = try renderer.apply(network, to: guest)
+    try CloudInit.keepName(of: guest, andNetwork: renderer != .cloudInit)
+    let places = others.map(\.description).joined(separator: ", ")
+    return ["\(renderer.name) of the guest configures its network"]
+      + (others.isEmpty ? [] : ["these speak of the same interfaces or addresses, and stay as they are: \(places)"])
   }
 
   private func setTimezone(of guest: some GuestFiles) throws(Failure) -> String? {

@@ -58,7 +58,8 @@ package struct Identity: Sendable {
         left.append(error.message)
       }
     }
-    try attempt { () throws(Failure) in try Network.apply(network, to: guest) }
+    let renderer = isForeign ? try NetworkRenderer.chosen(in: guest) ?? .networkd : .networkd
+    try attempt { () throws(Failure) in try renderer.apply(network, to: guest) }
     try attempt { () throws(Failure) in try locale.apply(to: guest) }
     try attempt { () throws(Failure) in try accounts.apply(to: guest) }
     try guest.place(Hosts.path, Hosts.render(name, address: network.nameAddress))

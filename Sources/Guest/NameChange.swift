@@ -8,6 +8,8 @@ struct NameChange {
   private(set) var files: [(path: ByteString, bytes: [UInt8])] = []
   /// Files of ours that the new network does not have.
   private var removed: [ByteString] = []
+  /// The network of a guest that came out of an image, where it is not the one that it has.
+  private var renewed: (renderer: NetworkRenderer, network: GuestNetwork)?
   /// Files of the guest's administrator that name an address which the guest had.
   private(set) var told: [ByteString] = []
   /// The release file with its changes, where the guest has one.
@@ -33,6 +35,10 @@ struct NameChange {
       } else {
         try rematch(network, in: guest)
       }
+    }
+    if let network, let fixed = network.nameAddress, ours.isEmpty, let renderer = try NetworkRenderer.own(in: guest) {
+      address = Hosts.Readdress(old: release?.fixedAddresses.first, new: fixed)
+      try renew(network, by: renderer, in: guest)
     }
     if let found = try guest.read(Hosts.path) {
       add(Hosts.path, found, Hosts.renaming(found, from: old, to: new, address: address))
@@ -62,38 +68,59 @@ struct NameChange {
   private mutating func replaceNetwork(
     _ ours: [ByteString], by network: GuestNetwork, in guest: some GuestFiles
   ) throws(Failure) {
-    let new = Network.files(for: network)
-    for (path, text) in new { add(path, try guest.read(path) ?? [], Array(text.utf8)) }
+    let new = NetworkdFiles.files(
+      for: network, knowsPermanentAddress: try Networkd.knowsPermanentAddress(guest))
+    for file in new { add(file.path, try guest.read(file.path) ?? [], file.bytes) }
     removed = ours.filter { path in !new.contains { $0.path == path } }
     release?.address = network.signature
+  }
+
+  private mutating func renew(
+    _ network: GuestNetwork, by renderer: NetworkRenderer, in guest: some GuestFiles
+  ) throws(Failure) {
+    for file in try renderer.files(for: network) where renewed == nil {
+      let found = try guest.read(file.path) ?? []
+      // Of Alpine ours is a part of it.
+      let isThere = found == file.bytes || found.containsBytes(file.bytes)
+      if !isThere { renewed = (renderer, network) }
+    }
+    if release != nil { release?.address = network.signature }
   }
 
   /// Has files of ours go by the MAC addresses that the interfaces have here, or by their order where the host does not
   /// tell those.
   private mutating func rematch(_ network: GuestNetwork, in guest: some GuestFiles) throws(Failure) {
-    var marked: [Int] = []
+    var marked: [GuestNetwork.Interface] = []
     for interface in network.interfaces {
       let path = Network.path(ofInterface: interface.index)
       guard let found = try guest.read(path) else { continue }
       let changed = Network.rematching(found, to: interface.match)
-      if changed != found, case .order(let order) = interface.match { marked.append(order) }
+      if changed != found, case .order = interface.match { marked.append(interface) }
       add(path, found, changed)
     }
-    guard !marked.isEmpty else { return }
-    add(Network.rulesPath, try guest.read(Network.rulesPath) ?? [], Array(Network.rules(marking: marked).utf8))
+    guard let rules = NetworkdFiles.rules(marking: marked) else { return }
+    add(rules.path, try guest.read(rules.path) ?? [], rules.bytes)
   }
 
-  var isEmpty: Bool { files.isEmpty && removed.isEmpty && release == oldRelease }
+  var isEmpty: Bool { files.isEmpty && removed.isEmpty && renewed == nil && release == oldRelease }
 
   func apply(to guest: some GuestFiles) throws(Failure) {
     if let release, release != oldRelease {
       try guest.write(ReleaseFile.path, release.render(), mode: 0o644)
     }
     for path in removed { try guest.remove(path) }
+    if let renewed { try renewed.renderer.apply(renewed.network, to: guest) }
     for file in files { try guest.write(file.path, file.bytes, mode: 0o644) }
   }
 
   private mutating func add(_ path: ByteString, _ found: [UInt8], _ changed: [UInt8]) {
     if changed != found { files.append((path, changed)) }
+  }
+}
+
+extension [UInt8] {
+  fileprivate func containsBytes(_ part: [UInt8]) -> Bool {
+    !part.isEmpty && part.count <= count
+      && (0...(count - part.count)).contains { self[$0..<($0 + part.count)].elementsEqual(part) }
   }
 }

@@ -14,20 +14,23 @@ enum NetworkdFiles {
         path(of: interface),
         lines(for: interface, isFirst: interface.index == configured[0].index, knowsPermanentAddress))
     }
-    let rules = configured.compactMap(rule)
-    if !rules.isEmpty {
-      let head = "\(NetworkRenderer.mark): marks network interfaces by their order, whatever their names."
-      files.append(NetworkRenderer.File(Network.rulesPath, [head] + rules))
-    }
+    if let rules = rules(marking: configured) { files.append(rules) }
     return files
   }
 
-  private static func name(of interface: GuestNetwork.Interface) -> String {
-    interface.index == 0 ? "10-guestsmith.network" : "10-guestsmith-\(interface.index).network"
+  /// The marks of those that are known by their order; nil where none is.
+  static func rules(marking interfaces: [GuestNetwork.Interface]) -> NetworkRenderer.File? {
+    let rules = interfaces.compactMap(rule)
+    let head = "\(NetworkRenderer.mark): marks network interfaces by their order, whatever their names."
+    return rules.isEmpty ? nil : NetworkRenderer.File(Network.rulesPath, [head] + rules)
+  }
+
+  static func name(ofInterface index: Int) -> String {
+    index == 0 ? "10-guestsmith.network" : "10-guestsmith-\(index).network"
   }
 
   private static func path(of interface: GuestNetwork.Interface) -> ByteString {
-    "\(folder)/\(name(of: interface))"
+    "\(folder)/\(name(ofInterface: interface.index))"
   }
 
   static let folder: ByteString = "/etc/systemd/network"
@@ -41,19 +44,22 @@ enum NetworkdFiles {
       + #"ENV{GUESTSMITH_NIC}="\#(mark(order))""#
   }
 
+  /// What matches the mark of an interface.
+  static func property(of order: Int) -> String { "Property=GUESTSMITH_NIC=\(mark(order))" }
+
   private static func mark(_ order: Int) -> String { order == 0 ? "first" : "\(order)" }
 
   private static func lines(
     for interface: GuestNetwork.Interface, isFirst: Bool, _ knowsPermanentAddress: Bool
   ) -> [String] {
-    let name = name(of: interface)
+    let name = name(ofInterface: interface.index)
     var lines = [
       "\(NetworkRenderer.mark). Your own settings belong into \(name).d/*.conf beside this file.", "[Match]",
     ]
     switch interface.match {
     case .mac(let mac) where knowsPermanentAddress: lines.append("PermanentMACAddress=\(mac)")
     case .mac(let mac): lines += ["Type=ether", "MACAddress=\(mac)"]
-    case .order(let order): lines.append("Property=GUESTSMITH_NIC=\(mark(order))")
+    case .order(let order): lines.append(property(of: order))
     }
     var link = interface.mtu.map { ["MTUBytes=\($0)"] } ?? []
     // Or else a boot that waits for the network waits for all of them, connected or not.

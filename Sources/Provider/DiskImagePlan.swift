@@ -37,7 +37,10 @@ package struct DiskImagePlan: Plan, ~Copyable {
       network: network, macs: request.nics.compactMap(\.mac),
       seed: try SeedInstallation(request, network, configuration, surroundings), seedDisk: disks.seed)
     if configuration.configure == .files || configuration.configure == .auto {
-      target.settings = GuestSettings(accounts: configuration.accounts, timezone: configuration.timezone)
+      // A guest that has one interface and asks for a lease of itself is left to do so.
+      target.settings = GuestSettings(
+        accounts: configuration.accounts, timezone: configuration.timezone,
+        network: network.isPlain ? nil : network.network)
     }
     self.target = target
     isReinstall = request.isReinstall
@@ -49,14 +52,13 @@ package struct DiskImagePlan: Plan, ~Copyable {
 
   private static func left(_ configuration: Configuration, isReinstall: Bool) -> [String] {
     let keys = [
-      ("nameservers", !configuration.nameservers.isEmpty), ("address", configuration.address == .fixed),
       ("user_data", configuration.userData != nil),
       ("reinstall_keep", isReinstall && !configuration.reinstallKeep.isEmpty),
     ].filter(\.1).map(\.0)
     guard !keys.isEmpty, configuration.configure != .seed else { return [] }
     return [
-      "a guest of an image whose own files are edited keeps its network: \(Words.list(keys)) "
-        + "\(keys.count == 1 ? "does" : "do") not reach it; where it has cloud-init, configure = \"seed\" tells that"
+      "\(Words.list(keys)) \(keys.count == 1 ? "does" : "do") not reach it where the guest's own files are edited"
+        + (configuration.userData == nil ? "" : "; with cloud-init in it, configure = \"seed\" has user_data reach it")
     ]
   }
 
@@ -80,6 +82,7 @@ package struct DiskImagePlan: Plan, ~Copyable {
     ]
     if let swap = target.swap { lines.append("\(swap.words): make swap") }
     if let disk = target.seedDisk { lines.append("\(disk.words): write the seed, where the guest needs one") }
+    if configuration.configure != .none { lines += target.network.lines + target.network.notes }
     return lines + left
   }
 

@@ -8,7 +8,7 @@ extension GuestSettings {
   var json: JSON {
     [
       "password": .optional(accounts.rootPasswordHash), "keys": .array(accounts.sshKeys.map { .string($0) }),
-      "timezone": .optional(timezone),
+      "timezone": .optional(timezone), "network": network?.json ?? nil,
     ]
   }
 
@@ -16,6 +16,7 @@ extension GuestSettings {
   static func optional(_ json: JSON?) throws(Failure) -> GuestSettings? {
     guard let json, json != .null else { return nil }
     let accounts = Accounts(rootPasswordHash: json["password"]?.string, sshKeys: try json.texts("keys"))
-    return GuestSettings(accounts: accounts, timezone: json["timezone"]?.string)
+    return GuestSettings(
+      accounts: accounts, timezone: json["timezone"]?.string, network: try GuestNetwork.optional(json["network"]))
   }
 }

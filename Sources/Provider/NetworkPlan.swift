@@ -46,6 +46,14 @@ struct NetworkPlan {
   /// Whether the guest gets an address that the host or the configuration says.
   var isFixed: Bool { !network.fixedAddresses.isEmpty }
 
+  /// Whether it is one interface that uses DHCP, and nothing more is said of it.
+  var isPlain: Bool {
+    var plain = GuestNetwork.standard
+    guard network.interfaces.count == 1 else { return false }
+    plain.interfaces[0].match = network.interfaces[0].match
+    return network == plain
+  }
+
   /// Of each interface, in lower case with colons; nil where the host does not tell.
   private static func macs(of nics: [RequestedNIC]) throws(Failure) -> [String?] {
     var first: [String: RequestedNIC] = [:]

@@ -37,6 +37,45 @@ struct GuestSettingsTests {
     #expect(try guest.kind("/etc/cloud") == nil)
   }
 
+  @Test("has the guest's own program configure its network, and cloud-init leave that alone")
+  func network() throws {
+    let cloud = "# This file is generated from information provided by the datasource.\n"
+    let guest = MemoryGuest(
+      [
+        "/etc/cloud/cloud.cfg": "", "/lib/systemd/systemd": "", "/lib/systemd/systemd-networkd": "",
+        "/etc/systemd/network/10-cloud-init-eth0.network": cloud, "/etc/netplan/50-cloud-init.yaml": cloud,
+        "/etc/netplan/90-own.yaml": "network: {version: 2}\n",
+        "/etc/sysconfig/network-scripts/ifcfg-eth0": "DEVICE=eth0\n",
+        "/etc/sysconfig/network-scripts/ifcfg-eth1": "# Created by cloud-init automatically, do not edit.\n",
+      ],
+      links: [
+        "/etc/systemd/system/multi-user.target.wants/systemd-networkd.service":
+          "/lib/systemd/system/systemd-networkd.service"
+      ])
+    var network = fixedNetwork("192.0.2.7", gateway: "192.0.2.1")
+    network.interfaces[0].match = .mac("aa:00:00:00:00:01")
+    let notes = try GuestSettings(network: network).apply(to: guest)
+    #expect(notes == ["systemd-networkd of the guest configures its network"])
+    #expect(guest.text(Network.path)?.contains("\nAddress=192.0.2.7/24\n") == true)
+    let told = try #require(guest.text(CloudInit.path))
+    #expect(told.hasSuffix("\npreserve_hostname: true\nnetwork: {config: disabled}\n"))
+    for path: ByteString in [
+      "/etc/systemd/network/10-cloud-init-eth0.network", "/etc/netplan/50-cloud-init.yaml",
+      "/etc/sysconfig/network-scripts/ifcfg-eth1",
+    ] { #expect(try guest.kind(path) == nil) }
+    #expect(guest.text("/etc/netplan/90-own.yaml") != nil)
+    #expect(guest.text("/etc/sysconfig/network-scripts/ifcfg-eth0") != nil)
+  }
+
+  @Test("leaves the network of a guest with nothing that is known as it is, and cloud-init to configure it")
+  func noRenderer() throws {
+    let guest = MemoryGuest(["/etc/cloud/cloud.cfg": "", "/etc/netplan/50-cloud-init.yaml": "network: {}\n"])
+    let notes = try GuestSettings(network: fixedNetwork("192.0.2.7")).apply(to: guest)
+    #expect(notes == ["the guest keeps the network that it has: nothing that is known configures it"])
+    #expect(guest.text(CloudInit.path)?.contains("disabled") == false)
+    #expect(guest.text("/etc/netplan/50-cloud-init.yaml") != nil)
+  }
+
   @Test("leaves all as it is where nothing is set")
   func nothing() throws {
     let guest = MemoryGuest(["/etc/shadow": "root:$y$own:3::::::\n"])

@@ -24,7 +24,7 @@ struct NetworkTests {
   }
 
   private func file(_ interface: GuestNetwork.Interface) throws -> String {
-    try #require(Network.files(for: GuestNetwork([interface])).last).text
+    String(decoding: try #require(NetworkdFiles.files(for: GuestNetwork([interface])).first).bytes, as: UTF8.self)
   }
 
   @Test("A gateway on the link is a route of its own", arguments: far)
@@ -41,59 +41,6 @@ struct NetworkTests {
     let text = try file(interface)
     #expect(text.hasSuffix("Gateway=\(interface.routes[0].gateway)\n"))
     #expect(!text.contains("[Route]"))
-  }
-
-  @Test("Each interface that is configured has a file, by its MAC address or its order, and no other has")
-  func several() {
-    var first = GuestNetwork.Interface(.mac("aa:00:00:00:00:01"), index: 0)
-    first.addresses = [.init("192.0.2.7", prefix: 24), .init("2001:db8::7", prefix: 64)]
-    first.routes = [.init(by: "192.0.2.1"), .init(by: "fe80::1")]
-    (first.mtu, first.searchDomains) = (1400, ["example.com", "example.org"])
-    let second = GuestNetwork.Interface(.mac("aa:00:00:00:00:02"), index: 1)
-    var third = GuestNetwork.Interface(.order(2), index: 2)
-    (third.dhcp4, third.acceptsAdvertisements) = (true, true)
-    third.routes = [.init(to: "198.51.100.0/24", by: "192.0.2.254")]
-    let files = Network.files(for: GuestNetwork([first, second, third]))
-    #expect(
-      files.map(\.path) == [
-        Network.rulesPath, "/etc/systemd/network/10-guestsmith.network", "/etc/systemd/network/10-guestsmith-2.network",
-      ])
-    #expect(files[0].text.contains(#"ATTR{ifindex}=="4", ENV{GUESTSMITH_NIC}="2""#))
-    #expect(
-      files[1].text == """
-        # Written by guestsmith. Your own settings belong into 10-guestsmith.network.d/*.conf beside this file.
-        [Match]
-        PermanentMACAddress=aa:00:00:00:00:01
-
-        [Link]
-        MTUBytes=1400
-
-        [Network]
-        IPv6AcceptRA=no
-        Address=192.0.2.7/24
-        Address=2001:db8::7/64
-        Gateway=192.0.2.1
-        Gateway=fe80::1
-        Domains=example.com example.org
-
-        """)
-    #expect(
-      files[2].text == """
-        # Written by guestsmith. Your own settings belong into 10-guestsmith-2.network.d/*.conf beside this file.
-        [Match]
-        Property=GUESTSMITH_NIC=2
-
-        [Link]
-        RequiredForOnline=no
-
-        [Network]
-        DHCP=ipv4
-
-        [Route]
-        Destination=198.51.100.0/24
-        Gateway=192.0.2.254
-
-        """)
   }
 
   @Test(

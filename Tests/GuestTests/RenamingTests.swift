@@ -212,6 +212,24 @@ struct RenamingTests {
     #expect(marked.text(Network.path) == ours)
   }
 
+  @Test("a network that was written for another program of the guest follows, too", arguments: NetworkRenderer.allCases)
+  func others(renderer: NetworkRenderer) throws {
+    let guest = MemoryGuest([
+      "/etc/hostname": "vm1\n", "/etc/hosts": "127.0.1.1\tvm1.example.com vm1\n", "/lib/systemd/systemd-networkd": "",
+    ])
+    try renderer.apply(network("192.0.2.7"), to: guest)
+    #expect(try NetworkRenderer.own(in: guest) == renderer)
+    #expect(try Renaming(from: vm1, to: vm2, network: network("192.0.2.8")).apply(to: guest) == .renamed)
+    for file in try renderer.files(for: network("192.0.2.8")) {
+      #expect(guest.text(file.path)?.contains(String(decoding: file.bytes, as: UTF8.self)) == true, "\(file.path)")
+    }
+    #expect(guest.text("/etc/hosts") == "192.0.2.8\tvm2.example.com vm2\n")
+    let changes = guest.changes
+    #expect(try Renaming(from: vm2, to: vm2, network: network("192.0.2.8")).apply(to: guest) == .alreadyNamed)
+    #expect(guest.changes == changes)
+    #expect(try NetworkRenderer.own(in: MemoryGuest.debian()) == nil)
+  }
+
   @Test("a guest with a network of its own keeps it")
   func ownNetwork() throws {
     let guest = MemoryGuest(["/etc/hostname": "vm1\n", "/etc/network/interfaces": "iface eth0 inet dhcp\n"])

@@ -148,7 +148,9 @@ struct RestorationTests {
     let guest = try livedIn()
     let network = fixedNetwork("192.0.2.8")
     try restore(guest, as: "vm2.example.com", network: network)
-    #expect(guest.text(Network.path) == Network.files(for: network).last?.text)
+    #expect(
+      guest.text(Network.path)
+        == NetworkdFiles.files(for: network).first.map { String(decoding: $0.bytes, as: UTF8.self) })
     #expect(guest.text("/etc/hosts")?.contains("\n192.0.2.8\tvm2.example.com vm2\n") == true)
   }
 
