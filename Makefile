@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Thin over scripts: each target is one of them.
-.PHONY: build test test-boot test-ganeti demo lint bench install deb compatibility clean
+.PHONY: build test test-boot test-ganeti test-docs demo docs lint bench install deb compatibility clean
 
 build:
 	scripts/build
@@ -15,8 +15,14 @@ test-boot:
 test-ganeti:
 	scripts/test-ganeti
 
+test-docs:
+	scripts/test-docs
+
 demo:
 	scripts/demo
+
+docs:
+	scripts/docs
 
 lint:
 	scripts/lint

@@ -109,7 +109,12 @@ let package = Package(
     tests("Host", ["Host", "Interface", "LinuxIO", "Report", "TestSupport"]),
     tests("Instances", ["Instances", "Host", "Interface", "LinuxIO", "Report", "Worker", "TestSupport"]),
     tests("Judge", ["Judge", "LinuxIO", "Report", "TestSupport"]),
-    tests("Commands", ["LinuxIO", "Report", "TestSupport"]),
+    tests(
+      "Commands",
+      [
+        "Commands", "LinuxIO", "Report", "TestSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     tests("Fuzz", ["Dump", "Ext4", "Filesystems", "Layout", "Storage", "LinuxIO", "Report", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]

@@ -30,7 +30,7 @@ struct KeyTests {
     #expect(try values(load(kept.joined(separator: "\n"))) == values(Configuration()))
   }
 
-  @Test("the table for the README has a row for each key")
+  @Test("the table for docs/configuration.md has a row for each key")
   func markdown() {
     let rows = Configuration.markdownTable().split(separator: "\n")
     #expect(rows.count == Key.all.count - 14 - 7 + 2)

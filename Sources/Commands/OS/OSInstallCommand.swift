@@ -54,7 +54,8 @@ struct OSInstallCommand: ParsableCommand {
     if !SystemShell.redirectsBothOutputs {
       steps.note(
         "warning: /bin/sh does not understand &>, by which Ganeti 1.2.6 calls scripts: their status and log are lost, and "
-          + "an import reads nothing and leaves an empty disk; make bash the /bin/sh of its nodes (see the README)")
+          + "an import reads nothing and leaves an empty disk; make bash the /bin/sh of its nodes (see docs/ganeti-1.2.md)"
+      )
     }
     if variant != nil {
       steps.note("note: Ganeti 1.2.9 and later find no definition with a '+' in its name; 1.2.6 does")

@@ -5,13 +5,13 @@ import Report
 import TestSupport
 import Testing
 
-@Suite("The README")
-struct Readme {
+@Suite("docs/configuration.md")
+struct ConfigurationPageTests {
   private let text: String
 
   init() throws {
-    let root = String(#filePath.dropLast("/Tests/ConfigurationTests/ReadmeTests.swift".count))
-    text = String(decoding: try readFile(root + "/README.md"), as: UTF8.self)
+    let root = String(#filePath.dropLast("/Tests/ConfigurationTests/ConfigurationPageTests.swift".count))
+    text = String(decoding: try readFile(root + "/docs/configuration.md"), as: UTF8.self)
   }
 
   @Test("has the table of the configuration as the program knows it")
