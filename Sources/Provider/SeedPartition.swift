@@ -23,12 +23,13 @@ struct SeedPartition {
   init?(on disk: Disk, _ table: PartitionTable?) throws(Failure) {
     let places: [(Int?, ByteRange)] =
       table?.partitions.map { ($0.number, $0.range) } ?? [(nil, ByteRange(offset: 0, length: disk.size))]
+    let reading = disk.reading
     for (number, range) in places {
       guard
         let fat = try? FAT(
           number.map { "partition \($0)" } ?? disk.path, length: range.length,
           read: { part throws(Failure) in
-            try disk.descriptor.bytes(at: range.offset + part.offset, count: Int(min(part.length, range.length)))
+            try reading(ByteRange(offset: range.offset + part.offset, length: min(part.length, range.length)))
           }), let content = try? fat.content(most: Self.mostNames),
         (content.label ?? fat.label).uppercased() == SeedImage.label
       else { continue }
@@ -123,7 +124,7 @@ extension SeedPartition {
   private static func write(_ image: borrowing Descriptor, to range: ByteRange, of disk: Disk) throws(Failure) {
     let bytes = try image.bytes(at: 0, count: Int(min(range.length, SeedImage.largest)))
     guard UInt64(bytes.count) <= range.length else { throw Failure(.guest, "the seed is larger than its partition") }
-    try disk.descriptor.view.writeAll(bytes, at: range.offset)
+    try disk.writeUnmarked(bytes, at: range.offset)
     try disk.descriptor.flush()
   }
 

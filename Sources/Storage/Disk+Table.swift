@@ -11,12 +11,24 @@ extension Disk {
   ///
   /// - Throws: `.guest` for a table that can't be believed; `.device` where its partitions don't fit on the disk.
   package func partitionTable() throws(Failure) -> FoundTable? {
-    let (view, isUnmarked) = (descriptor.view, mark == .withheld)
+    let read = reading
     return try PartitionTable.read(
-      TableSource(path, size: size, sectorSize: tableSectorSize) { range throws(Failure) in
-        let bytes = try view.bytes(at: range.offset, count: Int(range.length))
-        return isUnmarked ? Self.marked(bytes, at: range.offset, Self.markBytes) : bytes
-      })
+      TableSource(path, size: size, sectorSize: tableSectorSize) { range throws(Failure) in try read(range) })
+  }
+
+  /// Reads what will be there once the mark is.
+  package var reading: (ByteRange) throws(Failure) -> [UInt8] {
+    let (view, isUnmarked) = (descriptor.view, mark == .withheld)
+    return { range throws(Failure) in
+      let bytes = try view.bytes(at: range.offset, count: Int(range.length))
+      return isUnmarked ? Self.marked(bytes, at: range.offset, Self.markBytes) : bytes
+    }
+  }
+
+  /// Writes to a place of the disk, without the mark where that is kept back.
+  package func writeUnmarked(_ bytes: [UInt8], at offset: UInt64) throws(Failure) {
+    let bytes = mark == .withheld ? Self.marked(bytes, at: offset, [0, 0]) : bytes
+    try descriptor.view.writeAll(bytes, at: offset)
   }
 
   private static let markOffset: UInt64 = 510
@@ -57,8 +69,7 @@ extension Disk {
   package func write(_ table: PartitionTable, isFirst: Bool = false) throws(Failure) {
     for write in table.writes {
       if !isFirst || write.offset == 0 { try descriptor.flush() }
-      let bytes = mark == .withheld ? Self.marked(write.bytes, at: write.offset, [0, 0]) : write.bytes
-      try descriptor.view.writeAll(bytes, at: write.offset)
+      try writeUnmarked(write.bytes, at: write.offset)
     }
     try descriptor.flush()
   }

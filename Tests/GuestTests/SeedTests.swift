@@ -74,7 +74,9 @@ struct SeedTests {
       try scratch.write("old\n", to: "etc/machine-id")
       try shell(
         "mkdir -p '\(scratch("var/lib/dbus"))'; ln -s ../../../etc/machine-id '\(scratch("var/lib/dbus/machine-id"))'")
-      try scratch.write("systemd-machine-id-setup() { echo new >'\(scratch("etc/machine-id"))'; }\n\(run)\n", to: "run")
+      try scratch.write("#!/bin/sh\necho new >'\(scratch("etc/machine-id"))'\n", to: "bin/systemd-machine-id-setup")
+      try shell("chmod +x '\(scratch("bin/systemd-machine-id-setup"))'")
+      try scratch.write("PATH='\(scratch("bin")):'$PATH\n\(run)\n", to: "run")
       try shell("sh -e '\(scratch("run"))'")
       #expect(try shell("cat '\(scratch("etc/machine-id"))'") == "old")
       try shell("touch --date @1 '\(scratch("etc/machine-id"))'; sh -e '\(scratch("run"))'")

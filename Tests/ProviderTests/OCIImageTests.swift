@@ -122,7 +122,7 @@ import Testing
         tar -C tree --exclude '.wh.*' -xf layer2
         tar -C tree -xf layer3
         image=$(echo cache/images/*/disk.img)
-        e2fsck -fn $image > /dev/null || exit 9
+        e2fsck -fn $image > /dev/null 2>&1 || exit 9
         debugfs -R 'rdump / out' $image 2> /dev/null; rmdir out/lost+found
         diff -r --no-dereference tree out
         diff <(cd tree; find . -mindepth 1 -printf '%p %y %m\\n' | sort) <(cd out; find . -mindepth 1 -printf '%p %y %m\\n' | sort)
