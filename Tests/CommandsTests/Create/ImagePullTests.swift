@@ -210,7 +210,7 @@ import Testing
   @Test(
     "A configuration that says too little of an image is refused before anything is fetched",
     arguments: [
-      ("image = \"/a.img\"\nverify = \"none\"", "does not tell how the disk is in it"),
+      ("image = \"/a.img\"\nverify = \"none\"", "does not tell how the image is in it"),
       ("image = \"/a.qcow2\"", "nothing tells whether the image is what its publisher made"),
       ("image = \"/a.qcow2\"\nverify = \"none\"\nsums = \"/SUMS\"", "sums says nothing beside verify"),
       ("sums = \"/SUMS\"", "sums is set without image"), ("image = \"ftp://h/a.qcow2\"", "image"),

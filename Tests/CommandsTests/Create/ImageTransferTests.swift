@@ -38,7 +38,7 @@ import Testing
 
   /// What a cache has of images, and of what is on its way.
   private func content(of machine: String, _ scratch: Scratch) throws -> String {
-    try shell("cd '\(scratch(machine))/cache' && ls images tmp | grep -v : || true")
+    try shell("cd '\(scratch(machine))/cache' && ls images tmp | grep -v -e : -e '^$' || true")
   }
 
   /// A machine that has fetched the image and exported it to `image.gsi`; its manifest's path.
