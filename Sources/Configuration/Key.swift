@@ -71,7 +71,7 @@ package struct Key: Sendable {
       example: .text("https://cloud.example.com/debian-12-generic-amd64.qcow2"), isParameter: false),
     Key(
       "format", .text(\.format, Rules.isImageFormat), "how the image is in its file; unset: as its name ends",
-      "\"raw\", \"qcow2\", \"vmdk\", \"vhdx\", \"tar\", \"oci\" or \"oci.tar\", with \".gz\", \".xz\", \".zst\" or \".bz2\" behind it where it is packed",
+      "\"gsi\", \"oci\", or \"raw\", \"qcow2\", \"vmdk\", \"vhdx\", \"tar\" or \"oci.tar\" with \".gz\", \".xz\", \".zst\" or \".bz2\" behind it where it is packed",
       example: .text("qcow2"), isParameter: false),
     Key(
       "digest", .text(\.digest, Rules.isDigest), "the digest that the image must have",

@@ -56,7 +56,7 @@ enum Rules {
   }
 
   static func isImageFormat(_ text: String) -> Bool {
-    if text == "oci" { return true }
+    if ["oci", "gsi"].contains(text) { return true }
     let whole = text.hasPrefix("oci.tar") ? text.dropFirst(4) : text[...]
     let parts = whole.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
     return ["raw", "qcow2", "vmdk", "vhdx", "tar"].contains(parts[0])

@@ -27,14 +27,14 @@ extension ImageStore {
   /// - Parameter read: fills the new files that it gets, in the order of `ImportedImage.Files`, and compares all with its
   ///   digests.
   package func takeImported(
-    steps: Steps, _ read: ([DescriptorView]) throws(Failure) -> Void
+    as key: String? = nil, steps: Steps, _ read: ([DescriptorView]) throws(Failure) -> Void
   ) throws(Failure) -> Imported {
     removeLeftScratch()
     let scratch = try newScratch()
     defer { scratch.remove() }
     try scratch.folder.make("image", mode: Self.imageMode)
     let folder = try Folder("image", in: scratch.folder)
-    let image = try readParts(to: folder, scratch, read)
+    let image = try readParts(to: folder, scratch, as: key, read)
     let manifest = image.manifest
     guard manifest.architecture == Release.architecture else {
       throw Failure(
@@ -63,7 +63,8 @@ extension ImageStore {
   }
 
   private func readParts(
-    to folder: borrowing Folder, _ scratch: ScratchFolder, _ read: ([DescriptorView]) throws(Failure) -> Void
+    to folder: borrowing Folder, _ scratch: ScratchFolder, as key: String?,
+    _ read: ([DescriptorView]) throws(Failure) -> Void
   ) throws(Failure) -> ExportedImage {
     var files: [SharedDescriptor] = []
     let names = [ImageEntry.imageFile, ImageEntry.piecesFile, "head"] + BootFile.Kind.allCases.map(\.rawValue)
@@ -74,7 +75,15 @@ extension ImageStore {
           name == "head" ? try scratch.folder.open(name, flags) : try folder.open(name, flags)))
     }
     try read(files.map(\.view))
-    let image = try ExportedImage(head: try scratch.folder.contents(of: "head", limit: ExportedImage.longestHead) ?? [])
+    var image = try ExportedImage(head: try scratch.folder.contents(of: "head", limit: ExportedImage.longestHead) ?? [])
+    if let key {
+      guard image.manifest.origin.map({ !$0.isTree }) == true else {
+        throw Failure(
+          .guest, "the image is one of packages or of a root filesystem, and only that of a disk is a source",
+          remedy: "put it into the cache by guestsmith image import, and configure what it was made from")
+      }
+      (image.manifest.key, image.pins) = (key, [:])
+    }
     let kinds = image.manifest.bootFiles.map(\.kind)
     for (name, file) in zip(names, files) where name != "head" {
       if let kind = BootFile.Kind(rawValue: name), !kinds.contains(kind) {

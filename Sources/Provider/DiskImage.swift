@@ -174,6 +174,10 @@ package struct DiskImage {
         .fetch(pin, into: file, steps: steps, limits: limits)
       let key = key(of: verified.digest)
       if try store.wholeEntry(key) != nil { return key }
+      if format.kind == .exported {
+        let stream = IncomingStream(reading: try opened(file))
+        return try ImageTransfer(store, workers: workers, threads: threads).take(stream, as: key, steps).key
+      }
       try store.add(key, steps: steps) { path throws(Failure) in
         if isTree {
           return try makeTree(of: file, at: path, verified, spool: "\(folder)/spool", workers, steps)
@@ -185,13 +189,19 @@ package struct DiskImage {
     }
   }
 
+  /// What was fetched, by the name of where that was.
+  func opened(_ file: String) throws(Failure) -> SharedDescriptor {
+    let fetched = try Descriptor(file, O_RDONLY)
+    let image = SharedDescriptor(try fetched.view.duplicate(named: words))
+    try fetched.close()
+    return image
+  }
+
   private func unpack(
     _ file: String, to path: String, spool: String, _ workers: Workers, _ steps: Steps
   ) throws(Failure) {
     let disk = try Descriptor(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
-    let fetched = try Descriptor(file, O_RDONLY)
-    let image = SharedDescriptor(try fetched.view.duplicate(named: words))
-    try fetched.close()
+    let image = try opened(file)
     let most = mostKept
     var stream = IncomingStream(reading: image)
     if let packing = format.packing { stream = try stream.unpacked(packing, to: most) }

@@ -11,6 +11,8 @@ struct ImageFormat: Equatable {
     /// A layout of the OCI: a folder, or a tar of one.
     case oci
     case ociArchive = "oci.tar"
+    /// What `guestsmith image export` writes.
+    case exported = "gsi"
   }
 
   let kind: Kind
@@ -35,11 +37,14 @@ struct ImageFormat: Equatable {
     if packed != nil { parts.removeLast() }
     if parts.suffix(2) == ["oci", "tar"] { parts = parts.dropLast(2) + ["oci.tar"] }
     let isTold = words != nil || parts.count > 1
-    guard isTold, let kind = parts.last.flatMap({ Kind(rawValue: String($0)) }), kind != .oci || packed == nil else {
+    guard isTold, let kind = parts.last.flatMap({ Kind(rawValue: String($0)) }),
+      packed == nil || (kind != .oci && kind != .exported)
+    else {
       throw Failure(
         .invalid, "the name of the image, \(Words.printable(name).quoted), does not tell how the image is in it",
         remedy:
-          "set format to raw, qcow2, vmdk, vhdx, tar, oci or oci.tar, or to qcow2.xz and the like where it is packed")
+          "set format to raw, qcow2, vmdk, vhdx, tar, oci, oci.tar or gsi, or to qcow2.xz and the like where it is packed"
+      )
     }
     self.kind = kind
     packing = packed?.packing

@@ -86,10 +86,14 @@ package struct ImageTransfer {
   private static let mostContent: UInt64 = 4 << 40
 
   /// Puts an image that another machine has exported into the cache, once all of it was found to be whole.
-  package func take(_ stream: IncomingStream, _ steps: Steps) throws(Failure) -> ImageStore.Imported {
+  ///
+  /// - Parameter key: of an image that is a source: nothing that it says of itself is believed then. Nil: as it says.
+  package func take(
+    _ stream: IncomingStream, as key: String? = nil, _ steps: Steps
+  ) throws(Failure) -> ImageStore.Imported {
     let most = min(store.maxSize ?? .max, Self.mostContent)
     let (workers, threads) = (workers, threads)
-    return try store.takeImported(steps: steps) { files throws(Failure) in
+    return try store.takeImported(as: key, steps: steps) { files throws(Failure) in
       var limits = ChildLimits.worker(streaming: most, threads: threads)
       limits.room = try .init(files[0], most: most)
       _ = try stream.unpacked(.zstd, to: most).run(

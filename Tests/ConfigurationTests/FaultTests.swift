@@ -56,7 +56,7 @@ struct FaultTests {
       ("components = [\"main/debian-installer\", \"a//b\"]", nil),
       (
         "disk_1 = \"data:srv\"",
-        "F:1: disk_1 = \"data:srv\", must be \"swap\", \"none\", or \"data:\" and where the guest mounts it, such as "
+        "F:1: disk_1 = \"data:srv\", must be \"swap\", \"none\", \"seed\", or \"data:\" and where the guest mounts it, such as "
           + "\"data:/srv\""
       ),
       ("disk_1 = \"data:/\"", nil), ("disk_1 = \"data:/etc/x\"", nil), ("disk_1 = \"data:/a/../b\"", nil),

@@ -98,6 +98,31 @@ import Testing
     }
   }
 
+  @Test("An exported image is a source, by its digest, and nothing that it says of itself counts then") func source()
+    throws
+  {
+    try withScratch { scratch in
+      let made = try exported(scratch)
+      let digest = try shell("sha256sum < '\(scratch("image.gsi"))' | cut -d ' ' -f 1")
+      try machine(
+        "two", scratch, more: "image = \"\(scratch("image.gsi"))\"\ndigest = \"sha256:\(digest)\"")
+      let pulled = try run("pull --json", on: "two", scratch)
+      #expect(pulled.status == 0, "\(pulled)")
+      let key = try #require(JSON(parsing: pulled.bytes)["key"]?.string)
+      #expect(.string(key) != made["key"])
+      try shell(
+        "cmp '\(scratch("raw"))' '\(scratch("two/cache/images/\(key)/disk.img"))'; rm '\(scratch("image.gsi"))'")
+      #expect(try content(of: "two", scratch) == key)
+      #expect(try run("verify", on: "two", scratch).status == 0)
+      // It is not read again as long as it is the same.
+      #expect(try run("pull", on: "two", scratch).status == 0)
+      try machine(
+        "three", scratch,
+        more: "image = \"\(scratch("image.gsi"))\"\ndigest = \"sha256:\(digest)\"\nformat = \"gsi.xz\"")
+      #expect(try run("pull", on: "three", scratch).errors.contains("format"))
+    }
+  }
+
   @Test("An image that is cut off or changed, or is not one, leaves the cache as it was, with one message")
   func damaged() throws {
     try withScratch { scratch in
