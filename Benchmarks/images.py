@@ -136,7 +136,13 @@ class Images:
                 inputs=(self.raw,),
             ),
             self._create("create"),
-            Contender("qemu-img convert, mount, write, umount", "peer", self._mount, inputs=(self.qcow2,)),
+            Contender(
+                "qemu-img convert, mount, write, umount",
+                "peer",
+                self._mount,
+                self._check_mounted,
+                inputs=(self.qcow2,),
+            ),
         ]
 
     def _mount(self, target: Target) -> None:
@@ -148,6 +154,13 @@ class Images:
             seed.mkdir(parents=True)
             for name, text in _SEED.items():
                 (seed / name).write_text(text)
+
+    def _check_mounted(self, target: Target) -> None:
+        root = f"{target.path}?offset={root_offset(target.path)}"
+        run(["e2fsck", "-fn", root])
+        for name, text in _SEED.items():
+            if output_of("debugfs", "-R", f"cat /var/lib/cloud/seed/nocloud/{name}", root) != text:
+                raise BenchError(f"the seed's {name} is not what was written")
 
     def _together(self) -> list[Contender]:
         each = [self.definition.with_swap(self.scratch / f"swap{number}.img") for number in range(_TOGETHER)]
@@ -162,13 +175,17 @@ class Images:
         def create(*targets: Target) -> None:
             run_together([definition.create(target.path) for definition, target in zip(each, targets)])
 
+        def check_copies(*targets: Target) -> None:
+            for target in targets:
+                run(["cmp", f"--bytes={self.raw.stat().st_size}", self.raw, target.path])
+
         def check(*targets: Target) -> None:
             for target in targets:
                 self._check(target)
 
         sizes = (4 * GIB,) * _TOGETHER
         return [
-            Contender(f"{_TOGETHER} cp", "limit", copy, sizes=sizes, inputs=(self.raw,)),
+            Contender(f"{_TOGETHER} cp", "limit", copy, check_copies, sizes=sizes, inputs=(self.raw,)),
             Contender(f"{_TOGETHER} creates", "ours", create, check, prepare, sizes, inputs=(self._cached,)),
         ]
 

@@ -30,7 +30,7 @@ package struct Accounts: Sendable, Equatable {
     guard let rootPasswordHash else { return nil }
     guard let shadow = try guest.read("/etc/shadow"),
       let changed = Self.settingRootPassword(in: shadow, to: rootPasswordHash)
-    else { return "root_password_hash is not used: the guest's /etc/shadow has no line for root" }
+    else { return "root_password_hash is not used: the guest's /etc/shadow lacks a line for root" }
     try guest.write("/etc/shadow", changed, mode: 0o640)
     return nil
   }

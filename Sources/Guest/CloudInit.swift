@@ -32,8 +32,7 @@ enum CloudInit {
         guard try guest.kind(path) == .file else { continue }
         // Administrators, too, have files with the names of Red Hat's and openSUSE's.
         if begins == "ifcfg-" {
-          let text = String(decoding: try guest.readLeniently(path) ?? [], as: UTF8.self)
-          guard text.hasPrefix("# Created by cloud-init") else { continue }
+          guard try guest.readLeniently(path)?.starts(with: "# Created by cloud-init".utf8) == true else { continue }
         }
         try guest.remove(path)
       }

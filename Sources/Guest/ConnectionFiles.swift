@@ -35,7 +35,7 @@ enum ConnectionFiles {
     let addresses = interface.addresses(family)
     switch family {
     case .ipv4: lines.append("method=\(interface.dhcp4 ? "auto" : addresses.isEmpty ? "disabled" : "manual")")
-    // `dhcp` would ask without hearing routers, and have no route. `disabled` is younger than RHEL 7.
+    // With `dhcp` it would ignore routers, and lack a route. RHEL 7 does not know `disabled` yet.
     case .ipv6:
       lines.append("method=\(interface.hearsRouters ? "auto" : addresses.isEmpty ? "link-local" : "manual")")
       // The address that everything else makes of the MAC address, and that a host may expect.

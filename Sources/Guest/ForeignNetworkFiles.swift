@@ -28,11 +28,10 @@ enum ForeignNetworkFiles {
           // What stands between our lines in a file of others is ours.
           if line.starts(with: InterfacesFile.begin.utf8) { isOurs = true }
           if line.starts(with: InterfacesFile.end.utf8) { isOurs = false }
-          let text = String(decoding: line, as: UTF8.self)
-          guard !isOurs, !text.drop(while: \.isWhitespace).hasPrefix("#") else { continue }
-          let words = text.split { !$0.isHexDigit && $0 != ":" && $0 != "." }.map { $0.lowercased() }
-          if HardwareTraces.addresses(in: text).contains(where: macs.contains)
-            || words.contains(where: addresses.contains)
+          guard !isOurs, !TextLines.isComment(line) else { continue }
+          let named = HardwareTraces.addresses(in: String(decoding: line, as: UTF8.self))
+          if named.contains(where: macs.contains)
+            || TextLines.addressWords(of: line).contains(where: addresses.contains)
           {
             found.append(path)
             break

@@ -124,12 +124,7 @@ package struct HardwareTraces: Sendable, Equatable {
 
   /// A small file, of which nothing but what it says matters: what can't be read says nothing.
   private static func text(_ path: ByteString, of guest: some GuestFiles) throws(Failure) -> String? {
-    do {
-      return try guest.read(path).map { String(decoding: $0, as: UTF8.self) }
-    } catch {
-      guard error.code == .guest else { throw error }
-      return nil
-    }
+    try guest.readLeniently(path).map { String(decoding: $0, as: UTF8.self) }
   }
 
   /// The lines that are not comments, without the blanks around them.

@@ -22,7 +22,8 @@ enum IfcfgFiles {
     return files + InterfaceNames.files(for: configured.filter { $0.mac == nil })
   }
 
-  /// A default route beside addresses of DHCP alone has no variable.
+  /// A default route of an interface that only DHCP gives addresses: ifcfg lacks a variable for it, so that it goes into a file of
+  /// routes.
   private static func unnamed(
     _ family: GuestNetwork.Family, of interface: GuestNetwork.Interface
   ) -> [GuestNetwork.Route] {

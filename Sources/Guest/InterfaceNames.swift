@@ -19,7 +19,7 @@ enum InterfaceNames {
         case .mac(let mac): #"ATTR{address}=="\#(mac)""#
         case .order(let order): #"ATTR{ifindex}=="\#(order + 2)""#
         }
-      // What has no driver is a bridge or the like, which may have the address of its member.
+      // A device without a driver is a bridge or the like, and may carry the address of its member.
       return #"ACTION=="add", SUBSYSTEM=="net", DRIVERS=="?*", ATTR{type}=="1", \#(attribute), "#
         + #"NAME="\#(name(of: interface))""#
     }

@@ -32,7 +32,7 @@ enum InterfacesFile {
     for interface in network.interfaces where !interface.isUnconfigured {
       guard !interface.dhcp6 || interface.acceptsAdvertisements else {
         throw Failure(
-          .guest, "Alpine's ifup has no client of DHCPv6, which NIC \(interface.index) needs",
+          .guest, "NIC \(interface.index) needs DHCPv6, and Alpine's ifup lacks a client for it",
           remedy: "use router advertisements (slaac) or a static address")
       }
       lines += [""] + stanzas(for: interface, name: alpineName(of: interface), isAlpine: true)
@@ -63,7 +63,7 @@ enum InterfacesFile {
     // Not every method has the option `mtu`.
     if let mtu = interface.mtu { stanzas[0].options.insert("pre-up ip link set dev $IFACE mtu \(mtu)", at: 0) }
     for family in GuestNetwork.Family.allCases {
-      // Alpine's other family has no stanza where it is static.
+      // Alpine's file lacks a stanza for the other family where that is static.
       let place = stanzas.lastIndex { $0.family == family } ?? 0
       let isStatic = stanzas[place].family == family && stanzas[place].method == "static"
       stanzas[place].options += routes(family, of: interface, inStatic: isStatic, isAlpine)

@@ -6,7 +6,7 @@ enum Networkd {
   static func enable(in guest: some GuestFiles) throws(Failure) {
     guard try guest.kind("/lib/systemd/systemd-networkd") != nil else {
       throw Failure(
-        .guest, "the guest has no systemd-networkd, which configures its network",
+        .guest, "the guest lacks systemd-networkd, which would configure its network",
         remedy: "install a system that has the package systemd")
     }
     try enable("systemd-networkd.service", in: "multi-user.target.wants", of: guest)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Report
 
-/// The fixed addresses that a guest had and has no more: files of its administrator that name them stay, and are told of.
+/// The fixed addresses that a guest used to have: files of its administrator that name one stay as they are, and are listed.
 struct OldAddresses {
   private let addresses: Set<IPAddress>
 
@@ -29,21 +29,13 @@ struct OldAddresses {
   }
 
   /// An address, or one of IPv4 with a port.
-  private func names(_ word: Substring) -> Bool {
-    ([word] + word.split(separator: ":")).contains { IPAddress($0).map(addresses.contains) == true }
+  private func names(_ word: String) -> Bool {
+    ([word[...]] + word.split(separator: ":")).contains { IPAddress(String($0)).map(addresses.contains) == true }
   }
 
   private func names(_ path: ByteString, of guest: some GuestFiles) throws(Failure) -> Bool {
-    do {
-      let text = String(decoding: try guest.read(path) ?? [], as: UTF8.self)
-      return text.split(whereSeparator: \.isNewline).contains { line in
-        line.first { !$0.isWhitespace } != "#"
-          && line.split { !$0.isHexDigit && $0 != ":" && $0 != "." }.contains(where: names)
-      }
-    } catch {
-      // What can't be read names nothing.
-      guard error.code == .guest else { throw error }
-      return false
+    TextLines(try guest.readLeniently(path) ?? []).lines.contains { line in
+      !TextLines.isComment(line) && TextLines.addressWords(of: line).contains(where: names)
     }
   }
 }

@@ -41,6 +41,14 @@ struct TextLines {
     return fields
   }
 
+  static func isComment(_ line: [UInt8]) -> Bool { line.first { !isBlank($0) } == UInt8(ascii: "#") }
+
+  /// What may be an address of IPv4 or IPv6 in a line, in lower case.
+  static func addressWords(of line: [UInt8]) -> [String] {
+    let digits = "0123456789abcdefABCDEF:.".utf8
+    return line.split { !digits.contains($0) }.map { String(decoding: $0, as: UTF8.self).lowercased() }
+  }
+
   struct Field {
     let text: String
     let range: Range<Int>

@@ -13,7 +13,7 @@ final class CheckedReading {
   init(_ name: String, _ digest: String?, _ source: @escaping TarStream.Read) throws(Failure) {
     let word = digest.map { $0.prefix { $0 != ":" } } ?? "sha256"
     guard let algorithm = MessageDigest.Algorithm(rawValue: String(word)) else {
-      throw Failure(.guest, "\(name) has no digest that is known")
+      throw Failure(.guest, "the digest of \(name) is neither a sha256 nor a sha512")
     }
     self.name = name
     self.digest = digest

@@ -29,7 +29,8 @@ package struct ImageManifest: Equatable, Sendable {
   package var digest: String
   /// What a disk that boots by itself has besides the filesystem; empty for a guest without a boot loader.
   package var bootFiles: [BootFile] = []
-  /// Of what somebody publishes; nil for a bootstrapped system. Of a disk neither a suite nor packages are known.
+  /// What a published image was made from; nil for a bootstrapped system. The suite and the packages of a published disk are
+  /// unknown.
   package var origin: ImageOrigin?
 
   /// Of the form that a manifest's text has.

@@ -25,6 +25,8 @@ package struct ImageStore: Sendable {
   package let maxAgeDays: Int?
   /// What all images together may take of the disk, in bytes; nil is any size.
   package let maxSize: UInt64?
+  /// That is kept of one image, in bytes, whatever the size of the cache: 4 TiB.
+  package static let mostContent: UInt64 = 4 << 40
   let now: @Sendable () -> Timestamp
   /// Whether this user may lock and change what is in it.
   private let isOurs: Bool

@@ -14,8 +14,8 @@ extension Configuration {
   /// - Throws: `.invalid` for what cloud-init does not read, or no seed has room for.
   func userDataBytes() throws(Failure) -> [UInt8]? {
     guard let userData else { return nil }
-    // The text itself begins with a word of cloud-init, which no place does.
-    let source = try? Location(userData)
+    let isPlace = ["/", "http:", "https:", "file:"].contains { userData.lowercased().hasPrefix($0) }
+    let source = isPlace ? try Location(userData) : nil
     let bytes = try source.map { place throws(Failure) in try Self.bytes(at: place) } ?? Array(userData.utf8)
     guard bytes.count < Self.mostUserData else {
       throw SeedImage.tooLong(UInt64(bytes.count), "a partition for it", Self.mostUserData)

@@ -34,8 +34,8 @@ package struct CreatePlan: Plan, ~Copyable {
     if let seed = disks.seed {
       throw Failure(
         .invalid,
-        "\(seed.path) is for a seed (disk_N = \"seed\"), and a guest that is not made from an image reads none",
-        remedy: "set that disk_N to \"none\", or set image")
+        "\(seed.path) is for a seed (disk_N = \"seed\"), and only a guest of the image of a disk reads one",
+        remedy: "set that disk_N to \"none\", or image to the image of a disk")
     }
     let network = try NetworkPlan(request, configuration, surroundings.resolve)
     let source = try GuestSource(configuration, for: request)

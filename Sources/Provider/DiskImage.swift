@@ -70,11 +70,8 @@ package struct DiskImage {
   /// The file of a layout of the OCI that stands for all of it.
   static let ociIndex = "index.json"
 
-  /// That is kept of one, in bytes, whatever the size of the cache: 4 TiB.
-  private static let mostContent: UInt64 = 4 << 40
-
-  /// The same, within the size of the cache.
-  var mostKept: UInt64 { min(limits.size, Self.mostContent) }
+  /// That is kept of one, in bytes.
+  var mostKept: UInt64 { min(limits.size, ImageStore.mostContent) }
 
   private var source: String { ImageStore.key(ofSource: text) }
 

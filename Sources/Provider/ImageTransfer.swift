@@ -82,16 +82,13 @@ package struct ImageTransfer {
     }
   }
 
-  /// That is kept of one where the cache has no limit, in bytes: 4 TiB.
-  private static let mostContent: UInt64 = 4 << 40
-
   /// Puts an image that another machine has exported into the cache, once all of it was found to be whole.
   ///
   /// - Parameter key: of an image that is a source: nothing that it says of itself is believed then. Nil: as it says.
   package func take(
     _ stream: IncomingStream, as key: String? = nil, _ steps: Steps
   ) throws(Failure) -> ImageStore.Imported {
-    let most = min(store.maxSize ?? .max, Self.mostContent)
+    let most = min(store.maxSize ?? .max, ImageStore.mostContent)
     let (workers, threads) = (workers, threads)
     return try store.takeImported(as: key, steps: steps) { files throws(Failure) in
       var limits = ChildLimits.worker(streaming: most, threads: threads)

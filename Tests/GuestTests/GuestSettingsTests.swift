@@ -30,7 +30,7 @@ struct GuestSettingsTests {
     let notes = try settings.apply(to: guest)
     #expect(
       notes == [
-        "root_password_hash is not used: the guest's /etc/shadow has no line for root",
+        "root_password_hash is not used: the guest's /etc/shadow lacks a line for root",
         "the guest keeps its time zone: the guest knows no time zone 'Europe/Zurich'",
       ])
     #expect(guest.text("/root/.ssh/authorized_keys") == "ssh-ed25519 AAAA me\n")

@@ -166,7 +166,7 @@ struct SeedOnDiskTests {
       let failure = try #require(throws: Failure.self) {
         _ = try run(guest, guest.request(.create(isReinstall: false), disks: disks), roles)
       }
-      #expect(failure.message.contains("a guest that is not made from an image reads none"), "\(failure.message)")
+      #expect(failure.message.contains("only a guest of the image of a disk reads one"), "\(failure.message)")
       let ofImage = try self.guest(of: try PartitionedGuest.debian.make(in: scratch), scratch)
       let before = try shell("sha256sum <'\(disks[1])'")
       let told = try run(

@@ -44,7 +44,7 @@ struct ImageExportCommand: ParsableCommand {
     let key = words.count == 2 ? try store.key(beginningWith: words[0]) : try key(of: configuration, in: store)
     guard let entry = try store.entry(key) else {
       throw Failure(
-        .invalid, "the image \(key) is no longer in the cache", remedy: "guestsmith image list shows the images")
+        .invalid, "the image \(key) has gone from the cache", remedy: "guestsmith image list shows the images")
     }
     let transfer = ImageTransfer(store, workers: try commandWorkers(steps), threads: configuration.workers)
     let file = words.last ?? "-"

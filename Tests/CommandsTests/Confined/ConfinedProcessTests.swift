@@ -69,16 +69,21 @@ struct ConfinedProcessTests {
     }
   }
 
-  @Test("a prober: of a disk that is not a guest") func prober() throws {
+  /// One of them looks for a seed, and has a file in memory for its user data.
+  @Test("a prober: of a disk that is not a guest", arguments: [false, true]) func prober(looksForSeed: Bool) throws {
     try ConfinedBench.with { bench in
       let swap = try makeSparseFile(bench.scratch("other"), size: 16 << 20)
       try shell("mkswap -q '\(swap)' 2>&1")
       try withDisks(swap) { disk in
         try whileHeld(
-          "guestsmith-worker", of: bench.rename(disk), where: { $0.descriptors([disk])[4] == disk }
+          "guestsmith-worker", of: bench.rename(disk),
+          where: {
+            let found = $0.descriptors([disk])
+            return found[4] == disk && (found[5] == "memory") == looksForSeed
+          }
         ) { worker, _ in
-          // One of them looks for a seed, and has its user data in memory.
-          try Walls(isWorker: true, files: [disk], streams: ["memory"], handed: [disk]).expect(worker)
+          try Walls(isWorker: true, files: [disk], streams: looksForSeed ? ["memory"] : [], handed: [disk])
+            .expect(worker)
         }
       }
     }
