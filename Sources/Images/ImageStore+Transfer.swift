@@ -12,6 +12,17 @@ extension ImageStore {
     package var isNew: Bool
   }
 
+  /// What an image is here that is a source, whatever it says of itself: its key, and where it is from.
+  package struct Identity: Sendable {
+    package var key: String
+    package var origin: ImageOrigin
+
+    package init(key: String, origin: ImageOrigin) {
+      self.key = key
+      self.origin = origin
+    }
+  }
+
   /// Writes an image for another machine, with the sources that have it.
   ///
   /// - Parameter sink: takes the next bytes, all of them.
@@ -27,14 +38,14 @@ extension ImageStore {
   /// - Parameter read: fills the new files that it gets, in the order of `ImportedImage.Files`, and compares all with its
   ///   digests.
   package func takeImported(
-    as key: String? = nil, steps: Steps, _ read: ([DescriptorView]) throws(Failure) -> Void
+    as identity: Identity? = nil, steps: Steps, _ read: ([DescriptorView]) throws(Failure) -> Void
   ) throws(Failure) -> Imported {
     removeLeftScratch()
     let scratch = try newScratch()
     defer { scratch.remove() }
     try scratch.folder.make("image", mode: Self.imageMode)
     let folder = try Folder("image", in: scratch.folder)
-    let image = try readParts(to: folder, scratch, as: key, read)
+    let image = try readParts(to: folder, scratch, as: identity, read)
     let manifest = image.manifest
     guard manifest.architecture == Release.architecture else {
       throw Failure(
@@ -63,7 +74,7 @@ extension ImageStore {
   }
 
   private func readParts(
-    to folder: borrowing Folder, _ scratch: ScratchFolder, as key: String?,
+    to folder: borrowing Folder, _ scratch: ScratchFolder, as identity: Identity?,
     _ read: ([DescriptorView]) throws(Failure) -> Void
   ) throws(Failure) -> ExportedImage {
     var files: [SharedDescriptor] = []
@@ -76,13 +87,14 @@ extension ImageStore {
     }
     try read(files.map(\.view))
     var image = try ExportedImage(head: try scratch.folder.contents(of: "head", limit: ExportedImage.longestHead) ?? [])
-    if let key {
-      guard image.manifest.origin.map({ !$0.isTree }) == true else {
+    if var identity {
+      guard let told = image.manifest.origin, !told.isTree else {
         throw Failure(
           .guest, "the image is one of packages or of a root filesystem, and only that of a disk is a source",
           remedy: "put it into the cache by guestsmith image import, and configure what it was made from")
       }
-      (image.manifest.key, image.pins) = (key, [:])
+      (identity.origin.end, identity.origin.root) = (told.end, told.root)
+      (image.manifest.key, image.manifest.origin, image.pins) = (identity.key, identity.origin, [:])
     }
     let kinds = image.manifest.bootFiles.map(\.kind)
     for (name, file) in zip(names, files) where name != "head" {

@@ -173,7 +173,8 @@ package struct DiskImage {
       if try store.wholeEntry(key) != nil { return key }
       if format.kind == .exported {
         let stream = IncomingStream(reading: try opened(file))
-        return try ImageTransfer(store, workers: workers, threads: threads).take(stream, as: key, steps).key
+        let identity = ImageStore.Identity(key: key, origin: origin(verified, end: 0, root: nil))
+        return try ImageTransfer(store, workers: workers, threads: threads).take(stream, as: identity, steps).key
       }
       try store.add(key, steps: steps) { path throws(Failure) in
         if isTree {

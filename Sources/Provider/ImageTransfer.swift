@@ -84,13 +84,14 @@ package struct ImageTransfer {
 
   /// Puts an image that another machine has exported into the cache, once all of it was found to be whole.
   ///
-  /// - Parameter key: of an image that is a source: nothing that it says of itself is believed then. Nil: as it says.
+  /// - Parameter identity: of an image that is a source: what it says of itself is not believed then, but for what is on the
+  ///   disk. Nil: as it says.
   package func take(
-    _ stream: IncomingStream, as key: String? = nil, _ steps: Steps
+    _ stream: IncomingStream, as identity: ImageStore.Identity? = nil, _ steps: Steps
   ) throws(Failure) -> ImageStore.Imported {
     let most = min(store.maxSize ?? .max, ImageStore.mostContent)
     let (workers, threads) = (workers, threads)
-    return try store.takeImported(as: key, steps: steps) { files throws(Failure) in
+    return try store.takeImported(as: identity, steps: steps) { files throws(Failure) in
       var limits = ChildLimits.worker(streaming: most, threads: threads)
       limits.room = try .init(files[0], most: most)
       _ = try stream.unpacked(.zstd, to: most).run(

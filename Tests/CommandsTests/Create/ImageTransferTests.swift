@@ -98,7 +98,8 @@ import Testing
     }
   }
 
-  @Test("An exported image is a source, by its digest, and nothing that it says of itself counts then") func source()
+  @Test("An exported image is a source, by its digest, and what it says of where it is from does not count then")
+  func source()
     throws
   {
     try withScratch { scratch in
@@ -110,6 +111,10 @@ import Testing
       #expect(pulled.status == 0, "\(pulled)")
       let key = try #require(JSON(parsing: pulled.bytes)["key"]?.string)
       #expect(.string(key) != made["key"])
+      // The file says that a list of digests verified it, and where that was.
+      let listed = try JSON(parsing: run("list --json", on: "two", scratch).bytes).array?.first
+      #expect(
+        listed?["verified_by"] == "digest" && listed?["source"] == .string(scratch("image.gsi")), "\(listed as Any)")
       try shell(
         "cmp '\(scratch("raw"))' '\(scratch("two/cache/images/\(key)/disk.img"))'; rm '\(scratch("image.gsi"))'")
       #expect(try content(of: "two", scratch) == key)
