@@ -71,6 +71,15 @@ static void copy_value(blkid_probe probe, const char *name, char *text, size_t s
     strncpy(text, value, size - 1);
 }
 
+// Whether more than one thing is known: libblkid 2.41 ends as with an error then.
+static bool finds_several(blkid_probe probe) {
+  int found = 0;
+  blkid_reset_probe(probe);
+  while (found < 2 && blkid_do_probe(probe) == 0)
+    found++;
+  return found > 1;
+}
+
 int clinux_probe(int fd, struct clinux_content *content, bool *several) {
   *several = false;
   blkid_probe probe = blkid_new_probe();
@@ -90,10 +99,11 @@ int clinux_probe(int fd, struct clinux_content *content, bool *several) {
       copy_value(probe, "USAGE", content->usage, sizeof content->usage);
       copy_value(probe, "UUID", content->uuid, sizeof content->uuid);
       copy_value(probe, "LABEL", content->label, sizeof content->label);
-    } else if (result == -1) {
-      error = errno ? errno : EIO;
-    } else {
-      *several = result == -2;
+    } else if (result != 1) {
+      int found = errno;
+      *several = result == -2 || finds_several(probe);
+      if (!*several)
+        error = found ? found : EIO;
     }
   }
   blkid_free_probe(probe);
