@@ -89,6 +89,15 @@ package struct AptConfiguration: Equatable, Sendable {
     }.map { "\(folder)/\($0)" }
   }
 
+  /// Whether somewhere in the machine's own configuration a word stands, in letters of either case. What apt dumps without that is
+  /// a default of its release.
+  func isWritten(_ word: String) -> Bool {
+    let main = [path("Dir::Etc::main"), environment["APT_CONFIG"]].compactMap { $0 }
+    return (main + files(in: "Dir::Etc::parts", endings: ["", ".conf"])).contains {
+      fileText($0)?.lowercased().contains(word.lowercased()) == true
+    }
+  }
+
   /// What another apt is told so that it fetches and believes what this machine's does: the ways to the archives, logins,
   /// keys, and the conditions under which they are trusted.
   ///

@@ -116,6 +116,8 @@ package struct GuestApt: Equatable, Sendable {
       func names(_ some: String...) -> Bool { some.contains(where: words.contains) }
       // apt's own defaults are among them: what is not allowed needs no word, and a group has no value.
       if setting.value.isEmpty || (words[1].hasPrefix("allow") && isNo(setting.value)) { continue }
+      // Which keys are strong enough each release of apt says anew.
+      if names("assert-pubkey-algo"), !configuration.isWritten("assert-pubkey-algo") { continue }
       if names("proxy-auto-detect", "proxyautodetect", "gpgvcommand", "capath") {
         note("the guest's apt goes without \(setting.name), which names a file of this machine")
       } else if names("sslcert", "sslkey") {

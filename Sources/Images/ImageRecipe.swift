@@ -33,10 +33,11 @@ package struct ImageRecipe: Equatable, Sendable {
     try self.init(request, .ofThisMachine())
   }
 
-  init(_ request: ImageRequest, _ apt: AptConfiguration) throws(Failure) {
+  /// - Parameter root: where the machine's `/etc/os-release` is.
+  init(_ request: ImageRequest, _ apt: AptConfiguration, root: String = "") throws(Failure) {
     let (suite, sources) = try AptSources.resolve(
       suite: request.suite, mirror: request.mirror, pockets: request.pockets, keyring: request.keyring,
-      components: request.components, configuration: apt)
+      components: request.components, configuration: apt, root: root)
     // What becomes an argument of mmdebstrap and of apt must not be taken for an option or a list.
     let kernel = request.kernel.map { [$0] } ?? []
     let names = [("suite", suite)] + kernel.map { ("kernel", $0) } + request.packages.map { ("package", $0) }

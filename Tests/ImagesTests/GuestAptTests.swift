@@ -110,6 +110,22 @@ import Testing
     }
   }
 
+  @Test("which keys are strong enough goes where the site says it, and not where its apt does") func keyAlgorithms()
+    throws
+  {
+    try withScratch { scratch in
+      func settings(_ more: String) throws -> String? {
+        text("/etc/apt/apt.conf.d/90guestsmith", of: guest([source("http://m.example/")], try aptOfTest(scratch, more)))
+      }
+      // Whatever the apt of this machine has by itself.
+      let own = "APT::Key::Assert-Pubkey-Algo \">=rsa2048\";"
+      let apt = try aptOfTest(scratch)
+      let dumped = AptConfiguration(settings: apt.settings + AptConfiguration.parse(own), environment: apt.environment)
+      #expect(text("/etc/apt/apt.conf.d/90guestsmith", of: guest([source("http://m.example/")], dumped)) == nil)
+      #expect(try settings(own + "\n")?.contains(own + "\n") == true)
+    }
+  }
+
   @Test("the authorities of the site go with https") func authoritiesSiteGo() throws {
     try withScratch { scratch in
       try scratch.write("a", to: "ca/a.crt")
