@@ -35,7 +35,9 @@ import Testing
       let apt = try AptConfiguration.ofThisMachine(["APT_CONFIG": file])
       for name in ["sourcelist", "sourceparts", "preferences", "preferencesparts", "trusted", "trustedparts"] {
         let words = try bash("apt-config shell P Dir::Etc::\(name)/f; ", environment: ["APT_CONFIG": file]).output
-        #expect(words.contains("P='\(apt.path("Dir::Etc::\(name)") ?? "")'"), "\(name): \(words)")
+        // apt 3 has no single file of trusted keys any more.
+        let path = apt.path("Dir::Etc::\(name)")
+        #expect(path.map { words.contains("P='\($0)'") } ?? words.isEmpty, "\(name): \(words)")
       }
       #expect(apt.path("Dir::Etc::sourcelist") == "/elsewhere/a.list")
       #expect(apt.path("Dir::Etc::preferences") == scratch("machine/config/preferences"))

@@ -16,13 +16,15 @@ import Testing
     return update
   }
 
-  /// A recipe for the machine's own release, with these lines of sources.list.
+  /// A recipe for a machine of bookworm, with these lines of sources.list.
   private func recipe(_ scratch: TestSupport.Scratch, _ lines: String, suite: String? = "bookworm") throws
     -> ImageRecipe
   {
     let apt = try aptOfTest(scratch)
     try scratch.write(lines, to: "machine/etc/apt/sources.list")
-    return try ImageRecipe(ImageRequest(suite: suite), apt)
+    try scratch.write(
+      "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_CODENAME=bookworm\n", to: "root/etc/os-release")
+    return try ImageRecipe(ImageRequest(suite: suite), apt, root: scratch("root"))
   }
 
   @Test("the archive tells of which release a suite is") func archiveTellsRelease() throws {
