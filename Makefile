@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Thin over scripts: each target is one of them.
-.PHONY: build test test-boot test-ganeti test-docs demo docs lint bench install deb compatibility clean
+.PHONY: build test test-boot test-debian13 test-deb test-ganeti test-docs demo docs lint bench install deb compatibility clean
 
 build:
 	scripts/build
@@ -11,6 +11,12 @@ test:
 test-boot:
 	scripts/test-boot
 	scripts/test-boot-images
+
+test-debian13:
+	scripts/test-debian13 --all
+
+test-deb:
+	scripts/test-deb
 
 test-ganeti:
 	scripts/test-ganeti
