@@ -61,6 +61,13 @@ says() {
   [[ $output == *"$text"* ]]
 }
 
+# Renames an instance: Ganeti 3.1 has no check of the new name's address that could be left out.
+rename() {
+  local options=()
+  if [[ $(on_master gnt-instance rename --help) == *--no-ip-check* ]]; then options=(--no-ip-check); fi
+  on_master gnt-instance rename "${options[@]}" "$@"
+}
+
 # Runs a Ganeti command that exits with 0 although a script failed: then it warns.
 without_warning() {
   local output status=0

@@ -7,6 +7,8 @@ lab=/run/ganeti-lab
 logs=${LAB_LOGS:-/var/tmp/ganeti-lab}
 # What the nodes see as their own folders. Those of the machine stay as they are.
 storage=/srv/ganeti-lab
+# The series of Ganeti that Debian's release has.
+series=$(. /etc/os-release && case $VERSION_ID in 12) echo 3.0 ;; *) echo 3.1 ;; esac)
 # A bridge without ports: nothing leaves the machine. TEST-NET-2 is nobody's network.
 interface=gnt0
 network=198.51.100
