@@ -15,20 +15,25 @@ package struct ListedExport: Sendable {
   package let bytes: UInt64
   /// What is wrong; nil where everything is there that is to be there.
   package let fault: Failure?
+
+  /// What there is in a folder.
+  package init(at path: String, named name: String) {
+    self.name = name
+    self.path = path
+    do throws(Failure) {
+      let configuration = try ExportConfiguration(in: path)
+      self.configuration = configuration
+      bytes = configuration.dumps.reduce(0) { $0 + $1.size }
+      fault = configuration.missing
+    } catch {
+      (configuration, bytes, fault) = (nil, 0, error)
+    }
+  }
 }
 
 extension State {
   package func listExports() throws(Failure) -> [ListedExport] {
-    let listed = try steadily(exports) { name, path in
-      do throws(Failure) {
-        let configuration = try ExportConfiguration(in: path)
-        return ListedExport(
-          name: name, path: path, configuration: configuration, bytes: configuration.dumps.reduce(0) { $0 + $1.size },
-          fault: configuration.missing)
-      } catch {
-        return ListedExport(name: name, path: path, configuration: nil, bytes: 0, fault: error)
-      }
-    }
+    let listed = try steadily(exports) { name, path in ListedExport(at: path, named: name) }
     return listed.filter { !$0.name.hasSuffix(".new") }
   }
 }

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
-internal import Dump
-internal import Glibc
-internal import Inspection
 internal import Instances
-internal import LinuxIO
 internal import Report
-internal import Sources
 internal import Worker
 
 struct BackupVerifyCommand: ParsableCommand {
@@ -17,77 +12,50 @@ struct BackupVerifyCommand: ParsableCommand {
       are unpacked to their end. A dump in the format of another OS definition is only checked to be there. The exit \
       status is 0 if nothing is wrong, else 7.
 
-      Example:
+      With --all every export of the state folder is checked, also behind one that is damaged. Their JSON has name, path, \
+      result (good, unknown or damaged), reason, bytes, timestamp and disks of each, for what watches over backups.
+
+      Examples:
         guestsmith backup verify vm1.example.com
+        guestsmith backup verify --all --json
       """)
 
   @Argument(
     help: ArgumentHelp(
       "The name of an instance, or the folder of an export, which must contain a slash.", valueName: "name|dir"))
-  var export: String
+  var export: String?
+
+  @Flag(help: "Check all exports of the state folder.")
+  var all = false
 
   @OptionGroup var options: StateOption
 
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    if all && export != nil { throw ValidationError("--all checks every export: leave out \(export ?? "")") }
+    if !all && export == nil { throw ValidationError("name an export, or check all with --all") }
+  }
+
   func run() throws {
     let node = options.node()
     let workers = try commandWorkers(node.steps)
+    guard let export else {
+      let (rows, failure) = try AllExports(node: node, workers: workers).verify()
+      try output.write(rows)
+      if let failure { throw failure }
+      return
+    }
     let configuration = try ExportConfiguration(in: node.export(named: export))
     if let missing = configuration.missing { throw missing }
-    var failures: [Failure] = []
+    var first: Failure?
     var told: [JSON] = []
-    for dump in configuration.dumps {
-      var verdict = "good"
-      do throws(Failure) {
-        if try !verify(
-          dump.path, isGzipped: configuration.isGzipped,
-          .unpacking(to: max(dump.size, configuration.disks.first { $0.index == dump.disk }?.size ?? 0)), workers,
-          node.steps)
-        {
-          verdict = "unknown"
-        }
-      } catch {
-        Interrupts.holdIfInterrupted()
-        failures.append(error)
-        verdict = "damaged"
-      }
-      let message = verdict == "damaged" ? failures.last?.message : nil
-      told.append([
-        "disk": .integer(dump.disk), "path": .string(dump.path), "bytes": .integer(Int(clamping: dump.size)),
-        "verdict": .string(verdict), "failure": .optional(message),
-      ])
-      let words = message ?? (verdict == "good" ? "good" : "present, in a format that only its OS definition can check")
-      if !output.json { try writeOutput(["disk \(dump.disk): \(words)"]) }
+    for disk in ExportVerification(workers: workers, steps: node.steps).disks(of: configuration) {
+      first = first ?? disk.failure
+      told.append(disk.json)
+      if !output.json { try writeOutput(["disk \(disk.number): \(disk.words)"]) }
     }
     if output.json { try writeOutput(.array(told)) }
-    if let first = failures.first { throw first }
-  }
-
-  /// Returns whether the dump could be judged.
-  private func verify(
-    _ path: String, isGzipped: Bool, _ limits: ChildLimits, _ workers: Workers, _ steps: Steps
-  ) throws(Failure) -> Bool {
-    let file = try Descriptor(path, O_RDONLY | O_NOFOLLOW)
-    switch StreamKind(prefix: try file.bytes(at: 0, count: StreamKind.prefixLength)) {
-    case .dump:
-      _ = try VerifiedDump(
-        path, threads: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), by: workers, steps)
-      return true
-    case .gzip where isGzipped:
-      var command = Command.ofSystem("gzip", ["-t"])
-      command.confinement = Confinement(.unpacker)
-      command.input = .descriptor(file.view)
-      command.limits = limits
-      let (status, words) = try steps.step("verify \(path)") { _ throws(Failure) in
-        try command.capture(limit: 500)
-      }
-      guard status.isSuccess else {
-        throw Failure(
-          .dump, "\(path) is damaged: gzip \(status): \(Words.printable(String(decoding: words, as: UTF8.self)))")
-      }
-      return true
-    default: return false
-    }
+    if let first { throw first }
   }
 }
