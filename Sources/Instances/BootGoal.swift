@@ -17,33 +17,48 @@ package struct BootGoal: Sendable {
   }
 }
 
+/// How a boot came to its goal.
+package struct ReachedGoal: Sendable {
+  /// From the start of qemu.
+  package let time: Duration
+  package let isEmulated: Bool
+}
+
+/// What is wrong with KVM, where that and not the guest is at fault.
+struct KVMFault: Error {
+  let words: String
+}
+
 extension Node {
-  /// Copies the console to standard output until it shows the words of `goal`, and ends qemu.
+  /// Watches the console until it shows the words of `goal`, and ends qemu.
   ///
-  /// - Returns: what is wrong with KVM, where that and not the guest is at fault; else nil.
   /// - Throws: `.guest` with the last lines of the console where the guest does not come so far.
-  func watch(_ machine: Machine, of name: InstanceName, until goal: BootGoal, by accelerator: Accelerator)
-    throws(Failure) -> String?
-  {
-    let output = Descriptor(owning: dup(STDOUT_FILENO), name: "standard output")
+  func watch(
+    _ machine: Machine, of name: InstanceName, until goal: BootGoal, by accelerator: Accelerator,
+    _ show: ([UInt8]) throws(Failure) -> Void
+  ) throws(Failure) -> Result<ReachedGoal, KVMFault> {
     var console = Console(goal.words)
     let started = ContinuousClock.now
     let end = try watchConsole(of: machine.watched(accelerator), limit: .seconds(goal.seconds)) {
       bytes throws(Failure) in
-      try output.writeAll(bytes)
+      try show(bytes)
       console.read(bytes)
       return console.sighting != nil
     }
     let reason: String
     switch (end, console.sighting) {
     case (.shown, .goal):
-      let time = Words.duration(started.duration(to: .now))
-      steps.note("\(name) showed \(goal.words.quoted) after \(time)\(accelerator == .tcg ? ", emulated" : "")")
-      return nil
+      let reached = ReachedGoal(time: started.duration(to: .now), isEmulated: accelerator == .tcg)
+      steps.note(
+        "\(name) showed \(goal.words.quoted) after \(Words.duration(reached.time))"
+          + (reached.isEmulated ? ", emulated" : ""))
+      return .success(reached)
     case (.shown, .failure(let words)): reason = "\(name) did not come up: its console shows \(words.quoted)"
-    case (.internalError, _): return KVM.internalError
+    case (.internalError, _): return .failure(KVMFault(words: KVM.internalError))
     case (.ended(let status, let words), _):
-      if accelerator == .kvm, case .signalled = status { return "qemu \(status) under KVM: \(words)" }
+      if accelerator == .kvm, case .signalled = status {
+        return .failure(KVMFault(words: "qemu \(status) under KVM: \(words)"))
+      }
       if !status.isSuccess { throw Failure(.tool, "qemu \(status): \(words)\(console.lastLines)") }
       reason = "\(name) went off before its console showed \(goal.words.quoted)"
     case (.silent, _), (.late, _), (.shown, nil):

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Glibc
 internal import Host
 package import Interface
 internal import LinuxIO
@@ -20,30 +21,74 @@ extension Node {
     ) { lock throws(Failure) in
       let instance = try state.instance(name)
       if let fault = instance.unusable(in: state) { throw fault }
-      let kernel = firmware == nil ? try GuestKernel.find(for: instance, by: workers) : nil
-      let start = kernel.map { Machine.Start.kernel($0) } ?? .firmware(firmware ?? .bios)
-      let how = kernel.map { "with \($0.words)" } ?? "by the boot loader on \(instance.disks[0].path)"
-      steps.note("booting \(name) \(how)")
-      let kvm = KVM(state: state, steps: steps)
-      var chosen = accelerator
-      if accelerator == .auto {
-        let fault = try kvm.fault(of: kernel)
-        if let fault { noteEmulation(fault) }
-        chosen = fault == nil ? .kvm : .tcg
+      let folder = state.instanceFolder(name)
+      if let goal {
+        let output = Descriptor(owning: dup(STDOUT_FILENO), name: "standard output")
+        _ = try boot(
+          instance, in: folder, firmware: firmware, accelerator: accelerator, until: goal
+        ) { bytes throws(Failure) in try output.writeAll(bytes) }
+        return
       }
-      let machine = try Machine(instance, in: state.instanceFolder(name), start, keepsChanges: goal == nil)
-      defer { withExtendedLifetime(machine) {} }
-      guard let goal else {
-        return try machine.onTerminal(chosen).replaceProcess(inheriting: lock.descriptors + machine.descriptors)
-      }
-      guard let fault = try watch(machine, of: name, until: goal, by: chosen) else { return }
-      guard accelerator == .auto else {
-        throw Failure(.tool, fault, remedy: "emulate the processor: --accelerator tcg")
-      }
-      kvm.remember(fault, of: kernel)
-      noteEmulation(fault)
-      _ = try watch(machine, of: name, until: goal, by: .tcg)
+      let ready = try prepare(instance, in: folder, firmware, accelerator, keepsChanges: true)
+      defer { withExtendedLifetime(ready.machine) {} }
+      try ready.machine.onTerminal(ready.accelerator).replaceProcess(
+        inheriting: lock.descriptors + ready.machine.descriptors)
     }
+  }
+
+  /// Starts an instance in qemu, and watches it until its console shows the words of `goal`. What the guest writes to its
+  /// disks is dropped.
+  ///
+  /// - Parameters:
+  ///   - folder: where its firmware's variables are.
+  ///   - show: gets what the console shows.
+  func boot(
+    _ instance: KeptInstance, in folder: String, firmware: Firmware?, accelerator: Accelerator, until goal: BootGoal,
+    _ show: ([UInt8]) throws(Failure) -> Void
+  ) throws(Failure) -> ReachedGoal {
+    let ready = try prepare(instance, in: folder, firmware, accelerator, keepsChanges: false)
+    defer { withExtendedLifetime(ready.machine) {} }
+    let fault: String
+    switch try watch(ready.machine, of: instance.name, until: goal, by: ready.accelerator, show) {
+    case .success(let reached): return reached
+    case .failure(let found): fault = found.words
+    }
+    guard accelerator == .auto else {
+      throw Failure(.tool, fault, remedy: "emulate the processor: --accelerator tcg")
+    }
+    ready.kvm.remember(fault, of: ready.kernel)
+    noteEmulation(fault)
+    switch try watch(ready.machine, of: instance.name, until: goal, by: .tcg, show) {
+    case .success(let reached): return reached
+    case .failure(let found): throw Failure(.tool, found.words)
+    }
+  }
+
+  /// A machine that is ready to start.
+  private struct ReadyMachine {
+    let machine: Machine
+    let accelerator: Accelerator
+    let kernel: GuestKernel?
+    let kvm: KVM
+  }
+
+  private func prepare(
+    _ instance: KeptInstance, in folder: String, _ firmware: Firmware?, _ accelerator: Accelerator, keepsChanges: Bool
+  ) throws(Failure) -> ReadyMachine {
+    let kernel = firmware == nil ? try GuestKernel.find(for: instance, by: workers) : nil
+    let start = kernel.map { Machine.Start.kernel($0) } ?? .firmware(firmware ?? .bios)
+    let how = kernel.map { "with \($0.words)" } ?? "by the boot loader on \(instance.disks[0].path)"
+    steps.note("booting \(instance.name) \(how)")
+    let kvm = KVM(state: state, steps: steps)
+    var chosen = accelerator
+    if accelerator == .auto {
+      let fault = try kvm.fault(of: kernel)
+      if let fault { noteEmulation(fault) }
+      chosen = fault == nil ? .kvm : .tcg
+    }
+    return ReadyMachine(
+      machine: try Machine(instance, in: folder, start, keepsChanges: keepsChanges), accelerator: chosen,
+      kernel: kernel, kvm: kvm)
   }
 
   private func noteEmulation(_ fault: String) {

@@ -30,27 +30,46 @@ extension Node {
   /// Makes an instance of an export. Nothing is left when that fails.
   @discardableResult
   package func importBackup(_ request: InstanceRequest, from place: ExportPlace) throws(Failure) -> KeptInstance {
-    var source: [String] = []
-    if case .instance(let name) = place { source = [State.key(name)] }
-    return try locking(request, source, for: "backup import") { () throws(Failure) in
+    try locking(request, sourceKeys(of: place), for: "backup import") { () throws(Failure) in
       try state.checkFree(request.name)
-      let export = try ExportConfiguration(in: folder(of: place))
-      if !export.ignored.isEmpty {
-        steps.note("not known here, and ignored in \(export.path): \(export.ignored.joined(separator: ", "))")
-      }
-      if !export.dropped.isEmpty {
-        steps.note(
-          "dropped from \(export.path), since they are for this machine's administrator to give (with -H): "
-            + export.dropped.joined(separator: ", "))
-      }
-      let (planned, definition) = try plan(request, export)
-      let dumps = try dumps(of: export)
-      try verify(planned, by: definition)
-      return try make(planned) { instance throws(Failure) in
-        try `import`(dumps, onto: instance, by: definition)
-        try renameAfterImport(instance, definition, export)
-      }
+      let restoration = try planRestoration(request, from: place)
+      return try make(restoration.instance) { instance throws(Failure) in try restore(restoration, onto: instance) }
     }
+  }
+
+  /// An export, and the instance that is to be made of it.
+  struct Restoration {
+    let instance: KeptInstance
+    let export: ExportConfiguration
+    fileprivate let definition: OSDefinition
+    fileprivate let dumps: [DiskImport]
+  }
+
+  /// What nobody may change while it is read.
+  func sourceKeys(of place: ExportPlace) -> [String] {
+    if case .instance(let name) = place { [State.key(name)] } else { [] }
+  }
+
+  func planRestoration(_ request: InstanceRequest, from place: ExportPlace) throws(Failure) -> Restoration {
+    let export = try ExportConfiguration(in: folder(of: place))
+    if !export.ignored.isEmpty {
+      steps.note("not known here, and ignored in \(export.path): \(export.ignored.joined(separator: ", "))")
+    }
+    if !export.dropped.isEmpty {
+      steps.note(
+        "dropped from \(export.path), since they are for this machine's administrator to give (with -H): "
+          + export.dropped.joined(separator: ", "))
+    }
+    let (planned, definition) = try plan(request, export)
+    let dumps = try dumps(of: export)
+    try verify(planned, by: definition)
+    return Restoration(instance: planned, export: export, definition: definition, dumps: dumps)
+  }
+
+  /// Has the scripts put the export onto the disks of `instance`, which are there and empty.
+  func restore(_ restoration: Restoration, onto instance: KeptInstance) throws(Failure) {
+    try `import`(restoration.dumps, onto: instance, by: restoration.definition)
+    try renameAfterImport(instance, restoration.definition, restoration.export)
   }
 
   private func dumps(of export: ExportConfiguration) throws(Failure) -> [DiskImport] {

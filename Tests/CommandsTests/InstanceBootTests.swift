@@ -27,6 +27,46 @@ extension EndToEnd {
       }
     }
 
+    @Test("a drill restores an export of Ganeti, and the guest comes up; an instance is not left of it")
+    func drillComesUp() throws {
+      try withScratch { scratch in
+        _ = try InstalledDefinition(in: scratch)
+        try scratch.write(
+          """
+          [export]
+          version = 0
+          timestamp = 1700000000
+          source = node1
+          os = guestsmith
+          compression = gzip
+          [instance]
+          name = vm1.example.com
+          maxmem = 512
+          minmem = 512
+          vcpus = 1
+          disk_count = 2
+          disk0_size = \(roomy >> 20)
+          disk0_ivname = disk/0
+          disk0_dump = sda.dump
+          disk1_size = 64
+          disk1_ivname = disk/1
+          nic_count = 1
+          nic0_mac = aa:00:00:11:22:33
+          nic0_link = br0
+          """, to: "export/config.ini")
+        try shell("cp --reflink=auto '\(template().dump)' '\(scratch("export/sda.dump"))'")
+        let outcome = try bash(
+          """
+          cd '\(scratch.path)' && '\(program)' backup drill export/ --search-path os --state state --log-dir log \\
+            --console console
+          """)
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.output.hasPrefix("vm1.example.com: restored in "))
+        #expect(try scratch.read("console").contains("drill-vm1 login:"))
+        #expect(try shell("ls -A '\(scratch("state/instances"))'") == "")
+      }
+    }
+
     @Test("a disk with a boot loader of its own is started by that") func diskBootLoader() throws {
       try withScratch { scratch in
         // Sixteen bits: writes the text behind it to the first serial port, and halts.

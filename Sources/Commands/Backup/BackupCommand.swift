@@ -6,6 +6,6 @@ struct BackupCommand: ParsableCommand {
     commandName: "backup", abstract: "Export and import the instances of this machine.",
     subcommands: [
       BackupExportCommand.self, BackupImportCommand.self, BackupListCommand.self, BackupVerifyCommand.self,
-      BackupRemoveCommand.self,
+      BackupDrillCommand.self, BackupRemoveCommand.self,
     ])
 }
