@@ -39,3 +39,9 @@ int clinux_set_times(int fd, int64_t seconds, long nanoseconds) {
 int clinux_set_attribute(int fd, const char *name, const void *value, size_t size) {
   return setxattr(own_path(fd).text, name, value, size, 0);
 }
+
+ssize_t clinux_list_attributes(const char *path, char *names, size_t size) { return llistxattr(path, names, size); }
+
+ssize_t clinux_get_attribute(const char *path, const char *name, void *value, size_t size) {
+  return lgetxattr(path, name, value, size);
+}

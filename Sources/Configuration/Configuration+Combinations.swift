@@ -22,6 +22,14 @@ extension Configuration {
       faults.append(
         fault(key, "is set without mirror: the apt sources of this machine have their own", "set mirror too"))
     }
+    for (key, isSet) in [("files", files != nil), ("first_boot", !firstBoot.isEmpty)]
+    where isSet && image != nil && (configure == .seed || configure == .none) {
+      faults.append(
+        fault(
+          key,
+          "is set, and does not reach a guest whose own files stay as they are (configure = \"\(configure.rawValue)\")",
+          "set configure to \"files\", or have user_data do it: write_files, runcmd"))
+    }
     // One inode for each block is all that can ever be used.
     if inodeRatio < blockSize {
       faults.append(

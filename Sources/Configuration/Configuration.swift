@@ -86,6 +86,11 @@ package struct Configuration: Sendable {
   package internal(set) var timezone: String?
   package internal(set) var locale = "C.UTF-8"
 
+  /// A folder.
+  package internal(set) var files: String?
+  /// Files, in the order in which a guest runs them.
+  package internal(set) var firstBoot: [String] = []
+
   package internal(set) var configure = Configure.auto
   /// An absolute path, or the text itself. Secret: never in a message.
   package internal(set) var userData: String?

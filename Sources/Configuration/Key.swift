@@ -48,7 +48,7 @@ package struct Key: Sendable {
   package var standard: String? { binding.get(Configuration())?.literal }
 
   /// Every key, in the order in which a person reads about them.
-  package static let all: [Key] = images + filesystems + disks + networks + accounts + seeds + dumps + security
+  package static let all: [Key] = images + filesystems + disks + networks + accounts + site + seeds + dumps + security
 
   /// Those that can be set for one instance.
   package static let parameters = all.filter(\.isParameter)

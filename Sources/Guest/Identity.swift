@@ -31,6 +31,8 @@ package struct Identity: Sendable {
   package var locale: Locale
   /// Nobody chose the guest's packages for this: what it lacks for a part of its configuration leaves that out.
   package var isForeign = false
+  /// Files besides the usual ones that are written with the name in them.
+  package var nameFiles: [ByteString] = []
   /// What the caller knows of the installation; the rest of the file is filled in from the identity.
   package var release: ReleaseFile
 
@@ -81,7 +83,7 @@ package struct Identity: Sendable {
     release.rootUUID = rootUUID
     release.swapUUID = swapUUID
     release.address = network.signature
-    release.nameFiles = [Hostname.path, Hosts.path, Mailname.path]
+    release.nameFiles = [Hostname.path, Hosts.path, Mailname.path] + nameFiles
     return release
   }
 }

@@ -21,6 +21,7 @@ struct Agreement {
   private let instanceID: UUID?
   private let seed: [(file: Seed.File, bytes: [UInt8])]
   private let settings: GuestSettings?
+  private let context: WorkerContext
   private let steps: Steps
 
   /// How a guest came to its root disk.
@@ -57,6 +58,7 @@ struct Agreement {
       return (name, try file.bytes("bytes"))
     }
     settings = try GuestSettings.optional(values["settings"])
+    self.context = context
     steps = context.steps
   }
 
@@ -117,6 +119,7 @@ struct Agreement {
       restoration.settings = settings
       if case .archive = restored { restoration.rootType = survey.type }
       tell(try restoration.apply(to: guest))
+      try SiteFiles.write(context.values["site"], of: context, to: guest)
       try guest.commit()
     }
     return ["swap": .optional(swap?.uuid.description)]

@@ -18,6 +18,7 @@ package struct CreatePlan: Plan, ~Copyable {
   private let network: NetworkPlan
   private let source: GuestSource
   private let options: FilesystemOptions
+  private let site: SiteFiles?
   private let isReinstall: Bool
   /// Nil where one filesystem is the whole disk.
   private let boot: BootInstallation?
@@ -39,6 +40,7 @@ package struct CreatePlan: Plan, ~Copyable {
     }
     let network = try NetworkPlan(request, configuration, surroundings.resolve)
     let source = try GuestSource(configuration, for: request)
+    let site = try SiteFiles(configuration, for: name, network)
     let boot =
       try source.isBootable
       ? BootInstallation(configuration.firmware, on: disks.root, surroundings) : nil
@@ -49,6 +51,7 @@ package struct CreatePlan: Plan, ~Copyable {
     self.network = network
     self.source = source
     self.options = options
+    self.site = site
     isReinstall = request.isReinstall
     self.boot = boot
     left =
@@ -97,7 +100,7 @@ package struct CreatePlan: Plan, ~Copyable {
       lines.append(
         "\(data.disk.words): \(isReinstall ? "mount" : "make \(options.kind.rawValue), mount") at \(data.mountPoint)")
     }
-    return lines + network.lines + left
+    return lines + network.lines + (site?.lines ?? []) + left
   }
 
   package consuming func apply(_ steps: Steps) throws(Failure) {
@@ -176,11 +179,13 @@ package struct CreatePlan: Plan, ~Copyable {
     identity.data = data
     identity.bootLoader = boot?.loader
     identity.isForeign = source.isForeign
-    let spools = kept.map { [$0.contents.view, $0.list.view] } ?? []
+    let spools: [WorkerDescriptor] = kept.map { [.stream($0.contents.view), .stream($0.list.view)] } ?? []
+    identity.nameFiles = site?.nameFiles ?? []
     let made = try surroundings.workers.run(
       GuestInstallation.task,
-      GuestInstallation.values(identity, in: root.range, head: head, zeroed: wiped != .none, options),
-      [.disk(disks.root)] + spools.map { .stream($0) }, .editing(disks.root), .worker(onDiskOf: disks.root.size),
+      GuestInstallation.values(
+        identity, in: root.range, head: head, zeroed: wiped != .none, options, keeping: kept != nil, site: site),
+      [.disk(disks.root)] + spools + (site?.streams ?? []), .editing(disks.root), .worker(onDiskOf: disks.root.size),
       steps)
     try boot?.finish(disks.root, entry, rootUUID: made.text("uuid"))
     return nil

@@ -23,7 +23,7 @@ package struct DiskImagePlan: Plan, ~Copyable {
     _ request: Request, _ configuration: Configuration, _ surroundings: Surroundings
   ) throws(Failure) {
     guard let image = try DiskImage(configuration) else { throw Failure(.invalid, "image is not set") }
-    _ = try GuestName(of: request.instance)
+    let name = try GuestName(of: request.instance)
     try CreatePlan.refuseMissing(request.disks, configuration)
     let disks = try GuestDisks(request, configuration)
     guard disks.data.isEmpty else {
@@ -42,6 +42,7 @@ package struct DiskImagePlan: Plan, ~Copyable {
         accounts: configuration.accounts, timezone: configuration.timezone,
         network: network.isPlain ? nil : network.network)
     }
+    target.site = try SiteFiles(configuration, for: name, network)
     self.target = target
     isReinstall = request.isReinstall
     left = Self.left(configuration, isReinstall: request.isReinstall)
@@ -83,7 +84,7 @@ package struct DiskImagePlan: Plan, ~Copyable {
     if let swap = target.swap { lines.append("\(swap.words): make swap") }
     if let disk = target.seedDisk { lines.append("\(disk.words): write the seed, where the guest needs one") }
     if configuration.configure != .none { lines += target.network.lines + target.network.notes }
-    return lines + left
+    return lines + (target.site?.lines ?? []) + left
   }
 
   package consuming func apply(_ steps: Steps) throws(Failure) {
@@ -124,6 +125,16 @@ package struct DiskImagePlan: Plan, ~Copyable {
         "configure = files, and the root filesystem of \(image.words) is \(origin.root ?? "not known"): its files can't be edited",
         remedy: "set configure to seed where the guest has cloud-init, else to none")
     }
+    if let filesystem = origin.root, !filesystem.hasPrefix("ext") { try refuseSite(filesystem) }
+  }
+
+  /// A guest whose files can't be written does not get those of the site.
+  private func refuseSite(_ what: String) throws(Failure) {
+    guard target.site != nil else { return }
+    throw Failure(
+      .guest,
+      "files and first_boot do not reach a guest of \(image.words): its files can't be edited, since they are on \(what)",
+      remedy: "unset both in the variant of this image, and have user_data do it: write_files, runcmd")
   }
 
   private func install(_ entry: consuming ImageEntry, _ steps: Steps) throws(Failure) {
@@ -160,6 +171,7 @@ package struct DiskImagePlan: Plan, ~Copyable {
   /// Has a guest whose own files can't be edited be told by a seed who it is.
   private func seed(_ what: String, _ steps: Steps) throws(Failure) {
     guard configuration.configure != .none else { return try leave(steps) }
+    try refuseSite(what)
     switch try target.seed.install(on: disk, orOn: target.seedDisk, recorded: nil, isNew: true, steps) {
     case .seeded(let words):
       try target.makeSwap(surroundings.newUUID(), configuration, steps)

@@ -9,11 +9,11 @@ internal import Worker
 /// A copied image made the guest of one name, by a worker that has its disk: the filesystem grows to the disk, gets UUIDs of
 /// its own, and the guest's files are edited.
 enum GuestInstallation {
-  /// The disk, and where files are kept what `KeptFilesSpool` holds.
+  /// The disk; where files are kept what `KeptFilesSpool` holds; where the site adds some the streams of `SiteFiles`.
   static let task = WorkerTask("configure", .editor) { context throws(Failure) in
     let values = context.values
     let disk = try context.disk(0)
-    let kept = context.count > 1 ? try KeptFiles(context.descriptor(1), list: context.descriptor(2)) : nil
+    let kept = try values.flag("kept") ? try KeptFiles(context.descriptor(1), list: context.descriptor(2)) : nil
     let name = GuestName(try values.text("name"))
     return try context.steps.step("configure \(name.full)") { _ throws(Failure) in
       let filesystem = try grow(try region(on: disk, values), values)
@@ -22,6 +22,7 @@ enum GuestInstallation {
       let guest = GuestTree(filesystem, isInPlace: false)
       for mount in identity.data { try guest.makeDirectory(ByteString(mount.mountPoint)) }
       for line in try identity.apply(to: guest) { context.steps.note("left out: \(line)") }
+      try SiteFiles.write(values["site"], of: context, to: guest)
       try kept?.write(to: guest.filesystem)
       try guest.commit()
       return ["uuid": .string("\(uuid)")]
@@ -49,8 +50,10 @@ enum GuestInstallation {
   ///   - zeroed: the disk reads as zeros where the image has nothing.
   ///   - identity: all but the UUID of the root filesystem, which it gets, and which is the answer.
   ///   - root: where on the disk the root filesystem is.
+  ///   - kept: whether files are kept, whose streams come before those of the site.
   static func values(
-    _ identity: Identity, in root: ByteRange, head: Withheld, zeroed: Bool, _ options: FilesystemOptions
+    _ identity: Identity, in root: ByteRange, head: Withheld, zeroed: Bool, _ options: FilesystemOptions,
+    keeping kept: Bool, site: SiteFiles?
   ) -> JSON {
     let release = identity.release
     return [
@@ -63,7 +66,9 @@ enum GuestInstallation {
       "keys": .array(identity.accounts.sshKeys.map { .string($0) }),
       "timezone": .optional(identity.locale.timezone), "language": .optional(identity.locale.language),
       "version": .string(release.version), "installed": .string(release.installed), "image": .string(release.image),
-      "suite": .string(release.suite), "wipe": .string(release.wipe),
+      "suite": .string(release.suite), "wipe": .string(release.wipe), "kept": .bool(kept),
+      "site": site?.json(behind: kept ? 3 : 1) ?? nil,
+      "naming": .array((site?.nameFiles ?? []).map { ["path": .bytes($0.bytes)] }),
       "data": .array(
         identity.data.map {
           ["uuid": .string($0.uuid), "type": .string($0.type), "place": .string($0.mountPoint)]
@@ -87,6 +92,7 @@ extension Identity {
       bootLoader = BootLoader(efiVolume: values["efi"]?.string, hasBoth: try values.flag("both"))
     }
     isForeign = try values.flag("foreign")
+    nameFiles = try values.list("naming").map { path throws(Failure) in ByteString(try path.bytes("path")) }
     data = try values.list("data").map { mount throws(Failure) in
       DataMount(uuid: try mount.text("uuid"), type: try mount.text("type"), mountPoint: try mount.text("place"))
     }

@@ -17,6 +17,8 @@ struct ImportTarget {
   let macs: [String]
   /// For a guest that comes out of an image.
   var settings: GuestSettings?
+  /// For the same.
+  var site: SiteFiles?
   /// For a guest whose files can't be edited.
   let seed: SeedInstallation
   /// What it goes to instead of a partition, where it is written together with the root disk.
@@ -57,7 +59,8 @@ struct ImportTarget {
           "recorded": .optional(recorded), "clear": .bool(clearing && !isAgain && unsound == .null),
           "again": .bool(isAgain), "unsound": unsound, "instance": .string(instanceID.description),
           "seed": seed.filesInGuest(instanceID), "settings": settings?.json ?? nil,
-        ], [.disk(root)], .editing(root), .worker(onDiskOf: root.size), steps)
+          "site": site?.json(behind: 1) ?? nil,
+        ], [.disk(root)] + (site?.streams ?? []), .editing(root), .worker(onDiskOf: root.size), steps)
     }
     var made = try run(isAgain: false)
     if let numbers = made["check"]?.array {

@@ -81,19 +81,22 @@ extension KeptFiles {
   }
 
   /// Puts everything into the new filesystem, in the place of what the new system has there.
-  func write(to filesystem: borrowing Filesystem) throws(Failure) {
+  ///
+  /// - Parameter left: folders that are there, and keep their owners, modes and times.
+  func write(to filesystem: borrowing Filesystem, leaving left: Set<ByteString> = []) throws(Failure) {
     var numbers: [InodeNumber] = []
     var offset: UInt64 = 0
     for file in files {
       let number = try make(file, numbers, in: filesystem, contentAt: offset)
       numbers.append(number)
       offset += file.bytes
-      guard file.first == nil else { continue }
+      guard file.first == nil, !left.contains(file.path) else { continue }
       try filesystem.setAttributes(number, file.extendedAttributes)
       if file.file.attributes.kind != .directory { try setMetadata(of: number, file, in: filesystem) }
     }
     // Last: what is put into a folder changes its time.
-    for (file, number) in zip(files, numbers) where file.file.attributes.kind == .directory {
+    for (file, number) in zip(files, numbers) where file.file.attributes.kind == .directory && !left.contains(file.path)
+    {
       try setMetadata(of: number, file, in: filesystem)
     }
   }

@@ -18,6 +18,7 @@ package struct VerifyPlan {
     }
     do throws(Failure) {
       _ = try configuration.userDataBytes()
+      _ = try SiteFiles(configuration, fill: nil)
       // Whether an image that is fetched can be believed, or this machine knows where the release comes from, and whose
       // signatures it carries.
       if try DiskImage(configuration) == nil { _ = try ImageRecipe(configuration.imageRequests[0]) }

@@ -6,9 +6,22 @@ import Testing
 extension EndToEnd {
   @Suite("Instances that boot, by instance boot")
   struct InstanceBoots {
-    @Test("a guest of ours comes up with its own kernel, and asks for a login") func guestOursComes() throws {
+    @Test("a guest of ours comes up with its own kernel, asks for a login, and runs the scripts of its first boot")
+    func guestOursComes() throws {
       try withScratch { scratch in
-        _ = try InstalledDefinition(in: scratch)
+        let scripts = try [
+          scratch.write("#!/bin/sh\necho \"I am $(cat /etc/site) as $(id -un)\"\n", to: "hello", mode: 0o755),
+          scratch.write("#!/bin/sh\nexit 3\n", to: "failing", mode: 0o755),
+          scratch.write("#!/bin/sh\necho the third\n", to: "later", mode: 0o755),
+        ]
+        try scratch.write("{{ fqdn }}\n", to: "files/etc/site.tmpl")
+        _ = try InstalledDefinition(
+          in: scratch,
+          configuration: """
+            files = "\(scratch("files"))"
+            first_boot = ["\(scripts.joined(separator: "\", \""))"]
+
+            """)
         try succeeded(
           bash(
             """
@@ -18,9 +31,13 @@ extension EndToEnd {
         let disk = scratch("state/instances/vm7.example.com/disk0")
         let before = try digest(of: disk)
         let outcome = try bash(
-          "cd '\(scratch.path)' && '\(program)' instance boot vm7.example.com --state state --until 'vm7 login:'")
+          "cd '\(scratch.path)' && '\(program)' instance boot vm7.example.com --state state --until 'what follows it is not run'"
+        )
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.output.contains("vm7 login:"))
+        #expect(outcome.output.contains("I am vm7.example.com as root"))
+        #expect(outcome.output.contains("guestsmith: first boot: 02-failing failed with exit status 3"))
+        #expect(!outcome.output.contains("the third"))
         #expect(try digest(of: disk) == before, "nothing was written to it")
         // Under an ordinary qemu it comes to the same, whatever this machine's KVM is.
         #expect(outcome.errors.contains("emulating the processor") == outcome.errors.hasSuffix(" s, emulated\n"))

@@ -44,10 +44,10 @@ struct KeyTests {
       machine == [
         "cache", "image_max_age_days", "cache_max_size", "image", "format", "digest", "sums", "signature",
         "fingerprint",
-        "verify", "sandbox",
+        "verify", "files", "first_boot", "sandbox",
       ])
     let help = Dictionary(uniqueKeysWithValues: Key.parameters.map { ($0.name, $0.parameterHelp) })
-    #expect(help.count == Key.all.count - 11)
+    #expect(help.count == Key.all.count - 13)
     #expect(
       help["packages"]
         == "additional packages for the guests (a list of names of packages, separated by blanks or commas)")

@@ -63,7 +63,9 @@ struct LoadingTests {
       ssh_keys = ["ssh-ed25519 AAAAC3 me@home", 'from="10.0.0.1,10.0.0.2" ssh-rsa AAAAB3']
       timezone = "America/Argentina/Buenos_Aires"
       locale = "de_CH.UTF-8"
-      configure = "seed"
+      files = "/etc/guestsmith/files/web"
+      first_boot = ["/etc/guestsmith/first-boot/site"]
+      configure = "files"
       user_data = "#cloud-config\\npackages: [vim]\\n"
       compression = "none"
       compression_level = 19
@@ -72,7 +74,7 @@ struct LoadingTests {
       """)
     #expect(configuration.origins.count == Key.all.count - 13 - 7, "all but disk_3 to disk_15, and nic_1 to nic_7")
     #expect(configuration.cacheMaxSize == 512 << 20)
-    #expect(configuration.configure == .seed && configuration.userData == "#cloud-config\npackages: [vim]\n")
+    #expect(configuration.configure == .files && configuration.userData == "#cloud-config\npackages: [vim]\n")
     #expect(configuration.layout == .gpt && configuration.firmware == [.uefi])
     #expect(configuration.components == ["main", "contrib"])
     #expect(configuration.kernelPackage == nil)

@@ -5,6 +5,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 int clinux_open_named(int folder, const char *_Nonnull name);
 /// The rest take any other descriptor too.
@@ -14,3 +15,7 @@ int clinux_set_mode(int fd, uint32_t mode);
 /// Of access and of change, since 1970.
 int clinux_set_times(int fd, int64_t seconds, long nanoseconds);
 int clinux_set_attribute(int fd, const char *_Nonnull name, const void *_Nullable value, size_t size);
+/// The names of the attributes of a file or a link by its path, each with its NUL, and the value of one; return their lengths.
+ssize_t clinux_list_attributes(const char *_Nonnull path, char *_Nullable names, size_t size);
+ssize_t clinux_get_attribute(
+    const char *_Nonnull path, const char *_Nonnull name, void *_Nullable value, size_t size);
