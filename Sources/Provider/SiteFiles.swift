@@ -66,7 +66,7 @@ final class SiteFiles {
 
   func json(behind count: Int) -> JSON { ["at": .integer(count), "scripts": .bool(runsScripts)] }
 
-  /// Writes into a guest what its worker was told of by `json`; nothing where that is null.
+  /// Writes into a guest what its worker was told of by `json`; a null is for none.
   static func write(_ json: JSON?, of context: WorkerContext, to guest: GuestTree) throws(Failure) {
     guard let json, json != .null else { return }
     let place = Int(clamping: try json.number("at"))

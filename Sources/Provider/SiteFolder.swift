@@ -22,7 +22,7 @@ struct SiteFolder {
   /// What is filled into a template; nil where that is only looked at.
   let fill: ((SiteTemplate) throws(Failure) -> [UInt8])?
   private let content: KeptFiles
-  /// Nobody but root can come into the folder: who owns a file in it says nothing of this machine.
+  /// Only root can come into the folder: the owner of a file in it can do nothing with that here.
   private var isClosed = true
   private var taken: Set<ByteString> = []
   private var first: [FileIdentity: Int] = [:]

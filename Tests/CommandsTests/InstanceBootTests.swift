@@ -15,6 +15,10 @@ extension EndToEnd {
           scratch.write("#!/bin/sh\necho the third\n", to: "later", mode: 0o755),
         ]
         try scratch.write("{{ fqdn }}\n", to: "files/etc/site.tmpl")
+        // Its prompt comes when they have run.
+        try scratch.write(
+          "[Unit]\nAfter=guestsmith-first-boot.service\n",
+          to: "files/etc/systemd/system/serial-getty@.service.d/after.conf")
         _ = try InstalledDefinition(
           in: scratch,
           configuration: """
@@ -31,8 +35,7 @@ extension EndToEnd {
         let disk = scratch("state/instances/vm7.example.com/disk0")
         let before = try digest(of: disk)
         let outcome = try bash(
-          "cd '\(scratch.path)' && '\(program)' instance boot vm7.example.com --state state --until 'what follows it is not run'"
-        )
+          "cd '\(scratch.path)' && '\(program)' instance boot vm7.example.com --state state --until 'vm7 login:'")
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.output.contains("vm7 login:"))
         #expect(outcome.output.contains("I am vm7.example.com as root"))
