@@ -86,6 +86,10 @@ package struct Configuration: Sendable {
   package internal(set) var timezone: String?
   package internal(set) var locale = "C.UTF-8"
 
+  /// Lines, and paths of files with lines. They may be secret.
+  package internal(set) var debconf: [String] = []
+  /// A program.
+  package internal(set) var buildHook: String?
   /// A folder.
   package internal(set) var files: String?
   /// Files, in the order in which a guest runs them.

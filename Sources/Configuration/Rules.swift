@@ -123,6 +123,11 @@ enum Rules {
     isPlace(text) || ["#", "Content-Type:", "MIME-Version:"].contains { text.hasPrefix($0) }
   }
 
+  /// An answer for debconf, as far as one line can tell, or a file of them.
+  static func isDebconf(_ text: String) -> Bool {
+    isAbsolutePath(text) || text.split(whereSeparator: \.isWhitespace).count >= 3 && !text.contains(where: \.isNewline)
+  }
+
   static func isTimezone(_ text: String) -> Bool {
     text.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { part in
       !part.isEmpty && part.utf8.allSatisfy { isAlphanumeric($0) || "_+-".utf8.contains($0) }

@@ -53,7 +53,7 @@ package struct Bootstrap: Sendable {
     try log.follow(pipe.keepingReader(), copyTo: Descriptor(logFile, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600))
     let status = try child.wait()
     guard status.isSuccess else {
-      throw log.failure(status, mirrors: sources.mirrors)
+      throw hookFailure(log) ?? log.failure(status, mirrors: sources.mirrors)
     }
     return sources
   }
@@ -98,6 +98,8 @@ package struct Bootstrap: Sendable {
       "PATH": searchPath, "LC_ALL": "C.UTF-8", "TMPDIR": scratch, "GUESTSMITH_APT_CONF": aptConfigurationFile,
       "GUESTSMITH_LISTS": update.listsFolder, "GUESTSMITH_GUEST": guestFolder,
     ].merging(proxyVariables()) { $1 }
+    if !recipe.debconf.isEmpty { command.environment?["GUESTSMITH_DEBCONF"] = answersFile }
+    if recipe.buildHook != nil { command.environment?["GUESTSMITH_BUILD_HOOK"] = hookFile }
     command.input = .null
     return command
   }
@@ -115,7 +117,8 @@ package struct Bootstrap: Sendable {
         cat "$GUESTSMITH_APT_CONF" > "$1/etc/apt/apt.conf.d/00guestsmith"; \
         cp -a "$GUESTSMITH_LISTS"/*_* "$1/var/lib/apt/lists/"
         """
-      ),
+      )
+    ] + siteHooks + [
       // What belongs to this machine, or to one guest only, does not go into the image of all of them. A key that the
       // guest has from a package of its own stays that one.
       (
@@ -129,8 +132,29 @@ package struct Bootstrap: Sendable {
         test -L "$1/etc/resolv.conf" || rm -f "$1/etc/resolv.conf"; \
         rm -f "$1/etc/hostname" "$1"/etc/ssh/ssh_host_*
         """
-      ),
+      )
     ] + (recipe.bootLoader?.hooks ?? [])
+  }
+
+  /// What the site has said: answers for the packages that are configured after the essential ones, and its program, while the
+  /// tree has still the way to the mirror that this machine has.
+  private var siteHooks: [(stage: String, script: String)] {
+    let answers = ("essential", #"chroot "$1" debconf-set-selections < "$GUESTSMITH_DEBCONF""#)
+    let program = (
+      "customize",
+      #""$GUESTSMITH_BUILD_HOOK" "$1" || { status=$?; echo "$status" > "$GUESTSMITH_BUILD_HOOK.status"; exit "$status"; }"#
+    )
+    return (recipe.debconf.isEmpty ? [] : [answers]) + (recipe.buildHook == nil ? [] : [program])
+  }
+
+  /// Where it was the site's program that failed.
+  private func hookFailure(_ log: BootstrapLog) -> Failure? {
+    guard let hook = recipe.buildHook, let status = fileText("\(hookFile).status")?.split(separator: "\n").first else {
+      return nil
+    }
+    return Failure(
+      .tool, "build_hook = \(hook.path) failed with exit status \(status); its last words:\(log.lastLines)",
+      remedy: "correct it; the folder of the guest's tree is its first argument")
   }
 
   // MARK: Files
@@ -141,6 +165,8 @@ package struct Bootstrap: Sendable {
     // mmdebstrap goes by the name's end to tell which form it has.
     try folder.write(Array(sources.copying(into: scratch).text.utf8), to: "debian.sources", mode: 0o600)
     try folder.write(Array(settings.utf8), to: "apt.conf", mode: 0o600)
+    if !recipe.debconf.isEmpty { try folder.write(Array(recipe.debconf.text.utf8), to: "debconf", mode: 0o600) }
+    if let hook = recipe.buildHook { try folder.write(hook.bytes, to: "build-hook", mode: 0o700) }
     for file in recipe.guest(with: sources).files {
       let (folder, name) = splitPath(file.path)
       try makeFolder("guest" + folder, below: scratch).write(file.bytes, to: name)
@@ -154,5 +180,7 @@ package struct Bootstrap: Sendable {
   private var guestFolder: String { "\(scratch)/guest" }
   private var sourcesFile: String { "\(scratch)/debian.sources" }
   private var aptConfigurationFile: String { "\(scratch)/apt.conf" }
+  private var answersFile: String { "\(scratch)/debconf" }
+  private var hookFile: String { "\(scratch)/build-hook" }
   private var logFile: String { "\(scratch)/mmdebstrap.log" }
 }

@@ -79,6 +79,9 @@ struct BootstrapLog {
     return UInt64(words[2])
   }
 
+  /// Each on a line of its own, without control characters.
+  var lastLines: String { (last.isEmpty ? ["(it said nothing)"] : last).map { "\n    " + $0.escaped }.joined() }
+
   /// Why it failed, and what to do about it.
   func failure(_ status: ExitStatus, mirrors: [String]) -> Failure {
     let how =
@@ -86,11 +89,10 @@ struct BootstrapLog {
       case .exited(let code): "failed with exit status \(code)"
       case .signalled, .stopped: "\(status)"
       }
-    let lines = (last.isEmpty ? ["(it said nothing)"] : last).map { "\n    " + $0.escaped }.joined()
     let words = last.joined(separator: "\n")
     let remedy = BootstrapRemedy.all.first { remedy in remedy.words.contains { words.contains($0) } }
     return Failure(
-      .tool, "\(program) \(how); its last words:\(lines)",
+      .tool, "\(program) \(how); its last words:\(lastLines)",
       remedy: remedy?.text.replacing("MIRRORS", with: mirrors.joined(separator: ", ")))
   }
 }

@@ -29,6 +29,8 @@ package struct ImageManifest: Equatable, Sendable {
   package var digest: String
   /// What a disk that boots by itself has besides the filesystem; empty for a guest without a boot loader.
   package var bootFiles: [BootFile] = []
+  /// The program of the site that changed it; nil where there was none.
+  package var buildHook: RecordedHook?
   /// What a published image was made from; nil for a bootstrapped system. The suite and the packages of a published disk are
   /// unknown.
   package var origin: ImageOrigin?
@@ -62,6 +64,7 @@ package struct ImageManifest: Equatable, Sendable {
       "files": .integer(files),
       "sha256": .string(digest),
       "boot": .array(bootFiles.map(\.json)),
+      "build_hook": buildHook?.json ?? nil,
       "origin": origin?.json ?? nil,
       "packages": .array(
         packages.map {
@@ -118,6 +121,7 @@ package struct ImageManifest: Equatable, Sendable {
       guard let file = BootFile(file) else { throw Failure(.io, "boot is not a list of known files") }
       return file
     }
+    buildHook = RecordedHook(json["build_hook"])
     if let json = json["origin"], json != .null {
       guard let origin = ImageOrigin(json) else { throw Failure(.io, "origin is not that of a disk") }
       self.origin = origin
@@ -166,6 +170,7 @@ package struct ImageManifest: Equatable, Sendable {
     architecture = recipe.architecture
     self.sources = sources.withoutCredentials.text
     requested = recipe.packages
+    buildHook = recipe.buildHook.map { RecordedHook(path: $0.path, digest: $0.digest) }
     packages = InstalledPackage.parse(dpkgStatus: populated.dpkgStatus)
     filesystem = recipe.filesystem
     size = populated.size

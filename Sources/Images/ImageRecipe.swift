@@ -22,6 +22,8 @@ package struct ImageRecipe: Equatable, Sendable {
   /// Everything that is asked for by name, sorted; what these depend on comes with them.
   package let packages: [String]
   package let filesystem: FilesystemOptions
+  let debconf: DebconfAnswers
+  let buildHook: BuildHook?
   /// By which packages a disk of the guest boots by itself; nil: it does not.
   let bootLoader: BootLoaderPackages?
   package var isBootable: Bool { bootLoader != nil }
@@ -56,6 +58,8 @@ package struct ImageRecipe: Equatable, Sendable {
     bootLoader = request.isBootable ? try BootLoaderPackages(suite: suite, architecture: architecture) : nil
     let base = Bootstrap.basePackages + GuestPackages.needed(suite: suite) + (bootLoader?.names ?? [])
     packages = Set(base + kernel + request.packages).sorted()
+    debconf = try DebconfAnswers(request.debconf)
+    buildHook = try request.buildHook.map { path throws(Failure) in try BuildHook(path) }
     filesystem = request.filesystem.readable(bySuite: suite).ofImage
     guest = GuestApt(sources, isMachines: isFromMachine, configuration: apt, packages: packages)
   }
@@ -81,12 +85,17 @@ package struct ImageRecipe: Equatable, Sendable {
     packages \(packages.joined(separator: " "))
     filesystem \(([filesystem.kind.rawValue] + filesystem.omitted.sorted().map { "^" + $0.rawValue }).joined(separator: ","))
     block-size \(filesystem.blockSize)
-    inode-ratio \(filesystem.inodeRatio)\(bootLoader == nil ? "" : "\nboots by itself")
+    inode-ratio \(filesystem.inodeRatio)\(bootLoader == nil ? "" : "\nboots by itself")\(siteText)
     sources
     \(sources.withoutCredentials.text)
     guest
     \(guest.files.map { "\($0.path) \(SHA256.hex(of: $0.bytes))" }.joined(separator: "\n"))
     """
+  }
+
+  /// Of what the site has said; what it has not makes no other key.
+  private var siteText: String {
+    (debconf.isEmpty ? "" : "\ndebconf \(debconf.digest)") + (buildHook.map { "\nbuild-hook \($0.digest)" } ?? "")
   }
 
   private static func isName(_ name: String) -> Bool {

@@ -18,6 +18,10 @@ package struct ImageRequest: Equatable, Sendable {
   /// nil: the guest has none.
   package var kernel: String?
   package var filesystem: FilesystemOptions
+  /// Answers for debconf: lines, and paths of files with lines.
+  package var debconf: [String] = []
+  /// The path of a program that changes the tree.
+  package var buildHook: String?
   /// The guest's disk boots by itself, by boot loaders of its own packages.
   package var isBootable = false
 

@@ -30,6 +30,7 @@ extension Configuration {
       packages: packages,
       kernel: kernelPackage, filesystem: filesystemOptions)
     request.isBootable = isBootable
+    (request.debconf, request.buildHook) = (debconf, buildHook)
     return request
   }
 

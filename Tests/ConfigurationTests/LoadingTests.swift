@@ -63,6 +63,8 @@ struct LoadingTests {
       ssh_keys = ["ssh-ed25519 AAAAC3 me@home", 'from="10.0.0.1,10.0.0.2" ssh-rsa AAAAB3']
       timezone = "America/Argentina/Buenos_Aires"
       locale = "de_CH.UTF-8"
+      debconf = ["tzdata tzdata/Areas select Europe", "/etc/guestsmith/answers"]
+      build_hook = "/etc/guestsmith/hooks/site"
       files = "/etc/guestsmith/files/web"
       first_boot = ["/etc/guestsmith/first-boot/site"]
       configure = "files"

@@ -15,14 +15,15 @@ import Testing
   /// - Parameter source: the line of sources.list, where the folder itself does not do.
   private func bootstrap(
     _ scratch: TestSupport.Scratch, _ script: String, source: (TestArchive) throws -> String = Self.folder,
-    packages: [String] = ["vim"]
+    packages: [String] = ["vim"], site: (inout ImageRequest) -> Void = { _ in }
   ) throws -> Bootstrap {
     try scratch.folder("work")
     if !script.isEmpty { try scratch.write("#!/bin/sh\n" + script, to: "bin/mmdebstrap", mode: 0o755) }
     let archive = try TestArchive(in: scratch)
     try archive.add("bookworm", packages: guestPackages + ["vim", "linux-x"])
     try scratch.write(source(archive) + "\n", to: "machine/etc/apt/sources.list")
-    let request = ImageRequest(suite: "bookworm", packages: packages, kernel: "linux-x")
+    var request = ImageRequest(suite: "bookworm", packages: packages, kernel: "linux-x")
+    site(&request)
     return Bootstrap(
       try ImageRecipe(request, aptOfTest(scratch)), scratch: scratch("work"),
       searchPath: "\(scratch("bin")):/usr/sbin:/usr/bin:/sbin:/bin")
@@ -252,6 +253,56 @@ import Testing
       }
       #expect(failure?.code == .tool)
       #expect(failure?.remedy == "run apt-get install mmdebstrap")
+    }
+  }
+
+  /// Runs the hooks of the site as mmdebstrap does, and fails as it does.
+  private static let hooking = """
+    mkdir "$TMPDIR/tree"
+    for word; do
+      case $word in
+        --*-hook=*GUESTSMITH_BUILD_HOOK*) sh -c "${word#--*-hook=}" exec "$TMPDIR/tree" || { echo "E: hook failed"; exit 25; } ;;
+        --essential-hook=*) cp "$GUESTSMITH_DEBCONF" "$TMPDIR/answers" ;;
+      esac
+    done
+    """
+
+  @Test(
+    "The site's answers go by a file, before its program, which gets the tree before what is this machine's goes from it",
+    .enabled(if: canBootstrap))
+  func siteHooks() throws {
+    try withScratch { scratch in
+      let hook = try scratch.write("#!/bin/sh\necho site >\"$1/etc\"\n", to: "hook", mode: 0o644)
+      let more = try scratch.write("# a comment\nd d/two string a \\\n b\n\n", to: "answers")
+      let bootstrap = try self.bootstrap(
+        scratch, Self.hooking,
+        site: {
+          $0.debconf = ["d d/one password s3cret", more]
+          $0.buildHook = hook
+        })
+      let command = bootstrap.command(tar: "/t.tar", isRoot: true)
+      #expect(!command.arguments.joined().contains("s3cret"))
+      #expect(command.environment?.values.contains { $0.contains("s3cret") } == false)
+      #expect(bootstrap.hooks.map(\.stage).prefix(4) == ["setup", "essential", "customize", "customize"])
+      _ = try bootstrap.run(into: scratch("root.tar"), progress: StepProgress())
+      #expect(try scratch.read("work/tree/etc") == "site\n")
+      #expect(try scratch.read("work/answers") == "d d/one password s3cret\nd d/two string a   b\n")
+      #expect(try shell("stat -c %a '\(scratch("work/debconf"))'") == "600")
+    }
+  }
+
+  @Test("The site's program that fails is named with its status and its last words", .enabled(if: canBootstrap))
+  func failedSiteHook() throws {
+    try withScratch { scratch in
+      let hook = try scratch.write("#!/bin/sh\necho the disk is round >&2\nexit 7\n", to: "hook")
+      let bootstrap = try self.bootstrap(scratch, Self.hooking, site: { $0.buildHook = hook })
+      let failure = #expect(throws: Failure.self) {
+        _ = try bootstrap.run(into: scratch("root.tar"), progress: StepProgress())
+      }
+      #expect(
+        failure?.message.hasPrefix(
+          "build_hook = \(hook) failed with exit status 7; its last words:\n    the disk is round\n") == true,
+        "\(String(describing: failure))")
     }
   }
 

@@ -33,6 +33,44 @@ import Testing
     #expect(Set(keys).count == changes.count)
   }
 
+  @Test("what the site has said makes another key by its content, and is checked")
+  func site() throws {
+    try withScratch { scratch in
+      let plain = try recipe().key
+      let hook = try scratch.write("#!/bin/sh\n", to: "hook")
+      let answers = try scratch.write("d d/one string 1\n", to: "answers")
+      let first = try recipe { $0.buildHook = hook }
+      #expect(first.key != plain)
+      try shell("cp '\(hook)' '\(hook).copy'")
+      #expect(try recipe { $0.buildHook = hook + ".copy" }.key == first.key)
+      try scratch.write("#!/bin/sh\ntrue\n", to: "hook")
+      #expect(try recipe { $0.buildHook = hook }.key != first.key)
+      let answered = try recipe { $0.debconf = ["d d/one string 1"] }
+      #expect(answered.key != plain && !answered.text.contains("d/one"))
+      #expect(try recipe { $0.debconf = [answers] }.key == answered.key)
+      for (wrong, words) in [
+        ("d d/one 1 s3cret", "'d d/one' is not an answer"), ("/nonexistent", "/nonexistent can't be read"),
+      ] {
+        let failure = #expect(throws: Failure.self) { try recipe { $0.debconf = [wrong] } }
+        #expect(failure?.message.contains(words) == true && failure?.message.contains("s3cret") == false)
+      }
+      let failure = #expect(throws: Failure.self) { try recipe { $0.buildHook = answers } }
+      #expect(failure?.message.contains("is not a program") == true)
+    }
+  }
+
+  @Test(
+    "a program of the site that others could change is not run by root", .enabled(if: isRoot, "needs root"),
+    arguments: ["chmod 775", "chown 33"])
+  func exposedHook(change: String) throws {
+    try withScratch { scratch in
+      let hook = try scratch.write("#!/bin/sh\n", to: "hook")
+      try shell("\(change) '\(hook)'")
+      let failure = #expect(throws: Failure.self) { try recipe { $0.buildHook = hook } }
+      #expect(failure?.message.contains("could change it") == true)
+    }
+  }
+
   @Test("the image leaves out what the release cannot read") func imageLeavesOut() throws {
     #expect(try recipe().filesystem.omitted == [])
     #expect(try recipe { $0.suite = "bullseye" }.filesystem.omitted == [.checksumSeed])

@@ -56,6 +56,7 @@ extension ImageManifest {
     rows.append(["SHA-256", digest])
     rows.append(["asked for", requested.first ?? ""])
     rows += requested.dropFirst().map { ["", $0] }
+    if let buildHook { rows.append(["build hook", "\(buildHook.path), sha256:\(buildHook.digest)"]) }
     rows += sources.split(separator: "\n", omittingEmptySubsequences: false).dropLast().enumerated().map {
       [$0 == 0 ? "sources" : "", String($1)]
     }

@@ -37,7 +37,7 @@ extension EndToEnd {
       try scratch.write("Package: nano\nPin: release *\nPin-Priority: -1\n", to: "apt/preferences.d/site")
     }
 
-    @Test("What apt accepts here makes a guest, whose own apt works, and which has no login")
+    @Test("What apt accepts here makes a guest, as the site has it, whose own apt works, and which has no login")
     func whatAptAcceptsMakesAGuest() throws {
       try withScratch { scratch in
         let (uri, suite) = try archive()
@@ -45,7 +45,15 @@ extension EndToEnd {
         let authority = try TestAuthority(in: scratch)
         let server = try TestServer(of: uri, in: scratch, login: "joe:s3cret", tls: authority)
         try machine(scratch, server, authority, suite: suite)
-        try scratch.write("cache = \"\(scratch("cache"))\"\nkernel = \"none\"\n", to: "guestsmith.toml")
+        let hook = try scratch.write(
+          "#!/bin/sh\nchroot \"$1\" dpkg-query -W openssh-server >\"$1/etc/site\"\n", to: "site-hook", mode: 0o755)
+        try scratch.write(
+          """
+          cache = "\(scratch("cache"))"
+          kernel = "none"
+          debconf = ["tzdata tzdata/Areas select Europe", "tzdata tzdata/Zones/Europe select Zurich"]
+          build_hook = "\(hook)"
+          """, to: "guestsmith.toml")
         let inside = "unshare --mount bash -c 'mount --bind \"$1\" /etc/apt && shift && \"$@\"' - '\(scratch("apt"))'"
 
         let built = try bash("\(inside) '\(program)' image build --config '\(scratch.path)'")
@@ -53,6 +61,9 @@ extension EndToEnd {
         #expect(built.errors.contains("the guest's apt has no login for 127.0.0.1"), "\(built)")
         let image = built.output.split(separator: "\n").last.map { String($0) } ?? ""
         #expect(try problems(of: image) == nil)
+        #expect(try guestFile("/etc/site", on: image)?.hasPrefix("openssh-server\t") == true)
+        #expect(try guestFile("/etc/timezone", on: image) == "Europe/Zurich\n")
+        #expect(try shell("cat '\(scratch("cache"))'/images/*/manifest.json").contains(hook))
         let tree = try scratch.folder("tree")
         try shell("mount -o loop '\(image)' '\(tree)'")
         defer { _ = try? shell("umount '\(tree)'") }
