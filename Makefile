@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Thin over scripts: each target is one of them.
-.PHONY: build test test-boot test-debian13 test-deb test-ganeti test-docs demo docs lint bench install deb compatibility clean
+.PHONY: build release test test-boot test-debian13 test-deb test-ganeti test-docs demo docs lint bench install deb compatibility clean
 
 build:
 	scripts/build
@@ -41,6 +41,9 @@ install:
 
 deb:
 	scripts/deb
+
+release:
+	scripts/release
 
 compatibility:
 	scripts/compatibility

@@ -64,4 +64,4 @@ package struct Provider: Sendable {
 }
 
 /// The version of the program, as it names itself in guests and dumps.
-package let programVersion = "0.1.0"
+package let programVersion = "0.2.0"
