@@ -20,6 +20,7 @@ from types import FrameType
 import cold
 import document
 import extracting
+import keeping
 from commands import BenchError, run
 from confining import Confining
 from creating import Creating
@@ -113,6 +114,7 @@ def _measure(options: argparse.Namespace, scratch: Path) -> list[Section]:
     if options.what in ("dump", "all"):
         sections.append(Dumping.prepare(definition, disk, scratch).measure(options.runs))
         sections.append(extracting.measure(definition, disk, options.runs, scratch))
+        sections.append(keeping.measure(definition, disk, scratch))
     if options.what in ("disks", "images", "all"):
         whole = WholeDisks.prepare(definition, golden, options.work, scratch)
         if options.what != "images":

@@ -53,12 +53,26 @@ class Table:
         return row
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """What was weighed rather than timed."""
+
+    title: str
+    header: Row
+    results: Sequence[Any]  # each has a row
+    limit: None = None
+
+    @property
+    def rows(self) -> list[Row]:
+        return [result.row for result in self.results]
+
+
 @dataclass
 class Section:
     """What is told in one chapter of the document."""
 
     title: str
-    tables: list[Table] = field(default_factory=list)
+    tables: list[Table | Sizes] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
 
     def add(self, title: str, results: Sequence[Result], ours: Result, limit: Result | None = None) -> None:
@@ -84,13 +98,16 @@ def as_text(sections: Iterable[Section]) -> str:
     for section in sections:
         for table in section.tables:
             parts.append(f"{table.title}\n{_aligned(table.header, table.rows)}")
-        parts.append(f"{section.title}: bars\n{_aligned(BAR_HEADER, section.bar_rows)}")
+        if section.bars:
+            parts.append(f"{section.title}: bars\n{_aligned(BAR_HEADER, section.bar_rows)}")
     return "\n\n".join(parts)
 
 
 def as_markdown(section: Section) -> str:
     parts = [f"### {table.title}\n\n{_markdown(table.header, table.rows)}" for table in section.tables]
-    return "\n\n".join([*parts, f"### Bars\n\n{_markdown(BAR_HEADER, section.bar_rows)}"])
+    if section.bars:
+        parts.append(f"### Bars\n\n{_markdown(BAR_HEADER, section.bar_rows)}")
+    return "\n\n".join(parts)
 
 
 def as_json(sections: Iterable[Section]) -> list[dict[str, Any]]:
