@@ -42,6 +42,7 @@ package final class DumpIndex {
     self.frames = frames
     manifest = layout.manifest
     extents = try Self.readMap(layout, frames, source)
+    try frames?.check(against: layout, extents)
   }
 
   /// Fills the buffer with the disk's content at `offset`; what the dump does not hold is zero.
@@ -70,9 +71,8 @@ package final class DumpIndex {
     }
     var filled = 0
     while filled < buffer.count {
-      let (frame, start) = (position + UInt64(filled)).quotientAndRemainder(dividingBy: manifest.frameSize)
       filled += try frames.copy(
-        frame: 1 + layout.headFrames + Int(frame), layout, from: Int(start),
+        from: UInt64(layout.manifestMember.count) + layout.headLength + position + UInt64(filled), layout,
         to: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
     }
   }

@@ -84,7 +84,7 @@ package struct DumpReader: Sendable {
       decompressors.append(try Decompressor())
     }
     let workers = DecompressingWorkers(decompressors)
-    let frames = FrameInput(stream, layout, isCompressed: isCompressed, from: 1 + layout.headFrames)
+    let frames = FrameInput(stream, layout, isCompressed: isCompressed, extents)
     let last = layout.headFrames + layout.dataFrames
     var delivery = Delivery(extents)
     try pipeline.run(
@@ -116,7 +116,9 @@ package struct DumpReader: Sendable {
     }
     if isCompressed {
       try stream.expect(SkippableFrame.checksum(stream.checksum), part: "the checksum of the stored bytes")
-      try stream.table.pieces(layout) { piece throws(Failure) in try stream.expect(piece, part: "the seek table") }
+      try stream.table.pieces(layout, extents) { piece throws(Failure) in
+        try stream.expect(piece, part: "the seek table")
+      }
     }
     try stream.expectEnd()
   }

@@ -99,7 +99,7 @@ package struct DumpWriter: Sendable {
     try output.put(frame: layout.trailer(sha256: sha256), compressors.first)
     if level != nil {
       try output.put(SkippableFrame.checksum(output.checksum))
-      try output.table.pieces(layout) { piece throws(Failure) in try output.put(piece) }
+      try output.table.pieces(layout, extents) { piece throws(Failure) in try output.put(piece) }
     }
     return DumpSummary(stored: output.count, content: layout.length, sha256: sha256)
   }

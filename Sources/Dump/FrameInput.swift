@@ -9,12 +9,24 @@ final class FrameInput: @unchecked Sendable {
   private let isCompressed: Bool
   /// The number of the frame that comes next.
   private(set) var next: Int
+  /// The lengths of those with data that are still to come.
+  private var data: DataFrames?
 
-  init(_ stream: StoredStream, _ layout: Layout, isCompressed: Bool, from next: Int = 1) {
+  /// Those before the data.
+  init(_ stream: StoredStream, _ layout: Layout, isCompressed: Bool) {
     self.stream = stream
     self.layout = layout
     self.isCompressed = isCompressed
-    self.next = next
+    next = 1
+  }
+
+  /// Those from the data on.
+  init(_ stream: StoredStream, _ layout: Layout, isCompressed: Bool, _ extents: ExtentMap) {
+    self.stream = stream
+    self.layout = layout
+    self.isCompressed = isCompressed
+    next = 1 + layout.headFrames
+    data = DataFrames(layout.manifest, extents)
   }
 
   /// Gives `body` memory for frames of up to `contentSize` bytes.
@@ -28,7 +40,7 @@ final class FrameInput: @unchecked Sendable {
   func fill(_ slot: Slot) throws(Failure) {
     slot.frame = next
     slot.start = stream.offset
-    slot.contentCount = layout.contentLength(ofFrame: next)
+    slot.contentCount = layout.isData(next) ? data?.next() ?? 0 : layout.contentLength(ofFrame: next)
     let part = part(next)
     if isCompressed {
       let length = try stream.readFrame(into: slot.stored, part: part)
@@ -95,6 +107,11 @@ struct SparseMapHead {
       throw .unsound(
         "the sparse map has \(map.count) extents with \(map.used) bytes, "
           + "the manifest says \(manifest.extents) with \(manifest.used)")
+    }
+    let frames =
+      manifest.version == 1 ? manifest.dataFrames : DataFrames.windows(map, frameSize: manifest.frameSize)
+    guard frames == manifest.dataFrames else {
+      throw .unsound("the sparse map makes \(frames) frames, the manifest says \(manifest.dataFrames)")
     }
     return map
   }

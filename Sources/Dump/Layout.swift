@@ -5,10 +5,10 @@ import Report
 ///
 ///     manifest.json   header, text, padding                                        frame 0
 ///     disk.raw        pax header, header, sparse map, padding                      frames of `frameSize`
-///                     the extents' data, padding                                   frames of `frameSize`
+///                     the extents' data, padding                                   frames as `DataFrames` cuts them
 ///     trailer.json    header, text, padding; two blocks of zeros: the tar's end    the last frame
 ///
-/// Every frame of the two middle parts is full except the last one of its part.
+/// Every frame of the second part is full except the last one.
 struct Layout {
   static let manifestName = "manifest.json"
   static let diskName = "disk.raw"
@@ -52,20 +52,20 @@ struct Layout {
   var length: UInt64 { bodyLength + UInt64(Self.trailerLength) }
 
   var headFrames: Int { Self.frames(headLength, manifest.frameSize) }
-  var dataFrames: Int { Self.frames(dataLength, manifest.frameSize) }
+  var dataFrames: Int { manifest.dataFrames }
   /// Frames with content: all but the two skippable ones.
   var frames: Int { 1 + headFrames + dataFrames + 1 }
 
   private static func frames(_ length: UInt64, _ size: UInt64) -> Int { Int((length + size - 1) / size) }
 
-  /// Bytes of the tar that a frame holds.
+  /// Whether a frame holds data of the extents, which say how long it is: `DataFrames`.
+  func isData(_ frame: Int) -> Bool { frame > headFrames && frame <= headFrames + dataFrames }
+
+  /// Bytes of the tar that a frame holds which is not one of data.
   func contentLength(ofFrame index: Int) -> Int {
-    let full = manifest.frameSize
-    func part(_ index: Int, of length: UInt64) -> Int { Int(min(full, length - UInt64(index) * full)) }
-    return switch index {
+    switch index {
     case 0: manifestMember.count
-    case ...headFrames: part(index - 1, of: headLength)
-    case ...(headFrames + dataFrames): part(index - 1 - headFrames, of: dataLength)
+    case ...headFrames: Int(min(manifest.frameSize, headLength - UInt64(index - 1) * manifest.frameSize))
     default: Self.trailerLength
     }
   }
@@ -99,6 +99,12 @@ extension Layout {
     guard manifest.created <= TarHeader.largestNumber, (1...ExtentMap.largestDisk).contains(manifest.diskSize) else {
       throw Failure(
         .invalid, "a disk of \(manifest.diskSize) bytes dumped at \(manifest.created) s cannot be said in a tar")
+    }
+    guard manifest.version == 1 || UInt64(manifest.dataFrames) <= Manifest.mostFrames else {
+      throw Failure(
+        .invalid,
+        "\(manifest.used) bytes in use on a disk make \(manifest.dataFrames) frames, a dump has room for "
+          + "\(Manifest.mostFrames)")
     }
     self.init(manifest, manifestMember: TarHeader.member(Self.manifestName, text, modified: manifest.created))
   }

@@ -4,7 +4,10 @@ package import Report
 /// What a dump says about itself: its first member, `manifest.json`.
 package struct Manifest: Equatable, Sendable {
   package static let format = "guestsmith-dump"
-  package static let version = 1
+  /// Of the dumps that are written.
+  package static let version = 2
+  /// Of those that are read.
+  package static let knownVersions = 1...version
 
   /// A filesystem on the disk.
   package struct Filesystem: Equatable, Sendable {
@@ -53,6 +56,8 @@ package struct Manifest: Equatable, Sendable {
     case allBlocks = "all-blocks"
   }
 
+  /// Of the format.
+  package let version: Int
   /// The program that wrote the dump and its version.
   package var program: String
   /// Seconds since 1970-01-01 00:00 UTC.
@@ -71,13 +76,17 @@ package struct Manifest: Equatable, Sendable {
   package let extents: UInt64
   /// The text of the sparse map in bytes.
   let mapLength: UInt64
-  /// How many bytes of the tar a frame holds; a power of two.
+  /// How many bytes of the disk a frame covers; of version 1, how many bytes of the tar a full one holds. A power of two.
   let frameSize: UInt64
+  /// How many frames hold data.
+  let dataFrames: Int
 
+  /// - Parameter version: of the format: older ones are what older programs have written.
   package init(
     program: String, created: UInt64, instance: String, os: String, variant: String?, selection: Selection,
-    filesystems: [Filesystem], extents map: ExtentMap
+    filesystems: [Filesystem], extents map: ExtentMap, version: Int = Manifest.version
   ) {
+    self.version = version
     self.program = program
     self.created = created
     self.instance = instance
@@ -89,21 +98,42 @@ package struct Manifest: Equatable, Sendable {
     used = map.used
     extents = UInt64(map.count)
     mapLength = map.textLength
-    frameSize = Self.frameSize(used: map.used)
+    if version == 1 {
+      frameSize = Self.frameSize(used: map.used)
+      dataFrames = Self.fullFrames(used: map.used, frameSize)
+    } else {
+      (frameSize, dataFrames) = Self.windows(of: map)
+    }
   }
 
-  /// 2 MiB, which costs 0.1 % in size and keeps 16 workers in memory; more above 4 TiB, so that the seek table of the
-  /// largest disks fits into memory too.
+  /// 256 KiB, which costs 1.3 % in size: the smaller a window is, the less of a dump is another one when a file changes. More
+  /// where that would make very many frames, so that the seek table of the largest disks fits into memory too.
+  static func windows(of map: ExtentMap) -> (size: UInt64, count: Int) {
+    var size = smallestFrame(version: version)
+    while true {
+      let count = DataFrames.windows(map, frameSize: size)
+      if count <= 1 << 21 || size == largestFrame { return (size, count) }
+      size *= 2
+    }
+  }
+
+  /// Of version 1.
   static func frameSize(used: UInt64) -> UInt64 {
-    var size = smallestFrame
+    var size = smallestFrame(version: 1)
     while size < largestFrame, used / size > 1 << 21 {
       size *= 2
     }
     return size
   }
 
-  static let smallestFrame: UInt64 = 2 << 20
+  private static func fullFrames(used: UInt64, _ size: UInt64) -> Int {
+    Int((used + TarHeader.padding(after: used) + size - 1) / size)
+  }
+
+  static func smallestFrame(version: Int) -> UInt64 { version == 1 ? 2 << 20 : 256 << 10 }
   static let largestFrame: UInt64 = 8 << 20
+  /// What zstd's own reader of seek tables takes.
+  static let mostFrames: UInt64 = 1 << 27
   /// So that the whole first frame is in the bytes that tell what a stream is.
   static let longestText = 32 << 10
 }
@@ -123,22 +153,24 @@ extension Manifest {
   }
 
   private var common: JSON {
-    [
+    var disk: [JSON.Member] = [
+      JSON.Member(key: "size", value: .integer(Int(clamping: diskSize))),
+      JSON.Member(key: "used", value: .integer(Int(clamping: used))),
+      JSON.Member(key: "extents", value: .integer(Int(clamping: extents))),
+      JSON.Member(key: "selection", value: .string(selection.rawValue)),
+      JSON.Member(key: "map", value: .integer(Int(clamping: mapLength))),
+      JSON.Member(key: "frame", value: .integer(Int(clamping: frameSize))),
+    ]
+    if version >= 2 { disk.append(JSON.Member(key: "frames", value: .integer(dataFrames))) }
+    return [
       "format": .string(Self.format),
-      "version": .integer(Self.version),
+      "version": .integer(version),
       "program": .string(program),
       "created": .integer(Int(clamping: created)),
       "instance": .string(instance),
       "os": .string(os),
       "variant": .optional(variant),
-      "disk": [
-        "size": .integer(Int(clamping: diskSize)),
-        "used": .integer(Int(clamping: used)),
-        "extents": .integer(Int(clamping: extents)),
-        "selection": .string(selection.rawValue),
-        "map": .integer(Int(clamping: mapLength)),
-        "frame": .integer(Int(clamping: frameSize)),
-      ],
+      "disk": .object(disk),
       "filesystems": .array(
         filesystems.map { filesystem in
           [
@@ -166,11 +198,13 @@ extension Manifest {
       throw .unsound("manifest.json is of the format '\(format)', not '\(Self.format)'")
     }
     let version = try fields.number("version", in: 0...UInt64(Int.max))
-    guard version == UInt64(Self.version) else {
+    guard let known = Self.knownVersions.first(where: { UInt64($0) == version }) else {
       throw Failure(
-        .dump, "the dump has version \(version) of the format, this program reads version \(Self.version)",
+        .dump,
+        "the dump has version \(version) of the format, this program reads versions 1 to \(Self.version)",
         remedy: "read it with the guestsmith that wrote it, or a later one")
     }
+    self.version = known
     program = try fields.string("program")
     created = try fields.number("created", in: 0...TarHeader.largestNumber)
     instance = try fields.string("instance")
@@ -181,15 +215,19 @@ extension Manifest {
     used = try disk.number("used", in: 0...diskSize)
     extents = try disk.number("extents", in: 0...UInt64(ExtentMap.limit))
     mapLength = try disk.number("map", in: 4...(extents + 2) * 40)
-    frameSize = try disk.number("frame", in: Self.smallestFrame...Self.largestFrame)
+    frameSize = try disk.number("frame", in: Self.smallestFrame(version: known)...Self.largestFrame)
     guard frameSize.nonzeroBitCount == 1 else {
       throw .unsound("manifest.json has a frame size of \(frameSize) bytes, which is not a power of two")
     }
+    // Whether these are as many as the extents make is seen once these are read.
+    dataFrames =
+      known == 1
+      ? Self.fullFrames(used: used, frameSize) : Int(try disk.number("frames", in: 0...Self.mostFrames))
     let selection = try disk.string("selection")
-    guard let known = Selection(rawValue: selection) else {
+    guard let knownSelection = Selection(rawValue: selection) else {
       throw .unsound("manifest.json has the unknown selection '\(selection)'")
     }
-    self.selection = known
+    self.selection = knownSelection
     filesystems = []
     for filesystem in try fields.objects("filesystems") {
       filesystems.append(

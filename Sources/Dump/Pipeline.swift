@@ -61,8 +61,10 @@ final class Slot: @unchecked Sendable {
 struct Pipeline {
   /// What the slots and the workers' contexts may take together, so that the whole program stays below 96 MiB.
   private static let memory = 64 << 20
-  /// Slots beyond one for each worker: one being filled and one being drained; better two more, so that nobody waits.
+  /// Slots beyond one for each worker: one being filled and one being drained; better two more, so that nobody waits, and of
+  /// small ones as many as this is of memory, so that a stage that is late for a moment holds up none.
   private static let slotsBesideWorkers = 2...4
+  private static let memoryBesideWorkers = 12 << 20
 
   let workers: Int
   private let slots: [Slot]
@@ -70,7 +72,8 @@ struct Pipeline {
   /// As many as `workers`, or fewer, so that the memory is enough; `context` is what each takes for itself.
   init(workers wanted: Int, context: Int, contentSize: Int, storedSize: Int) {
     let slot = contentSize + storedSize
-    let beside = Self.slotsBesideWorkers
+    let few = Self.slotsBesideWorkers
+    let beside = few.lowerBound...max(few.upperBound, Self.memoryBesideWorkers / slot)
     workers = max(1, min(wanted, (Self.memory - beside.lowerBound * slot) / (slot + context)))
     let room = (Self.memory - workers * (slot + context)) / slot
     slots = (0..<workers + min(max(room, beside.lowerBound), beside.upperBound)).map { _ in

@@ -40,7 +40,7 @@ struct SeekTable {
   /// What zstd's own reader takes.
   static let largestCount = 0x800_0000
 
-  /// Stored lengths of all frames with content, in order. Their content lengths follow from the layout.
+  /// Stored lengths of all frames with content, in order. Their content lengths follow from the layout and the extents.
   private(set) var stored: [UInt32] = []
 
   mutating func append(_ length: Int) {
@@ -53,11 +53,15 @@ struct SeekTable {
   static func length(count: Int) -> Int { SkippableFrame.headerLength + count * entryLength + footerLength }
 
   /// The whole frame, in pieces of up to 64 KiB.
-  func pieces(_ layout: Layout, _ body: ([UInt8]) throws(Failure) -> Void) throws(Failure) {
+  func pieces(
+    _ layout: Layout, _ extents: ExtentMap, _ body: ([UInt8]) throws(Failure) -> Void
+  ) throws(Failure) {
+    var data = DataFrames(layout.manifest, extents)
     var piece = SkippableFrame.header(
       SkippableFrame.seekTableMagic, length: Self.length(count: count) - SkippableFrame.headerLength)
     for (index, length) in stored.enumerated() {
-      piece += littleEndian(length) + littleEndian(UInt32(layout.contentLength(ofFrame: index)))
+      let content = layout.isData(index) ? data.next() ?? 0 : layout.contentLength(ofFrame: index)
+      piece += littleEndian(length) + littleEndian(UInt32(content))
       if piece.count >= (64 << 10) - 64 {
         try body(piece)
         piece.removeAll(keepingCapacity: true)

@@ -7,13 +7,24 @@ final class StoredFrames {
   /// How many the seek table has, and where it begins.
   private let count: Int
   private let table: UInt64
-  /// Where each frame starts, and the seek table behind them all: the first one only, until `check`.
-  private var starts: [UInt64] = [0]
-  private var contentLengths: [UInt32] = []
+  /// The stored and the content length of each frame: of the first one only, until `check`.
+  private var lengths: [(stored: UInt32, content: UInt32)] = []
+  /// How much is before every 64th of them.
+  private var marks: [Place] = []
+  /// Behind those that are read.
+  private var end = Place(stored: 0, content: 0)
   private let decompressor: Decompressor
   /// The last used is the last.
   private var cached: [(frame: Int, content: [UInt8])] = []
 
+  private struct Place {
+    /// In the stored dump.
+    var stored: UInt64
+    /// In the tar.
+    var content: UInt64
+  }
+
+  private static let markedFrames = 64
   /// Memory that kept frames may take.
   private static let cacheSize = 16 << 20
   private static let part = "the seek table"
@@ -45,10 +56,9 @@ final class StoredFrames {
   }
 
   private func readEntries(through count: Int) throws(Failure) {
-    starts.reserveCapacity(count + 1)
-    contentLengths.reserveCapacity(count)
+    lengths.reserveCapacity(count)
     let offset = table + UInt64(SkippableFrame.headerLength)
-    var done = contentLengths.count
+    var done = lengths.count
     while done < count {
       let some = min(count - done, 8192)
       let entries = try DumpIndex.bytes(
@@ -60,51 +70,88 @@ final class StoredFrames {
               littleEndian: entries.loadUnaligned(
                 fromByteOffset: index * SeekTable.entryLength + place, as: UInt32.self))
           }
-          starts.append(starts[starts.count - 1] + UInt64(field(0)))
-          contentLengths.append(field(4))
+          append(stored: field(0), content: field(4))
         }
       }
       done += some
     }
   }
 
+  private func append(stored: UInt32, content: UInt32) {
+    if lengths.count % Self.markedFrames == 0 { marks.append(end) }
+    lengths.append((stored, content))
+    end.stored += UInt64(stored)
+    end.content += UInt64(content)
+  }
+
   /// The manifest's member, with which a dump starts.
   func firstContent() throws(Failure) -> [UInt8] {
-    let length = Int(contentLengths[0])
+    let length = Int(lengths[0].content)
     guard length <= TarHeader.blockSize + Manifest.longestText else {
       throw Failure.damaged(at: 0, in: Layout.manifestName, "a first frame of \(length) bytes is not one of a dump")
     }
     return try load(0, length: length, part: Layout.manifestName)
   }
 
-  /// Reads the whole table, which is as long as the layout asks for; throws unless it has exactly those frames.
+  /// Reads the whole table, which is as long as the layout asks for; throws unless it has exactly those frames, as far as
+  /// the extents need not be known for that.
   func check(against layout: Layout) throws(Failure) {
     // A frame has at least 12 bytes: a header of 5, a block's of 3 and a checksum of 4 (RFC 8878).
     let right = count == layout.frames + 1 && table / 12 >= UInt64(layout.frames)
     if right { try readEntries(through: count) }
     let wrong =
       right
-      ? contentLengths.indices.first { frame in
+      ? lengths.indices.first { frame in
         frame < layout.frames
-          ? Int(contentLengths[frame]) != layout.contentLength(ofFrame: frame)
-          : contentLengths[frame] != 0 || length(frame) != SkippableFrame.checksumLength
+          ? !layout.isData(frame) && Int(lengths[frame].content) != layout.contentLength(ofFrame: frame)
+          : lengths[frame].content != 0 || Int(lengths[frame].stored) != SkippableFrame.checksumLength
       } : count
     if let wrong {
       throw Failure.damaged(
         at: table, in: Self.part, "its entry \(wrong) does not follow from the manifest")
     }
-    guard starts[count] == table else {
+    guard end.stored == table else {
       throw Failure.damaged(
-        at: table, in: Self.part, "its frames take \(starts[count]) bytes, not the \(table) before it")
+        at: table, in: Self.part, "its frames take \(end.stored) bytes, not the \(table) before it")
     }
   }
 
-  private func length(_ frame: Int) -> Int { Int(starts[frame + 1] - starts[frame]) }
+  /// Throws unless the frames of data are those of the extents.
+  func check(against layout: Layout, _ extents: ExtentMap) throws(Failure) {
+    for (index, length) in DataFrames(layout.manifest, extents).enumerated() {
+      let frame = 1 + layout.headFrames + index
+      guard layout.isData(frame), Int(lengths[frame].content) == length else {
+        throw Failure.damaged(
+          at: table, in: Self.part, "its entry \(frame) does not follow from the sparse map")
+      }
+    }
+  }
 
-  /// Copies content of a frame, from its byte `start` on, as far as it and the buffer reach; returns how much.
+  private func start(ofFrame frame: Int) -> UInt64 {
+    let mark = frame / Self.markedFrames
+    return lengths[mark * Self.markedFrames..<frame].reduce(marks[mark].stored) { $0 + UInt64($1.stored) }
+  }
+
+  /// The frame with a byte of the tar, and which of its bytes that is.
+  private func find(_ position: UInt64) -> (frame: Int, start: Int) {
+    var (low, high) = (0, marks.count)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if marks[middle].content <= position { low = middle } else { high = middle }
+    }
+    var (frame, start) = (low * Self.markedFrames, marks[low].content)
+    while position - start >= UInt64(lengths[frame].content) {
+      start += UInt64(lengths[frame].content)
+      frame += 1
+    }
+    return (frame, Int(position - start))
+  }
+
+  /// Copies content of a frame, from a byte of the tar on, as far as it and the buffer reach; returns how much.
   func copy(
-    frame: Int, _ layout: Layout, from start: Int, to buffer: UnsafeMutableRawBufferPointer
+    from position: UInt64, _ layout: Layout, to buffer: UnsafeMutableRawBufferPointer
   ) throws(Failure) -> Int {
+    let (frame, start) = find(position)
     let part = try content(ofFrame: frame, layout)[start...].prefix(buffer.count)
     buffer.copyBytes(from: part)
     return part.count
@@ -117,15 +164,15 @@ final class StoredFrames {
       if cached.count >= max(2, Self.cacheSize / Int(layout.manifest.frameSize)) {
         cached.removeFirst()
       }
-      let content = try load(frame, length: layout.contentLength(ofFrame: frame), part: layout.member(ofFrame: frame))
+      let content = try load(frame, length: Int(lengths[frame].content), part: layout.member(ofFrame: frame))
       cached.append((frame, content))
     }
     return cached[cached.count - 1].content
   }
 
   private func load(_ frame: Int, length: Int, part: String) throws(Failure) -> [UInt8] {
-    let start = starts[frame]
-    let storedLength = self.length(frame)
+    let start = start(ofFrame: frame)
+    let storedLength = Int(lengths[frame].stored)
     guard storedLength <= Zstd.bound(length) else {
       throw Failure.damaged(at: start, in: part, "a frame larger than any that is written")
     }

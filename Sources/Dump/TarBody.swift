@@ -13,6 +13,7 @@ final class TarBody: @unchecked Sendable {
   /// Bytes of disk.raw's head that the last frame had no room for.
   private var head: [UInt8]
   private var extents: ExtentMap.Iterator
+  private var lengths: DataFrames
   /// What is left of the extent that the last frame ended in.
   private var rest: ByteRange?
 
@@ -22,17 +23,19 @@ final class TarBody: @unchecked Sendable {
     map = SparseMapText(extents)
     head = layout.diskHeader
     self.extents = extents.makeIterator()
+    lengths = DataFrames(layout.manifest, extents)
   }
 
   /// Fills the slot with the next frame's content; false when all is made.
   func fill(_ slot: Slot) throws(Failure) -> Bool {
     guard frame < layout.frames - 1 else { return false }
     slot.frame = frame
-    slot.contentCount = layout.contentLength(ofFrame: frame)
-    if frame <= layout.headFrames {
-      fillHead(slot.contentBuffer)
-    } else {
+    if layout.isData(frame) {
+      slot.contentCount = lengths.next() ?? 0
       try fillData(slot.contentBuffer)
+    } else {
+      slot.contentCount = layout.contentLength(ofFrame: frame)
+      fillHead(slot.contentBuffer)
     }
     frame += 1
     return true

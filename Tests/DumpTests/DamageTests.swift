@@ -111,17 +111,18 @@ struct DamageTests {
       Self.small, Disk("empty", size: 1001, extents: []) { _ in 0 }, .random("many", size: 90000, extents: 50),
     ]
     let dumps = try corpus.map { try $0.dump(form) }
+    let older = try corpus.map { try $0.dump(form, version: 1) }
     let end = ContinuousClock.now + .seconds(fuzzSeconds)
     repeat {
       let chosen = Int.random(in: corpus.indices, using: &random)
-      var dump = dumps[chosen]
+      var dump = (Bool.random(using: &random) ? dumps : older)[chosen]
       for _ in 0..<Int.random(in: 1...4, using: &random) {
-        mutate(&dump, with: dumps, &random)
+        mutate(&dump, with: dumps + older, &random)
       }
       _ = StreamKind(prefix: Array(dump.prefix(StreamKind.prefixLength)))
       try readAnywhere(dump)
       if let disk = try? restore(dump, workers: 1) {
-        #expect(disk == corpus[chosen].bytes || dumps.contains(dump), "seed \(seed)")
+        #expect(disk == corpus[chosen].bytes || (dumps + older).contains(dump), "seed \(seed)")
       }
     } while ContinuousClock.now < end
   }

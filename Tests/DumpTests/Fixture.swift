@@ -45,19 +45,21 @@ struct Disk: Sendable, CustomTestStringConvertible {
     get throws { try ExtentMap(diskSize: UInt64(bytes.count), extents) }
   }
 
-  var manifest: Manifest {
-    get throws {
-      Manifest(
-        program: "guestsmith 0.0", created: 1_700_000_000, instance: "web1.example.org", os: "debian",
-        variant: "bookworm", selection: .usedBlocks,
-        filesystems: [.init(offset: 0, type: "ext4", uuid: "6f3a2a2e-2f25-4d5c-9c3a-000000000001", label: nil)],
-        extents: try map)
-    }
+  var manifest: Manifest { get throws { try manifest(version: Manifest.version) } }
+
+  private func manifest(version: Int) throws -> Manifest {
+    Manifest(
+      program: "guestsmith 0.0", created: 1_700_000_000, instance: "web1.example.org", os: "debian",
+      variant: "bookworm", selection: .usedBlocks,
+      filesystems: [.init(offset: 0, type: "ext4", uuid: "6f3a2a2e-2f25-4d5c-9c3a-000000000001", label: nil)],
+      extents: try map, version: version)
   }
 
-  func dump(_ compression: DumpWriter.Compression = .zstd(level: 1), workers: Int = 2) throws -> [UInt8] {
+  func dump(
+    _ compression: DumpWriter.Compression = .zstd(level: 1), workers: Int = 2, version: Int = Manifest.version
+  ) throws -> [UInt8] {
     var dump: [UInt8] = []
-    let writer = try DumpWriter(try manifest, try map, compression: compression, workers: workers)
+    let writer = try DumpWriter(try manifest(version: version), try map, compression: compression, workers: workers)
     let summary = try writer.write(read: read, sink: { dump += $0 })
     #expect(summary.stored == UInt64(dump.count))
     return dump

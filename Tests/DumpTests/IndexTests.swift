@@ -11,18 +11,19 @@ extension DumpIndex {
       buffer.copyBytes(from: dump[Int(offset)..<Int(offset) + buffer.count])
     }
   }
+
+  /// What is on its disk.
+  func bytes(at offset: Int, _ count: Int) throws -> [UInt8] {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
+    defer { buffer.deallocate() }
+    buffer.initializeMemory(as: UInt8.self, repeating: 0xEE)
+    try read(at: UInt64(offset), into: buffer)
+    return Array(buffer)
+  }
 }
 
 @Suite("A stored dump is read at any offset")
 struct IndexTests {
-  private func bytes(_ index: DumpIndex, at offset: Int, _ count: Int) throws -> [UInt8] {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
-    defer { buffer.deallocate() }
-    buffer.initializeMemory(as: UInt8.self, repeating: 0xEE)
-    try index.read(at: UInt64(offset), into: buffer)
-    return Array(buffer)
-  }
-
   @Test("in extents and holes, compressed and plain", arguments: [DumpWriter.Compression.zstd(level: 1), .none])
   func anywhere(_ form: DumpWriter.Compression) throws {
     var random = SplitMix(state: 5)
@@ -34,13 +35,13 @@ struct IndexTests {
       for _ in 0..<50 {
         let offset = Int.random(in: 0...disk.bytes.count, using: &random)
         let count = Int.random(in: 0...min(disk.bytes.count - offset, 50_000), using: &random)
-        let isSame = try bytes(index, at: offset, count) == Array(disk.bytes[offset..<offset + count])
+        let isSame = try index.bytes(at: offset, count) == Array(disk.bytes[offset..<offset + count])
         #expect(isSame, "\(count) bytes at \(offset) of \(disk.testDescription)")
       }
-      let whole = try bytes(index, at: 0, disk.bytes.count) == disk.bytes
+      let whole = try index.bytes(at: 0, disk.bytes.count) == disk.bytes
       #expect(whole)
-      #expect(throws: Failure.self) { try bytes(index, at: disk.bytes.count, 1) }
-      #expect(throws: Failure.self) { try bytes(index, at: .max, 1) }
+      #expect(throws: Failure.self) { try index.bytes(at: disk.bytes.count, 1) }
+      #expect(throws: Failure.self) { try index.bytes(at: .max, 1) }
     }
   }
 
@@ -53,8 +54,8 @@ struct IndexTests {
       asked += buffer.count
       buffer.copyBytes(from: dump[Int(offset)..<Int(offset) + buffer.count])
     }
-    _ = try bytes(index, at: Int(disk.extents[1].offset), 4096)
-    _ = try bytes(index, at: Int(disk.extents[1].offset) + 4096, 4096)
+    _ = try index.bytes(at: Int(disk.extents[1].offset), 4096)
+    _ = try index.bytes(at: Int(disk.extents[1].offset) + 4096, 4096)
     #expect(asked < dump.count / 2, "\(asked) of \(dump.count) bytes")
   }
 
@@ -126,7 +127,7 @@ struct IndexTests {
     var dump = try disk.dump()
     for position in dump.indices {
       dump[position] ^= 0x10
-      if let index = try? DumpIndex(dump), let all = try? bytes(index, at: 0, disk.bytes.count) {
+      if let index = try? DumpIndex(dump), let all = try? index.bytes(at: 0, disk.bytes.count) {
         #expect(all == disk.bytes)
       }
       dump[position] ^= 0x10

@@ -23,12 +23,12 @@ struct ManifestTests {
   func documented() throws {
     let dump = try golden.dump(.none)
     #expect(dump.count == 9216)
-    #expect(SHA256.hex(of: dump) == "bd66dbccef159022060877788b47dc6ddaa5316c85339ccc10128d95d06d8339")
+    #expect(SHA256.hex(of: dump) == "b52fa360850d44927b28ff37ce1200912736f97051d27dc36c180cc140cf7a7e")
     #expect(
       String(decoding: dump[(dump.count - 1536)...].prefix { $0 != 0 }, as: UTF8.self) == """
         {
           "bytes": 7168,
-          "sha256": "23334b29e31fd234185ac3f570ad500c44e3d16c8c64f22a664fd12cfb7e57a3"
+          "sha256": "1ab7cba2cf60649e84a94670a684602baf1634309e9fe50f3c6ae725ac1d0b3e"
         }
 
         """)
@@ -36,7 +36,7 @@ struct ManifestTests {
       try golden.manifest.json == """
         {
           "format": "guestsmith-dump",
-          "version": 1,
+          "version": 2,
           "program": "guestsmith 0.0",
           "created": 1700000000,
           "instance": "web1.example.org",
@@ -48,7 +48,8 @@ struct ManifestTests {
             "extents": 1,
             "selection": "used-blocks",
             "map": 19,
-            "frame": 2097152
+            "frame": 262144,
+            "frames": 1
           },
           "filesystems": [
             {
@@ -66,21 +67,22 @@ struct ManifestTests {
   @Test("with names of a later program is read, one of a later version is refused")
   func later() throws {
     let text = try RoundTripTests.disks[6].manifest.json
-    let more = text.replacing("\"version\": 1,", with: "\"version\": 1, \"mood\": [true, {\"x\": null}],")
+    let more = text.replacing("\"version\": 2,", with: "\"version\": 2, \"mood\": [true, {\"x\": null}],")
     #expect(try Manifest(json: Array(more.utf8)) == RoundTripTests.disks[6].manifest)
-    let later = text.replacing("\"version\": 1,", with: "\"version\": 2,")
+    let later = text.replacing("\"version\": 2,", with: "\"version\": 3,")
     let failure = #expect(throws: Failure.self) { try Manifest(json: Array(later.utf8)) }
-    #expect(failure?.message == "the dump has version 2 of the format, this program reads version 1")
+    #expect(failure?.message == "the dump has version 3 of the format, this program reads versions 1 to 2")
   }
 
   @Test(
     "is refused when a value is missing or out of range",
     arguments: [
       ("\"os\": \"debian\"", "\"os\": 7"), ("\"size\": 9437184", "\"size\": 0"),
-      ("\"size\": 9437184", "\"size\": 1152921504606846977"), ("\"frame\": 2097152", "\"frame\": 2097153"),
-      ("\"frame\": 2097152", "\"frame\": 1048576"), ("\"frame\": 2097152", "\"frame\": 16777216"),
+      ("\"size\": 9437184", "\"size\": 1152921504606846977"), ("\"frame\": 262144", "\"frame\": 262145"),
+      ("\"frame\": 262144", "\"frame\": 131072"), ("\"frame\": 262144", "\"frame\": 16777216"),
+      ("\"frames\": ", "\"frames\": 9999999999"), ("\"frames\"", "\"f\""),
       ("\"used-blocks\"", "\"some\""), ("\"uuid\": \"6f3a", "\"u\": \"6f3a"), ("\"filesystems\": [", "\"f\": ["),
-      ("guestsmith-dump", "tar"), ("\"version\": 1,", ""), ("\"created\": 1700000000", "\"created\": 8589934592"),
+      ("guestsmith-dump", "tar"), ("\"version\": 2,", ""), ("\"created\": 1700000000", "\"created\": 8589934592"),
     ])
   func refused(_ old: String, _ new: String) throws {
     let text = try RoundTripTests.disks[6].manifest.json
@@ -97,7 +99,7 @@ struct ManifestTests {
     #expect(throws: Failure.self) { try DumpWriter(manifest, try disk.map, compression: .none, workers: 1) }
   }
 
-  @Test("Frames grow with what a disk uses, so that the seek table stays small")
+  @Test("Frames of version 1 grow with what a disk uses")
   func frameSize() {
     #expect(Manifest.frameSize(used: 0) == 2 << 20)
     #expect(Manifest.frameSize(used: 4 << 40) == 2 << 20)
