@@ -69,7 +69,8 @@ def _live_a_day(disk: Path, scratch: Path) -> int:
         with (tree / "var/log/syslog").open("a") as log:
             for line in range(9000):
                 session = chance.getrandbits(40)
-                log.write(f"Nov 27 00:{line // 60 % 60:02}:{line % 60:02} vm1 systemd[1]: Started thing {line} of the day, session {session:x}.\n")
+                time = f"00:{line // 60 % 60:02}:{line % 60:02}"
+                log.write(f"Nov 27 {time} vm1 systemd[1]: Started number {line} of the day, session {session:x}.\n")
     return count
 
 
@@ -86,6 +87,7 @@ def _keep_all(definition: Definition, disks: tuple[Path, Path], scratch: Path) -
     settings.write_text(usual)
     if shutil.which("partclone.ext4"):
         for disk, dump in zip(disks, dumps):
+            dump.unlink()
             run(["partclone.ext4", "-c", "-s", disk, "-o", dump, "-L", scratch / "partclone.log", "-q"])
         yield from _keep("partclone", dumps, scratch)
     for dump in dumps:
