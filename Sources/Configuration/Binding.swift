@@ -52,6 +52,20 @@ struct Binding: Sendable {
       })
   }
 
+  /// A choice that may be unset, which `""` does.
+  static func choice<T: RawRepresentable & CaseIterable & Sendable>(_ path: Path<T?>) -> Binding
+  where T.RawValue == String {
+    Binding(
+      shape: .text, get: { $0[keyPath: path].map { .text($0.rawValue) } },
+      set: { configuration, value in
+        guard case .text(let text) = value else { return false }
+        let choice = T(rawValue: text)
+        guard text.isEmpty || choice != nil else { return false }
+        configuration[keyPath: path] = choice
+        return true
+      })
+  }
+
   static func integer(_ path: Path<Int>, _ isRight: @escaping @Sendable (Int) -> Bool) -> Binding {
     Binding(
       shape: .integer, get: { .integer($0[keyPath: path]) },

@@ -30,6 +30,9 @@ extension Configuration {
           "is set, and does not reach a guest whose own files stay as they are (configure = \"\(configure.rawValue)\")",
           "set configure to \"files\", or have user_data do it: write_files, runcmd"))
     }
+    if user == nil, userPasswordHash != nil {
+      faults.append(fault("user_password_hash", "is set without user", "set user too"))
+    }
     // One inode for each block is all that can ever be used.
     if inodeRatio < blockSize {
       faults.append(

@@ -14,6 +14,12 @@ package struct Configuration: Sendable {
   package enum Layout: String, CaseIterable, Sendable { case auto, none, gpt }
   /// How a guest that was not made here is told who it is.
   package enum Configure: String, CaseIterable, Sendable { case auto, files, seed, none }
+  /// Whether a guest that is imported stays the machine that it was.
+  package enum Identity: String, CaseIterable, Sendable { case clone, restore }
+  /// What a copy of a guest can do without.
+  package enum Cleaning: String, CaseIterable, Sendable {
+    case logs, logins, history, mail, caches, tmp, crashes
+  }
   package enum Firmware: String, CaseIterable, Sendable { case bios, uefi }
   package enum Address: String, CaseIterable, Sendable {
     case dhcp
@@ -82,6 +88,11 @@ package struct Configuration: Sendable {
 
   package internal(set) var rootPasswordHash: String?
   package internal(set) var sshKeys: [String] = []
+  /// The login of a person; nil: root's alone.
+  package internal(set) var user: String?
+  package internal(set) var userPasswordHash: String?
+  /// Whether the keys are root's too where there is a user.
+  package internal(set) var rootLogin: Bool?
   /// Nil: as it is installed.
   package internal(set) var timezone: String?
   package internal(set) var locale = "C.UTF-8"
@@ -96,6 +107,10 @@ package struct Configuration: Sendable {
   package internal(set) var firstBoot: [String] = []
 
   package internal(set) var configure = Configure.auto
+  /// Nil: restored under its own name, a clone under another.
+  package internal(set) var identity: Identity?
+  /// What copies do without: `Cleaning`, by its words.
+  package internal(set) var clean: [String] = []
   /// An absolute path, or the text itself. Secret: never in a message.
   package internal(set) var userData: String?
 

@@ -173,8 +173,21 @@ package struct Key: Sendable {
       "a hash as crypt(3) makes it, for example by: openssl passwd -6",
       example: .text("$6$…"), isSecret: true),
     Key(
-      "ssh_keys", .list(\.sshKeys, of: .lines, Rules.isSSHKey), "the public keys that may log in as root by ssh",
+      "ssh_keys", .list(\.sshKeys, of: .lines, Rules.isSSHKey),
+      "the public keys that may log in by ssh, as user, or as root where user is unset",
       "a list of lines as in authorized_keys(5)", isSecret: true),
+    Key(
+      "user", .text(\.user, Rules.isUserName),
+      "the login of an administrator in the guests, who becomes root by sudo without a password; unset: only root has one",
+      "a name of up to 32 lower-case letters, digits, hyphens and underscores, other than root", example: .text("admin")
+    ),
+    Key(
+      "user_password_hash", .text(\.userPasswordHash, Rules.isPasswordHash),
+      "the hash of user's password; unset: no password is accepted",
+      "a hash as crypt(3) makes it, for example by: openssl passwd -6", example: .text("$6$…"), isSecret: true),
+    Key(
+      "root_login", .flag(\.rootLogin), "whether ssh_keys may log in as root too where user is set; unset: no",
+      "true or false", example: .flag(true)),
     Key(
       "timezone", .text(\.timezone, Rules.isTimezone), "the guests' time zone; unset: the default of the release",
       "a name of the zone database such as \"Europe/Zurich\"", example: .text("Etc/UTC")),
@@ -187,6 +200,16 @@ package struct Key: Sendable {
       "how a guest that was not made here is told its name: \"files\" in its own files, \"seed\" by a seed for its "
         + "cloud-init, \"none\" not at all; \"auto\" goes by what is in it",
       "\"auto\", \"files\", \"seed\" or \"none\""),
+    Key(
+      "identity", .choice(\.identity),
+      "whether an imported guest stays the machine that it was (\"restore\") or becomes another one (\"clone\"); unset: "
+        + "the first under its own name, the second under another", "\"clone\" or \"restore\"",
+      example: .text("restore")),
+    Key(
+      "clean", .list(\.clean, of: .words) { Configuration.Cleaning(rawValue: $0) != nil },
+      "what a guest that becomes another machine does without besides: the logs and the journal, the records of logins, the "
+        + "histories of shells, mail, the caches of packages, temporary files, crash dumps",
+      "a list of \"logs\", \"logins\", \"history\", \"mail\", \"caches\", \"tmp\" and \"crashes\""),
     Key(
       "user_data", .text(\.userData, Rules.isUserData),
       "what the seed has cloud-init do besides, over all that guestsmith says",

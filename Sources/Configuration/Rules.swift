@@ -109,6 +109,15 @@ enum Rules {
       && text.utf8.allSatisfy { isAlphanumeric($0) || "$./=,*-_+".utf8.contains($0) }
   }
 
+  /// A name that useradd(8) of every distribution takes, and not that of root.
+  static func isUserName(_ text: String) -> Bool {
+    guard let first = text.utf8.first, (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(first) else { return false }
+    return text != "root" && text.utf8.count <= 32
+      && text.utf8.allSatisfy {
+        isAlphanumeric($0) && !(UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) || "-_".utf8.contains($0)
+      }
+  }
+
   /// A line of authorized_keys: a type and a key in base64, maybe options before and a comment behind.
   static func isSSHKey(_ text: String) -> Bool {
     guard isPrintable(text) else { return false }

@@ -1,54 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
 import Report
 
-/// Who may log in: root, by a password or by ssh keys, or nobody.
+/// Who may log in: root, by a password or by ssh keys, a person who may become root, or nobody.
 package struct Accounts: Sendable, Equatable {
   /// As crypt(3) makes it; nothing locks the password. Secret: never in a message.
   package var rootPasswordHash: String?
-  /// Lines of root's `authorized_keys`.
+  /// Lines of `authorized_keys`: of the user, or where there is none of root.
   package var sshKeys: [String]
+  package var user: UserAccount?
+  /// Whether the keys let root in besides the user.
+  package var rootHasKeys = false
 
   package init(rootPasswordHash: String? = nil, sshKeys: [String] = []) {
     self.rootPasswordHash = rootPasswordHash
     self.sshKeys = sshKeys
   }
 
-  func apply(to guest: some GuestFiles) throws(Failure) {
+  /// Those of root.
+  var rootKeys: [String] { user == nil || rootHasKeys ? sshKeys : [] }
+
+  /// Returns what the user lacks.
+  func apply(to guest: some GuestFiles) throws(Failure) -> [String] {
     guard let shadow = try guest.read("/etc/shadow"),
-      let changed = Self.settingRootPassword(in: shadow, to: rootPasswordHash ?? "*")
+      let changed = Self.settingPassword(of: "root", in: shadow, to: rootPasswordHash ?? "*")
     else {
       throw Failure(
         .guest, "the guest's /etc/shadow has no line for root", remedy: "install a system that has the package passwd")
     }
     try guest.write("/etc/shadow", changed, mode: 0o640)
-    try placeKeys(in: guest)
+    return try placeKeys(in: guest) + (try user?.apply(to: guest, sshKeys: sshKeys) ?? [])
   }
 
-  /// Gives a guest that has its own accounts what is set, and nothing else; returns why root gets no password.
-  func add(to guest: some GuestFiles) throws(Failure) -> String? {
-    try placeKeys(in: guest)
-    guard let rootPasswordHash else { return nil }
-    guard let shadow = try guest.read("/etc/shadow"),
-      let changed = Self.settingRootPassword(in: shadow, to: rootPasswordHash)
-    else { return "root_password_hash is not used: the guest's /etc/shadow lacks a line for root" }
-    try guest.write("/etc/shadow", changed, mode: 0o640)
-    return nil
+  /// Gives a guest that has its own accounts what is set, and nothing else; returns what of it does not reach the guest.
+  func add(to guest: some GuestFiles) throws(Failure) -> [String] {
+    var notes = try placeKeys(in: guest)
+    if let rootPasswordHash {
+      if let shadow = try guest.read("/etc/shadow"),
+        let changed = Self.settingPassword(of: "root", in: shadow, to: rootPasswordHash)
+      {
+        try guest.write("/etc/shadow", changed, mode: 0o640)
+      } else {
+        notes.append("root_password_hash is not used: the guest's /etc/shadow lacks a line for root")
+      }
+    }
+    do throws(Failure) {
+      notes += try user?.apply(to: guest, sshKeys: sshKeys) ?? []
+    } catch {
+      guard error.code == .guest else { throw error }
+      notes.append(error.message)
+    }
+    return notes
   }
 
-  private func placeKeys(in guest: some GuestFiles) throws(Failure) {
-    guard !sshKeys.isEmpty else { return }
-    try guest.place("/root/.ssh/authorized_keys", sshKeys.map { $0 + "\n" }.joined(), mode: 0o600)
-    try guest.setOwnerAndMode("/root/.ssh", uid: 0, gid: 0, mode: 0o700)
+  private func placeKeys(in guest: some GuestFiles) throws(Failure) -> [String] {
+    let passwd = AccountTable(try guest.readLeniently("/etc/passwd") ?? [])
+    let root = passwd.login("root").map { Login(name: "root", uid: 0, gid: 0, home: $0.home) } ?? .root
+    return [try AuthorizedKeys(of: root).replace(by: rootKeys, in: guest)].compactMap { $0 }
   }
 
   /// `*` as the password matches none, and leaves a login by ssh key alone (`!` would not, for some ssh servers).
-  static func settingRootPassword(in shadow: [UInt8], to password: String) -> [UInt8]? {
+  static func settingPassword(of name: String, in shadow: [UInt8], to password: String) -> [UInt8]? {
     var text = TextLines(shadow)
-    guard let index = text.lines.firstIndex(where: { $0.starts(with: "root:".utf8) }) else { return nil }
+    let head = Array("\(name):".utf8)
+    guard let index = text.lines.firstIndex(where: { $0.starts(with: head) }) else { return nil }
     let line = text.lines[index]
-    let start = 5
-    guard let end = line[start...].firstIndex(of: UInt8(ascii: ":")) else { return nil }
-    text.lines[index].replaceSubrange(start..<end, with: password.utf8)
+    guard let end = line[head.count...].firstIndex(of: UInt8(ascii: ":")) else { return nil }
+    text.lines[index].replaceSubrange(head.count..<end, with: password.utf8)
     return text.bytes
   }
 }

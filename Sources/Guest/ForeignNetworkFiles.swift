@@ -29,7 +29,7 @@ enum ForeignNetworkFiles {
           if line.starts(with: InterfacesFile.begin.utf8) { isOurs = true }
           if line.starts(with: InterfacesFile.end.utf8) { isOurs = false }
           guard !isOurs, !TextLines.isComment(line) else { continue }
-          let named = HardwareTraces.addresses(in: String(decoding: line, as: UTF8.self))
+          let named = CopiedIdentity.addresses(in: String(decoding: line, as: UTF8.self))
           if named.contains(where: macs.contains)
             || TextLines.addressWords(of: line).contains(where: addresses.contains)
           {

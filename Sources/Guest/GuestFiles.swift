@@ -22,6 +22,9 @@ package protocol GuestFiles: AnyObject {
   /// Makes a symbolic link, or replaces the file or link that is there; makes the folders above it.
   func link(_ path: ByteString, to target: ByteString) throws(Failure)
 
+  /// Makes a folder, with those above it, owned by root; one that is there stays as it is.
+  func makeDirectory(_ path: ByteString) throws(Failure)
+
   /// What is at `path`, without following a link there; nil where there is nothing.
   func kind(_ path: ByteString) throws(Failure) -> FileKind?
 

@@ -24,6 +24,11 @@ package struct GuestName: Sendable, Equatable {
     return hostname == full || hostname == short
   }
 
+  /// Whether it is the same, where one that does not know its domain is in whichever the other has.
+  package func isSame(as other: GuestName) -> Bool {
+    self == other || full == other.short || other.full == short
+  }
+
   /// Both forms, or the one where they are the same: as a line of `/etc/hosts` has them.
   var forms: [String] {
     full == short ? [full] : [full, short]

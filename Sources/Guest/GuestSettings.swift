@@ -16,7 +16,7 @@ package struct GuestSettings: Sendable, Equatable {
 
   /// Returns what does not reach the guest, and why, a line for each.
   func apply(to guest: some GuestFiles) throws(Failure) -> [String] {
-    let notes = [try accounts.add(to: guest), try setTimezone(of: guest)].compactMap { $0 }
+    let notes = try accounts.add(to: guest) + [try setTimezone(of: guest)].compactMap { $0 }
     return try notes + configure(guest)
   }
 

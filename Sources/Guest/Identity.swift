@@ -29,6 +29,7 @@ package struct Identity: Sendable {
   package var network: GuestNetwork
   package var accounts: Accounts
   package var locale: Locale
+  package var cleaning: [Cleaning] = []
   /// Nobody chose the guest's packages for this: what it lacks for a part of its configuration leaves that out.
   package var isForeign = false
   /// Files besides the usual ones that are written with the name in them.
@@ -63,15 +64,16 @@ package struct Identity: Sendable {
     let renderer = isForeign ? try NetworkRenderer.chosen(in: guest) ?? .networkd : .networkd
     try attempt { () throws(Failure) in try renderer.apply(network, to: guest) }
     try attempt { () throws(Failure) in try locale.apply(to: guest) }
-    try attempt { () throws(Failure) in try accounts.apply(to: guest) }
+    try attempt { () throws(Failure) in left += try accounts.apply(to: guest) }
     try guest.place(Hosts.path, Hosts.render(name, address: network.nameAddress))
     try guest.place(Mailname.path, Mailname.render(name))
     try guest.place(
       Fstab.path, Fstab.render(root: rootUUID, type: rootType, boot: bootLoader, swap: swapUUID, data: data))
     try bootLoader?.apply(to: guest, rootUUID: rootUUID)
     try Console.apply(to: guest)
-    try FirstBoot.resetMachineID(of: guest)
-    try FirstBoot.resetSSHHostKeys(of: guest)
+    // A system that is published, and packages, may have made something for the machine on which they were installed.
+    _ = try CopiedIdentity(resetting: guest, cleaning: cleaning)
+    try FirstBoot.resetMachineID(of: guest, isNew: true)
     try guest.place(Hostname.path, Hostname.render(name))
     try guest.place(ReleaseFile.path, completeRelease().render())
     return left

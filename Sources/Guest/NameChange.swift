@@ -51,7 +51,7 @@ struct NameChange {
       // The full name first: the short one is not found inside of it.
       add(path, found, found.replacingName(old.full, with: new.full).replacingName(old.short, with: new.short))
     }
-    if new != old, let found = try guest.read(Seed.metaDataPath) {
+    if new != old || instanceID != nil, let found = try guest.read(Seed.metaDataPath) {
       let metaData = SeedMetaData(reading: found)
       let renamed = metaData.renamed(new, instanceID: instanceID?.description)
       if metaData.names(old) { add(Seed.metaDataPath, found, renamed.bytes) }

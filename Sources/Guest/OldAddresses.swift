@@ -20,7 +20,7 @@ struct OldAddresses {
   func files(in guest: some GuestFiles, but changed: [ByteString]) throws(Failure) -> [ByteString] {
     guard !addresses.isEmpty else { return [] }
     var paths = Self.files
-    for folder in HardwareTraces.configurations { paths += try guest.list(folder).map { "\(folder)/\($0)" } }
+    for folder in CopiedIdentity.configurations { paths += try guest.list(folder).map { "\(folder)/\($0)" } }
     var found: [ByteString] = []
     for path in paths where !changed.contains(path) && !found.contains(path) {
       if try names(path, of: guest) { found.append(path) }

@@ -28,9 +28,7 @@ package struct Origin: Sendable, Equatable {
   ///   calls itself, which is its administrator's choice.
   package func isSame(as name: GuestName, recorded: String?) -> Bool {
     if let recorded { return GuestName(recorded) == name }
-    guard let own = self.name else { return false }
-    // One that does not know its domain is in whichever it is restored to.
-    return own == name || own.full == name.short || name.full == own.short
+    return self.name?.isSame(as: name) ?? false
   }
 
   private static func name(of guest: some GuestFiles, _ release: ReleaseFile?) throws(Failure) -> GuestName? {

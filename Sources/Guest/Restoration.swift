@@ -3,12 +3,14 @@ package import Report
 
 /// Makes a guest that came out of a dump agree with its name and its disks here: applied by import.
 ///
-/// A guest that comes back under its own name stays the machine that it was, whatever its administrator calls it. Under
-/// another name it is a copy, and gets machine-id and ssh host keys of its own.
+/// A guest that comes back stays the machine that it was, whatever its administrator calls it: under its own name, or where
+/// that is asked for. Else it is a copy, and gets machine-id and ssh host keys of its own.
 package struct Restoration: Sendable {
   package var name: GuestName
   package var origin: Origin
   package var isCopy: Bool
+  /// The name of the instance that it was, where the same machine gets another one.
+  package var renamedFrom: GuestName?
   /// Of the root filesystem here.
   package var rootUUID: String
   /// The type of the root filesystem, where that was made here.
@@ -21,16 +23,16 @@ package struct Restoration: Sendable {
   package var macs: [String] = []
   /// What a copy is called by in a seed that it has among its files.
   package var instanceID: UUID?
+  /// What a copy does without besides.
+  package var cleaning: [Cleaning] = []
   /// For a guest that comes out of an image.
   package var settings: GuestSettings?
   /// Those of a seed for a copy whose cloud-init reads that.
   package var seed: [(file: Seed.File, bytes: [UInt8])] = []
 
   package struct Outcome: Sendable, Equatable {
-    /// Whether a copy kept the ssh host keys of its original, since it has nothing that would make new ones.
-    package var keptSSHHostKeys = false
-    /// What a copy has that belongs to the hardware of its original.
-    package var hardware = HardwareTraces()
+    /// What of its original's identity a copy lost, and what it still has.
+    package var identity = CopiedIdentity()
     /// Files that name an address which the guest had, and stay as they are.
     package var naming: [ByteString] = []
     /// What of the settings does not reach the guest, and why.
@@ -53,7 +55,9 @@ package struct Restoration: Sendable {
   @discardableResult
   package func apply(to guest: some GuestFiles) throws(Failure) -> Outcome {
     let release = try ReleaseFile.read(from: guest)
-    let oldName = isCopy ? origin.name ?? name : name
+    // The name that its administrator gave it is not that of the instance, and stays.
+    let isRenamed = renamedFrom.map { old in origin.name.map { $0.isSame(as: old) } ?? true } ?? false
+    let oldName = isCopy || isRenamed ? origin.name ?? name : name
     var change = try NameChange(
       from: oldName, to: name, network: network, release: release, instanceID: isCopy ? instanceID : nil,
       in: guest)
@@ -68,14 +72,15 @@ package struct Restoration: Sendable {
     }
     var outcome = Outcome()
     if isCopy {
-      if try guest.kind("/etc/machine-id") != nil { try FirstBoot.resetMachineID(of: guest) }
-      outcome.keptSSHHostKeys = try !FirstBoot.resetSSHHostKeys(of: guest)
-      outcome.hardware = try HardwareTraces(removedFrom: guest, having: macs)
+      outcome.identity = try CopiedIdentity(resetting: guest, having: macs, cleaning: cleaning)
     }
     try change.apply(to: guest)
     outcome.naming = change.told
-    if isCopy || origin.name == nil { try ensureName(of: guest) }
-    outcome.notes = try settings?.apply(to: guest) ?? []
+    if isCopy || isRenamed || origin.name == nil { try ensureName(of: guest) }
+    if let renamedFrom, !isRenamed, let own = origin.name {
+      outcome.notes.append("the guest calls itself \(own.full), not \(renamedFrom.full), and keeps that name")
+    }
+    outcome.notes += try settings?.apply(to: guest) ?? []
     if isCopy, !seed.isEmpty { try Seed.place(seed, in: guest) }
     if isCopy { try SELinux.relabel(guest) }
     return outcome

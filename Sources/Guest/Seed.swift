@@ -81,14 +81,28 @@ package struct Seed: Sendable, Equatable {
     add("resize_rootfs", true)
     if isOnLVM { add("runcmd", [["sh", "-c", .string(Self.growingVolumes)]]) }
     if let timezone { add("timezone", .string(timezone)) }
-    if !accounts.sshKeys.isEmpty {
+    if !accounts.rootKeys.isEmpty {
       add("disable_root", false)
-      add("ssh_authorized_keys", .array(accounts.sshKeys.map { .string($0) }))
+      add("ssh_authorized_keys", .array(accounts.rootKeys.map { .string($0) }))
     }
+    if let user = accounts.user { add("users", [Self.login(of: user, accounts.sshKeys)]) }
     if let hash = accounts.rootPasswordHash {
       add("chpasswd", ["expire": false, "users": [["name": "root", "type": "hash", "password": .string(hash)]]])
     }
     return Self.config(.object(members))
+  }
+
+  /// In the place of the account that the image has cloud-init make.
+  private static func login(of user: UserAccount, _ keys: [String]) -> JSON {
+    var members: [JSON.Member] = []
+    func add(_ key: String, _ value: JSON) { members.append(JSON.Member(key: key, value: value)) }
+    add("name", .string(user.name))
+    add("shell", "/bin/bash")
+    add("sudo", "ALL=(ALL:ALL) NOPASSWD: ALL")
+    if !keys.isEmpty { add("ssh_authorized_keys", .array(keys.map { .string($0) })) }
+    add("lock_passwd", .bool(user.passwordHash == nil))
+    if let hash = user.passwordHash { add("hashed_passwd", .string(hash)) }
+    return .object(members)
   }
 
   /// A copy has the machine-id of its original, and cloud-init leaves that. One that this boot has made is new already.

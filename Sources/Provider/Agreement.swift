@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Configuration
 internal import Ext4
 internal import Guest
 internal import Inspection
@@ -9,8 +10,8 @@ internal import Worker
 
 /// Who a restored guest is, and the UUIDs of its disks: made to agree by a worker that has its root disk.
 ///
-/// Under its own name it is the machine that it was, and its disks have the UUIDs that they had. A copy under another
-/// name gets others, where all that names the old ones can follow.
+/// Under its own name it is the machine that it was, and its disks have the UUIDs that they had. Under another name it is a
+/// copy, and gets others where all that names the old ones can follow. The configuration may say otherwise of either.
 struct Agreement {
   private let disk: Disk
   private let name: String
@@ -22,6 +23,9 @@ struct Agreement {
   private let seed: [(file: Seed.File, bytes: [UInt8])]
   private let settings: GuestSettings?
   private let context: WorkerContext
+  /// Nil: as its name says.
+  private let identity: Configuration.Identity?
+  private let cleaning: [Cleaning]
   private let steps: Steps
 
   /// How a guest came to its root disk.
@@ -59,6 +63,8 @@ struct Agreement {
     }
     settings = try GuestSettings.optional(values["settings"])
     self.context = context
+    identity = values["identity"]?.string.flatMap { Configuration.Identity(rawValue: $0) }
+    cleaning = try values.texts("clean").compactMap { Cleaning(rawValue: $0) }
     steps = context.steps
   }
 
@@ -66,6 +72,8 @@ struct Agreement {
   private struct Survey {
     let origin: Origin
     let isCopy: Bool
+    /// The name of the instance that it was, where the same machine gets another one.
+    let renamedFrom: GuestName?
     /// Of the root filesystem on the disk.
     let current: UUID
     /// Of the root filesystem that the guest knows.
@@ -87,7 +95,9 @@ struct Agreement {
     } else {
       survey.places = try steps.step("look for what names the guest's disks") { progress throws(Failure) in
         progress.detail(
-          survey.isCopy ? "a copy of \(survey.origin.name?.full ?? "a guest without a name")" : "it is \(name)")
+          survey.isCopy
+            ? "a copy of \(survey.origin.name?.full ?? "a guest without a name")"
+            : survey.renamedFrom.map { "it is \($0.full), and gets the name \(name)" } ?? "it is \(name)")
         return try places(survey)
       }
     }
@@ -115,6 +125,8 @@ struct Agreement {
         name: GuestName(name), origin: survey.origin, isCopy: survey.isCopy,
         rootUUID: rootUUID.description, swapUUID: swap?.uuid.description, network: network)
       restoration.macs = macs
+      restoration.renamedFrom = survey.renamedFrom
+      restoration.cleaning = cleaning
       (restoration.instanceID, restoration.seed) = (instanceID, seed)
       restoration.settings = settings
       if case .archive = restored { restoration.rootType = survey.type }
@@ -134,9 +146,12 @@ struct Agreement {
       case .disk(let instance): (current, instance)
       case .archive: (origin.rootUUID.flatMap { UUID($0) }, nil)
       }
-    let isCopy = !origin.isSame(as: GuestName(name), recorded: recorded)
+    let isSame = origin.isSame(as: GuestName(name), recorded: recorded)
+    let isCopy = identity.map { $0 == .clone } ?? !isSame
+    let old = recorded.map { GuestName($0) } ?? origin.name
     return Survey(
-      origin: origin, isCopy: isCopy, current: current, known: known, type: guest.filesystem.type,
+      origin: origin, isCopy: isCopy, renamedFrom: isCopy || isSame ? nil : old ?? GuestName(name), current: current,
+      known: known, type: guest.filesystem.type,
       view: isCopy ? try GuestView(guest, on: disk, origin.mounts, unsound: unsound) : GuestView(guest))
   }
 
@@ -178,18 +193,24 @@ struct Agreement {
   }
 
   private func tell(_ outcome: Restoration.Outcome) {
-    if outcome.keptSSHHostKeys { steps.note("the guest has nothing that makes ssh host keys: it keeps those it had") }
+    let identity = outcome.identity
+    if identity.keptSSHHostKeys { steps.note("the guest has nothing that makes ssh host keys: it keeps those it had") }
     for note in outcome.notes { steps.note(note) }
     if !outcome.naming.isEmpty {
       steps.note("these name an address that the guest had, and stay as they are: \(Self.list(outcome.naming))")
     }
-    let hardware = outcome.hardware
-    if !hardware.removed.isEmpty {
-      steps.note("made anew by the copy where it needs them: \(Self.list(hardware.removed))")
+    if !identity.removed.isEmpty {
+      steps.note("made anew by the copy where it needs them: \(Self.list(identity.removed))")
     }
-    if !hardware.told.isEmpty {
-      steps.note(
-        "these name the hardware of the original, and stay as they are: \(Self.list(hardware.told))")
+    if !identity.told.isEmpty {
+      steps.note("these are of the original or name it, and stay as they are: \(Self.list(identity.told))")
+    }
+    if !identity.cleaned.isEmpty {
+      let words = identity.cleaned.map { "\($0.choice.rawValue) (\($0.files) \($0.files == 1 ? "file" : "files"))" }
+      steps.note("cleaned: \(words.joined(separator: ", "))")
+    }
+    if !identity.unfinished.isEmpty {
+      steps.note("there are too many files to look at all: \(Words.list(identity.unfinished))")
     }
   }
 

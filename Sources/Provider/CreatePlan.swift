@@ -56,7 +56,10 @@ package struct CreatePlan: Plan, ~Copyable {
     self.boot = boot
     left =
       Self.left(disks.unassigned) + network.notes
-      + [boot?.note, source.isForeign && !request.hostHasKernel ? Self.kernelless : nil].compactMap { $0 }
+      + [
+        DiskImagePlan.noteOfRestore(configuration), boot?.note,
+        source.isForeign && !request.hostHasKernel ? Self.kernelless : nil,
+      ].compactMap { $0 }
     self.configuration = configuration
     self.surroundings = surroundings
   }
@@ -100,7 +103,8 @@ package struct CreatePlan: Plan, ~Copyable {
       lines.append(
         "\(data.disk.words): \(isReinstall ? "mount" : "make \(options.kind.rawValue), mount") at \(data.mountPoint)")
     }
-    return lines + network.lines + (site?.lines ?? []) + left
+    lines.append("its own: name, UUIDs, machine-id, ssh host keys")
+    return lines + configuration.accountLines + network.lines + (site?.lines ?? []) + left
   }
 
   package consuming func apply(_ steps: Steps) throws(Failure) {
@@ -177,6 +181,7 @@ package struct CreatePlan: Plan, ~Copyable {
       network: network.network,
       accounts: configuration.accounts, locale: configuration.guestLocale, release: release)
     identity.data = data
+    identity.cleaning = source.isForeign ? configuration.cleanings : []
     identity.bootLoader = boot?.loader
     identity.isForeign = source.isForeign
     let spools: [WorkerDescriptor] = kept.map { [.stream($0.contents.view), .stream($0.list.view)] } ?? []

@@ -35,7 +35,7 @@ package struct DiskImagePlan: Plan, ~Copyable {
     var target = ImportTarget(
       root: disks.root, swap: disks.swap, name: request.instance,
       network: network, macs: request.nics.compactMap(\.mac),
-      seed: try SeedInstallation(request, network, configuration, surroundings), seedDisk: disks.seed)
+      seed: try SeedInstallation(request, network, configuration, surroundings), identity: .clone, seedDisk: disks.seed)
     if configuration.configure == .files || configuration.configure == .auto {
       // A guest that has one interface and asks for a lease of itself is left to do so.
       target.settings = GuestSettings(
@@ -56,11 +56,18 @@ package struct DiskImagePlan: Plan, ~Copyable {
       ("user_data", configuration.userData != nil),
       ("reinstall_keep", isReinstall && !configuration.reinstallKeep.isEmpty),
     ].filter(\.1).map(\.0)
-    guard !keys.isEmpty, configuration.configure != .seed else { return [] }
-    return [
+    let identity = [noteOfRestore(configuration)].compactMap { $0 }
+    guard !keys.isEmpty, configuration.configure != .seed else { return identity }
+    return identity + [
       "\(Words.list(keys)) \(keys.count == 1 ? "does" : "do") not reach it where the guest's own files are edited"
         + (configuration.userData == nil ? "" : "; with cloud-init in it, configure = \"seed\" has user_data reach it")
     ]
+  }
+
+  /// Said of every create: an instance keeps its parameters when it is installed anew, so that it is not a fault.
+  static func noteOfRestore(_ configuration: Configuration) -> String? {
+    configuration.identity == .restore
+      ? "identity = restore does not count here: an installed guest is always a new machine" : nil
   }
 
   private var disk: Disk { target.root }
@@ -84,6 +91,8 @@ package struct DiskImagePlan: Plan, ~Copyable {
     if let swap = target.swap { lines.append("\(swap.words): make swap") }
     if let disk = target.seedDisk { lines.append("\(disk.words): write the seed, where the guest needs one") }
     if configuration.configure != .none { lines += target.network.lines + target.network.notes }
+    if configuration.configure != .none { lines += IdentityTable.words(cleaning: configuration.cleanings) }
+    if configuration.configure != .none { lines += configuration.accountLines }
     return lines + (target.site?.lines ?? []) + left
   }
 

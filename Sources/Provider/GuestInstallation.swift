@@ -62,13 +62,13 @@ enum GuestInstallation {
       "efi": .optional(identity.bootLoader?.efiVolume), "both": .bool(identity.bootLoader?.hasBoth ?? false),
       "zeroed": .bool(zeroed), "foreign": .bool(identity.isForeign), "options": options.json,
       "swap": .optional(identity.swapUUID),
-      "network": identity.network.json, "password": .optional(identity.accounts.rootPasswordHash),
-      "keys": .array(identity.accounts.sshKeys.map { .string($0) }),
+      "network": identity.network.json, "accounts": identity.accounts.json,
       "timezone": .optional(identity.locale.timezone), "language": .optional(identity.locale.language),
       "version": .string(release.version), "installed": .string(release.installed), "image": .string(release.image),
       "suite": .string(release.suite), "wipe": .string(release.wipe), "kept": .bool(kept),
       "site": site?.json(behind: kept ? 3 : 1) ?? nil,
       "naming": .array((site?.nameFiles ?? []).map { ["path": .bytes($0.bytes)] }),
+      "clean": .array(identity.cleaning.map { .string($0.rawValue) }),
       "data": .array(
         identity.data.map {
           ["uuid": .string($0.uuid), "type": .string($0.type), "place": .string($0.mountPoint)]
@@ -83,7 +83,7 @@ extension Identity {
       name: name, rootUUID: filesystem.uuid.description,
       rootType: try FilesystemOptions(values["options"] ?? nil).kind.rawValue, swapUUID: values["swap"]?.string,
       network: try GuestNetwork(values["network"]),
-      accounts: Accounts(rootPasswordHash: values["password"]?.string, sshKeys: try values.texts("keys")),
+      accounts: try Accounts(values["accounts"]),
       locale: Locale(timezone: values["timezone"]?.string, language: values["language"]?.string),
       release: ReleaseFile(
         version: try values.text("version"), installed: try values.text("installed"),
@@ -93,6 +93,7 @@ extension Identity {
     }
     isForeign = try values.flag("foreign")
     nameFiles = try values.list("naming").map { path throws(Failure) in ByteString(try path.bytes("path")) }
+    cleaning = try values.texts("clean").compactMap { Cleaning(rawValue: $0) }
     data = try values.list("data").map { mount throws(Failure) in
       DataMount(uuid: try mount.text("uuid"), type: try mount.text("type"), mountPoint: try mount.text("place"))
     }

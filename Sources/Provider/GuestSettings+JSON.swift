@@ -7,16 +7,15 @@ internal import Worker
 extension GuestSettings {
   var json: JSON {
     [
-      "password": .optional(accounts.rootPasswordHash), "keys": .array(accounts.sshKeys.map { .string($0) }),
-      "timezone": .optional(timezone), "network": network?.json ?? nil,
+      "accounts": accounts.json, "timezone": .optional(timezone), "network": network?.json ?? nil,
     ]
   }
 
   /// Nil for null.
   static func optional(_ json: JSON?) throws(Failure) -> GuestSettings? {
     guard let json, json != .null else { return nil }
-    let accounts = Accounts(rootPasswordHash: json["password"]?.string, sshKeys: try json.texts("keys"))
     return GuestSettings(
-      accounts: accounts, timezone: json["timezone"]?.string, network: try GuestNetwork.optional(json["network"]))
+      accounts: try Accounts(json["accounts"]), timezone: json["timezone"]?.string,
+      network: try GuestNetwork.optional(json["network"]))
   }
 }

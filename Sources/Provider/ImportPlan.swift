@@ -36,7 +36,8 @@ package struct ImportPlan: Plan, ~Copyable {
           root: disks.root, swap: disks.swap, name: request.instance,
           network: network,
           macs: request.nics.compactMap(\.mac),
-          seed: try SeedInstallation(request, network, configuration, surroundings), seedDisk: disks.seed))
+          seed: try SeedInstallation(request, network, configuration, surroundings),
+          identity: configuration.identity, seedDisk: disks.seed))
     } else {
       guard let requested = request.disks.first else { throw Failure(.device, "the request names no disk") }
       let disk = try GuestDisks.open(requested)
@@ -68,12 +69,24 @@ package struct ImportPlan: Plan, ~Copyable {
     }
     var lines = [
       "restore what comes to \(disk.words): wipe (\(configuration.diskWipe.rawValue)), check and grow the filesystem",
-      "make the guest agree with \(target.name): under its own name it stays the machine that it was, under another "
-        + "one it becomes a copy with an identity and UUIDs of its own",
+      "make the guest agree with \(target.name): \(goalWords)",
     ]
+    if configuration.identity != .restore, configuration.configure != .none {
+      lines += IdentityTable.words(cleaning: configuration.cleanings).map { "of a copy: \($0)" }
+    }
     if let swap = target.swap { lines.append("\(swap.words): make swap") }
     if target.network.isFixed { lines += target.network.lines + target.network.notes }
     return lines + (target.nameFault.map { [$0] } ?? [])
+  }
+
+  private var goalWords: String {
+    switch configuration.identity {
+    case nil:
+      "under its own name it stays the machine that it was, under another one it becomes a copy with an identity and UUIDs "
+        + "of its own"
+    case .clone: "it becomes a copy with an identity and UUIDs of its own (identity = clone)"
+    case .restore: "it stays the machine that it was, whatever its name was (identity = restore)"
+    }
   }
 
   package consuming func apply(_ steps: Steps) throws(Failure) {

@@ -21,6 +21,8 @@ struct ImportTarget {
   var site: SiteFiles?
   /// For a guest whose files can't be edited.
   let seed: SeedInstallation
+  /// Whether it is the machine that it was; nil: as its name says.
+  var identity: Configuration.Identity?
   /// What it goes to instead of a partition, where it is written together with the root disk.
   var seedDisk: Disk?
 
@@ -59,6 +61,7 @@ struct ImportTarget {
           "recorded": .optional(recorded), "clear": .bool(clearing && !isAgain && unsound == .null),
           "again": .bool(isAgain), "unsound": unsound, "instance": .string(instanceID.description),
           "seed": seed.filesInGuest(instanceID), "settings": settings?.json ?? nil,
+          "identity": .optional(identity?.rawValue), "clean": .array(configuration.clean.map { .string($0) }),
           "site": site?.json(behind: 1) ?? nil,
         ], [.disk(root)] + (site?.streams ?? []), .editing(root), .worker(onDiskOf: root.size), steps)
     }

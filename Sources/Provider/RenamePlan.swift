@@ -68,7 +68,10 @@ package struct RenamePlan: Plan, ~Copyable {
   package var lines: [String] {
     if let other { return ["on \(root.path) is \(other): the guest in it is not renamed, and stays as it is"] }
     let place = seed == nil ? "on \(root.words)" : "in the seed on \((seedDisk ?? root).words)"
-    return ["rename \(oldName) to \(newName) \(place)"] + (network.isFixed ? network.lines + network.notes : [])
+    var lines = ["rename \(oldName) to \(newName) \(place)"]
+    // In a seed another fixed address makes another instance of it.
+    if seed == nil { lines.append("it stays the same machine: machine-id, ssh host keys and UUIDs are kept") }
+    return lines + (network.isFixed ? network.lines + network.notes : [])
   }
 
   package consuming func apply(_ steps: Steps) throws(Failure) {

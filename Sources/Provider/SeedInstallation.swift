@@ -11,6 +11,10 @@ internal import Worker
 /// A seed for a guest that was not made here: what it says, and how it gets onto the guest's disk.
 struct SeedInstallation {
   private let mode: Configuration.Configure
+  /// Whether the guest is the machine that it was; nil: as its name says.
+  private let identity: Configuration.Identity?
+  /// Whether the configuration asks for what a seed does not reach.
+  private let cleans: Bool
   let name: GuestName
   /// Nil where the host does not tell what it takes.
   private let network: SeedNetwork?
@@ -28,6 +32,8 @@ struct SeedInstallation {
     _ request: Request, _ network: NetworkPlan, _ configuration: Configuration, _ surroundings: Surroundings
   ) throws(Failure) {
     mode = configuration.configure
+    identity = configuration.identity
+    cleans = !configuration.clean.isEmpty
     name = GuestName(request.instance.text)
     self.network = SeedNetwork(network.network)
     isFixed = network.isFixed
@@ -96,7 +102,7 @@ struct SeedInstallation {
   /// Has a guest whose root filesystem can't be edited be told by a seed who it is.
   ///
   /// Under its own name it keeps the seed that it has; under another one it becomes another instance, and keeps of the old
-  /// seed the user data, unless there is other.
+  /// seed the user data, unless there is other. As the machine that it was it gets another name in the seed that it has.
   ///
   /// - Parameters:
   ///   - seedDisk: the disk that is for the seed, where it can be written now.
@@ -115,14 +121,25 @@ struct SeedInstallation {
     case .auto, .seed: break
     }
     let survey = try Survey(of: disk, surroundings.workers)
+    let isOfImage = isNew
+    let isNew = isOfImage || identity == .clone
+    let isKept = !isNew && identity == .restore
     if let diskIndex {
       if mode == .auto, survey.hasCloudInit == false { return .left(survey.lacksCloudInit) }
       if let seedDisk { try install(onWhole: seedDisk, survey, steps) }
+      if !isOfImage || cleans, identity != .restore { steps.note(IdentityTable.seedNote) }
       return .seeded("its cloud-init finds its seed on disk \(diskIndex)")
     }
     if !isNew, let hostname = !survey.isFound ? recorded : survey.hostname, name.matches(hostname) {
       guard let partition = survey.partition else { return .left("it is \(name.full) already") }
       return .seeded("it keeps its seed, in partition \(partition): that says that it is \(name.full)")
+    }
+    if isKept {
+      guard let old = survey.hostname, let partition = survey.partition else {
+        return .left("it has no seed that names it, and another one would make it another machine (identity = restore)")
+      }
+      _ = try rename(from: old, on: disk, isRestored: true, steps)
+      return .seeded("its seed in partition \(partition) says that it is \(name.full), and no longer \(old)")
     }
     if mode == .auto, !survey.isFound, let reason = survey.obstacle { return .left(reason) }
     guard let size = survey.size else {
@@ -133,6 +150,7 @@ struct SeedInstallation {
           + "\"none\"")
     }
     let number = try write(survey, size: size, to: disk, steps) ?? 0
+    if !isOfImage || cleans { steps.note(IdentityTable.seedNote) }
     return .seeded(
       !survey.isFound
         ? "\(mode == .seed ? "configure = seed: its cloud-init" : "it has cloud-init, which") finds a seed in the new "
@@ -198,7 +216,13 @@ struct SeedInstallation {
     guard mode == .auto || mode == .seed else { return nil }
     let survey = try Survey(of: disk, isWhole: true, surroundings.workers)
     guard survey.isFound || mode == .seed else { return nil }
-    if let hostname = survey.hostname, name.matches(hostname) { return "the seed says that the guest is \(name.full)" }
+    if identity != .clone, let hostname = survey.hostname {
+      if name.matches(hostname) { return "the seed says that the guest is \(name.full)" }
+      if identity == .restore {
+        _ = try rename(from: hostname, on: disk, isWhole: true, isRestored: true, steps)
+        return "the seed says that the guest is \(name.full), and no longer \(hostname)"
+      }
+    }
     try install(onWhole: disk, survey, steps)
     return "a new seed says that the guest is \(name.full)"
       + (survey.hostname.map { ", in place of that of \($0)" } ?? "")
@@ -233,13 +257,22 @@ struct SeedInstallation {
   ///
   /// - Returns: false where it has that already.
   func rename(from old: InstanceName, on disk: Disk, isWhole: Bool = false, _ steps: Steps) throws(Failure) -> Bool {
+    try rename(from: old.text, on: disk, isWhole: isWhole, isRestored: false, steps)
+  }
+
+  /// - Parameter isRestored: it stays the instance that it was, and with it the network, which cloud-init would set up for
+  ///   another one only.
+  private func rename(
+    from old: String, on disk: Disk, isWhole: Bool = false, isRestored: Bool, _ steps: Steps
+  ) throws(Failure) -> Bool {
+    if isRestored, isFixed { steps.note("the network in the seed stays as it was (identity = restore)") }
     // As in files: a static network replaces the one that the guest has, any other changes nothing.
-    let text = isFixed ? network?.text : nil
+    let text = isFixed && !isRestored ? network?.text : nil
     let isRenamed = try steps.step("rename \(old) to \(name.full)") { _ throws(Failure) in
       try surroundings.workers.run(
         SeedPartition.renaming,
         [
-          "old": .string(old.text), "new": .string(name.full), "network": .optional(text),
+          "old": .string(old), "new": .string(name.full), "network": .optional(text),
           "instance": .string(surroundings.newUUID().description), "whole": .bool(isWhole),
         ], [.disk(disk)], .init(.guest, "edits the seed on \(disk.path)"), .worker(onDiskOf: disk.size), Steps(.quiet))
     }

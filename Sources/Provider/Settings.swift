@@ -27,7 +27,7 @@ extension Configuration {
     var request = ImageRequest(
       suite: suite, mirror: mirror, pockets: pockets, keyring: keyring,
       components: components.isEmpty ? nil : components,
-      packages: packages,
+      packages: packages + (user == nil || packages.contains("sudo") ? [] : ["sudo"]),
       kernel: kernelPackage, filesystem: filesystemOptions)
     request.isBootable = isBootable
     (request.debconf, request.buildHook) = (debconf, buildHook)
@@ -63,7 +63,21 @@ extension Configuration {
     }
   }
 
-  var accounts: Accounts { Accounts(rootPasswordHash: rootPasswordHash, sshKeys: sshKeys) }
+  var accounts: Accounts {
+    var accounts = Accounts(rootPasswordHash: rootPasswordHash, sshKeys: sshKeys)
+    accounts.user = user.map { UserAccount(name: $0, passwordHash: userPasswordHash) }
+    accounts.rootHasKeys = rootLogin ?? false
+    return accounts
+  }
+
+  /// What a plan says of the user, if there is one.
+  var accountLines: [String] {
+    guard let user else { return [] }
+    let keys = sshKeys.isEmpty ? "no ssh_keys" : "ssh_keys\(rootLogin == true ? ", root too" : "")"
+    return ["user \(user): sudo, \(keys), \(userPasswordHash == nil ? "no password" : "a password")"]
+  }
+
+  var cleanings: [Guest.Cleaning] { clean.compactMap { Guest.Cleaning(rawValue: $0) } }
 
   var guestLocale: Locale { Locale(timezone: timezone, language: locale) }
 

@@ -62,6 +62,11 @@ struct FaultTests {
       ("disk_1 = \"data:/\"", nil), ("disk_1 = \"data:/etc/x\"", nil), ("disk_1 = \"data:/a/../b\"", nil),
       ("disk_1 = \"data:/a b\"", nil), ("disk_1 = \"data:/a\tb\"", nil), ("disk_1 = \"root\"", nil),
       ("disk_1 = \"Swap\"", nil), ("disk_1 = true", nil), ("disk_1 = \"data:/srv/\"", nil),
+      ("identity = \"copy\"", "F:1: identity = \"copy\", must be \"clone\" or \"restore\""),
+      ("clean = [\"logs\", \"home\"]", nil), ("user = \"root\"", nil), ("user = \"Admin\"", nil),
+      ("user = \"1a\"", nil),
+      ("user = \"a:b\"", nil), ("user_password_hash = \"secret\"", nil),
+      ("user_password_hash = \"$6$a$b\"", "F:1: user_password_hash is set without user"),
       ("reinstall_keep = [\"etc/x\"]", nil), ("reinstall_keep = [\"/etc/*/x\"]", nil),
       ("reinstall_keep = [\"/etc/../x\"]", nil),
     ] as [(String, String?)])

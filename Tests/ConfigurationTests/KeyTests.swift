@@ -12,7 +12,10 @@ struct KeyTests {
       #expect(!key.help.hasSuffix(".") && !key.rule.hasSuffix("."))
       #expect(key.standard != nil || key.example != nil, "\(key.name)")
     }
-    #expect(Key.all.filter(\.isSecret).map(\.name) == ["root_password_hash", "ssh_keys", "debconf", "user_data"])
+    #expect(
+      Key.all.filter(\.isSecret).map(\.name) == [
+        "root_password_hash", "ssh_keys", "user_password_hash", "debconf", "user_data",
+      ])
   }
 
   @Test("the sample changes nothing, and says the defaults once its lines are taken")

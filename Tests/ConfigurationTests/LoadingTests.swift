@@ -61,6 +61,9 @@ struct LoadingTests {
       mtu = 9000
       root_password_hash = "$y$j9T$abc./def$xyz"
       ssh_keys = ["ssh-ed25519 AAAAC3 me@home", 'from="10.0.0.1,10.0.0.2" ssh-rsa AAAAB3']
+      user = "admin"
+      user_password_hash = "$6$a$b"
+      root_login = true
       timezone = "America/Argentina/Buenos_Aires"
       locale = "de_CH.UTF-8"
       debconf = ["tzdata tzdata/Areas select Europe", "/etc/guestsmith/answers"]
@@ -68,6 +71,8 @@ struct LoadingTests {
       files = "/etc/guestsmith/files/web"
       first_boot = ["/etc/guestsmith/first-boot/site"]
       configure = "files"
+      identity = "restore"
+      clean = ["logs", "history"]
       user_data = "#cloud-config\\npackages: [vim]\\n"
       compression = "none"
       compression_level = 19
@@ -77,6 +82,7 @@ struct LoadingTests {
     #expect(configuration.origins.count == Key.all.count - 13 - 7, "all but disk_3 to disk_15, and nic_1 to nic_7")
     #expect(configuration.cacheMaxSize == 512 << 20)
     #expect(configuration.configure == .files && configuration.userData == "#cloud-config\npackages: [vim]\n")
+    #expect(configuration.identity == .restore && configuration.clean == ["logs", "history"])
     #expect(configuration.layout == .gpt && configuration.firmware == [.uefi])
     #expect(configuration.components == ["main", "contrib"])
     #expect(configuration.kernelPackage == nil)
@@ -90,6 +96,8 @@ struct LoadingTests {
     #expect(configuration.words(ofNIC: 1) == nil)
     #expect(configuration.search == ["example.com", "lan"] && configuration.mtu == 9000)
     #expect(configuration.sshKeys.count == 2)
+    #expect(configuration.user == "admin" && configuration.userPasswordHash == "$6$a$b")
+    #expect(configuration.rootLogin == true)
     #expect(configuration.timezone == "America/Argentina/Buenos_Aires")
   }
 

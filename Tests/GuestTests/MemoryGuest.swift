@@ -82,6 +82,11 @@ final class MemoryGuest: GuestFiles {
     putLink(resolved, target)
   }
 
+  func makeDirectory(_ path: ByteString) throws(Failure) {
+    guard let resolved = try resolve(path) else { throw Failure(.guest, "\(path) leads nowhere") }
+    makeParents(of: "\(resolved)/.")
+  }
+
   func kind(_ path: ByteString) throws(Failure) -> FileKind? {
     switch try resolve(path, last: false).flatMap({ entries[$0] })?.node {
     case nil: nil

@@ -16,7 +16,11 @@ struct RenamePlanTests {
       try guest.run(guest.request(.create(isReinstall: false), disks: [disk]))
       let request = try guest.request(.rename(from: InstanceName("vm1.example.com")), "web.example.org", disks: [disk])
       let before = try digest(of: disk)
-      #expect(try guest.plan(request) == ["rename vm1.example.com to web.example.org on \(disk), 512 MiB"])
+      #expect(
+        try guest.plan(request) == [
+          "rename vm1.example.com to web.example.org on \(disk), 512 MiB",
+          "it stays the same machine: machine-id, ssh host keys and UUIDs are kept",
+        ])
       #expect(try digest(of: disk) == before)
       try guest.run(request)
       #expect(try problems(of: disk) == nil)
