@@ -28,6 +28,7 @@ package enum Check: String, CaseIterable, Sendable {
   case path = "create.path"
   case together = "create.two-at-once"
   case identities = "create.identities"
+  case network = "create.network"
   case closedStreams = "create.closed-streams"
   case export = "export.succeeds"
   case exportReadsOnly = "export.disk-unchanged"
@@ -100,6 +101,8 @@ package enum Check: String, CaseIterable, Sendable {
     case .together: "A cluster installs several instances on one node at the same time."
     case .identities:
       "Two guests with one machine-id, host key or UUID are taken for one another, by networks, clients and kernels."
+    case .network:
+      "An instance has as many interfaces as its administrator gave it: one that is left out is a network that is missing."
     case .closedStreams:
       "Where a host has closed standard output or error, the first file that is opened takes its number: what is meant "
         + "for the log is written to the guest's disk."

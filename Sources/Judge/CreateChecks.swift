@@ -64,6 +64,7 @@ extension Trial {
     }
     judgePath(created)
     judgeIdentities(created, judgeTogether(created))
+    judgeNetwork(created)
     judgeClosedStreams(created)
     judgeSecrets(created)
   }

@@ -40,7 +40,7 @@ extension Trial {
     for path in try Self.secrets(on: disks[0], content) {
       guard let text = try disks[0].text(path, in: content), !text.isEmpty else { continue }
       // Until its first boot a guest may have none of its own.
-      if text.hasPrefix("uninitialized") { continue }
+      if text.hasPrefix("uninitialized") || text.contains("GenerateName=yes") { continue }
       found["\(path)"] = SHA256.hex(of: Array(text.utf8))
     }
     return found
@@ -49,7 +49,11 @@ extension Trial {
   private static func secrets(on disk: ScratchDisk, _ content: DiskContent) throws(Failure) -> [ByteString] {
     try disk.withFilesystem(content) { filesystem throws(Failure) in
       let keys = try filesystem.list("/etc/ssh").filter { $0.hasPrefix("ssh_host_") }.map { "/etc/ssh/" + $0 }
-      return ["/etc/machine-id", "/var/lib/dbus/machine-id"] + keys
+      return keys + [
+        "/etc/machine-id", "/var/lib/dbus/machine-id", "/var/lib/systemd/random-seed", "/var/lib/urandom/random-seed",
+        "/var/lib/systemd/credential.secret", "/var/lib/NetworkManager/secret_key", "/etc/iscsi/initiatorname.iscsi",
+        "/etc/nvme/hostnqn", "/etc/nvme/hostid",
+      ]
     }
   }
 }

@@ -31,6 +31,7 @@ struct BrokenTests {
       ("broken-needs-home", ["create.succeeds", "create.environment"]),
       ("broken-needs-path", ["create.path"]),
       ("broken-same-identity", ["create.identities"]),
+      ("broken-one-nic", ["create.network"]),
       ("broken-table-in-the-middle", ["create.table"]),
       ("broken-no-loader", ["create.boots-bios"]),
       ("broken-empty-efi", ["create.boots-uefi"]),
@@ -64,6 +65,7 @@ struct BrokenTests {
   func accepted(_ name: String) throws {
     let judged = try Judged("\(examples)/\(name)", "--disk-size 64M")
     #expect(judged.checks("fail").isEmpty, "\(judged.failures)")
+    #expect(judged.checks("pass").contains("create.network") == (name == "tiny-20"))
     #expect(judged.status == 0)
   }
 

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Ext4
+internal import Glibc
+internal import Host
+internal import Interface
+internal import LinuxIO
+internal import Report
+internal import Storage
+
+// What the guest knows of its network interfaces.
+
+extension Trial {
+  /// Two interfaces, in networks of their own.
+  private static var nics: [Instance.NIC] {
+    [("02:00:5e:00:53:10", "192.0.2", true), ("02:00:5e:00:53:11", "198.51.100", false)].enumerated()
+      .map { index, told in
+        let (mac, network, hasGateway) = told
+        var nic = Instance.NIC(mac: mac, uuid: "1c1b25f5-6a1b-4fd8-9a0e-5d7f6c6a0d1\(index)")
+        nic.link = "br\(index)"
+        nic.ip = "\(network).10"
+        nic.network = RequestedNIC.Network(name: "judged\(index)", uuid: "1c1b25f5-6a1b-4fd8-9a0e-5d7f6c6a0e1\(index)")
+        nic.network?.subnet = RequestedNIC.Subnet(address: "\(network).0", prefix: 24)
+        nic.network?.gateway = hasGateway ? "\(network).1" : nil
+        return nic
+      }
+  }
+
+  func judgeNetwork(_ created: Made<CreatedGuest>) {
+    judge(.network, with: created.flatMap(\.written)) { guest throws(Failure) in
+      guard version >= 10 else {
+        return .notApplicable("version \(version) tells nothing of interfaces")
+      }
+      let disk = try newDisk("wired")
+      var instance = instance([disk, try newSwap("wired-swap")])
+      instance.nics = Self.nics
+      let ending = try call(.create(isReinstall: false), instance)
+      guard ending.isSuccess else { return .fail("with two interfaces \(ending.words)", ending.evidence) }
+      if let problems = try problems(of: disk, like: guest) { return .clean(problems, []) }
+      guard let content = try disk.filesystem(), content.isExt else {
+        return .notApplicable(
+          "the files of the guest are not read: only the kernel could, and the definition made them")
+      }
+      let files = try NetworkFiles(of: disk, content)
+      let lines = Self.nics.enumerated().map { index, nic in (index, files.line(for: nic, index)) }
+      let evidence = lines.map { index, line in "NIC \(index): \(line ?? "in none of the guest's files")" }
+      guard lines.contains(where: { $0.1 != nil }) else {
+        return .notApplicable(
+          "no file of the guest configures an interface: its own programs may ask for addresses", evidence)
+      }
+      guard let left = lines.first(where: { $0.1 == nil }) else { return .pass(evidence) }
+      return .fail("of two interfaces the guest configures one: NIC \(left.0) is in none of its files", evidence)
+    }
+  }
+}
+
+/// Those of a guest that configure interfaces, in the places of the usual programs.
+private struct NetworkFiles {
+  private var lines: [(path: ByteString, text: Substring)] = []
+
+  private static let files: [ByteString] = [
+    "/etc/network/interfaces", "/etc/conf.d/net", "/etc/rc.conf", "/etc/dhcpcd.conf",
+    "/var/lib/cloud/seed/nocloud/network-config", "/var/lib/cloud/seed/nocloud-net/network-config",
+    "/var/lib/cloud/seed/nocloud/meta-data", "/var/lib/cloud/seed/nocloud-net/meta-data",
+  ]
+  private static let folders: [ByteString] = [
+    "/etc/network/interfaces.d", "/etc/systemd/network", "/etc/netplan", "/etc/NetworkManager/system-connections",
+    "/etc/sysconfig/network-scripts", "/etc/sysconfig/network", "/etc/netctl",
+  ]
+
+  init(of disk: ScratchDisk, _ content: DiskContent) throws(Failure) {
+    var paths = Self.files
+    paths += try disk.withFilesystem(content) { filesystem throws(Failure) in
+      try Self.folders.flatMap { folder throws(Failure) in try filesystem.list(folder).map { "\(folder)/\($0)" } }
+    }
+    for path in paths {
+      guard let text = try disk.text(path, in: content) else { continue }
+      // The name of a file of sysconfig is that of its interface.
+      lines.append((path, Substring("\(path)")))
+      lines += text.split(whereSeparator: \.isNewline).map { (path, $0) }
+    }
+  }
+
+  /// The line that configures an interface: by its MAC address, its own address, its name in the kernel's order, or
+  /// because it holds for every one.
+  func line(for nic: Instance.NIC, _ index: Int) -> String? {
+    let names: Set<String> = [nic.mac, nic.ip ?? nic.mac, "eth\(index)"]
+    let found = lines.first { line in
+      guard !line.text.drop(while: \.isWhitespace).hasPrefix("#") else { return false }
+      return Self.words(of: line.text).contains { names.contains($0) || Self.isForAll($0) }
+    }
+    return found.map { "\($0.path): \($0.text)" }
+  }
+
+  private static func words(of line: Substring) -> [String] {
+    var words = line.lowercased().split { " \t=,;\"'[]{}()".contains($0) }.map { String($0) }
+    // `192.0.2.10/24`, `eth0:`, and `ifcfg-eth0`, which is a path.
+    words += words.flatMap { $0.split(separator: "/") }.map {
+      $0.hasPrefix("ifcfg-") ? String($0.dropFirst(6)) : String($0)
+    }
+    return words.map { $0.hasSuffix(":") ? String($0.dropLast()) : $0 }
+  }
+
+  /// `ether` is a type of systemd.network(5); a pattern names those that begin as an Ethernet interface does.
+  private static func isForAll(_ word: String) -> Bool {
+    word == "ether" || ["e*", "en*", "eth*", "/e*", "*"].contains(word)
+  }
+}
