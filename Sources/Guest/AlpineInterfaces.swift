@@ -16,6 +16,11 @@ enum AlpineInterfaces {
     try guest.place(file.path, text.bytes + file.bytes, mode: file.mode)
   }
 
+  static func areOurs(in guest: some GuestFiles) throws(Failure) -> Bool {
+    guard let bytes = try guest.readLeniently(InterfacesFile.path) else { return false }
+    return own(in: TextLines(bytes)) != nil
+  }
+
   static func removeOwn(from guest: some GuestFiles) throws(Failure) {
     guard let bytes = try guest.readLeniently(InterfacesFile.path) else { return }
     var text = TextLines(bytes)
@@ -23,12 +28,17 @@ enum AlpineInterfaces {
   }
 
   /// Our lines; a beginning without an end is not ours any more.
-  @discardableResult
-  private static func removeOwn(from text: inout TextLines) -> Bool {
+  private static func own(in text: TextLines) -> ClosedRange<Int>? {
     guard let first = text.lines.firstIndex(where: { $0.starts(with: InterfacesFile.begin.utf8) }),
       let last = text.lines[first...].firstIndex(where: { $0.starts(with: InterfacesFile.end.utf8) })
-    else { return false }
-    text.lines.removeSubrange(first...last)
+    else { return nil }
+    return first...last
+  }
+
+  @discardableResult
+  private static func removeOwn(from text: inout TextLines) -> Bool {
+    guard let lines = own(in: text) else { return false }
+    text.lines.removeSubrange(lines)
     return true
   }
 

@@ -56,13 +56,18 @@ package struct BootLoader: Sendable {
     }
     for name in try guest.list("/boot").reversed() where name.hasPrefix("vmlinuz-") {
       let version = ByteString(name.bytes.dropFirst("vmlinuz-".utf8.count))
-      guard isPlain(version), try guest.kind("/boot/initrd.img-\(version)") == .file else { continue }
-      kernels.append(("Linux \(version)", "/boot/vmlinuz-\(version)", "/boot/initrd.img-\(version)"))
+      guard isPlain(version) else { continue }
+      for initrd in Self.initrds(of: version) where try guest.kind(ByteString(initrd)) == .file {
+        kernels.append(("Linux \(version)", "/boot/vmlinuz-\(version)", initrd))
+        break
+      }
     }
     guard !kernels.isEmpty else {
       throw Failure(
         .invalid, "the guest cannot boot by itself: in /boot a kernel with an initrd is missing",
-        remedy: "set kernel to the name of a package, or layout = \"none\"")
+        remedy:
+          "set kernel to the name of a package, put a kernel and its initrd into the tree of the image, or set layout = \"none\""
+      )
     }
     return """
       # Written by guestsmith for the first boot; update-grub replaces it.
@@ -84,6 +89,13 @@ package struct BootLoader: Sendable {
 
           """
         }.joined()
+  }
+
+  /// As Debian, Red Hat, Alpine and openSUSE call them.
+  private static func initrds(of version: ByteString) -> [String] {
+    [("initrd.img-", ""), ("initramfs-", ".img"), ("initramfs-", ""), ("initrd-", "")].map {
+      "/boot/\($0)\(version)\($1)"
+    }
   }
 
   /// Nothing that GRUB could take for a word of its own.

@@ -91,23 +91,9 @@ extension NetworkRenderer {
 
   // MARK: What another one had left
 
-  private static let ownPlaces: [(folder: ByteString, begins: ByteString, ends: ByteString)] = [
-    (NetworkdFiles.folder, "10-guestsmith", ".network"), ("/etc/udev/rules.d", "70-guestsmith-", ".rules"),
-    ("/etc/systemd/resolved.conf.d", "60-guestsmith", ".conf"),
-    (NetplanFile.folder, "60-guestsmith", ".yaml"), ("/etc/network/interfaces.d", "guestsmith", ""),
-    (ConnectionFiles.folder, "guestsmith-", ".nmconnection"), (IfcfgFiles.folder, "ifcfg-guestsmith", ""),
-    (IfcfgFiles.folder, "route-guestsmith", ""), (IfcfgFiles.folder, "route6-guestsmith", ""),
-    (WickedFiles.folder, "ifcfg-nic", ""), (WickedFiles.folder, "ifroute-nic", ""),
-    (WickedFiles.folder, "ifsysctl-nic", ""), ("/etc/cloud/cloud.cfg.d", "99-guestsmith-network", ".cfg"),
-  ]
-
   private static func removeOwn(from guest: some GuestFiles, but written: Set<ByteString>) throws(Failure) {
-    for (folder, begins, ends) in ownPlaces {
-      for name in try guest.list(folder) where name.hasPrefix(begins) && name.hasSuffix(ends) {
-        let path: ByteString = "\(folder)/\(name)"
-        guard !written.contains(path), try guest.kind(path) == .file else { continue }
-        if try guest.readLeniently(path)?.starts(with: mark.utf8) == true { try guest.remove(path) }
-      }
+    for place in ownPlaces {
+      for path in try place.files(of: guest) where !written.contains(path) { try guest.remove(path) }
     }
     if !written.contains(InterfacesFile.path) { try AlpineInterfaces.removeOwn(from: guest) }
   }

@@ -2,22 +2,49 @@
 internal import Report
 
 extension NetworkRenderer {
+  /// Where files of ours may be, and how their names begin and end.
+  struct Place {
+    /// Nil where several write there.
+    let renderer: NetworkRenderer?
+    let folder: ByteString
+    let begins: ByteString
+    var ends: ByteString = ""
+
+    /// The files of a guest there that are ours.
+    func files(of guest: some GuestFiles) throws(Failure) -> [ByteString] {
+      var found: [ByteString] = []
+      for name in try guest.list(folder) where name.hasPrefix(begins) && name.hasSuffix(ends) {
+        let path: ByteString = "\(folder)/\(name)"
+        guard try guest.kind(path) == .file, try guest.readLeniently(path)?.starts(with: mark.utf8) == true else {
+          continue
+        }
+        found.append(path)
+      }
+      return found
+    }
+  }
+
+  static let ownPlaces: [Place] = [
+    Place(renderer: .networkd, folder: NetworkdFiles.folder, begins: "10-guestsmith", ends: ".network"),
+    Place(renderer: .netplan, folder: NetplanFile.folder, begins: "60-guestsmith", ends: ".yaml"),
+    Place(renderer: .ifupdown, folder: "/etc/network/interfaces.d", begins: "guestsmith"),
+    Place(renderer: .networkManager, folder: ConnectionFiles.folder, begins: "guestsmith-", ends: ".nmconnection"),
+    Place(renderer: .sysconfig, folder: IfcfgFiles.folder, begins: "ifcfg-guestsmith"),
+    Place(renderer: .sysconfig, folder: IfcfgFiles.folder, begins: "route-guestsmith"),
+    Place(renderer: .sysconfig, folder: IfcfgFiles.folder, begins: "route6-guestsmith"),
+    Place(renderer: .wicked, folder: WickedFiles.folder, begins: "ifcfg-nic"),
+    Place(renderer: .wicked, folder: WickedFiles.folder, begins: "ifroute-nic"),
+    Place(renderer: .wicked, folder: WickedFiles.folder, begins: "ifsysctl-nic"),
+    Place(renderer: .cloudInit, folder: "/etc/cloud/cloud.cfg.d", begins: "99-guestsmith-network", ends: ".cfg"),
+    Place(renderer: nil, folder: "/etc/udev/rules.d", begins: "70-guestsmith-", ends: ".rules"),
+    Place(renderer: nil, folder: "/etc/systemd/resolved.conf.d", begins: "60-guestsmith", ends: ".conf"),
+  ]
+
   /// The one for which a guest has files of ours; nil where its network is not ours.
   static func own(in guest: some GuestFiles) throws(Failure) -> NetworkRenderer? {
-    // All the files that there can be.
-    let all = GuestNetwork(
-      (0..<8).map { index in
-        var interface = GuestNetwork.Interface(.mac("02:00:00:00:00:0\(index)"), index: index)
-        interface.dhcp4 = true
-        return interface
-      })
-    for renderer in allCases {
-      for file in try renderer.files(for: all) where !file.path.hasPrefix("/etc/udev/") {
-        guard let bytes = try guest.readLeniently(file.path) else { continue }
-        let isOurs = TextLines(bytes).lines.contains { $0.starts(with: mark.utf8) }
-        if isOurs { return renderer }
-      }
+    for place in ownPlaces {
+      if let renderer = place.renderer, try !place.files(of: guest).isEmpty { return renderer }
     }
-    return nil
+    return try AlpineInterfaces.areOurs(in: guest) ? .alpine : nil
   }
 }

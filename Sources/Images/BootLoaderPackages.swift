@@ -16,13 +16,17 @@ struct BootLoaderPackages: Equatable, Sendable {
 
   /// - Throws: `.invalid` for a release or a processor whose boot loaders are not known here.
   init(suite: String, architecture: String) throws(Failure) {
+    try Self.refuse(architecture: architecture)
+    isUbuntu = Self.ubuntu.contains(suite)
+    names = isUbuntu ? ["grub-pc", "grub-efi-amd64-signed", "shim-signed"] : ["grub-cloud-amd64"]
+  }
+
+  static func refuse(architecture: String) throws(Failure) {
     guard architecture == "amd64" else {
       throw Failure(
         .invalid, "a disk that boots by itself is made for amd64 only, and this machine is \(architecture)",
         remedy: "set layout = \"none\", and have the host start the guest's kernel")
     }
-    isUbuntu = Self.ubuntu.contains(suite)
-    names = isUbuntu ? ["grub-pc", "grub-efi-amd64-signed", "shim-signed"] : ["grub-cloud-amd64"]
   }
 
   /// In the tree, before it becomes an image: GRUB for the BIOS is put together by the guest's own programs. It looks for

@@ -13,6 +13,11 @@ struct EFITree {
   private static let grub = "/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed"
   private static let manager = "/usr/lib/shim/mmx64.efi"
 
+  /// The files, and the packages of Debian that have them.
+  static let sources = [
+    (path: shim, package: "shim-signed"), (grub, "grub-efi-amd64-signed"), (manager, "shim-signed"),
+  ]
+
   /// - Parameters:
   ///   - release: `/etc/os-release` of the guest.
   ///   - contents: reads a file of the guest.

@@ -30,8 +30,8 @@ extension Trial {
       guard version >= 10 else {
         return .notApplicable("version \(version) tells nothing of interfaces")
       }
-      let disk = try newDisk("wired")
-      var instance = instance([disk, try newSwap("wired-swap")])
+      let (disk, swap) = (try newDisk("wired"), try newSwap("wired-swap"))
+      var instance = instance([disk, swap])
       instance.nics = Self.nics
       let ending = try call(.create(isReinstall: false), instance)
       guard ending.isSuccess else { return .fail("with two interfaces \(ending.words)", ending.evidence) }
@@ -69,8 +69,10 @@ private struct NetworkFiles {
 
   init(of disk: ScratchDisk, _ content: DiskContent) throws(Failure) {
     var paths = Self.files
-    paths += try disk.withFilesystem(content) { filesystem throws(Failure) in
-      try Self.folders.flatMap { folder throws(Failure) in try filesystem.list(folder).map { "\(folder)/\($0)" } }
+    for folder in Self.folders {
+      paths += try disk.withFilesystem(content) { filesystem throws(Failure) in try filesystem.list(folder) }.map {
+        "\(folder)/\($0)"
+      }
     }
     for path in paths {
       guard let text = try disk.text(path, in: content) else { continue }

@@ -67,7 +67,7 @@ struct BootInstallation {
   /// Copies what firmware starts.
   ///
   /// - Returns: what is wrong with the image, where it is broken.
-  func copyLoaders(of entry: borrowing ImageEntry, to disk: Disk) throws(Failure) -> Failure? {
+  func copyLoaders(of entry: borrowing some BootFileSource & ~Copyable, to disk: Disk) throws(Failure) -> Failure? {
     for (kind, type) in [(.core, GPT.biosBoot), (efi, GPT.efiSystem)] as [(BootFile.Kind, UUID)] {
       guard let range = Self.range(of: type, in: table) else { continue }
       if let broken = try copy(kind, of: entry, to: range, on: disk) { return broken }
@@ -80,7 +80,7 @@ struct BootInstallation {
   private var efi: BootFile.Kind { sectorSize == 512 ? .efi512 : .efi4096 }
 
   private func copy(
-    _ kind: BootFile.Kind, of entry: borrowing ImageEntry, to range: ByteRange, on disk: Disk
+    _ kind: BootFile.Kind, of entry: borrowing some BootFileSource & ~Copyable, to range: ByteRange, on disk: Disk
   ) throws(Failure) -> Failure? {
     let file = try entry.bootFile(kind)
     guard file.size <= range.length else { return file.broken }
@@ -93,7 +93,9 @@ struct BootInstallation {
 
   /// Writes what names the root filesystem, and then the table: its copy at the end, itself and, once all that is on the disk,
   /// the first sector.
-  func finish(_ disk: Disk, _ entry: borrowing ImageEntry, rootUUID: String) throws(Failure) {
+  func finish(
+    _ disk: Disk, _ entry: borrowing some BootFileSource & ~Copyable, rootUUID: String
+  ) throws(Failure) {
     guard let uuid = UUID(rootUUID) else {
       throw Failure(.io, "the UUID of the root filesystem is not one: \(rootUUID)")
     }
@@ -113,7 +115,7 @@ struct BootInstallation {
   }
 
   /// The program for the first sector; nil where it is not what its digest says.
-  private func sector(of entry: borrowing ImageEntry) throws(Failure) -> [UInt8]? {
+  private func sector(of entry: borrowing some BootFileSource & ~Copyable) throws(Failure) -> [UInt8]? {
     let file = try entry.bootFile(.sector)
     var bytes: [UInt8] = []
     let isIntact = try file.read(entry.open(file)) { piece, _ throws(Failure) in bytes += piece }

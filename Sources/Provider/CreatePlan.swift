@@ -58,7 +58,7 @@ package struct CreatePlan: Plan, ~Copyable {
       Self.left(disks.unassigned) + network.notes
       + [
         DiskImagePlan.noteOfRestore(configuration), boot?.note,
-        source.isForeign && !request.hostHasKernel ? Self.kernelless : nil,
+        source.isForeign && boot == nil && !request.hostHasKernel ? Self.kernelless : nil,
       ].compactMap { $0 }
     self.configuration = configuration
     self.surroundings = surroundings
@@ -78,7 +78,8 @@ package struct CreatePlan: Plan, ~Copyable {
   }
 
   private static let kernelless =
-    "the guest has no boot loader: it boots by a kernel that its host starts, kernel_path of KVM"
+    "the guest has no boot loader: it boots by a kernel that its host starts, kernel_path of KVM; with a kernel in it "
+    + "layout = \"gpt\" adds one"
 
   private static func left(_ disks: [RequestedDisk]) -> [String] {
     disks.map { disk in
@@ -119,6 +120,7 @@ package struct CreatePlan: Plan, ~Copyable {
       guard root.range.length >= entry.manifest.size else {
         throw .tooSmall(disks.root, "the guest needs", entry.manifest.size + disks.root.size - root.range.length)
       }
+      let loaders = try source.loaders(configuration)
       // Only the first time: later the guest is gone.
       if isReinstall, !isRebuilt {
         kept = try KeptFilesSpool(of: disks.root, for: entry, configuration, surroundings.workers, steps)
@@ -126,7 +128,7 @@ package struct CreatePlan: Plan, ~Copyable {
       let fault: Failure?
       do throws(Failure) {
         for disk in replaced { try disk.removeSignatures() }
-        fault = try install(entry, kept, swapUUID, steps)
+        fault = try install(entry, loaders, kept, swapUUID, steps)
       } catch {
         for disk in replaced { disk.spoil() }
         throw error
@@ -158,7 +160,8 @@ package struct CreatePlan: Plan, ~Copyable {
 
   /// Puts the guest on its disks; returns what is wrong with the image, where that is broken.
   private func install(
-    _ entry: borrowing ImageEntry, _ kept: KeptFilesSpool?, _ swapUUID: UUID?, _ steps: Steps
+    _ entry: borrowing ImageEntry, _ loaders: HostBootLoaders?, _ kept: KeptFilesSpool?, _ swapUUID: UUID?,
+    _ steps: Steps
   ) throws(Failure) -> Failure? {
     let wiped = try disks.root.wipe(configuration.diskWipe, steps)
     let head: Withheld
@@ -170,7 +173,11 @@ package struct CreatePlan: Plan, ~Copyable {
       guard error.isImageBroken else { throw error.failure }
       return error.failure
     }
-    if let broken = try boot?.copyLoaders(of: entry, to: disks.root) { return broken }
+    if let loaders {
+      if let broken = try boot?.copyLoaders(of: loaders, to: disks.root) { throw broken }
+    } else if let broken = try boot?.copyLoaders(of: entry, to: disks.root) {
+      return broken
+    }
     if let swap = disks.swap, let swapUUID { try swap.makeSwap(swapUUID, configuration, steps) }
     let data = try prepareData(disks.data, isReinstall: isReinstall, options, steps)
     let release = ReleaseFile(
@@ -192,7 +199,11 @@ package struct CreatePlan: Plan, ~Copyable {
         identity, in: root.range, head: head, zeroed: wiped != .none, options, keeping: kept != nil, site: site),
       [.disk(disks.root)] + spools + (site?.streams ?? []), .editing(disks.root), .worker(onDiskOf: disks.root.size),
       steps)
-    try boot?.finish(disks.root, entry, rootUUID: made.text("uuid"))
+    if let loaders {
+      try boot?.finish(disks.root, loaders, rootUUID: made.text("uuid"))
+    } else {
+      try boot?.finish(disks.root, entry, rootUUID: made.text("uuid"))
+    }
     return nil
   }
 }

@@ -20,6 +20,10 @@ enum GuestInstallation {
       let uuid = filesystem.uuid
       let identity = try Identity(of: name, on: filesystem, values)
       let guest = GuestTree(filesystem, isInPlace: false)
+      // Of a tree nobody made the folder where that partition is mounted.
+      if identity.bootLoader?.efiVolume != nil, try guest.kind("/boot/efi") == nil {
+        try guest.makeDirectory("/boot/efi")
+      }
       for mount in identity.data { try guest.makeDirectory(ByteString(mount.mountPoint)) }
       for line in try identity.apply(to: guest) { context.steps.note("left out: \(line)") }
       try SiteFiles.write(values["site"], of: context, to: guest)

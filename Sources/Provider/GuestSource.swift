@@ -10,29 +10,38 @@ enum GuestSource {
   /// A system of packages.
   case packages(ImageRecipe)
   /// A root filesystem that somebody publishes.
-  case published(DiskImage)
+  case published(DiskImage, boots: Bool)
 
-  /// - Throws: `.invalid` where the guest is to boot by itself and can't.
+  /// - Throws: `.invalid` or `.tool` where the guest is to boot by itself and can't.
   init(_ configuration: Configuration, for request: Request) throws(Failure) {
     guard let image = try DiskImage(configuration) else {
       let isBootable = configuration.bootsByItself(request)
       self = .packages(try ImageRecipe(configuration.imageRequest(isBootable: isBootable)))
       return
     }
-    guard configuration.layout != .gpt else {
-      throw Failure(
-        .invalid, "\(image.words) is a root filesystem, without the boot loaders that layout = gpt takes",
-        remedy: "set layout = \"none\", and have the host start a kernel; or name the image of a disk")
+    // Whether there is a kernel in it is not known yet: auto leaves it to the host.
+    let boots = configuration.layout == .gpt
+    if boots {
+      let firmware = configuration.firmware
+      try HostBootLoaders.refuseMissing(bios: firmware.contains(.bios), uefi: firmware.contains(.uefi))
     }
-    self = .published(image)
+    self = .published(image, boots: boots)
   }
 
   /// Whether the disk of the guest boots by itself.
   var isBootable: Bool {
     switch self {
     case .packages(let recipe): recipe.isBootable
-    case .published: false
+    case .published(_, let boots): boots
     }
+  }
+
+  /// What its firmware starts, where that does not come with the image.
+  func loaders(_ configuration: Configuration) throws(Failure) -> HostBootLoaders? {
+    guard case .published(_, boots: true) = self else { return nil }
+    let firmware = configuration.firmware
+    return try HostBootLoaders(
+      bios: firmware.contains(.bios), uefi: firmware.contains(.uefi), in: configuration.imageStore())
   }
 
   /// What a filesystem of the guest may have.
@@ -48,7 +57,7 @@ enum GuestSource {
   var words: String {
     switch self {
     case .packages(let recipe): "\(recipe.suite) for \(recipe.architecture), image \(recipe.key.prefix(12))"
-    case .published(let image): image.words
+    case .published(let image, _): image.words
     }
   }
 
@@ -64,7 +73,7 @@ enum GuestSource {
     switch self {
     case .packages(let recipe):
       return try store.obtain(recipe, steps: steps, maker: surroundings.maker, beforeBuilding: beforeMaking)
-    case .published(let image):
+    case .published(let image, _):
       try beforeMaking()
       let entry = try image.obtain(from: store, workers: surroundings.workers, steps: steps)
       guard entry.manifest.origin?.isTree == true else {

@@ -131,9 +131,43 @@ import Testing
         }
         #expect(failure.message.contains("holds no root filesystem"), "\(failure.message)")
       }
-      let whole = try guest(scratch, of: "a.tar", more: "layout = \"gpt\"")
+      try publish("", as: "d.tar", scratch)
+      let whole = try guest(scratch, of: "d.tar", more: "layout = \"gpt\"")
       let layout = try #require(throws: Failure.self) { _ = try create(whole, disk: "whole") }
-      #expect(layout.message.contains("without the boot loaders"), "\(layout.message)")
+      #expect(layout.message.contains("a kernel with an initrd is missing"), "\(layout.message)")
+      #expect(try shell("blkid -p '\(scratch("whole"))' || true") == "")
+    }
+  }
+
+  private static let firmware: [(words: String, options: String)] = [
+    ("bios", ""),
+    ("uefi", "-machine q35 -drive if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd"),
+  ]
+
+  @Test(
+    "A tree with a kernel becomes a whole disk, whose boot loaders are this machine's and show its menu",
+    arguments: firmware)
+  func bootable(_ words: String, _ options: String) throws {
+    try withScratch { scratch in
+      let kernels = [("vmlinuz-6.1.0-1-amd64", "initrd.img-6.1.0-1-amd64"), ("vmlinuz-lts", "initramfs-lts")]
+      let (kernel, initrd) = kernels[words == "bios" ? 0 : 1]
+      try publish("add('boot/\(kernel)', b'kernel'); add('boot/\(initrd)', b'initrd')", as: "a.tar", scratch)
+      let guest = try guest(scratch, of: "a.tar", more: "layout = \"gpt\"\nboot = [\"\(words)\"]")
+      let (disk, told) = try create(guest)
+      #expect(!told.contains("no boot loader"), "\(told)")
+      #expect(try bash("sfdisk --verify '\(disk)'").status == 0)
+      #expect(try shell("sgdisk --verify '\(disk)'").contains("No problems found"))
+      let start = try shell("sfdisk --dump '\(disk)' | sed -n 's/.*[^0-9]1 : start= *\\([0-9]*\\).*/\\1/p'")
+      let root = "\(disk)?offset=\(try #require(UInt64(start)) * 512)"
+      #expect(try bash("e2fsck -fn '\(root)'").status == 0)
+      // What is in the tree is not a kernel: the menu shows that GRUB found the filesystem and read its configuration.
+      let console = try shell(
+        """
+        timeout 100 qemu-system-x86_64 -accel tcg -cpu max \(options) -m 512 -nodefaults -display none -monitor none -no-reboot \\
+          -snapshot -serial stdio -drive file='\(disk)',format=raw,if=virtio </dev/null | sed '/Failed to boot both/q' || true
+        """)
+      #expect(console.contains("Failed to boot both"), "\(console.suffix(2000))")
+      #expect(console.contains("Linux \(kernel.dropFirst("vmlinuz-".count))"), "\(console.suffix(2000))")
     }
   }
 

@@ -8,9 +8,16 @@
 #   loader     first MiB of the partition for GRUB; empty: the host starts the kernel
 #   parts      a line for each filesystem, the root first: first MiB, length in MiB, type, where it is mounted, how fstab says
 #              it (UUID or LABEL=…), options of mkfs
+#   configure  how the guest is told who it is
+#   cmdline    more for the kernel
+#   extra      more packages
 #   renderer   what configures the network: a renderer of cloud-init, and the units that it takes
 
 layouts=(debian ubuntu fedora rocky opensuse lvm alpine)
+# One filesystem each, and a guest that is told in its own files, for each program that configures a network.
+renderers=(networkd netplan ifupdown networkmanager)
+# A guest with a policy of SELinux, which is told in its own files.
+others=(selinux)
 esp=type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B
 bios=type=21686148-6449-6E6F-744E-656564454649
 root=type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709
@@ -81,4 +88,15 @@ layout_lvm() {
 layout_alpine() {
   id=alpine size=1300 loader='' table='' renderer="eni networking"
   parts="0 1300 ext4 / LABEL=/ -O ^64bit"
+}
+
+layout_networkd() { layout_alpine && id=debian configure=files renderer="networkd $networkd"; }
+layout_netplan() { layout_alpine && id=debian configure=files renderer="netplan $networkd"; }
+layout_ifupdown() { layout_alpine && id=debian configure=files renderer="eni networking"; }
+layout_networkmanager() { layout_alpine && id=debian configure=files renderer="network-manager $networkmanager"; }
+
+# Whatever the policy forbids, the guest tells who it is.
+layout_selinux() {
+  layout_debian
+  configure=files cmdline="security=selinux enforcing=0" extra=selinux-basics,selinux-policy-default
 }
