@@ -24,17 +24,21 @@ extension Trial {
       let (disk, swap) = (try newDisk("secret"), try newSwap("secret-swap"))
       var instance = instance([disk, swap])
       var values: [String: String] = [:]
+      // One that makes sense beside another parameter alone is refused by itself.
+      var left: [String] = []
       for name in names {
         guard let (value, parameter) = try acceptedValue(of: name, instance) else {
-          return .notApplicable("verify refuses what was made up for \(name): give a value by --secret \(name)=VALUE")
+          left.append("verify refuses what was made up for \(name): give a value by --secret \(name)=VALUE")
+          continue
         }
         values[name] = value
         instance.parameters[name] = parameter
       }
+      if values.isEmpty, let first = left.first { return .notApplicable(first) }
       let sampler = CommandLineSampler(Array(values.values))
       let ending = try call(.create(isReinstall: false), instance)
       let seen = sampler.stop()
-      var evidence = ["tried with \(names.joined(separator: ", ")): \(ending.words)"]
+      var evidence = ["tried with \(values.keys.sorted().joined(separator: ", ")): \(ending.words)"]
       for (name, value) in values.sorted(by: { $0.key < $1.key }) {
         if seen.contains(value) { evidence.append("the value of \(name) was an argument of a process, for all to see") }
         for log in logs where (fileText(log) ?? "").contains(value) {
@@ -47,7 +51,7 @@ extension Trial {
       if evidence.count > 1 { return .fail(evidence[1], evidence) }
       // A create that failed may have told nothing yet.
       return ending.isSuccess
-        ? .pass(evidence + ending.evidence) : .notApplicable("create failed with it", evidence + ending.evidence)
+        ? .pass(evidence + left + ending.evidence) : .notApplicable("create failed with it", evidence + ending.evidence)
     }
   }
 

@@ -16,7 +16,9 @@ struct OwnDefinitionTests {
       for version in versions {
         var wanted: Set<String> = version == 5 ? [] : ["usage.help", "usage.wrong-arguments"]
         if version < 20 { wanted.formUnion(["verify.accepts", "verify.refuses", "leaks.secrets"]) }
-        if version == 5 { wanted.formUnion(["create.table", "create.boots-bios", "create.boots-uefi"]) }
+        if version == 5 {
+          wanted.formUnion(["create.table", "create.boots-bios", "create.boots-uefi", "create.network"])
+        }
         if version < 15 { wanted.insert("create.reinstall-names") }
         #expect(judged.checks("not applicable", version: version) == wanted)
       }
