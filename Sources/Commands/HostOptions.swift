@@ -111,16 +111,7 @@ struct InstanceOptions: ParsableArguments {
   @Flag(help: "Create no network interface; without --net there is one.")
   var noNics = false
 
-  @Option(
-    name: [.customShort("B"), .customLong("backend-parameters")],
-    help: ArgumentHelp("memory, minmem, maxmem, vcpus, and others of gnt-instance.", valueName: "name=value,..."))
-  var backend: String?
-
-  @Option(
-    name: [.customShort("H"), .customLong("hypervisor-parameters")],
-    help: ArgumentHelp(
-      "The hypervisor that scripts are told of, and its parameters.", valueName: "[hypervisor:]name=value,..."))
-  var hypervisor: String?
+  @OptionGroup var machine: MachineOptions
 
   @OptionGroup var parameters: ParameterOptions
 
@@ -138,12 +129,7 @@ struct InstanceOptions: ParsableArguments {
     request.disks = try disk.map { text throws(Failure) in try DiskTemplate(parsing: text) }
     request.nics =
       net.isEmpty ? (noNics ? [] : nil) : try net.map { text throws(Failure) in try NICTemplate(parsing: text) }
-    request.backend = try backend.map { text throws(Failure) in try Assignments.parse(text, of: "-B") } ?? [:]
-    if let hypervisor {
-      let (name, parameters) = try Assignments.hypervisor(hypervisor)
-      request.hypervisor = name
-      request.hypervisorParameters = parameters
-    }
+    try machine.apply(to: &request)
     request.parameters = try parameters.all()
     request.force = force
     return request

@@ -3,9 +3,8 @@ import Report
 
 /// The lengths of the frames that hold the extents' data, in their order.
 ///
-/// Frame by frame of version 2 what is held of one window of the disk: `frameSize` bytes at a multiple of that; a window of
-/// which nothing is held has no frame. So what changes in one window changes one frame, and moves no other's content. In
-/// version 1 every frame but the last is full.
+/// In version 2 a frame holds the extents' data of one window of the disk, which is `frameSize` bytes at a multiple of that; a
+/// window without data is left out. A change in one window changes one frame, and the others keep their content. In version 1 every frame but the last is full.
 struct DataFrames: Sequence, IteratorProtocol {
   private let frameSize: UInt64
   private let isByWindow: Bool

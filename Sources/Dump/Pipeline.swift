@@ -61,7 +61,7 @@ final class Slot: @unchecked Sendable {
 struct Pipeline {
   /// What the slots and the workers' contexts may take together, so that the whole program stays below 96 MiB.
   private static let memory = 64 << 20
-  /// Slots beyond one for each worker: one being filled and one being drained; better two more, so that nobody waits, and of
+  /// Slots beyond one for each worker: one being filled and one being drained; with two more neither waits for the other, and of
   /// small ones as many as this is of memory, so that a stage that is late for a moment holds up none.
   private static let slotsBesideWorkers = 2...4
   private static let memoryBesideWorkers = 12 << 20

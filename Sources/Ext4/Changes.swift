@@ -78,7 +78,7 @@ extension Filesystem {
     let inode = try inode(number)
     guard inode.i_links_count > 0 else { return (earlier, []) }
     let map = try blockMap(of: number, inode)
-    // The value of an attribute has no name: its number may become that of a file that has one.
+    // An inode with the value of an attribute is in no folder; a file that gets its number later is in one.
     earlier.links = Int64(inode.i_flags) & Int64(EXT4_EA_INODE_FL) != 0 ? 0 : Int(inode.i_links_count)
     earlier.claims = claims(of: map)
     earlier.attributes = attributeBlock(of: inode)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Report
 
-/// Who may log in: root, by a password or by ssh keys, a person who may become root, or nobody.
+/// The accounts that may log in: root, by a password or by ssh keys, and a person who may become root.
 package struct Accounts: Sendable, Equatable {
   /// As crypt(3) makes it; nothing locks the password. Secret: never in a message.
   package var rootPasswordHash: String?

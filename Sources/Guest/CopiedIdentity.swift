@@ -161,7 +161,7 @@ package struct CopiedIdentity: Sendable, Equatable {
   static func addresses(in line: some StringProtocol) -> [String] {
     line.lowercased().split { !$0.isHexDigit && $0 != ":" && $0 != "-" }.compactMap { word in
       let pairs = word.split(omittingEmptySubsequences: false) { $0 == ":" || $0 == "-" }
-      // The address of all and of none is nobody's.
+      // All ones is the broadcast address, and all zeros stands for an unknown one.
       guard pairs.count == 6, pairs.allSatisfy({ $0.count == 2 }), Set(pairs) != ["ff"], Set(pairs) != ["00"] else {
         return nil
       }

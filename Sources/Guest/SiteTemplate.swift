@@ -101,12 +101,12 @@ package struct SiteTemplate: Sendable {
     }
   }
 
-  /// Why a guest has no value for a word.
+  /// Why a guest lacks the value of a word.
   private static func lack(_ word: Word) -> String {
     switch word {
     case .domain: "its name has one part"
-    case .address, .prefix: "it has no fixed IPv4 address"
-    case .address6, .prefix6: "it has no fixed IPv6 address"
+    case .address, .prefix: "it lacks a fixed IPv4 address"
+    case .address6, .prefix6: "it lacks a fixed IPv6 address"
     case .gateway, .gateway6: "no default route of that family is configured"
     case .mac: "the host does not tell it"
     case .instance, .name, .fqdn, .braces: "it has none"

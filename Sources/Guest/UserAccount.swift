@@ -25,7 +25,7 @@ package struct UserAccount: Sendable, Equatable {
   /// - Throws: a failure of the guest where it can't have that account.
   func apply(to guest: some GuestFiles, sshKeys: [String]) throws(Failure) -> [String] {
     guard let accounts = try guest.read(Self.passwd) else {
-      throw Failure(.guest, "user = \(name) can't be made: the guest has no \(Self.passwd)")
+      throw Failure(.guest, "user = \(name) can't be made: the guest lacks \(Self.passwd)")
     }
     let table = AccountTable(accounts)
     let login: Login
@@ -47,7 +47,7 @@ package struct UserAccount: Sendable, Equatable {
     if try guest.kind("/usr/bin/sudo") != nil {
       try guest.place(Self.sudoers, "\(name) ALL=(ALL:ALL) NOPASSWD: ALL\n", mode: 0o440)
     } else {
-      notes.append("\(name) can't become root: the guest has no sudo")
+      notes.append("\(name) can't become root: the guest lacks sudo")
     }
     if let note = try AuthorizedKeys(of: login).add(sshKeys, to: guest) { notes.append(note) }
     return notes
@@ -59,7 +59,10 @@ package struct UserAccount: Sendable, Equatable {
     let groups = AccountTable(try guest.read(Self.group) ?? [])
     let ownGroup = groups.id(of: name)
     guard let uid = table.freeID(besides: ownGroup == nil ? groups : nil) else {
-      throw Failure(.guest, "user = \(name) can't be made: the guest has no uid that is free")
+      throw Failure(
+        .guest,
+        "user = \(name) can't be made: the guest's uids from \(AccountTable.first) to \(AccountTable.last) are all taken"
+      )
     }
     let hasBash = try guest.kind("/bin/bash") != nil
     let login = Login(name: name, uid: uid, gid: ownGroup ?? uid, home: "/home/\(name)")

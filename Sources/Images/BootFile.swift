@@ -57,6 +57,12 @@ package struct BootFile: Equatable, Sendable {
     uuidPlaces = Self.places(of: Array(UUID.placeholder.utf8), in: bytes).map { UInt64($0) }
   }
 
+  /// Writes one into the folder where it is kept.
+  init(_ kind: Kind, writing bytes: [UInt8], to folder: borrowing Folder) throws(Failure) {
+    try folder.write(bytes, to: kind.rawValue)
+    try self.init(kind, folder.open(kind.rawValue, O_RDONLY))
+  }
+
   /// Reads all of it and hands it over, piece by piece.
   ///
   /// - Returns: whether it is what its digest says, which is known only at the end.

@@ -67,15 +67,12 @@ struct BootLoaderPackages: Equatable, Sendable {
       return bytes
     }
     var files: [BootFile] = []
-    func add(_ kind: BootFile.Kind, _ bytes: [UInt8]) throws(Failure) {
-      try folder.write(bytes, to: kind.rawValue)
-      files.append(try BootFile(kind, folder.open(kind.rawValue, O_RDONLY)))
-    }
-    try add(.sector, GRUBForBIOS.sector(try contents("\(Self.programs)/boot.img")))
-    try add(.core, GRUBForBIOS.core(try contents("\(Self.folder)/core.img")))
+    files.append(
+      try BootFile(.sector, writing: GRUBForBIOS.sector(try contents("\(Self.programs)/boot.img")), to: folder))
+    files.append(try BootFile(.core, writing: GRUBForBIOS.core(try contents("\(Self.folder)/core.img")), to: folder))
     let tree = try EFITree(try contents("/etc/os-release"), contents, in: scratch)
-    try add(.efi512, try tree.partition(sectorSize: 512))
-    try add(.efi4096, try tree.partition(sectorSize: 4096))
+    files.append(try BootFile(.efi512, writing: try tree.partition(sectorSize: 512), to: folder))
+    files.append(try BootFile(.efi4096, writing: try tree.partition(sectorSize: 4096), to: folder))
     return files
   }
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Digest
-internal import Glibc
 internal import LinuxIO
 internal import Report
 
@@ -15,32 +14,9 @@ struct BuildHook: Equatable, Sendable {
 
   /// - Throws: `.invalid` for what is not a program, and for one that others than root could change where root runs it.
   init(_ path: String) throws(Failure) {
-    bytes = try Self.read(path, as: "build_hook", limit: Self.largest)
-    guard bytes.starts(with: "#!".utf8) || bytes.starts(with: [0x7F, 0x45, 0x4C, 0x46]) else {
-      throw Failure(
-        .invalid, "build_hook: \(path) is not a program: it does not begin with #!", remedy: "begin it with #!/bin/sh")
-    }
+    bytes = try ConfiguredFile(program: path, as: "build_hook", limit: Self.largest).bytes
     self.path = path
     digest = SHA256.hex(of: bytes)
-  }
-
-  /// A file of this machine that a key names.
-  static func read(_ path: String, as key: String, limit: Int) throws(Failure) -> [UInt8] {
-    let (status, error) = examine(path)
-    guard error == 0, status.isRegular else {
-      throw Failure(
-        .invalid,
-        "\(key): \(path) \(error == 0 ? "is not a file" : "can't be read: \(String(cString: strerror(error)))")",
-        remedy: "name a file of this machine")
-    }
-    if geteuid() == 0, let failure = status.exposure(of: path) { throw failure }
-    let bytes = try readFile(path, limit: limit + 1)
-    guard bytes.count <= limit else {
-      throw Failure(
-        .invalid, "\(key): \(path) has more than \(limit) bytes, the most that it may have",
-        remedy: "name a smaller one")
-    }
-    return bytes
   }
 }
 

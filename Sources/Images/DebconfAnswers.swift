@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Digest
+internal import LinuxIO
 internal import Report
 
 /// Answers to what packages ask while they are configured (`debconf`), as debconf-set-selections(1) reads them. They may be secret.
@@ -20,7 +21,7 @@ struct DebconfAnswers: Equatable, Sendable {
         lines.append(try Self.checked(item, "debconf"))
         continue
       }
-      let bytes = try BuildHook.read(item, as: "debconf", limit: 1 << 20)
+      let bytes = try ConfiguredFile(item, as: "debconf", limit: 1 << 20).bytes
       guard let text = String(validating: bytes, as: UTF8.self) else {
         throw Failure(.invalid, "debconf: \(item) is not UTF-8", remedy: "write one answer a line")
       }

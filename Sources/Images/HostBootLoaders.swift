@@ -51,12 +51,8 @@ package final class HostBootLoaders: BootFileSource {
     bios: Bool, uefi: Bool, in folder: borrowing Folder, _ scratch: ScratchFolder
   ) throws(Failure) -> [BootFile] {
     var files: [BootFile] = []
-    func add(_ kind: BootFile.Kind, _ bytes: [UInt8]) throws(Failure) {
-      try folder.write(bytes, to: kind.rawValue)
-      files.append(try BootFile(kind, folder.open(kind.rawValue, O_RDONLY)))
-    }
     if bios {
-      try add(.sector, GRUBForBIOS.sector(try contents(sector)))
+      files.append(try BootFile(.sector, writing: GRUBForBIOS.sector(try contents(sector)), to: folder))
       let core = "\(scratch.path)/core"
       let command = Command.ofSystem(
         mkimage, ["--format=i386-pc", "--prefix=(,gpt1)/boot/grub", "--output=\(core)"] + modules)
@@ -66,12 +62,12 @@ package final class HostBootLoaders: BootFileSource {
       guard status.isSuccess else {
         throw Failure(.tool, "\(mkimage) \(status):\n  \(Command.lastLines(output))")
       }
-      try add(.core, GRUBForBIOS.core(try contents(core)))
+      files.append(try BootFile(.core, writing: GRUBForBIOS.core(try contents(core)), to: folder))
     }
     if uefi {
       let tree = try EFITree(try contents("/etc/os-release"), contents, in: scratch)
-      try add(.efi512, try tree.partition(sectorSize: 512))
-      try add(.efi4096, try tree.partition(sectorSize: 4096))
+      files.append(try BootFile(.efi512, writing: try tree.partition(sectorSize: 512), to: folder))
+      files.append(try BootFile(.efi4096, writing: try tree.partition(sectorSize: 4096), to: folder))
     }
     return files
   }

@@ -45,7 +45,7 @@ extension Node {
     fileprivate let dumps: [DiskImport]
   }
 
-  /// What nobody may change while it is read.
+  /// The locks that keep the export as it is while it is read.
   func sourceKeys(of place: ExportPlace) -> [String] {
     if case .instance(let name) = place { [State.key(name)] } else { [] }
   }

@@ -96,33 +96,15 @@ extension KeptFiles {
         remedy: "have one script call the others")
     }
     for (index, path) in scripts.enumerated() {
-      let (status, error) = examine(path)
-      guard error == 0, status.isRegular else {
-        throw Failure(
-          .invalid,
-          "first_boot: \(path) \(error == 0 ? "is not a file" : "can't be read: \(String(cString: strerror(error)))")",
-          remedy: "name a script of this machine")
-      }
-      if geteuid() == 0, let failure = status.exposure(of: path) { throw failure }
-      let bytes = try readFile(path, limit: SiteFolder.largestText + 1)
-      guard bytes.count <= SiteFolder.largestText else {
-        throw Failure(
-          .invalid, "first_boot: \(path) has more than the \(SiteFolder.largestText) bytes that a script may have",
-          remedy: "have the script fetch the rest, or put it into files")
-      }
-      guard bytes.starts(with: "#!".utf8) || bytes.starts(with: [0x7F, 0x45, 0x4C, 0x46]) else {
-        throw Failure(
-          .invalid, "first_boot: \(path) is not a program: it does not begin with #!",
-          remedy: "begin it with #!/bin/sh")
-      }
+      let script = try ConfiguredFile(program: path, as: "first_boot", limit: SiteFolder.largestText)
       let place = FirstBootScripts.path(of: ByteString(argument: splitPath(path).name), at: index)
-      var attributes = FileAttributes(status)
+      var attributes = FileAttributes(script.status)
       (attributes.uid, attributes.gid, attributes.permissions) = (0, 0, 0o700)
-      attributes.size = UInt64(bytes.count)
+      attributes.size = UInt64(script.bytes.count)
       try add(
         KeptFile(
           path: place, file: GuestFile(path: place, inode: 0, attributes: attributes, target: nil),
-          extendedAttributes: [], isNamed: false), bytes)
+          extendedAttributes: [], isNamed: false), script.bytes)
     }
   }
 

@@ -39,9 +39,10 @@ struct SiteFolder {
   mutating func read() throws(Failure) {
     let (status, error) = examine(top)
     guard error == 0, status.isFolder else {
+      let reason =
+        error == 0 ? "\(top) is not a folder" : Failure.system("read", top, errno: error).message
       throw Failure(
-        .invalid,
-        "files = \(top) \(error == 0 ? "is not a folder" : "can't be read: \(String(cString: strerror(error)))")",
+        .invalid, "files: \(reason)",
         remedy: "name a folder whose files are laid out as in the guest")
     }
     if geteuid() == 0, let failure = status.exposure(of: top) { throw failure }

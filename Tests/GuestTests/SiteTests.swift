@@ -47,7 +47,7 @@ struct SiteTemplateTests {
     let failure = #expect(throws: Failure.self) { try rendered("\nip={{ address }}") }
     #expect(
       failure?.message
-        == "motd, line 2: {{ address }} is not known of vm1.example.com: it has no fixed IPv4 address")
+        == "motd, line 2: {{ address }} is not known of vm1.example.com: it lacks a fixed IPv4 address")
     #expect(throws: Failure.self) { try rendered("{{ mac }}") }
   }
 

@@ -88,11 +88,11 @@ struct UserAccountTests {
     #expect(try accounts(hash: "$6$SECRET$").add(to: empty).allSatisfy { !$0.contains("SECRET") })
   }
 
-  @Test("can't become root where the guest has no sudo, which is told")
+  @Test("can't become root where the guest lacks sudo, which is told")
   func withoutSudo() throws {
     let guest = guest()
     try guest.remove("/usr/bin/sudo")
-    #expect(try accounts().add(to: guest) == ["admin can't become root: the guest has no sudo"])
+    #expect(try accounts().add(to: guest) == ["admin can't become root: the guest lacks sudo"])
     #expect(try guest.kind("/etc/sudoers.d/90-guestsmith") == nil)
   }
 

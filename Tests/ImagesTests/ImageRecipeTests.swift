@@ -49,7 +49,7 @@ import Testing
       #expect(answered.key != plain && !answered.text.contains("d/one"))
       #expect(try recipe { $0.debconf = [answers] }.key == answered.key)
       for (wrong, words) in [
-        ("d d/one 1 s3cret", "'d d/one' is not an answer"), ("/nonexistent", "/nonexistent can't be read"),
+        ("d d/one 1 s3cret", "'d d/one' is not an answer"), ("/nonexistent", "debconf: cannot open /nonexistent"),
       ] {
         let failure = #expect(throws: Failure.self) { try recipe { $0.debconf = [wrong] } }
         #expect(failure?.message.contains(words) == true && failure?.message.contains("s3cret") == false)

@@ -139,8 +139,7 @@ struct IdentityGoalTests {
   func seedless() throws {
     try withScratch { scratch in
       let guest = try SmallGuest(in: scratch)
-      let raw = try guest.emptyXFS(
-        table: "label: gpt\n1: start=100MiB size=320MiB type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709\n")
+      let raw = try guest.emptyXFS()
       let disk = try guest.disk(mebibytes: 500)
       let told = try guest.restore(
         raw, to: disk, as: "vm2.example.com", parameters: ["configure": "seed", "identity": "restore"])

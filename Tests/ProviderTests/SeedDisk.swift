@@ -43,8 +43,11 @@ struct SeedDisk {
 }
 
 extension SmallGuest {
+  /// Of a disk whose root filesystem has the gap before it.
+  static let gapTable = "label: gpt\n1: start=100MiB size=320MiB type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709\n"
+
   /// A disk with an XFS that nothing is in as its root, which needs no root to be made.
-  func emptyXFS(_ name: String = "raw", table: String) throws -> String {
+  func emptyXFS(_ name: String = "raw", table: String = gapTable) throws -> String {
     let disk = try makeSparseFile(scratch(name), size: 500 << 20)
     try scratch.write(table, to: "table")
     try shell(

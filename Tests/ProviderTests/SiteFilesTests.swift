@@ -138,10 +138,10 @@ struct SiteFilesTests {
     Refusal(
       testDescription: "too much", make: "truncate -s 65M files/large", words: "holds more than 64 MiB"),
     Refusal(
-      testDescription: "a folder that is not there", make: "rm -r files", words: "can't be read"),
+      testDescription: "a folder that is not there", make: "rm -r files", words: "files: cannot read"),
     Refusal(
       testDescription: "a script that is not there", make: "true", configuration: "first_boot = [\"/nonexistent\"]",
-      words: "/nonexistent can't be read"),
+      words: "first_boot: cannot open /nonexistent"),
     Refusal(
       testDescription: "a script that is not one", make: "true", configuration: "first_boot = [\"/etc/passwd\"]",
       words: "/etc/passwd is not a program"),

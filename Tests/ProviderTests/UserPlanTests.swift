@@ -38,7 +38,7 @@ struct UserPlanTests {
       #expect(try owner("/home/admin", on: disk) == "Mode: 0700 User: 1000")
       #expect(try owner("/home/admin/.ssh/authorized_keys", on: disk) == "Mode: 0600 User: 1000")
       // The bootstrap of these tests installs no packages.
-      #expect(lines.all.contains("admin can't become root: the guest has no sudo"), "\(lines.all)")
+      #expect(lines.all.contains("admin can't become root: the guest lacks sudo"), "\(lines.all)")
     }
   }
 
@@ -55,8 +55,7 @@ struct UserPlanTests {
   func seeded() throws {
     try withScratch { scratch in
       let guest = try SmallGuest(in: scratch)
-      let raw = try guest.emptyXFS(
-        table: "label: gpt\n1: start=100MiB size=320MiB type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709\n")
+      let raw = try guest.emptyXFS()
       let disk = try guest.disk(mebibytes: 500)
       let told = try guest.restore(
         raw, to: disk, as: "vm2.example.com", parameters: Self.parameters.merging(["configure": "seed"]) { $1 })

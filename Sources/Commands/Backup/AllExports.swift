@@ -15,7 +15,7 @@ struct AllExports {
     node.recover()
     let exports = try node.state.listExports()
     guard !exports.isEmpty else {
-      node.steps.note("there are no exports in \(node.state.exports)")
+      node.steps.note("\(node.state.exports) is empty: 0 exports were checked")
       return ([], nil)
     }
     let total = exports.reduce(UInt64(0)) { $0.saturatingAdding($1.bytes) }

@@ -33,11 +33,7 @@ struct BackupDrillCommand: ParsableCommand {
   @Option(help: ArgumentHelp("How long to wait for that.", valueName: "seconds"))
   var bootTimeout = 600
 
-  @Option(help: "What boots the disk: bios, uefi, or uefi with Secure Boot (uefi-secure).")
-  var firmware: Firmware?
-
-  @Option(help: "How the guest runs: kvm, emulation (tcg), or kvm where it works (auto).")
-  var accelerator = Accelerator.auto
+  @OptionGroup var boot: BootOptions
 
   @Option(help: ArgumentHelp("Write what the console shows to this file.", valueName: "file"))
   var console: String?
@@ -47,16 +43,7 @@ struct BackupDrillCommand: ParsableCommand {
     help: ArgumentHelp("Use this OS instead of that of the export.", valueName: "name[+variant]"))
   var os: String?
 
-  @Option(
-    name: [.customShort("B"), .customLong("backend-parameters")],
-    help: ArgumentHelp("Instead of those of the export: memory, vcpus.", valueName: "name=value,..."))
-  var backend: String?
-
-  @Option(
-    name: [.customShort("H"), .customLong("hypervisor-parameters")],
-    help: ArgumentHelp(
-      "The hypervisor that scripts are told of, and its parameters.", valueName: "[hypervisor:]name=value,..."))
-  var hypervisor: String?
+  @OptionGroup var machine: MachineOptions
 
   @OptionGroup var options: ScriptOptions
 
@@ -91,7 +78,7 @@ struct BackupDrillCommand: ParsableCommand {
     do throws(Failure) {
       let file = try Descriptor(console ?? "/dev/null", O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
       try node.drillBackup(
-        request, from: place, firmware: firmware, accelerator: accelerator,
+        request, from: place, firmware: boot.firmware, accelerator: boot.accelerator,
         until: BootGoal(until, seconds: bootTimeout), &drill
       ) { bytes throws(Failure) in try file.writeAll(bytes) }
     } catch {
@@ -106,10 +93,7 @@ struct BackupDrillCommand: ParsableCommand {
 
   private func request(_ name: InstanceName) throws(Failure) -> InstanceRequest {
     var request = InstanceRequest(name: name, os: os)
-    request.backend = try backend.map { text throws(Failure) in try Assignments.parse(text, of: "-B") } ?? [:]
-    if let hypervisor {
-      (request.hypervisor, request.hypervisorParameters) = try Assignments.hypervisor(hypervisor)
-    }
+    try machine.apply(to: &request)
     return request
   }
 }

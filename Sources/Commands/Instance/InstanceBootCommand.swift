@@ -32,11 +32,7 @@ struct InstanceBootCommand: ParsableCommand {
 
   @OptionGroup var options: StateOption
 
-  @Option(help: "What boots the disk: bios, uefi, or uefi with Secure Boot (uefi-secure).")
-  var firmware: Firmware?
-
-  @Option(help: "How the guest runs: kvm, emulation (tcg), or kvm where it works (auto).")
-  var accelerator = Accelerator.auto
+  @OptionGroup var boot: BootOptions
 
   @Option(help: ArgumentHelp("Stop when the console shows these words; the disks stay unchanged.", valueName: "words"))
   var until: String?
@@ -53,9 +49,6 @@ struct InstanceBootCommand: ParsableCommand {
   func run() throws {
     let goal = until.map { BootGoal($0, seconds: timeout ?? 300) }
     try options.readingNode().boot(
-      InstanceName(name), firmware: firmware, accelerator: accelerator, until: goal)
+      InstanceName(name), firmware: boot.firmware, accelerator: boot.accelerator, until: goal)
   }
 }
-
-extension Accelerator: ExpressibleByArgument {}
-extension Firmware: ExpressibleByArgument {}
