@@ -105,6 +105,9 @@ private struct BootstrapRemedy {
   private static let signed =
     "name the key of the mirror with Signed-By in apt's sources, or install its keyring package"
 
+  private static let ended =
+    "a release that has ended is at http://archive.debian.org/debian or http://old-releases.ubuntu.com/ubuntu"
+
   static let all = [
     Self(
       words: ["Unable to locate package", "has no installation candidate"],
@@ -124,16 +127,22 @@ private struct BootstrapRemedy {
         + " update-ca-certificates, or name it with Acquire::https::CAInfo in apt's configuration"),
     Self(
       words: ["does not have a Release file"],
-      text: "correct suite or mirror in the configuration, or apt's sources: the release is not at MIRRORS"),
+      text: "correct suite or mirror in the configuration, or apt's sources: the release is not at MIRRORS; \(ended)"),
     Self(
       words: ["NO_PUBKEY", "EXPKEYSIG", "The key(s) in the keyring"],
       text: signed),
     Self(words: ["There were unauthenticated packages"], text: "write Trusted: yes into the entry of apt's sources"),
     Self(
+      words: ["Conflicts: time-daemon"],
+      text: "name one time service in packages of the configuration, such as chrony where another package needs that"),
+    Self(
       words: ["unmet dependencies", "unable to correct problems"],
       text: "correct packages in the configuration, or apt's preferences on this machine"),
     Self(
       words: ["No space left on device"], text: "make room, or name another folder with cache in the configuration"),
+    Self(
+      words: ["404  Not Found", "404 Not Found"],
+      text: "use another mirror, or wait until MIRRORS has all that its lists name; \(ended)"),
     Self(
       words: [
         "Failed to fetch", "Could not resolve", "Temporary failure resolving", "Could not connect", "Unable to connect",

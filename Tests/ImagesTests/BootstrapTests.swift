@@ -179,8 +179,8 @@ import Testing
     }
     try withScratch { scratch in
       let (words, uri) = try remedy(scratch) { _ in try serve(TestArchive(in: scratch, "empty")) }
-      #expect(
-        words == "correct suite or mirror in the configuration, or apt's sources: the release is not at \(uri)")
+      #expect(words?.hasPrefix("correct suite or mirror in the configuration") == true, "\(words as Any)")
+      #expect(words?.contains("the release is not at \(uri);") == true, "\(words as Any)")
     }
     try withScratch { scratch in
       let (words, _) = try remedy(scratch) { try serve($0, login: "joe:secret") }
