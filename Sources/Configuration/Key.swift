@@ -112,7 +112,8 @@ package struct Key: Sendable {
       "the components of the archive; empty: those of the apt sources, or main with a mirror",
       "a list of names such as [\"main\", \"contrib\"]"),
     Key(
-      "packages", .list(\.packages, of: .words, Rules.isPackageName), "additional packages for the guests",
+      "packages", .list(\.packages, of: .words, Rules.isPackageName),
+      "additional packages for the guests; chrony, ntpsec or openntpd replaces systemd-timesyncd",
       "a list of names of packages"),
     Key(
       "kernel", .text(\.kernel, Rules.isPackageName), "the package with the guests' kernel, or \"none\"",

@@ -56,7 +56,8 @@ package struct ImageRecipe: Equatable, Sendable {
     isFromMachine = request.mirror == nil
     architecture = Release.architecture
     bootLoader = request.isBootable ? try BootLoaderPackages(suite: suite, architecture: architecture) : nil
-    let base = Bootstrap.basePackages + GuestPackages.needed(suite: suite) + (bootLoader?.names ?? [])
+    let needed = GuestPackages.needed(suite: suite, named: request.packages)
+    let base = Bootstrap.basePackages + needed + (bootLoader?.names ?? [])
     packages = Set(base + kernel + request.packages).sorted()
     debconf = try DebconfAnswers(request.debconf)
     buildHook = try request.buildHook.map { path throws(Failure) in try BuildHook(path) }

@@ -10,7 +10,13 @@ extension EndToEnd {
     func guestOursComes() throws {
       try withScratch { scratch in
         let scripts = try [
-          scratch.write("#!/bin/sh\necho \"I am $(cat /etc/site) as $(id -un)\"\n", to: "hello", mode: 0o755),
+          scratch.write(
+            """
+            #!/bin/sh
+            echo "I am $(cat /etc/site) as $(id -un)"
+            echo "its clock: $(systemctl is-enabled systemd-timesyncd) $(systemctl is-active systemd-timesyncd)"
+
+            """, to: "hello", mode: 0o755),
           scratch.write("#!/bin/sh\nexit 3\n", to: "failing", mode: 0o755),
           scratch.write("#!/bin/sh\necho the third\n", to: "later", mode: 0o755),
         ]
@@ -39,6 +45,7 @@ extension EndToEnd {
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.output.contains("vm7 login:"))
         #expect(outcome.output.contains("I am vm7.example.com as root"))
+        #expect(outcome.output.contains("its clock: enabled active"))
         #expect(outcome.output.contains("guestsmith: first boot: 02-failing failed with exit status 3"))
         #expect(!outcome.output.contains("the third"))
         #expect(try digest(of: disk) == before, "nothing was written to it")

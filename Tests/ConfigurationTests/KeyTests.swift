@@ -53,7 +53,8 @@ struct KeyTests {
     #expect(help.count == Key.all.count - 15)
     #expect(
       help["packages"]
-        == "additional packages for the guests (a list of names of packages, separated by blanks or commas)")
+        == "additional packages for the guests; chrony, ntpsec or openntpd replaces systemd-timesyncd"
+        + " (a list of names of packages, separated by blanks or commas)")
     #expect(help["filesystem"] == "the filesystem of the root disk (ext4, ext3 or ext2)")
     #expect(help.values.allSatisfy { !$0.contains("\n") && !$0.contains("\"") })
   }

@@ -239,4 +239,17 @@ struct IdentityTests {
     #expect(GuestPackages.needed(suite: "bookworm").contains("systemd-resolved"))
     #expect(!GuestPackages.needed(suite: "bullseye").contains("systemd-resolved"))
   }
+
+  @Test(
+    "Every guest has a time service: systemd-timesyncd, or the one that is named",
+    arguments: [
+      ("bullseye", [], ["systemd-timesyncd"]), ("bookworm", ["vim"], ["systemd-timesyncd"]),
+      ("trixie", ["chronyc", "ntpdate"], ["systemd-timesyncd"]), ("bookworm", ["vim", "chrony"], []),
+      ("jammy", ["ntp"], []), ("noble", ["ntpsec"], []), ("resolute", ["openntpd:amd64"], []),
+      ("bookworm", ["systemd-timesyncd"], []), ("buster", [], []),
+    ] as [(String, [String], [String])])
+  func timeService(suite: String, named: [String], added: [String]) {
+    let services = ["systemd-timesyncd", "chrony", "ntp", "ntpsec", "openntpd"]
+    #expect(GuestPackages.needed(suite: suite, named: named).filter(services.contains) == added)
+  }
 }

@@ -22,6 +22,16 @@ import Testing
     #expect(try recipe { $0.mirror = "http://joe:secret@m.example/debian" }.key == key)
   }
 
+  @Test("one time service is asked for, since two would conflict") func timeService() throws {
+    func services(_ packages: [String]) throws -> [String] {
+      try recipe { $0.packages = packages }.packages.filter(["chrony", "ntpsec", "systemd-timesyncd"].contains)
+    }
+    #expect(try services(["vim"]) == ["systemd-timesyncd"])
+    #expect(try services(["vim", "chrony"]) == ["chrony"])
+    #expect(try services(["ntpsec"]) == ["ntpsec"])
+    #expect(try services(["systemd-timesyncd"]) == ["systemd-timesyncd"])
+  }
+
   @Test("every choice makes another key") func everyChoiceMakesAnotherKey() throws {
     let changes: [(inout ImageRequest) -> Void] = [
       { _ in }, { $0.suite = "trixie" }, { $0.mirror = "http://n.example/debian" },

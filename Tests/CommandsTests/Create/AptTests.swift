@@ -51,6 +51,7 @@ extension EndToEnd {
           """
           cache = "\(scratch("cache"))"
           kernel = "none"
+          packages = ["chrony"]
           debconf = ["tzdata tzdata/Areas select Europe", "tzdata tzdata/Zones/Europe select Zurich"]
           build_hook = "\(hook)"
           """, to: "guestsmith.toml")
@@ -63,11 +64,14 @@ extension EndToEnd {
         #expect(try problems(of: image) == nil)
         #expect(try guestFile("/etc/site", on: image)?.hasPrefix("openssh-server\t") == true)
         #expect(try guestFile("/etc/timezone", on: image) == "Europe/Zurich\n")
+        #expect(try guestFile("/etc/chrony/chrony.conf", on: image) != nil)
+        #expect(try guestFile("/lib/systemd/systemd-timesyncd", on: image) == nil, "chrony is in its place")
         #expect(try shell("cat '\(scratch("cache"))'/images/*/manifest.json").contains(hook))
         let tree = try scratch.folder("tree")
         try shell("mount -o loop '\(image)' '\(tree)'")
         defer { _ = try? shell("umount '\(tree)'") }
         #expect(try bash("grep -rl s3cret '\(tree)/etc' '\(tree)/var'").output == "")
+        #expect(try shell("systemctl --root='\(tree)' is-enabled chrony") == "enabled")
         #expect(try bash("cat '\(tree)'/etc/apt/preferences.d/*").output.contains("Package: nano"))
         // The same login, as the guest's administrator would give it.
         try shell("echo 'machine 127.0.0.1 login joe password s3cret' > '\(tree)/etc/apt/auth.conf'")
