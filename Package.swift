@@ -50,7 +50,7 @@ let package = Package(
     c("CZstd", links: ["zstd"]),
     c("CZlib", links: ["z"]),
     swift("Dump", ["Report", "Digest", "CZstd"]),
-    swift("Guest", ["Filesystems", "Report"]),
+    swift("Guest", ["Filesystems", "Report", "Digest"]),
     swift("Configuration", ["Report", "Interface"]),
     // What does the work.
     c("CArchive", links: ["archive"]),

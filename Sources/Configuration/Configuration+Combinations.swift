@@ -23,12 +23,11 @@ extension Configuration {
         fault(key, "is set without mirror: the apt sources of this machine have their own", "set mirror too"))
     }
     for (key, isSet) in [("files", files != nil), ("first_boot", !firstBoot.isEmpty)]
-    where isSet && image != nil && (configure == .seed || configure == .none) {
+    where isSet && image != nil && configure == .none {
       faults.append(
         fault(
-          key,
-          "is set, and does not reach a guest whose own files stay as they are (configure = \"\(configure.rawValue)\")",
-          "set configure to \"files\", or have user_data do it: write_files, runcmd"))
+          key, "is set, and does not reach a guest that stays as its image has it (configure = \"none\")",
+          "set configure to \"auto\""))
     }
     if user == nil, userPasswordHash != nil {
       faults.append(fault("user_password_hash", "is set without user", "set user too"))

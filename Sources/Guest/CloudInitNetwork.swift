@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Report
 
-/// The network as cloud-init is told it: of version 1, which every cloud-init reads, whatever it makes of it.
+/// The network as cloud-init is told it, by a seed or in its configuration: of version 1, which every cloud-init reads, whatever
+/// configures the network of the guest.
 enum CloudInitNetwork {
   static func files(for network: GuestNetwork) throws(Failure) -> [NetworkRenderer.File] {
-    let configuration = try Self.configuration(of: network)
+    let configured = GuestNetwork(network.interfaces.filter { !$0.isUnconfigured })
+    let configuration = try Self.configuration(of: configured)
     let lines = [
       "\(NetworkRenderer.mark). It is replaced when the network of the instance changes.",
       (["network": configuration] as JSON).serialized(),
@@ -12,10 +14,12 @@ enum CloudInitNetwork {
     return [NetworkRenderer.File("/etc/cloud/cloud.cfg.d/99-guestsmith-network.cfg", lines)]
   }
 
+  /// - Throws: `.guest` where the MAC address of an interface that is configured is not known.
   static func configuration(of network: GuestNetwork) throws(Failure) -> JSON {
     var devices: [JSON] = []
-    for interface in network.interfaces where !interface.isUnconfigured {
+    for interface in network.interfaces {
       guard let mac = interface.mac else {
+        if interface.isUnconfigured { continue }
         throw Failure(
           .guest, "cloud-init knows an interface by its MAC address, and that of NIC \(interface.index) is not known",
           remedy: "have the host call scripts of API 10 or later, which are told the MAC addresses")
@@ -23,9 +27,11 @@ enum CloudInitNetwork {
       var members: [JSON.Member] = [
         .init(key: "type", value: "physical"), .init(key: "name", value: .string("eth\(interface.index)")),
         .init(key: "mac_address", value: .string(mac)),
-        .init(key: "accept-ra", value: .bool(interface.hearsRouters)),
       ]
       if let mtu = interface.mtu { members.append(.init(key: "mtu", value: .integer(mtu))) }
+      if !interface.isUnconfigured, !interface.leavesIPv6ToRouters {
+        members.append(.init(key: "accept-ra", value: .bool(interface.hearsRouters)))
+      }
       members.append(.init(key: "subnets", value: .array(subnets(of: interface))))
       devices.append(.object(members))
     }
@@ -33,17 +39,8 @@ enum CloudInitNetwork {
   }
 
   private static func subnets(of interface: GuestNetwork.Interface) -> [JSON] {
-    var subnets: [[JSON.Member]] = []
-    if interface.dhcp4 { subnets.append([.init(key: "type", value: "dhcp4")]) }
-    if interface.dhcp6 || interface.acceptsAdvertisements {
-      let type =
-        switch (interface.dhcp6, interface.acceptsAdvertisements) {
-        case (true, true): "dhcp6"
-        case (true, false): "ipv6_dhcpv6-stateful"
-        default: "ipv6_slaac"
-        }
-      subnets.append([.init(key: "type", value: .string(type))])
-    }
+    if interface.isUnconfigured { return [["type": "manual"]] }
+    var subnets: [[JSON.Member]] = types(of: interface).map { [.init(key: "type", value: .string($0))] }
     for family in GuestNetwork.Family.allCases {
       // In a subnet of its own family: NetworkManager refuses a route of the other one.
       var place = subnets.count
@@ -68,11 +65,32 @@ enum CloudInitNetwork {
       }
       subnets[place].append(.init(key: "routes", value: .array(values)))
     }
-    // Name servers that belong to no subnet some versions pass over where NetworkManager is to be told of them.
-    for (key, values) in [("dns_nameservers", interface.nameservers), ("dns_search", interface.searchDomains)]
-    where !values.isEmpty && !subnets.isEmpty {
-      subnets[0].append(.init(key: key, value: .array(values.map { .string($0) })))
+    return subnets.map { .object($0 + names(of: interface)) }
+  }
+
+  /// What does not come from fixed addresses. Where no more than that is asked for, IPv6 is as the routers say: ifupdown fails
+  /// where no server of DHCPv6 answers.
+  private static func types(of interface: GuestNetwork.Interface) -> [String] {
+    let ipv4 = interface.dhcp4 ? ["dhcp"] : []
+    return switch (interface.dhcp6, interface.acceptsAdvertisements) {
+    case _ where interface.leavesIPv6ToRouters: ipv4
+    case (true, true): ipv4 + ["dhcp6"]
+    case (true, false): ipv4 + ["ipv6_dhcpv6-stateful"]
+    case (false, true): ipv4 + ["ipv6_slaac"]
+    case (false, false): ipv4
     }
-    return subnets.map { .object($0) }
+  }
+
+  /// Name servers that belong to no subnet some versions pass over where NetworkManager is to be told of them.
+  private static func names(of interface: GuestNetwork.Interface) -> [JSON.Member] {
+    [("dns_nameservers", interface.nameservers), ("dns_search", interface.searchDomains)].filter { !$0.1.isEmpty }
+      .map { .init(key: $0.0, value: .array($0.1.map { .string($0) })) }
+  }
+}
+
+extension GuestNetwork.Interface {
+  /// It asks for all, or has its fixed addresses of IPv4 alone: cloud-init is told nothing of IPv6.
+  fileprivate var leavesIPv6ToRouters: Bool {
+    acceptsAdvertisements && addresses(.ipv6).isEmpty && dhcp4 == dhcp6 && (dhcp4 || !addresses.isEmpty)
   }
 }

@@ -61,7 +61,7 @@ package enum FirstBootScripts {
     """
 
   /// OpenRC starts it last of all.
-  private static let local = """
+  static let local = """
     #!/bin/sh
     # Written by guestsmith: each new guest runs the scripts of its site once.
     [ -e \(folder)/done ] || /bin/sh \(runnerPath) >/dev/console 2>&1

@@ -28,6 +28,15 @@ package struct IdentityRow: Sendable {
   package let choice: Cleaning?
   let care: Care
 
+  /// Whether it is made anew in a copy that a seed tells who it is: by cloud-init, or by `SeedScript`.
+  package var isReachedBySeed: Bool {
+    switch care {
+    case .machineID, .sshHostKeys, .cloudInit, .udevNames: true
+    case .none, .quiet: treatment == .removed && choice == nil
+    case .initiator, .nvme, .addresses: false
+    }
+  }
+
   fileprivate init(
     _ name: String, _ treatment: Treatment, _ places: [GuestPattern], then: String, choice: Cleaning? = nil,
     _ care: Care = .none
@@ -183,8 +192,9 @@ extension IdentityTable {
 
   /// What of this does not reach a copy that is told by a seed who it is.
   package static let seedNote =
-    "of the identity of its original a copy by a seed gets anew only name, machine-id and ssh host keys: "
-    + "what else docs/identity.md lists stays, since its files can't be edited"
+    "its files can't be edited: at its first boot the copy takes away what it shares with its original, but for "
+    + Words.list(rows.filter { !$0.isReachedBySeed && $0.choice == nil }.map(\.name))
+    + ", and what clean names; docs/identity.md"
 
   /// As a table in Markdown.
   package static func markdown() -> String {

@@ -48,9 +48,9 @@ struct NameChange {
     }
     for path in try release?.otherNameFiles() ?? [] where !Hosts.isOfLoopback(old) {
       guard let found = try guest.read(path) else { continue }
-      // The full name first: the short one is not found inside of it.
-      add(path, found, found.replacingName(old.full, with: new.full).replacingName(old.short, with: new.short))
+      add(path, found, found.renamed(from: old, to: new))
     }
+    if new != old, !Hosts.isOfLoopback(old) { try renameTemplates(from: old, to: new, in: guest) }
     if new != old || instanceID != nil, let found = try guest.read(Seed.metaDataPath) {
       let metaData = SeedMetaData(reading: found)
       let renamed = metaData.renamed(new, instanceID: instanceID?.description)
@@ -63,6 +63,19 @@ struct NameChange {
     if new != old, let found = try guest.read(Hostname.path) {
       add(Hostname.path, found, Hostname.renaming(found, to: new))
     }
+  }
+
+  private mutating func renameTemplates(
+    from old: GuestName, to new: GuestName, in guest: some GuestFiles
+  ) throws(Failure) {
+    guard let found = try guest.readLeniently(TemplateRecord.path) else { return }
+    var record = TemplateRecord(parsing: found)
+    // Those are changed in their own way.
+    let others = Set(files.map(\.path) + [Hostname.path])
+    let changes = try record.rename(from: old, to: new, in: guest, but: others)
+    guard !changes.isEmpty else { return }
+    add(TemplateRecord.path, found, record.render())
+    for change in changes { add(change.path, change.found, change.changed) }
   }
 
   private mutating func replaceNetwork(

@@ -38,6 +38,7 @@ package struct Seed: Sendable, Equatable {
   package var isOnLVM = false
   /// What the administrator adds; it counts for more than the rest.
   package var userData: [UInt8]
+  package var site: SeedSite?
 
   package init(
     instanceID: UUID, name: GuestName, network: SeedNetwork?, accounts: Accounts, timezone: String? = nil,
@@ -68,18 +69,33 @@ package struct Seed: Sendable, Equatable {
     ])
   }
 
-  /// What a guest of our own making gets besides.
+  /// What a guest of our own making gets besides, as an archive of what cloud-init configures and what it runs: user data with a list
+  /// of the same name would take the place of one that is configured.
   private var vendorData: [UInt8] {
+    func part(_ type: String, _ name: String, _ content: String) -> JSON {
+      ["type": .string(type), "filename": .string(name), "content": .string(content)]
+    }
+    var parts = [
+      part("text/cloud-config", "guestsmith.cfg", String(decoding: configuration, as: UTF8.self)),
+      part(
+        "text/cloud-boothook", "guestsmith-boot",
+        SeedScript.text(id: instanceID.description, name: name, site: site)),
+    ]
+    if isOnLVM {
+      parts.append(part("text/x-shellscript", "guestsmith-volumes", "#!/bin/sh\n\(Self.growingVolumes)\n"))
+    }
+    if site?.runsScripts == true {
+      parts.append(part("text/x-shellscript", "guestsmith-first-boot", SeedScript.scripts))
+    }
+    return Array("#cloud-config-archive\n\(JSON.array(parts).serialized())\n".utf8)
+  }
+
+  private var configuration: [UInt8] {
     var members: [JSON.Member] = []
     func add(_ key: String, _ value: JSON) { members.append(JSON.Member(key: key, value: value)) }
     add("manage_etc_hosts", "localhost")
-    // Once for each seed: a new name in it, with or without other addresses, does not make the guest another machine.
-    add(
-      "bootcmd",
-      [["cloud-init-per", "once", .string("guestsmith-\(instanceID)"), "sh", "-c", .string(Self.renewingMachineID)]])
     add("growpart", ["mode": "auto", "devices": ["/"]])
     add("resize_rootfs", true)
-    if isOnLVM { add("runcmd", [["sh", "-c", .string(Self.growingVolumes)]]) }
     if let timezone { add("timezone", .string(timezone)) }
     if !accounts.rootKeys.isEmpty {
       add("disable_root", false)
@@ -104,17 +120,6 @@ package struct Seed: Sendable, Equatable {
     if let hash = user.passwordHash { add("hashed_passwd", .string(hash)) }
     return .object(members)
   }
-
-  /// A copy has the machine-id of its original, and cloud-init leaves that. One that this boot has made is new already.
-  private static let renewingMachineID = """
-    command -v systemd-machine-id-setup >/dev/null || exit 0
-    [ "$(stat -c %Y /etc/machine-id)" -lt "$(sed -n 's/^btime //p' /proc/stat)" ] || exit 0
-    rm -f /etc/machine-id
-    [ -L /var/lib/dbus/machine-id ] || rm -f /var/lib/dbus/machine-id
-    systemd-machine-id-setup
-    [ ! -d /var/lib/dbus ] || [ -e /var/lib/dbus/machine-id ] || ln -s /etc/machine-id /var/lib/dbus/machine-id
-    if command -v restorecon >/dev/null; then restorecon /etc/machine-id; fi
-    """
 
   /// The partition has grown from outside. What is full already is not an error.
   private static let growingVolumes =

@@ -6,8 +6,8 @@ internal import LinuxIO
 internal import Report
 
 extension Configuration {
-  /// The most that a partition for a seed has room for, in bytes.
-  private static let mostUserData: UInt64 = 992 << 10
+  /// In bytes.
+  private static let mostUserData = SeedImage.largestPartition.1
 
   /// Read from its file, or fetched from its URL, by the host; nil where none is configured.
   ///
@@ -17,9 +17,7 @@ extension Configuration {
     let isPlace = ["/", "http:", "https:", "file:"].contains { userData.lowercased().hasPrefix($0) }
     let source = isPlace ? try Location(userData) : nil
     let bytes = try source.map { place throws(Failure) in try Self.bytes(at: place) } ?? Array(userData.utf8)
-    guard bytes.count < Self.mostUserData else {
-      throw SeedImage.tooLong(UInt64(bytes.count), "a partition for it", Self.mostUserData)
-    }
+    try SeedImage.refuseWithoutRoom([UInt64(bytes.count)], SeedImage.largestPartition)
     if let fault = UserData.fault(of: bytes) {
       let words = source.map { "user_data, \($0)," } ?? "user_data"
       throw Failure(.invalid, "\(words) can't be used: it \(fault)", remedy: "begin it with #cloud-config or #!")

@@ -192,7 +192,7 @@ package struct CreatePlan: Plan, ~Copyable {
     identity.bootLoader = boot?.loader
     identity.isForeign = source.isForeign
     let spools: [WorkerDescriptor] = kept.map { [.stream($0.contents.view), .stream($0.list.view)] } ?? []
-    identity.nameFiles = site?.nameFiles ?? []
+    identity.nameFiles = site?.templates.map(\.path) ?? []
     let made = try surroundings.workers.run(
       GuestInstallation.task,
       GuestInstallation.values(

@@ -43,6 +43,8 @@ package struct DiskImagePlan: Plan, ~Copyable {
         network: network.isPlain ? nil : network.network)
     }
     target.site = try SiteFiles(configuration, for: name, network)
+    // It is known from the start how the guest is told.
+    if configuration.configure == .seed { try target.seedWithSite().refuseWithoutRoom(onWhole: target.seedDisk) }
     self.target = target
     isReinstall = request.isReinstall
     left = Self.left(configuration, isReinstall: request.isReinstall)
@@ -134,16 +136,9 @@ package struct DiskImagePlan: Plan, ~Copyable {
         "configure = files, and the root filesystem of \(image.words) is \(origin.root ?? "not known"): its files can't be edited",
         remedy: "set configure to seed where the guest has cloud-init, else to none")
     }
-    if let filesystem = origin.root, !filesystem.hasPrefix("ext") { try refuseSite(filesystem) }
-  }
-
-  /// A guest whose files can't be written does not get those of the site.
-  private func refuseSite(_ what: String) throws(Failure) {
-    guard target.site != nil else { return }
-    throw Failure(
-      .guest,
-      "files and first_boot do not reach a guest of \(image.words): its files can't be edited, since they are on \(what)",
-      remedy: "unset both in the variant of this image, and have user_data do it: write_files, runcmd")
+    if let filesystem = origin.root, !filesystem.hasPrefix("ext"), configuration.configure != .none {
+      try target.seedWithSite().refuseWithoutRoom(onWhole: target.seedDisk)
+    }
   }
 
   private func install(_ entry: consuming ImageEntry, _ steps: Steps) throws(Failure) {
@@ -180,8 +175,7 @@ package struct DiskImagePlan: Plan, ~Copyable {
   /// Has a guest whose own files can't be edited be told by a seed who it is.
   private func seed(_ what: String, _ steps: Steps) throws(Failure) {
     guard configuration.configure != .none else { return try leave(steps) }
-    try refuseSite(what)
-    switch try target.seed.install(on: disk, orOn: target.seedDisk, recorded: nil, isNew: true, steps) {
+    switch try target.seedWithSite().install(on: disk, orOn: target.seedDisk, recorded: nil, isNew: true, steps) {
     case .seeded(let words):
       try target.makeSwap(surroundings.newUUID(), configuration, steps)
       steps.note("the guest is on \(what): \(words)")

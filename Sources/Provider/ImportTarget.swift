@@ -33,6 +33,15 @@ struct ImportTarget {
     }
   }
 
+  /// The seed, with what the site adds.
+  ///
+  /// - Throws: `.invalid` for what no seed carries.
+  func seedWithSite() throws(Failure) -> SeedInstallation {
+    var seed = seed
+    seed.site = try site?.ofSeed()
+    return seed
+  }
+
   func makeSwap(_ uuid: UUID, _ configuration: Configuration, _ steps: Steps) throws(Failure) {
     try swap?.makeSwap(uuid, configuration, steps)
   }
@@ -62,7 +71,7 @@ struct ImportTarget {
           "again": .bool(isAgain), "unsound": unsound, "instance": .string(instanceID.description),
           "seed": seed.filesInGuest(instanceID), "settings": settings?.json ?? nil,
           "identity": .optional(identity?.rawValue), "clean": .array(configuration.clean.map { .string($0) }),
-          "site": site?.json(behind: 1) ?? nil,
+          "site": site?.json(behind: 1, isRecorded: true) ?? nil,
         ], [.disk(root)] + (site?.streams ?? []), .editing(root), .worker(onDiskOf: root.size), steps)
     }
     var made = try run(isAgain: false)

@@ -50,8 +50,7 @@ enum SeedImage {
     _ files: [SeedContent], size: UInt64, sectorSize: UInt64, serial: UUID,
     for place: String
   ) throws(Failure) -> Descriptor {
-    let needed = files.reduce(overhead) { $0 + $1.length }
-    guard needed <= size else { throw tooLong(needed, place, size) }
+    try refuseWithoutRoom(files.map(\.length), (place, size))
     let image = try Descriptor(inMemory: "the seed")
     try image.setLength(size)
     let path = "/proc/self/fd/3"
@@ -70,10 +69,22 @@ enum SeedImage {
     return image
   }
 
-  static func tooLong(_ needed: UInt64, _ place: String, _ size: UInt64) -> Failure {
-    Failure(
-      .invalid, "the seed needs \(Words.bytes(needed)), and \(place) holds \(Words.bytes(size))",
-      remedy: "make user_data shorter: it can have cloud-init fetch the rest, by #include and a URL")
+  /// The most that a partition for a seed has, between the table and the first partition of an image.
+  static let largestPartition = ("a partition for it", UInt64(992 << 10))
+
+  /// - Parameters:
+  ///   - lengths: of the files, in bytes.
+  ///   - place: where they go, for a message, and its size.
+  static func refuseWithoutRoom(_ lengths: [UInt64], _ place: (words: String, size: UInt64)) throws(Failure) {
+    let needed = lengths.reduce(overhead, +)
+    let room = min(place.size, largest)
+    guard needed > room else { return }
+    throw Failure(
+      .invalid, "the seed needs \(Words.bytes(needed)), and \(place.words) holds \(Words.bytes(room))",
+      remedy:
+        "make user_data or files smaller: cloud-init can fetch the rest, by #include and a URL, and so can a script of "
+        + "first_boot\(room < largest ? "; or give the instance a disk of 2 MiB for the seed (disk_N = \"seed\")" : "")"
+    )
   }
 
   private static func run(_ package: String, _ command: Command) throws(Failure) {

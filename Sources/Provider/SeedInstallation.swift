@@ -26,6 +26,8 @@ struct SeedInstallation {
   private let surroundings: Surroundings
   /// Of the disk that is for the seed; nil where none is.
   private let diskIndex: Int?
+  /// What the site adds, of a guest that is new.
+  var site: SeedSite?
 
   /// - Throws: `.invalid` for user data that cloud-init does not read, or that no seed has room for.
   init(
@@ -163,7 +165,16 @@ struct SeedInstallation {
       instanceID: instanceID, name: name, network: network, accounts: accounts, timezone: timezone,
       userData: userData ?? [])
     seed.isOnLVM = isOnLVM
+    seed.site = site
     return seed
+  }
+
+  /// - Parameter disk: for the seed alone, where there is one.
+  /// - Throws: `.invalid` where no place for a seed has room for it.
+  func refuseWithoutRoom(onWhole disk: Disk?) throws(Failure) {
+    try SeedImage.refuseWithoutRoom(
+      seed(UUID(bytes: [UInt8](repeating: 0, count: 16))).files.map { UInt64($0.bytes.count) },
+      disk.map { ($0.path, $0.size) } ?? SeedImage.largestPartition)
   }
 
   /// What goes into the files of a guest that can be edited, for its worker: nothing unless the configuration asks for that.

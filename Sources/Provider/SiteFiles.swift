@@ -12,11 +12,11 @@ internal import Worker
 /// touched, and wait in memory for the worker that writes them.
 final class SiteFiles {
   /// The contents are in its spool.
-  private let kept: KeptFiles
+  let kept: KeptFiles
   private let list: Descriptor
-  private let runsScripts: Bool
+  let runsScripts: Bool
   /// Files in the guest that have its name in them, which a rename changes.
-  let nameFiles: [ByteString]
+  let templates: [TemplateRecord.Entry]
   /// What is done, a line for each.
   let lines: [String]
 
@@ -29,7 +29,7 @@ final class SiteFiles {
   ) throws(Failure) {
     guard configuration.files != nil || !configuration.firstBoot.isEmpty else { return nil }
     let kept = KeptFiles(try Descriptor(inMemory: "what the site adds"))
-    var (lines, naming): ([String], [ByteString]) = ([], [])
+    var (lines, naming): ([String], [TemplateRecord.Entry]) = ([], [])
     if let top = configuration.files {
       var folder = SiteFolder(top, into: kept, fill: fill)
       try folder.read()
@@ -50,7 +50,7 @@ final class SiteFiles {
     try kept.save(to: list)
     self.kept = kept
     runsScripts = !configuration.firstBoot.isEmpty
-    nameFiles = naming
+    templates = naming
     self.lines = lines
   }
 
@@ -64,7 +64,11 @@ final class SiteFiles {
   /// For the worker, behind what else it gets.
   var streams: [WorkerDescriptor] { [.stream(kept.spool.view), .stream(list.view)] }
 
-  func json(behind count: Int) -> JSON { ["at": .integer(count), "scripts": .bool(runsScripts)] }
+  /// - Parameter isRecorded: the guest gets a record of its templates, for a rename to go by.
+  func json(behind count: Int, isRecorded: Bool = false) -> JSON {
+    let record = TemplateRecord(templates).render()
+    return ["at": .integer(count), "scripts": .bool(runsScripts), "record": isRecorded ? .bytes(record) : nil]
+  }
 
   /// Writes into a guest what its worker was told of by `json`; a null is for none.
   static func write(_ json: JSON?, of context: WorkerContext, to guest: GuestTree) throws(Failure) {
@@ -77,6 +81,9 @@ final class SiteFiles {
     try guest.makeDirectory("/etc")
     for line in try files.merge(into: guest.filesystem) { context.steps.note(line) }
     if hasScripts { try FirstBootScripts.enable(in: guest) }
+    if let record = json["record"], record != .null {
+      try TemplateRecord(parsing: json.bytes("record")).place(in: guest)
+    }
   }
 }
 

@@ -27,7 +27,7 @@ struct SiteFolder {
   private var taken: Set<ByteString> = []
   private var first: [FileIdentity: Int] = [:]
   /// The templates that have the guest's name in them, in the guest.
-  private(set) var naming: [ByteString] = []
+  private(set) var naming: [TemplateRecord.Entry] = []
 
   init(_ top: String, into content: KeptFiles, fill: ((SiteTemplate) throws(Failure) -> [UInt8])?) {
     self.top = top
@@ -119,9 +119,11 @@ struct SiteFolder {
         remedy: "give what is not to be filled in a name that does not end in .tmpl")
     }
     let template = try SiteTemplate(bytes, file: path)
-    // A list of these is words between blanks.
-    if template.isNaming, !place.contains(" ") { naming.append(place) }
-    return try fill?(template) ?? bytes
+    let filled = try fill?(template) ?? bytes
+    if template.isNaming, TemplateRecord.isListable(place) {
+      naming.append(TemplateRecord.Entry(place, holding: filled))
+    }
+    return filled
   }
 
   private func tooMuch(_ words: String) -> Failure {

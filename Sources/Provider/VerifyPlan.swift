@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Configuration
+internal import Guest
 internal import Images
 package import Interface
 package import Report
@@ -17,8 +18,15 @@ package struct VerifyPlan {
       return
     }
     do throws(Failure) {
-      _ = try configuration.userDataBytes()
-      _ = try SiteFiles(configuration, fill: nil)
+      let userData = try configuration.userDataBytes()
+      let site = try SiteFiles(configuration, fill: nil)
+      // Whether a guest is told by a seed is known of no other.
+      if configuration.image != nil, configuration.configure == .seed, let site = try site?.ofSeed() {
+        let hasDisk = configuration.diskRoles.values.contains(.seed)
+        try SeedImage.refuseWithoutRoom(
+          [UInt64(userData?.count ?? 0), site.size],
+          hasDisk ? ("a disk for it", SeedImage.largest) : SeedImage.largestPartition)
+      }
       // Whether an image that is fetched can be believed, or this machine knows where the release comes from, and whose
       // signatures it carries.
       if try DiskImage(configuration) == nil { _ = try ImageRecipe(configuration.imageRequests[0]) }

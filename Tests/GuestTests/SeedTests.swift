@@ -61,34 +61,15 @@ struct SeedTests {
     #expect(try yaml(bytes) == ["instance-id": .string(id.description), "local-hostname": "vm1.example.com"])
   }
 
-  @Test(
-    "gives the guest another machine-id once, however often its name changes",
-    .enabled(if: hasYAML, "needs python3-yaml"))
-  func machineID() throws {
-    let command = try yaml(file(.vendorData, of: seed()))["bootcmd"]?.array?.first?.array?.compactMap(\.string)
-    #expect(command?.prefix(5) == ["cloud-init-per", "once", "guestsmith-\(id)", "sh", "-c"])
-    let script = try #require(command?.last)
-    try withScratch { scratch in
-      // As it would run in a guest whose files are these.
-      let run = script.replacing("/var/", with: "\(scratch.path)/var/").replacing("/etc/", with: "\(scratch.path)/etc/")
-      try scratch.write("old\n", to: "etc/machine-id")
-      try shell(
-        "mkdir -p '\(scratch("var/lib/dbus"))'; ln -s ../../../etc/machine-id '\(scratch("var/lib/dbus/machine-id"))'")
-      try scratch.write("#!/bin/sh\necho new >'\(scratch("etc/machine-id"))'\n", to: "bin/systemd-machine-id-setup")
-      try shell("chmod +x '\(scratch("bin/systemd-machine-id-setup"))'")
-      try scratch.write("PATH='\(scratch("bin")):'$PATH\n\(run)\n", to: "run")
-      try shell("sh -e '\(scratch("run"))'")
-      #expect(try shell("cat '\(scratch("etc/machine-id"))'") == "old")
-      try shell("touch --date @1 '\(scratch("etc/machine-id"))'; sh -e '\(scratch("run"))'")
-      #expect(try shell("cat '\(scratch("var/lib/dbus/machine-id"))'") == "new")
-    }
-  }
-
   @Test("brings keys and password whatever is in them", .enabled(if: hasYAML, "needs python3-yaml"))
   func vendorData() throws {
     let bytes = try file(.vendorData, of: seed(keys: Self.keys))
-    #expect(bytes.starts(with: "#cloud-config\n".utf8))
-    let told = try yaml(bytes)
+    #expect(bytes.starts(with: "#cloud-config-archive\n".utf8))
+    let parts = try #require(yaml(bytes).array)
+    #expect(parts.map { $0["type"] } == ["text/cloud-config", "text/cloud-boothook"])
+    let configuration = try #require(parts[0]["content"]?.string)
+    #expect(configuration.hasPrefix("#cloud-config\n"))
+    let told = try yaml(Array(configuration.utf8))
     #expect(told["ssh_authorized_keys"] == .array(Self.keys.map { .string($0) }))
     #expect(told["disable_root"] == false)
     #expect(told["timezone"] == "Europe/Zurich")
@@ -111,7 +92,8 @@ struct SeedTests {
     let config = try #require(told["config"]?.array)
     #expect(config.map { $0["mac_address"] } == (3...5).map { .string("aa:00:00:11:22:3\($0)") })
     #expect(config.map { $0["mtu"] } == [nil, 1400, nil])
-    #expect(config.map { $0["accept-ra"] } == [false, nil, nil])
+    #expect(
+      config.map { $0["accept-ra"] } == [false, nil, nil])
     let domains: JSON = ["example.com"]
     let servers: JSON = ["192.0.2.53", "2001:db8::53"]
     #expect(

@@ -25,6 +25,9 @@ struct SeedDisk {
 
   func file(_ name: String) throws -> String { try shell("mtype -i '\(path)@@\(offset)' '::\(name)'") }
 
+  /// A part of `vendor-data`, by the name of its file.
+  func vendor(_ name: String) throws -> String? { try vendorPart(name, of: file("vendor-data")) }
+
   func metaData(_ key: String) throws -> String? { try JSON(parsing: Array(file("meta-data").utf8))[key]?.string }
 
   /// What blkid and fsck have against it.
@@ -40,6 +43,12 @@ struct SeedDisk {
     if checked.status != 0 { faults.append("\(checked)") }
     return faults
   }
+}
+
+/// A part of `vendor-data`, by the name of its file; nil where there is none.
+func vendorPart(_ name: String, of text: String) throws -> String? {
+  let parts = try JSON(parsing: Array(text.dropFirst("#cloud-config-archive\n".count).utf8)).array
+  return parts?.first { $0["filename"] == .string(name) }?["content"]?.string
 }
 
 extension SmallGuest {

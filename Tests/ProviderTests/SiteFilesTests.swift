@@ -184,7 +184,7 @@ struct SiteFilesTests {
     }
   }
 
-  @Test("A guest of an image gets them where its own files are edited, and is refused them where they stay as they are")
+  @Test("A guest of an image gets them in its own files, and is refused them where it stays as its image has it")
   func image() throws {
     try withScratch { scratch in
       let layout = PartitionedGuest.debian
@@ -199,8 +199,12 @@ struct SiteFilesTests {
       #expect(try layout.faults(of: disk) == [])
       #expect(try guestFile("/srv/motd", on: layout.rootOn(disk)) == "I am vm1\n")
       #expect(try guestFile("/var/lib/guestsmith/first-boot/01-site", on: layout.rootOn(disk)) == "#!/bin/sh\n")
-      let seeded = try self.guest(scratch, more: image + "configure = \"seed\"\n")
-      let faults = VerifyPlan(RequestedOS(definition: seeded.definition, name: "guestsmith")).faults
+      let old = try InstanceName("vm1.example.com")
+      try guest.run(guest.request(.rename(from: old), "vm2.example.com", disks: [disk]))
+      #expect(try guestFile("/srv/motd", on: layout.rootOn(disk)) == "I am vm2\n", "it follows a rename")
+      #expect(try layout.faults(of: disk) == [])
+      let left = try self.guest(scratch, more: image + "configure = \"none\"\n")
+      let faults = VerifyPlan(RequestedOS(definition: left.definition, name: "guestsmith")).faults
       #expect(faults.map(\.message).joined().contains("files is set, and does not reach a guest"), "\(faults)")
     }
   }
