@@ -175,7 +175,7 @@ struct CopiedIdentifiersTests {
     head -c 4096 /dev/zero >"$file"
     printf 'jo\\njw -b \(block) %s\\njc\\n' "$file" >"$file.jobs"
     debugfs -w -f "$file.jobs" "\(filesystem)" >&2
-    dumpe2fs -h "\(filesystem)" 2>/dev/null | grep -q needs_recovery
+    debugfs -R 'stats -h' "\(filesystem)" 2>/dev/null | grep -q needs_recovery
     """
   }
 

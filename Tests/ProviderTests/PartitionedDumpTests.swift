@@ -72,7 +72,7 @@ struct PartitionedDumpTests {
       #expect(try guestFile("/etc/hostname", on: layout.rootOn(copy)) == "vm2\n")
       // The boot loaders find the root by its new UUID.
       func uuid(_ disk: String) throws -> String {
-        try shell("dumpe2fs -h '\(layout.rootOn(disk))' 2>/dev/null | awk '/UUID/{print $3}'")
+        try shell("debugfs -R 'stats -h' '\(layout.rootOn(disk))' 2>/dev/null | awk '/UUID/{print $3}'")
       }
       #expect(try uuid(copy) != uuid(disk))
       let efi = "mtype -i '\(copy)@@\(4 << 20)' ::/EFI/debian/grub.cfg"

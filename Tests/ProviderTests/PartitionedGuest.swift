@@ -114,7 +114,7 @@ struct PartitionedGuest: CustomStringConvertible, Sendable {
   func identifiers(of disk: String) throws -> Set<String> {
     let table = isGPT ? try shell("/sbin/sfdisk --dump '\(disk)' | grep -oE '(label-id: |uuid=)[0-9A-F-]+'") : ""
     let filesystems = try [rootOn(disk), bootOn(disk)].compactMap { $0 }.map {
-      try shell("dumpe2fs -h '\($0)' 2>/dev/null | awk '/^Filesystem UUID/ { print $3 }'")
+      try shell("debugfs -R 'stats -h' '\($0)' 2>/dev/null | awk '/^Filesystem UUID/ { print $3 }'")
     }
     return Set(
       table.split(separator: "\n").map { $0.split { " =".contains($0) }.last.map(String.init) ?? "" } + filesystems)
@@ -142,7 +142,7 @@ struct PartitionedGuest: CustomStringConvertible, Sendable {
     let sectors = listed.split(separator: "{").first { $0.contains("\(disk)\(root.number)\"") }?
       .split(separator: ",").first { $0.contains("\"size\"") }?.split(separator: ":").last.flatMap { UInt64($0) }
     let size = try shell(
-      "dumpe2fs -h '\(rootOn(disk))' 2>/dev/null | awk '/^Block count/{c=$3}/^Block size/{print c*$3}'")
+      "debugfs -R 'stats -h' '\(rootOn(disk))' 2>/dev/null | awk '/^Block count/{c=$3}/^Block size/{print c*$3}'")
     if sectors.map({ "\($0 * 512)" }) != size {
       faults.append("the partition has \(sectors ?? 0) sectors, the filesystem \(size) bytes")
     }

@@ -23,7 +23,7 @@ struct PartitionedGuestTests {
   }
 
   private func fileUUID(of filesystem: String) throws -> String? {
-    try shell("dumpe2fs -h '\(filesystem)' 2>/dev/null | awk '/^Filesystem UUID/ { print $3 }'")
+    try shell("debugfs -R 'stats -h' '\(filesystem)' 2>/dev/null | awk '/^Filesystem UUID/ { print $3 }'")
   }
 
   @Test("It grows with its disk, and becomes a copy under another name", arguments: PartitionedGuest.all)
@@ -55,7 +55,7 @@ struct PartitionedGuestTests {
       #expect(told.contains("these name the new UUIDs now: "), "\(told)")
       #expect(!told.contains("of the original"), "\(told)")
       let size = try shell(
-        "dumpe2fs -h '\(root)' 2>/dev/null | awk '/^Block count/{c=$3}/^Block size/{print c*$3/1048576}'")
+        "debugfs -R 'stats -h' '\(root)' 2>/dev/null | awk '/^Block count/{c=$3}/^Block size/{print c*$3/1048576}'")
       #expect(Int(size).map { (634...636).contains($0) } == true, "\(size)")
       // Code before the table is the loader's.
       #expect(try Descriptor(disk, O_RDONLY).bytes(at: 0, count: 6) == Array("loader".utf8))
