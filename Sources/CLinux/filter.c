@@ -116,7 +116,7 @@ static const unsigned long disk_requests[] = {
 /// What is asked of a terminal, a floppy disk, a CD-ROM and the like: no guest's disk is one.
 static const unsigned long refused_requests[] = {
     TCGETS, NEWER_TCGETS, FDGETPRM, FDGETFDCSTAT, CDROM_GET_CAPABILITY, CDROM_LAST_WRITTEN, CDROM_DRIVE_STATUS, CDROMREADTOCHDR, HDIO_GETGEO,
-    BLKREPORTZONE, FS_IOC_GETFLAGS, FS_IOC_FIEMAP, LOOP_GET_STATUS64, IOC_OPAL_GET_STATUS, SG_IO, CDROM_GET_MCN,
+    BLKREPORTZONE, FS_IOC_GETFLAGS, FS_IOC_FSGETXATTR, FS_IOC_FIEMAP, LOOP_GET_STATUS64, IOC_OPAL_GET_STATUS, SG_IO, CDROM_GET_MCN,
 };
 
 /// What a program sets and asks of itself.

@@ -244,7 +244,8 @@ import Testing
       let (disk, told) = try create(guest(scratch, of: "a.raw.gz"), mebibytes: 200)
       #expect(try problems(of: disk) == nil, "\(told)")
       #expect(try guestFile("/etc/hostname", on: disk) == "vm2\n")
-      let size = try shell("debugfs -R 'stats -h' '\(disk)' 2>/dev/null | awk '/^Block count/{c=$3}/^Block size/{print c*$3}'")
+      let size = try shell(
+        "debugfs -R 'stats -h' '\(disk)' 2>/dev/null | awk '/^Block count/{c=$3}/^Block size/{print c*$3}'")
       #expect(size == "\(200 << 20)")
     }
   }

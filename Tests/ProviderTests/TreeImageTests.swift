@@ -70,7 +70,8 @@ import Testing
       #expect(try guestFile("/etc/hostname", on: disk) == "vm2\n")
       #expect(try guestFile("/etc/systemd/network/10-guestsmith.network", on: disk)?.contains("DHCP=yes") == true)
       #expect(try guestFile("/etc/guestsmith-release", on: disk)?.contains("SUITE=debian") == true)
-      let size = try shell("debugfs -R 'stats -h' '\(disk)' 2>/dev/null | awk '/^Block count/{c=$3}/^Block size/{print c*$3}'")
+      let size = try shell(
+        "debugfs -R 'stats -h' '\(disk)' 2>/dev/null | awk '/^Block count/{c=$3}/^Block size/{print c*$3}'")
       #expect(size == "\(512 << 20)")
       let same = try shell(
         """
