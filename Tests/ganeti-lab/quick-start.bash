@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154  # the caller has the OS and its instances
+# The quick start of the README, read from it and followed. Sourced by scripts/test-ganeti.
+
+# The commands, one a line, in the names of the lab: its disks are files, and its Debian is that of the machine.
+quick_start_commands() {
+  local key
+  key=$(printf 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI%043d' 0)
+  awk '/^## /{ on = /Quick start on Ganeti/ } on && /^(# |    )/ { sub(/^# /, "\n"); sub(/^ +/, ""); sub(/\\$/, ""); printf "%s", $0 }' README.md |
+    sed -e "s/guestsmith+debian-12/$os/; s/-t plain/-t file/; s/vm1[.]example[.]com/$first/g; s/vm2[.]example[.]com/$third/g" \
+      -e "s|ssh-ed25519 AAAA…|$key|"
+  echo
+}
+
+# The guest at the console shows its login there, and the command that Ganeti would run for it is told.
+shows_console() { shows socat on_master gnt-instance console --show-cmd "$1" && shows_login "$1"; }
+
+test_quick_start() {
+  local command
+  begin "quick start"
+  # As the package has it.
+  sed -i 's/^layout = "none"/#&/' /etc/guestsmith/guestsmith.toml
+  check "kvm is enabled" enables_kvm
+  while read -r command <&3; do
+    case $command in
+      '') ;;
+      "gnt-instance console "*) check "${command%% "$first"*}" shows_console "$first" ;;
+      *) check "$(cut -d ' ' -f 1,2 <<<"$command")" without_warning on_master bash -c "$command" ;;
+    esac
+  done 3< <(quick_start_commands)
+  check "the copy starts" on_master gnt-instance start "$third"
+  check "the copy shows its login" shows_login "$third"
+  check "is removed" on_master gnt-instance remove -f --shutdown-timeout=5 "$first"
+  check "the copy is removed" on_master gnt-instance remove -f --shutdown-timeout=5 "$third"
+  on_master gnt-backup remove "$first" >/dev/null 2>&1
+  sed -i 's/^#layout = "none"/layout = "none"/' /etc/guestsmith/guestsmith.toml
+}
