@@ -2,13 +2,14 @@
 # shellcheck shell=bash disable=SC2154  # the caller has the OS and its instances
 # The quick start of the README, read from it and followed. Sourced by scripts/test-ganeti.
 
-# The commands, one a line, in the names of the lab: its disks are files, and its Debian is that of the machine.
+# The commands, one a line, in the names of the lab. Its disks are files, of which Ganeti takes no snapshot: a guest is down while
+# it is exported, which has to be allowed. Its Debian is that of the machine.
 quick_start_commands() {
   local key
   key=$(printf 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI%043d' 0)
   awk '/^## /{ on = /Quick start on Ganeti/ } on && /^(# |    )/ { sub(/^# /, "\n"); sub(/^ +/, ""); sub(/\\$/, ""); printf "%s", $0 }' README.md |
     sed -e "s/guestsmith+debian-12/$os/; s/-t plain/-t file/; s/vm1[.]example[.]com/$first/g; s/vm2[.]example[.]com/$third/g" \
-      -e "s|ssh-ed25519 AAAA…|$key|"
+      -e "s|ssh-ed25519 AAAA…|$key|; s/gnt-backup export/& --long-sleep/"
   echo
 }
 

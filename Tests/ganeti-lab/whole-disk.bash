@@ -21,7 +21,8 @@ share_no_identifier() {
 
 # Waits for the guest's login on the serial console that Ganeti's kvm gives it.
 shows_login() {
-  local console=$storage/node1/run/kvm-hypervisor/ctrl/$1.serial
+  local console
+  console=$(ls "$storage"/node?/run/kvm-hypervisor/ctrl/"$1".serial) || return
   timeout 300 bash -c "(while sleep 3; do echo; done) | socat - UNIX-CONNECT:$console | grep -m1 -a '${1%%.*} login:'"
 }
 
