@@ -151,7 +151,9 @@ struct MountTests {
           exec "\(program)" os check "\(folder)" --quiet --disk-size 64M --html page'
         """)
       #expect(outcome.status == 0, "\(outcome)")
-      #expect(outcome.output.contains("\(scratch("chroot/proc"))  proc  /proc of the sandbox, read-only\n"))
+      // The machine may have mounts with longer names, which make the column wider.
+      let line = outcome.output.split(separator: "\n").first { $0.hasPrefix(scratch("chroot/proc") + " ") }
+      #expect(line?.hasSuffix("  proc  /proc of the sandbox, read-only") == true, "\(outcome)")
       #expect(try scratch.read("page").contains("<td>/proc of the sandbox, read-only</td>"))
     }
   }
