@@ -14,8 +14,10 @@ enum CloudInitNetwork {
     return [NetworkRenderer.File("/etc/cloud/cloud.cfg.d/99-guestsmith-network.cfg", lines)]
   }
 
+  /// - Parameter isOfSeed: a seed leaves IPv6 to the routers where no more is asked for. Its text stays what it was, since a
+  ///   guest whose seed says something else at a rename becomes a new instance for cloud-init.
   /// - Throws: `.guest` where the MAC address of an interface that is configured is not known.
-  static func configuration(of network: GuestNetwork) throws(Failure) -> JSON {
+  static func configuration(of network: GuestNetwork, isOfSeed: Bool = false) throws(Failure) -> JSON {
     var devices: [JSON] = []
     for interface in network.interfaces {
       guard let mac = interface.mac else {
@@ -29,18 +31,21 @@ enum CloudInitNetwork {
         .init(key: "mac_address", value: .string(mac)),
       ]
       if let mtu = interface.mtu { members.append(.init(key: "mtu", value: .integer(mtu))) }
-      if !interface.isUnconfigured, !interface.leavesIPv6ToRouters {
+      let leavesIPv6 = isOfSeed && interface.leavesIPv6ToRouters
+      if !interface.isUnconfigured, !leavesIPv6 {
         members.append(.init(key: "accept-ra", value: .bool(interface.hearsRouters)))
       }
-      members.append(.init(key: "subnets", value: .array(subnets(of: interface))))
+      members.append(.init(key: "subnets", value: .array(subnets(of: interface, leavesIPv6: leavesIPv6))))
       devices.append(.object(members))
     }
     return ["version": 1, "config": .array(devices)]
   }
 
-  private static func subnets(of interface: GuestNetwork.Interface) -> [JSON] {
+  private static func subnets(of interface: GuestNetwork.Interface, leavesIPv6: Bool) -> [JSON] {
     if interface.isUnconfigured { return [["type": "manual"]] }
-    var subnets: [[JSON.Member]] = types(of: interface).map { [.init(key: "type", value: .string($0))] }
+    var subnets: [[JSON.Member]] = types(of: interface, leavesIPv6: leavesIPv6).map {
+      [.init(key: "type", value: .string($0))]
+    }
     for family in GuestNetwork.Family.allCases {
       // In a subnet of its own family: NetworkManager refuses a route of the other one.
       var place = subnets.count
@@ -68,12 +73,11 @@ enum CloudInitNetwork {
     return subnets.map { .object($0 + names(of: interface)) }
   }
 
-  /// What does not come from fixed addresses. Where no more than that is asked for, IPv6 is as the routers say: ifupdown fails
-  /// where no server of DHCPv6 answers.
-  private static func types(of interface: GuestNetwork.Interface) -> [String] {
+  /// What does not come from fixed addresses.
+  private static func types(of interface: GuestNetwork.Interface, leavesIPv6: Bool) -> [String] {
     let ipv4 = interface.dhcp4 ? ["dhcp"] : []
     return switch (interface.dhcp6, interface.acceptsAdvertisements) {
-    case _ where interface.leavesIPv6ToRouters: ipv4
+    case _ where leavesIPv6: ipv4
     case (true, true): ipv4 + ["dhcp6"]
     case (true, false): ipv4 + ["ipv6_dhcpv6-stateful"]
     case (false, true): ipv4 + ["ipv6_slaac"]
@@ -89,7 +93,8 @@ enum CloudInitNetwork {
 }
 
 extension GuestNetwork.Interface {
-  /// It asks for all, or has its fixed addresses of IPv4 alone: cloud-init is told nothing of IPv6.
+  /// It asks for all, or has its fixed addresses of IPv4 alone: a seed says nothing of IPv6, since ifupdown fails where no server of
+  /// DHCPv6 answers.
   fileprivate var leavesIPv6ToRouters: Bool {
     acceptsAdvertisements && addresses(.ipv6).isEmpty && dhcp4 == dhcp6 && (dhcp4 || !addresses.isEmpty)
   }

@@ -9,7 +9,7 @@ package struct SeedNetwork: Sendable, Equatable {
   /// Nil where the host does not tell the MAC address of each, by which cloud-init knows them.
   package init?(_ network: GuestNetwork) {
     guard !network.interfaces.isEmpty, network.interfaces.allSatisfy({ $0.mac != nil }),
-      let configuration = try? CloudInitNetwork.configuration(of: network)
+      let configuration = try? CloudInitNetwork.configuration(of: network, isOfSeed: true)
     else { return nil }
     text = configuration.serialized()
   }

@@ -7,7 +7,7 @@ internal import Report
 
 extension Configuration {
   /// In bytes.
-  private static let mostUserData = SeedImage.largestPartition.1
+  private static let mostUserData = SeedImage.largestPartition.size
 
   /// Read from its file, or fetched from its URL, by the host; nil where none is configured.
   ///

@@ -70,7 +70,7 @@ enum SeedImage {
   }
 
   /// The most that a partition for a seed has, between the table and the first partition of an image.
-  static let largestPartition = ("a partition for it", UInt64(992 << 10))
+  static let largestPartition = (words: "a partition for it", size: UInt64(992 << 10))
 
   /// - Parameters:
   ///   - lengths: of the files, in bytes.

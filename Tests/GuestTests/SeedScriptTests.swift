@@ -302,7 +302,7 @@ struct SeedScriptTests {
     """
 }
 
-/// Of the user who runs the tests: `u` or `g`.
+/// The number of the user that runs the tests, or of its group: `u` or `g`.
 private func myID(_ kind: String) -> UInt32 { (try? shell("id -\(kind)")).flatMap { UInt32($0) } ?? 0 }
 
 extension [UInt8] {

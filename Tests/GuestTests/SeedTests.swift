@@ -92,8 +92,7 @@ struct SeedTests {
     let config = try #require(told["config"]?.array)
     #expect(config.map { $0["mac_address"] } == (3...5).map { .string("aa:00:00:11:22:3\($0)") })
     #expect(config.map { $0["mtu"] } == [nil, 1400, nil])
-    #expect(
-      config.map { $0["accept-ra"] } == [false, nil, nil])
+    #expect(config.map { $0["accept-ra"] } == [false, nil, nil])
     let domains: JSON = ["example.com"]
     let servers: JSON = ["192.0.2.53", "2001:db8::53"]
     #expect(

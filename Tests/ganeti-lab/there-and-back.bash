@@ -26,14 +26,20 @@ tree() {
       find . -type f -print0 | sort -z | xargs -0 sha256sum)
 }
 
-# What went out of the cluster and what came back differ in what import makes anew, and in nothing else.
-contents_are_equal() {
-  mkdir -p "$scratch/before" "$scratch/after" || return
-  tree "$scratch/original.img" "$scratch/before" >"$scratch/before.tree" &&
-    tree "$(root_disk "$first")" "$scratch/after" >"$scratch/after.tree" || return
+# The root filesystem BEFORE and AFTER an import differ in what import makes anew, and in nothing else.
+trees_are_equal() {
+  local before=$1 after=$2
+  rm -rf "$scratch/before" "$scratch/after"
+  mkdir "$scratch/before" "$scratch/after" || return
+  tree "$before" "$scratch/before" >"$scratch/before.tree" && tree "$after" "$scratch/after" >"$scratch/after.tree" || return
   [ "$(wc -l <"$scratch/before.tree")" -gt 10000 ] || { echo "no tree"; return 1; }
   diff "$scratch/before.tree" "$scratch/after.tree" | grep '^[<>]' | grep -vE ' \./etc/(fstab|guestsmith-release|hostname|hosts|mailname)( |$)'
-  [ "${PIPESTATUS[2]}" -eq 1 ] && cmp "$scratch/original.data" "$(ls "$(disks_of 1)/$first/"*.disk1)"
+  [ "${PIPESTATUS[2]}" -eq 1 ]
+}
+
+contents_are_equal() {
+  trees_are_equal "$scratch/original.img" "$(root_disk "$first")" &&
+    cmp "$scratch/original.data" "$(ls "$(disks_of 1)/$first/"*.disk1)"
 }
 
 test_there_and_back() {
