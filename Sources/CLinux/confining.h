@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "confine.h"
+#include "spawn.h"
 
 /// A confined child on its way.
 struct clinux_birth {
@@ -38,5 +39,5 @@ int clinux_restrict_paths(const struct clinux_confinement *confinement, int prog
 /// Writes a number without stdio; returns where it ends.
 char *clinux_put_number(char *text, uint32_t number);
 
-/// ftruncate(2) does nothing from here on, and is said to be done.
-int clinux_keep_lengths(void);
+/// From here on what the pretence names does nothing, and is said to be done.
+int clinux_pretend(enum clinux_pretence pretence);

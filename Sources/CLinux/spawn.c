@@ -139,10 +139,10 @@ static void child(const struct clinux_spawn *request, pid_t parent, int broker, 
   if (broker >= 0 && (birth.broker = fcntl(broker, F_DUPFD_CLOEXEC, 128)) < 0) goto failed;
   if (!connect_descriptors(request, birth.broker)) goto failed;
   const struct clinux_confinement *confinement = request->confinement;
-  if (request->keeps_lengths) {
+  if (request->pretence != CLINUX_PRETEND_NOTHING) {
     outcome->step = CLINUX_SPAWN_CONFINE;
     what = "a filter of system calls";
-    if (clinux_keep_lengths() != 0) goto failed;
+    if (clinux_pretend(request->pretence) != 0) goto failed;
     what = NULL;
   }
   if (confinement) {

@@ -98,6 +98,9 @@ package struct Bootstrap: Sendable {
       "PATH": searchPath, "LC_ALL": "C.UTF-8", "TMPDIR": scratch, "GUESTSMITH_APT_CONF": aptConfigurationFile,
       "GUESTSMITH_LISTS": update.listsFolder, "GUESTSMITH_GUEST": guestFolder,
     ].merging(proxyVariables()) { $1 }
+    // Thousands of times dpkg and the packages' scripts wait for the disk, which takes minutes on one that is busy; the tree
+    // is thrown away when it is torn. Without root the filter would keep newuidmap(1) from its rights.
+    if isRoot { command.pretence = .written }
     if !recipe.debconf.isEmpty { command.environment?["GUESTSMITH_DEBCONF"] = answersFile }
     if recipe.buildHook != nil { command.environment?["GUESTSMITH_BUILD_HOOK"] = hookFile }
     command.input = .null
@@ -107,7 +110,7 @@ package struct Bootstrap: Sendable {
   /// Shell scripts that mmdebstrap runs outside the tree, whose folder is `$1`; each one line, as mmdebstrap logs them.
   var hooks: [(stage: String, script: String)] {
     [
-      // The tree is thrown away when it is torn: dpkg need not wait for the disk after each file. And apt has to reach
+      // Without root dpkg does not wait for the disk after each file at least. And apt has to reach
       // the mirror in the way that it does on this machine: proxies above all. The lists are there already.
       (
         "setup",

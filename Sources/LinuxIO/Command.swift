@@ -45,10 +45,24 @@ package struct Command: Sendable {
   /// Whether it has processes and mounts of its own: it sees no other process, and all that it started and mounted ends
   /// with it. For root only.
   package var isIsolated = false
-  /// Whether files keep their lengths, whatever it does: it is told that they have the one that it wants.
-  package var keepsFileLengths = false
+  /// What it asks for in vain, though it is told that it is done; nil is nothing.
+  package var pretence: Pretence?
   /// What it can reach; nil is what the caller can, as is all where `Sandbox` is off.
   package var confinement: Confinement?
+
+  package enum Pretence: Sendable {
+    /// Files have the lengths that it wants (ftruncate(2)).
+    case lengths
+    /// What it wrote has reached the disk (fsync(2) and its like): for what is thrown away where it is torn.
+    case written
+
+    fileprivate var request: clinux_pretence {
+      switch self {
+      case .lengths: CLINUX_PRETEND_LENGTHS
+      case .written: CLINUX_PRETEND_WRITTEN
+      }
+    }
+  }
 
   package init(_ executable: String, _ arguments: [String]) {
     self.executable = executable
@@ -145,7 +159,7 @@ package struct Command: Sendable {
                     descriptors: (number(of: input), number(of: output, 1), number(of: error, 2)),
                     extras: extras.baseAddress, extra_count: Int32(extras.count),
                     mask: creationMask.map { Int32($0) } ?? -1, limits: limits, rights: rights, isolated: isIsolated,
-                    is_own: isOwn, keeps_lengths: keepsFileLengths, confinement: confinement)
+                    is_own: isOwn, pretence: pretence?.request ?? CLINUX_PRETEND_NOTHING, confinement: confinement)
                   return Children.starting(isConfined: confined != nil) { clinux_start(&request, &step, &what) }
                 }
               }

@@ -59,7 +59,7 @@ extension Disk {
     guard layout.rootPartition != nil else { return .resize2fs(path) }
     var command = Command.resize2fs(rootPath, "\(layout.root.length / 1024)K")
     // It would cut an image file to the length of the filesystem, wherever in the file that is.
-    command.keepsFileLengths = true
+    command.pretence = .lengths
     return command
   }
 

@@ -3,7 +3,7 @@ import Report
 import TestSupport
 import Testing
 
-/// Tests that drive the built program on real disks. One after the other: each needs the whole machine.
+/// Tests that drive the built program on real disks, one after the other in each process of tests: `scripts/test` has two of them.
 @Suite("End to end", .serialized, .enabled(if: canBootstrap, "needs root, or ids of the user in /etc/subuid"))
 enum EndToEnd {
   /// The size of a disk that has room for a guest.
@@ -19,7 +19,8 @@ enum EndToEnd {
 
   private static let made: Result<Template, any Error> = Result {
     try withScratch { scratch in
-      let folder = sharedCache + "/../test-guest"
+      // One for each of those processes.
+      let folder = sharedCache + "/../test-guest/" + (inherited["GUESTSMITH_TEST_PART"] ?? "all")
       try shell("rm -rf '\(folder)' && mkdir -p '\(folder)'")
       let real = try shell("realpath '\(folder)'")
       let template = Template(disk: real + "/disk.img", swap: real + "/swap.img", dump: real + "/dump.gz")

@@ -184,6 +184,27 @@ import Testing
     }
   }
 
+  @Test("it can be told that what it wrote has reached the disk, and that files have the lengths that it wants")
+  func canBeToldThatItIsDone() throws {
+    try withScratch { folder in
+      let file = try folder.write("four", to: "file")
+      let asks = [
+        // A pipe has no disk.
+        "os.fsync(os.pipe()[1])": Command.Pretence.written, "os.fdatasync(os.pipe()[1])": .written,
+        "f = os.open('\(file)', os.O_RDWR); os.ftruncate(f, 9); assert os.fstat(f).st_size == 4": .lengths,
+      ]
+      for (ask, pretence) in asks {
+        var command = Command("python3", ["-c", "import os; \(ask)"])
+        command.error = .null
+        for told in [nil, Command.Pretence.lengths, .written] {
+          try folder.write("four", to: "file")
+          command.pretence = told
+          #expect(try command.run().isSuccess == (told == pretence), "\(ask)")
+        }
+      }
+    }
+  }
+
   @Test("a child that is dropped ends with what it started") func childDroppedEnds() throws {
     try withScratch { folder in
       let script = "trap 'echo undone > undone; exit' TERM; sleep 1000 & echo $! > grandchild; echo $$ > child; wait"

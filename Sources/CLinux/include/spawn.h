@@ -28,6 +28,15 @@ struct clinux_rights {
 /// Gives the rights of root up, of this thread, to whatever it executes; -1 with `errno`.
 int clinux_give_up_rights(const struct clinux_rights *_Nonnull rights);
 
+/// What a child asks for in vain, though it is told that it is done.
+enum clinux_pretence {
+  CLINUX_PRETEND_NOTHING,
+  /// Files have the lengths that it wants: ftruncate(2).
+  CLINUX_PRETEND_LENGTHS,
+  /// What it wrote has reached the disk: sync(2), syncfs(2), fsync(2), fdatasync(2), sync_file_range(2).
+  CLINUX_PRETEND_WRITTEN,
+};
+
 /// What a child is started with.
 struct clinux_spawn {
   /// The program, with a slash in it: it is not looked up.
@@ -53,8 +62,7 @@ struct clinux_spawn {
   bool isolated;
   /// Whether `path` is this program itself. Where it is confined it is executed by what it is, whatever has its name by now.
   bool is_own;
-  /// Whether files keep their lengths: ftruncate(2) does nothing, and is said to be done.
-  bool keeps_lengths;
+  enum clinux_pretence pretence;
   /// What it can reach, or NULL for what the caller can. `path` has to be in it, but for this program itself.
   const struct clinux_confinement *_Nullable confinement;
 };

@@ -51,12 +51,13 @@ extension EndToEnd {
     @Test("Killed at ten moments it leaves a disk that does not mount, no process, and a next create works")
     func killed() throws {
       try withScratch { scratch in
-        let definition = try markedDefinition(in: scratch)
+        let cache = try ownCache(in: scratch("cache"))
+        let definition = try markedDefinition(in: scratch, cache: cache)
         let disk = try makeSparseFile(scratch("disk"), size: roomy)
         let swap = try makeSparseFile(scratch("swap"), size: 64 << 20)
         let clock = ContinuousClock()
         let whole = try clock.measure { try succeeded(definition.create("vm1.example.com", disk, swap)) }
-        let before = try files(of: sharedCache)
+        let before = try files(of: cache)
         let microseconds = Int(whole / .microseconds(1))
         var completed = 0
         for tenth in 0..<10 {
@@ -78,7 +79,7 @@ extension EndToEnd {
         #expect(completed < 10, "at least one was killed")
         try succeeded(definition.create("vm1.example.com", disk, swap))
         try expectGuest("vm1.example.com", on: disk, swap: swap)
-        #expect(try files(of: sharedCache) == before)
+        #expect(try files(of: cache) == before)
         #expect(try files(of: scratch("tmp")) == ".")
       }
     }
@@ -109,11 +110,11 @@ extension EndToEnd {
     @Test("Ended by a signal it cleans up and tells the signal", arguments: [SIGTERM, SIGINT])
     func ended(signal: Int32) throws {
       try withScratch { scratch in
-        let definition = try markedDefinition(in: scratch)
+        let cache = try ownCache(in: scratch("cache"))
+        let definition = try markedDefinition(in: scratch, cache: cache)
         let disk = try makeSparseFile(scratch("disk"), size: roomy)
         let swap = try makeSparseFile(scratch("swap"), size: 64 << 20)
-        _ = try template()
-        let before = try files(of: sharedCache)
+        let before = try files(of: cache)
         let child = try start(definition, disk, swap)
         let writes = try eventually { try allocated(disk) > 16 << 20 }
         #expect(writes, "create writes to the disk")
@@ -121,7 +122,7 @@ extension EndToEnd {
         #expect(try child.wait() == .exited(128 + signal))
         #expect(!isMountable(disk))
         #expect(try left(of: scratch) == "")
-        #expect(try files(of: sharedCache) == before)
+        #expect(try files(of: cache) == before)
         #expect(try files(of: scratch("tmp")) == ".")
       }
     }
