@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # Thin over scripts: each target is one of them.
-.PHONY: build release test test-boot test-debian13 test-deb test-ganeti test-docs demo docs lint bench install deb compatibility clean
+.PHONY: build release test test-all test-boot test-debian13 test-deb test-ganeti test-docs demo docs lint bench install deb compatibility clean
 
 build:
 	scripts/build
 
 test:
 	scripts/test
+
+test-all:
+	scripts/test-all
 
 test-boot:
 	scripts/test-boot

@@ -78,7 +78,8 @@ enum EndToEnd {
     "etc/systemd/system/network-online.target.wants",
     "etc/systemd/system/network-online.target.wants/systemd-networkd-wait-online.service",
     "etc/systemd/system/sockets.target.wants", "etc/systemd/system/sockets.target.wants/systemd-networkd.socket",
-    "etc/udev/rules.d/70-guestsmith-console.rules", "etc/udev/rules.d/70-guestsmith-network.rules",
+    "etc/issue.d", "etc/issue.d/60-guestsmith.issue", "etc/udev/rules.d/70-guestsmith-console.rules",
+    "etc/udev/rules.d/70-guestsmith-network.rules",
   ])
 
   /// Expects the filesystem to be clean and to fill the disk, and the guest to agree with its name and its disks.

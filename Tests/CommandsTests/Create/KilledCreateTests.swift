@@ -114,6 +114,9 @@ extension EndToEnd {
         let definition = try markedDefinition(in: scratch, cache: cache)
         let disk = try makeSparseFile(scratch("disk"), size: roomy)
         let swap = try makeSparseFile(scratch("swap"), size: 64 << 20)
+        // One that is whole leaves what each leaves.
+        try succeeded(definition.create("vm1.example.com", disk, swap))
+        try makeSparseFile(disk, size: roomy)
         let before = try files(of: cache)
         let child = try start(definition, disk, swap)
         let writes = try eventually { try allocated(disk) > 16 << 20 }
