@@ -22,7 +22,7 @@ enum Console {
 
   static let issuePath: ByteString = "/etc/issue.d/60-guestsmith.issue"
 
-  /// What a login shows before it asks: who sees the console of a guest that uses DHCP knows where to reach it by ssh. agetty(8)
+  /// What a login shows before it asks: whoever sees the console of a guest that uses DHCP knows where to reach it by ssh. agetty(8)
   /// reads it behind `/etc/issue`, and shows it anew when an address comes.
   static let issue = "Address: \\4 \\6\n\n"
 
