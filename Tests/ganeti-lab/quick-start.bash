@@ -14,7 +14,21 @@ quick_start_commands() {
 }
 
 # The guest at the console shows its login there, and the command that Ganeti would run for it is told.
-shows_console() { shows socat on_master gnt-instance console --show-cmd "$1" && shows_login "$1"; }
+# A guest that uses DHCP shows its address above its first login.
+shows_address() {
+  local console
+  console=$(ls "$storage"/node?/run/kvm-hypervisor/ctrl/"$1".serial) || return
+  timeout 300 bash -c "(while sleep 3; do echo; done) | socat - UNIX-CONNECT:$console |
+    grep -m1 -aoE 'Address: ${network//./[.]}[.]1[0-9][0-9]'" | tee "$scratch/$1.address"
+}
+
+has_another_address() {
+  cat "$scratch/$first.address" "$scratch/$third.address"
+  ! cmp -s "$scratch/$first.address" "$scratch/$third.address"
+}
+
+# The command that Ganeti would run for the guest's console is told.
+shows_console() { shows socat on_master gnt-instance console --show-cmd "$1" && shows_address "$1" && shows_login "$1"; }
 
 test_quick_start() {
   local command
@@ -30,6 +44,8 @@ test_quick_start() {
     esac
   done 3< <(quick_start_commands)
   check "the copy starts" on_master gnt-instance start "$third"
+  check "the copy shows its address" shows_address "$third"
+  check "the copy has another address" has_another_address
   check "the copy shows its login" shows_login "$third"
   check "is removed" on_master gnt-instance remove -f --shutdown-timeout=5 "$first"
   check "the copy is removed" on_master gnt-instance remove -f --shutdown-timeout=5 "$third"
