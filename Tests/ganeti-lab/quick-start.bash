@@ -13,7 +13,6 @@ quick_start_commands() {
   echo
 }
 
-# The guest at the console shows its login there, and the command that Ganeti would run for it is told.
 # A guest that uses DHCP shows its address above its first login.
 shows_address() {
   local console
