@@ -42,7 +42,10 @@ int clinux_pretend(enum clinux_pretence pretence) {
   switch (pretence) {
     case CLINUX_PRETEND_NOTHING: return 0;
     case CLINUX_PRETEND_LENGTHS: return filter(lengths, sizeof lengths / sizeof *lengths);
-    case CLINUX_PRETEND_WRITTEN: return filter(written, sizeof written / sizeof *written);
+    case CLINUX_PRETEND_WRITTEN:
+      // It saves time, and no more: a kernel without such filters does the work too.
+      filter(written, sizeof written / sizeof *written);
+      return 0;
   }
   errno = EINVAL;
   return -1;

@@ -189,7 +189,7 @@ import Testing
     try withScratch { folder in
       let file = try folder.write("four", to: "file")
       let asks = [
-        // A pipe has no disk.
+        // fsync(2) of a pipe fails.
         "os.fsync(os.pipe()[1])": Command.Pretence.written, "os.fdatasync(os.pipe()[1])": .written,
         "f = os.open('\(file)', os.O_RDWR); os.ftruncate(f, 9); assert os.fstat(f).st_size == 4": .lengths,
       ]

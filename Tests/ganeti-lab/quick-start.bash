@@ -22,8 +22,7 @@ shows_address() {
 }
 
 has_another_address() {
-  cat "$scratch/$first.address" "$scratch/$third.address"
-  ! cmp -s "$scratch/$first.address" "$scratch/$third.address"
+  cat "$scratch/$first.address" "$scratch/$third.address" && ! cmp -s "$scratch/$first.address" "$scratch/$third.address"
 }
 
 # The command that Ganeti would run for the guest's console is told.
