@@ -65,9 +65,9 @@ package func problems(of disk: String) throws -> String? {
   return outcome.status == 0 ? nil : outcome.output + outcome.errors
 }
 
-/// A digest of all of a file or a device.
+/// A digest of all of a file or a device, fast since nobody means to deceive it.
 package func digest(of path: String) throws -> String {
-  String(try shell("b2sum --length=256 < '\(path)'").prefix(64))
+  String(try shell("xxhsum -H2 <'\(path)'").prefix(32))
 }
 
 /// What changes when somebody writes to an image file: size, space taken, time. Quick where a digest takes seconds. What

@@ -104,13 +104,20 @@ struct Attack {
     command.limits = Self.limits
     if makesHoles { command.limits?.fileSize = .max }
     let most = roomTaken(scratch.path) + Self.limits.fileSize
-    let status: LinuxIO.ExitStatus
+    func checkRoom() throws(Failure) {
+      guard roomTaken(scratch.path) > most else { return }
+      throw Failure(.space, "it took \(Words.bytes(Self.limits.fileSize)) of room")
+    }
+    var status: LinuxIO.ExitStatus
     do {
+      // It takes longer than most of what is run.
+      var next = ContinuousClock.now + .milliseconds(500)
       status = try command.start().wait { () throws(Failure) in
-        if roomTaken(scratch.path) > most {
-          throw Failure(.space, "it took \(Words.bytes(Self.limits.fileSize)) of room")
-        }
+        guard .now > next else { return }
+        try checkRoom()
+        next = .now + .milliseconds(500)
       }
+      try checkRoom()
     } catch {
       status = .stopped(error.message)
     }

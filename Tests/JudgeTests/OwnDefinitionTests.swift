@@ -25,10 +25,19 @@ struct OwnDefinitionTests {
     }
   }
 
+  /// With a cache of its own, where no other test makes an image meanwhile.
   private func installed(_ api: Int, _ scratch: Scratch) throws -> String {
     let folder =
       try api == 5 ? InstalledDefinition(in: scratch).folder : EnvironmentDefinition(in: scratch).folder
-    try shell("'\(program)' image build --config '\(folder)' --quiet")
+    try shell(
+      """
+      mkdir -p '\(scratch("cache"))/images'
+      '\(program)' image build --config '\(folder)' --quiet | while read -r image; do
+        cp -a --sparse=always --reflink=auto "${image%/*}" '\(scratch("cache"))/images/'
+      done
+      sed -i 's#^cache = .*#cache = "\(scratch("cache"))"#' '\(folder)/guestsmith.toml'
+      [ "$('\(program)' image build --config '\(folder)' --quiet | wc -l)" = "$(ls '\(scratch("cache"))/images' | wc -l)" ]
+      """)
     return folder
   }
 }
