@@ -8,11 +8,12 @@ caught=()
 
 rapi_password=$RANDOM$RANDOM$RANDOM
 
-# Ganeti wants the file on all nodes or on none.
+# Ganeti wants the file on all nodes or on none. The daemon reads it once, when it comes: with its owner already.
 rapi_lets_in() {
-  local n _
+  local n _ file=/var/lib/ganeti/rapi/users
   for n in 1 2 3; do
-    echo "lab $rapi_password write" | on_node "$n" install -m 640 -o gnt-rapi -g gnt-masterd /dev/stdin /var/lib/ganeti/rapi/users
+    echo "lab $rapi_password write" | on_node "$n" install -m 640 -o gnt-rapi -g gnt-masterd /dev/stdin $file.new &&
+      on_node "$n" mv $file.new $file || return
   done
   for _ in {1..20}; do
     if rapi GET info; then return; fi
