@@ -65,7 +65,7 @@ package func problems(of disk: String) throws -> String? {
   return outcome.status == 0 ? nil : outcome.output + outcome.errors
 }
 
-/// A digest of all of a file or a device, fast since nobody means to deceive it.
+/// A digest (XXH3) of a whole file or device: it finds changes, and does not withstand a forger.
 package func digest(of path: String) throws -> String {
   String(try shell("xxhsum -H2 <'\(path)'").prefix(32))
 }

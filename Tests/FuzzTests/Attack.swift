@@ -110,7 +110,7 @@ struct Attack {
     }
     var status: LinuxIO.ExitStatus
     do {
-      // It takes longer than most of what is run.
+      // Twice a second: the look takes longer than most of what is run.
       var next = ContinuousClock.now + .milliseconds(500)
       status = try command.start().wait { () throws(Failure) in
         guard .now > next else { return }
