@@ -93,18 +93,27 @@ extension String {
   /// The bytes of an argument or a variable as a text from which `ByteString(argument:)` gives them back: what is not UTF-8,
   /// and what would be taken for it then, stands there as U+10FF80 to U+10FFFF, a byte each.
   package init(argument bytes: some Sequence<UInt8>) {
+    let bytes = Array(bytes)
+    if let text = String(validating: bytes, as: UTF8.self), text.isASCII {
+      self = text
+      return
+    }
     self.init()
-    UTF8Pieces.each(of: Array(bytes)) { scalar, bytes in
+    UTF8Pieces.each(of: bytes) { scalar, bytes in
       if let scalar, !Escaping.isByte(scalar) { return unicodeScalars.append(scalar) }
       for byte in bytes { unicodeScalars.append(Escaping.scalar(of: byte)) }
     }
   }
+
+  /// Almost all that comes: it needs no look at its characters.
+  var isASCII: Bool { utf8.count == utf16.count }
 }
 
 extension ByteString {
   /// The bytes of an argument or a variable that `String(argument:)` has made a text of.
   package init(argument text: String) {
-    bytes = []
+    bytes = text.isASCII ? Array(text.utf8) : []
+    guard bytes.isEmpty else { return }
     for scalar in text.unicodeScalars {
       bytes += Escaping.isByte(scalar) ? [UInt8(truncatingIfNeeded: scalar.value)] : Array(Character(scalar).utf8)
     }

@@ -13,6 +13,7 @@ extension String {
 enum Escaping {
   /// - Parameter backslash: how a backslash is shown.
   static func text(of bytes: [UInt8], backslash: String) -> String {
+    if isPlainASCII(bytes) { return String(decoding: bytes, as: UTF8.self) }
     var text = ""
     UTF8Pieces.each(of: bytes) { scalar, bytes in
       switch scalar {
@@ -29,6 +30,11 @@ enum Escaping {
       }
     }
     return text
+  }
+
+  private static func isPlainASCII(_ bytes: [UInt8]) -> Bool {
+    for byte in bytes where byte < 0x20 || byte > 0x7E || byte == UInt8(ascii: "\\") { return false }
+    return true
   }
 
   /// Neither a control character, nor one that turns the writing around or is not seen, nor the end of a line.

@@ -6,6 +6,9 @@ internal import Report
 /// Whether the tests that need root can run.
 package let isRoot = geteuid() == 0
 
+/// Whether what takes long and seldom finds anything is tried too: `GUESTSMITH_TEST_ALL`, as `make test-all` sets it.
+package let triesAll = ownEnvironment()["GUESTSMITH_TEST_ALL"] != nil
+
 /// How long those tests are to go on that have no end of their own, each: `GUESTSMITH_FUZZ_SECONDS`, or else a moment.
 package let fuzzSeconds = ownEnvironment()["GUESTSMITH_FUZZ_SECONDS"].flatMap { Int($0) } ?? 3
 
@@ -28,7 +31,7 @@ package struct Scratch: Sendable {
   /// Makes a folder and those above it, and returns its path.
   @discardableResult
   package func folder(_ name: String) throws -> String {
-    try shell("mkdir -p '\(self(name))'")
+    try makeFolders(self(name))
     return self(name)
   }
 
@@ -78,9 +81,8 @@ private let leftIsRemoved: Void = {
 }()
 
 private func clear(_ folder: ScratchFolder) {
-  folder.detach()
   // Folders that may not be entered are a part of some tests.
-  _ = try? shell("chmod -R u+rwX '\(folder.path)'")
+  if !isRoot { _ = try? shell("chmod -R u+rwX '\(folder.path)'") }
   folder.remove()
 }
 
@@ -108,9 +110,11 @@ package func shell(_ script: String) throws -> String {
   return text
 }
 
-/// Waits until something holds that another process brings about, and tells whether it came to hold in time.
-package func eventually(seconds: Int = 10, _ condition: () throws -> Bool) rethrows -> Bool {
-  for _ in 0..<seconds * 100 {
+/// Waits until something holds that another process brings about, and tells whether it came to hold.
+///
+/// The limit is for what hangs: on a busy machine a process that is well may take a minute to begin.
+package func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
+  for _ in 0..<12000 {
     if try condition() { return true }
     usleep(10000)
   }

@@ -45,7 +45,7 @@ package final class TestServer {
     command.output = .null
     child = try command.start()
     let file = log
-    let isUp = try eventually(seconds: 30) { try bash("test -s '\(file)'").status == 0 }
+    let isUp = try eventually { try bash("test -s '\(file)'").status == 0 }
     guard isUp, let port = Int(try scratch.read(name).split(separator: "\n")[0]) else {
       throw Failure(.tool, "the server did not start")
     }

@@ -31,7 +31,7 @@ final class FaultyServer {
     command.output = .null
     child = try command.start()
     let file = log
-    let isUp = try eventually(seconds: 30) { try shell("test -s '\(file)' && echo up || true") == "up" }
+    let isUp = try eventually { try shell("test -s '\(file)' && echo up || true") == "up" }
     guard isUp, let port = Int(try shell("head -n 1 '\(log)'")) else {
       throw Failure(.tool, "the server did not start")
     }

@@ -73,13 +73,25 @@ struct Attack {
   }
 
   /// What all files in the folder take on the disk, in bytes: a hole takes nothing.
-  private func roomTaken(_ folder: String) -> UInt64 {
-    allEntries(of: folder).names.reduce(0) { sum, name in
-      let path = "\(folder)/\(name)"
-      let (status, error) = examine(path, itself: true)
-      guard error == 0 else { return sum }
-      return sum + UInt64(status.st_blocks) * 512 + (status.isFolder ? roomTaken(path) : 0)
+  private func roomTaken() -> UInt64 { roomTaken(in: open(scratch.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) }
+
+  private func roomTaken(in folder: Int32) -> UInt64 {
+    guard let stream = fdopendir(folder) else { return 0 }
+    defer { closedir(stream) }
+    var sum: UInt64 = 0
+    while let entry = readdir(stream) {
+      withUnsafePointer(to: &entry.pointee.d_name.0) { name in
+        var status = stat()
+        guard strcmp(name, ".") != 0, strcmp(name, "..") != 0,
+          fstatat(dirfd(stream), name, &status, AT_SYMLINK_NOFOLLOW) == 0
+        else { return }
+        sum += UInt64(status.st_blocks) * 512
+        if status.isFolder {
+          sum += roomTaken(in: openat(dirfd(stream), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
+        }
+      }
     }
+    return sum
   }
 
   /// Runs a program and gives it a file as its standard input, and one for its standard output.
@@ -103,9 +115,9 @@ struct Attack {
     command.error = .descriptor(errors.view)
     command.limits = Self.limits
     if makesHoles { command.limits?.fileSize = .max }
-    let most = roomTaken(scratch.path) + Self.limits.fileSize
+    let most = roomTaken() + Self.limits.fileSize
     func checkRoom() throws(Failure) {
-      guard roomTaken(scratch.path) > most else { return }
+      guard roomTaken() > most else { return }
       throw Failure(.space, "it took \(Words.bytes(Self.limits.fileSize)) of room")
     }
     var status: LinuxIO.ExitStatus

@@ -120,7 +120,7 @@ import Testing
       living.signal(SIGKILL)
       _ = try living.wait()
       // The sleep, which has the lock too, may end a moment later.
-      #expect(try bash("flock --timeout 10 '\(scratch("cache/tmp/living"))' true").status == 0)
+      #expect(try bash("flock --timeout 120 '\(scratch("cache/tmp/living"))' true").status == 0)
       _ = try store.prune(dryRun: false)
       #expect(try shell("ls -A '\(scratch("cache/tmp"))'") == "")
     }

@@ -54,7 +54,7 @@ import Testing
       try host.create()
       let outcome = try boot(
         host, "vm1", meanwhile: "echo >started; while :; do sleep 0.1; done",
-        "for i in {1..1000}; do [ -s started ] && break; sleep 0.01; done; kill -TERM $pid")
+        "for i in {1..12000}; do [ -s started ] && break; sleep 0.01; done; kill -TERM $pid")
       #expect(!outcome.output.contains("-kernel"))
       #expect(outcome.output.contains("ended by TERM\n7 "), "\(outcome)")
       #expect(outcome.errors == "booting vm1 by the boot loader on \(folder("state/instances/vm1/disk0"))\n")

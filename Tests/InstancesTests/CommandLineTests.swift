@@ -16,7 +16,7 @@ import Testing
       """
       cd '\(folder.path)'
       env --default-signal=INT '\(program)' \(create) & pid=$!
-      for i in {1..1000}; do [ -e grandchild ] && break; sleep 0.01; done
+      for i in {1..12000}; do [ -e grandchild ] && break; sleep 0.01; done
       \(line)
       """)
   }
@@ -134,7 +134,7 @@ import Testing
 
   @Test("below nohup a hangup is not an interrupt") func belowNohupHangup() throws {
     try withScratch { folder in
-      let script = "touch ../../grandchild; for i in $(seq 1000); do [ -e ../../go ] && exit; sleep 0.01; done; exit 1"
+      let script = "touch ../../grandchild; for i in $(seq 12000); do [ -e ../../go ] && exit; sleep 0.01; done; exit 1"
       try folder.define("one", scripts: ["create": script])
       let outcome = try interrupted(folder, "trap '' HUP; kill -HUP $pid; wait $pid")
       #expect(outcome.status == 129)
@@ -143,7 +143,7 @@ import Testing
         """
         cd '\(folder.path)'
         nohup '\(program)' \(create) --quiet & pid=$!
-        for i in {1..1000}; do [ -e grandchild ] && break; sleep 0.01; done
+        for i in {1..12000}; do [ -e grandchild ] && break; sleep 0.01; done
         kill -HUP $pid; sleep 0.1; touch go; wait $pid
         """)
       #expect(ignored.status == 0, "\(ignored)")

@@ -12,7 +12,7 @@ import Testing
 
   /// A script that waits for a file beside the definitions.
   private func waiting(for file: String) -> String {
-    "for i in $(seq 2000); do [ -e ../../\(file) ] && exit 0; sleep 0.01; done; exit 1"
+    "for i in $(seq 12000); do [ -e ../../\(file) ] && exit 0; sleep 0.01; done; exit 1"
   }
 
   @Test("two creates of one name: one makes it, and the other says who does") func twoCreatesOne() throws {
@@ -22,7 +22,7 @@ import Testing
       let outcome = try host.program(
         """
         instance create vm1 \(create) & pid=$!
-        for i in {1..1000}; do [ -e running ] && break; sleep 0.01; done
+        for i in {1..12000}; do [ -e running ] && break; sleep 0.01; done
         '\(program)' instance create VM1 \(create) 2>&1; echo $? $pid
         '\(program)' instance list --state state
         touch go; wait $pid
@@ -99,7 +99,7 @@ import Testing
       let outcome = try host.program(
         """
         backup export vm1 --quiet \(TestHost.options) & pid=$!
-        for i in {1..1000}; do [ -e running ] && break; sleep 0.01; done
+        for i in {1..12000}; do [ -e running ] && break; sleep 0.01; done
         for command in 'instance remove vm1' 'instance boot vm1' 'backup remove vm1'; do
           '\(program)' $command --state state 2>/dev/null; echo $?
         done
@@ -124,7 +124,7 @@ import Testing
       let outcome = try host.program(
         """
         instance create vm1 --disk 0:adopt=disk --disk 1:size=4 -o one --quiet \(TestHost.options) & pid=$!
-        for i in {1..1000}; do [ -e running ] && break; sleep 0.01; done
+        for i in {1..12000}; do [ -e running ] && break; sleep 0.01; done
         '\(program)' instance create vm2 --disk 0:adopt=link --disk 1:size=4 -o one --quiet \(TestHost.options) 2>/dev/null
         echo $?; touch go; wait $pid
         """)

@@ -78,11 +78,11 @@ import Testing
       let outcome = try drill(
         host,
         """
-        & pid=$!; for i in {1..1000}; do [ -s started ] && break; sleep 0.01; done
+        & pid=$!; for i in {1..12000}; do [ -s started ] && break; sleep 0.01; done
         '\(program)' backup export vm1 \(TestHost.options) --quiet; echo "exported $?"
         '\(program)' instance list --state state
         kill -\(signal) $pid; wait $pid; echo "ended $?"
-        for i in {1..1000}; do kill -0 $(cat started) 2>/dev/null || break; sleep 0.01; done
+        for i in {1..12000}; do kill -0 $(cat started) 2>/dev/null || break; sleep 0.01; done
         # Whoever comes next removes what a killed one has left.
         '\(program)' backup list --state state
         """, boots: "echo $$ >started; exec sleep 600")

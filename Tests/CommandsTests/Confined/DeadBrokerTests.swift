@@ -18,7 +18,7 @@ struct DeadBrokerTests {
       #expect(kill(command, SIGKILL) == 0)
       #expect(eventually { process.isGone }, "\(program) of \(line)", sourceLocation: sourceLocation)
       // A write to a busy disk is not interrupted.
-      let areGone = eventually(seconds: 60) {
+      let areGone = eventually {
         all.allSatisfy { state(of: $0.pid).start != $0.start || ["", "Z"].contains(state(of: $0.pid).letter) }
       }
       #expect(areGone, "what else the command has started", sourceLocation: sourceLocation)

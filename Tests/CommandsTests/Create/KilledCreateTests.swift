@@ -137,7 +137,7 @@ extension EndToEnd {
         let disk = try makeSparseFile(scratch("disk"), size: roomy)
         let swap = try makeSparseFile(scratch("swap"), size: 64 << 20)
         let child = try start(definition, disk, swap)
-        let started = try eventually(seconds: 60) { try left(of: scratch).contains("apt-get") }
+        let started = try eventually { try left(of: scratch).contains("apt-get") }
         #expect(started, "mmdebstrap runs apt-get")
         kill(child.pid, signal)
         let status = try child.wait()
