@@ -20,6 +20,8 @@ extension DiskImage {
     let list = try Descriptor(inMemory: "the used blocks")
     let status = try Descriptor(inMemory: "the list of packages")
     let layers = try layers(of: file, spool: spool, workers, steps)
+    // Their files are open until the worker is done: an array goes with its last use.
+    defer { withExtendedLifetime(layers) {} }
     var limits = ChildLimits.worker(streaming: mostKept, threads: 1)
     limits.room = try .init(image.view, most: mostKept)
     let made = try workers.run(

@@ -34,6 +34,48 @@ import Testing
       """, to: "guestsmith.toml")
   }
 
+  @Test(
+    "A layout that umoci made becomes an image; with the layer that umoci insert adds, which lacks its end, it does not"
+  )
+  func layout() throws {
+    try withScratch { scratch in
+      try shell(
+        """
+        cd '\(scratch.path)'
+        umoci init --layout whole
+        umoci new --image whole:latest
+        umoci unpack --rootless --image whole:latest bundle
+        mkdir -p bundle/rootfs/etc
+        echo root:x:0:0::/root:/bin/sh >bundle/rootfs/etc/passwd
+        umoci repack --image whole:latest bundle
+        cp -r whole inserted
+        umoci insert --rootless --image inserted:latest bundle/rootfs/etc/passwd /etc/added
+        """)
+      for layout in ["whole", "inserted"] {
+        try scratch.write(
+          """
+          cache = "\(scratch("cache-\(layout)"))"
+          image = "\(scratch(layout))"
+          format = "oci"
+          verify = "none"
+          \(sandboxLine)
+          """, to: "guestsmith.toml")
+        let pulled = try run("pull --json", in: scratch)
+        guard layout == "whole" else {
+          #expect(
+            pulled.status == Failure.Code.guest.rawValue && pulled.errors.contains("Truncated input file"), "\(pulled)"
+          )
+          #expect(try shell("ls '\(scratch("cache-inserted/images"))'") == "")
+          continue
+        }
+        #expect(pulled.status == 0, "\(pulled)")
+        let image = try #require(JSON(parsing: pulled.bytes)["path"]?.string)
+        #expect(try shell("debugfs -R 'cat /etc/passwd' '\(image)' 2>/dev/null") == "root:x:0:0::/root:/bin/sh")
+        #expect(try problems(of: image) == nil)
+      }
+    }
+  }
+
   @Test("An image is fetched once for each digest, and what fails leaves the old one in use, with a note")
   func once() throws {
     try withScratch { scratch in
