@@ -15,8 +15,8 @@ _HEAD = """\
 
 `make bench` measures guestsmith against what a user would pick instead, in one run, on this disk: a sparse file of
 4 GiB with the Debian that `create` installs by default. It needs root, and some 20 GiB below `.build/bench` (or
-`--work DIR`). `scripts/bench create`, `dump`, `disks` or `sandbox` runs one part, `--runs N` sets the runs (5), `--cold` adds
-creating with an empty cache, `--json FILE` keeps every single time, and `--write` wrote this file.
+`--work DIR`). `scripts/bench create`, `dump`, `disks`, `images` or `sandbox` runs one part, `--runs N` sets the runs
+(5), `--cold` adds creating with an empty cache, `--json FILE` keeps every single time, and `--write` wrote this file.
 
 How it is measured:
 
