@@ -88,10 +88,20 @@ running_scripts() {
   done
 }
 
+# Loop devices of disks and images. They are the machine's: another lab's, which has the same paths, has its files elsewhere.
+loops() {
+  local device inode file
+  losetup --list --noheadings --output NAME,BACK-INO,BACK-FILE | while read -r device inode file; do
+    [[ $file =~ ^(/srv/ganeti|/var/cache/guestsmith)/ ]] || continue
+    [[ $file == *' (deleted)' || -n $(find "$storage" /var/cache/guestsmith -inum "$inode" -print -quit 2>/dev/null) ]] || continue
+    echo "loop $device $file"
+  done
+}
+
 # What must not grow by what is done: loop devices and mounts of disks and images, disks, transfers under way, the cache,
 # processes.
 leftovers() {
-  losetup --list --noheadings --output NAME,BACK-FILE | grep -E ' (/srv/ganeti|/var/cache/guestsmith)'
+  loops
   awk '$2 ~ "^/(srv/ganeti|var/cache/guestsmith|run/ganeti/)" { print "mount", $1, $2 }' /proc/mounts
   find "$storage"/shared-file-storage "$storage"/node*/{file-storage,run/import-export,lib/export} -mindepth 1 \
     2>/dev/null | sort
