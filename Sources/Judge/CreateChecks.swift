@@ -84,11 +84,11 @@ extension Trial {
   /// Tries whether a create that fails needs HOME.
   private func judgeHome(_ reason: String) {
     judge(.environment) { () throws(Failure) in
-      let disks = [try newDisk("elsewhere"), try newSwap("elsewhere-swap")]
+      let (disk, swap) = (try newDisk("elsewhere"), try newSwap("elsewhere-swap"))
       let home = "\(folder)/home"
       guard mkdir(home, 0o700) == 0 else { throw .system("make the folder", home) }
       let ending = try call(
-        .create(isReinstall: false), instance(disks), environment: ["HOME": home, "TERM": "dumb"])
+        .create(isReinstall: false), instance([disk, swap]), environment: ["HOME": home, "TERM": "dumb"])
       return ending.isSuccess
         ? .fail("create succeeds only with HOME in its environment, which hosts do not give", ending.evidence)
         : .notApplicable(reason)

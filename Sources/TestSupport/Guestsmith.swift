@@ -51,7 +51,7 @@ package func bash(_ line: String, environment: [String: String] = [:]) throws ->
 package let inherited = ownEnvironment()
 
 /// The folder of the build, where the tests' program lies.
-private let buildFolder: String = {
+package let buildFolder: String = {
   realPath("/proc/self/exe").map { splitPath($0).folder } ?? "."
 }()
 

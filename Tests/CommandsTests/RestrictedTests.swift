@@ -19,7 +19,7 @@ struct RestrictedTests {
     var needsRoot = true
   }
 
-  private static let probe = "'\(splitPath(program).folder)/confinement-probe' without "
+  private static let probe = "'\(buildFolder)/confinement-probe' without "
 
   /// A shell that does something first.
   private static func first(_ words: String, in shell: String) -> String {

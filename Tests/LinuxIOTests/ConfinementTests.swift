@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite("A confined program") struct ConfinementTests {
-  private static let probe = splitPath(program).folder + "/confinement-probe"
+  private static let probe = buildFolder + "/confinement-probe"
   private static let roles: [Confinement.Role] = [.unpacker, .checker, .worker, .extractor]
 
   private static func command(_ role: Confinement.Role, _ attempt: String, _ path: String = "") -> Command {
