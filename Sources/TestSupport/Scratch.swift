@@ -6,9 +6,6 @@ internal import Report
 /// Whether the tests that need root can run.
 package let isRoot = geteuid() == 0
 
-/// Whether what takes long and seldom finds anything is tried too: `GUESTSMITH_TEST_ALL`, as `make test-all` sets it.
-package let triesAll = ownEnvironment()["GUESTSMITH_TEST_ALL"] != nil
-
 /// How long those tests are to go on that have no end of their own, each: `GUESTSMITH_FUZZ_SECONDS`, or else a moment.
 package let fuzzSeconds = ownEnvironment()["GUESTSMITH_FUZZ_SECONDS"].flatMap { Int($0) } ?? 3
 

@@ -7,8 +7,8 @@ import Testing
 extension Dumps {
   @Suite("A small dump, by the commands themselves")
   struct EveryDamage {
-    /// Some of them, spread over all.
-    private let step = triesAll ? 1 : fuzzSeconds < 10 ? 16 : 5
+    /// Each copy is judged where the readers are fuzzed for a minute or more; else some of them, spread over all.
+    private let step = fuzzSeconds < 10 ? 16 : fuzzSeconds < 60 ? 5 : 1
 
     /// Runs `damage`, a line of shell that writes the damaged copy number `$i` of the dump to `$copy`, for each number,
     /// and has `verify` and `import` judge every copy. Two at once, each with files of its own.
