@@ -9,12 +9,21 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// What the program is installed with: it needs no Swift where it runs. The linker alone is told, so that the same modules serve the
+/// tests, for which Swift has shared libraries only.
+let alone: [LinkerSetting] = [
+  .unsafeFlags(["-static-stdlib"], .when(configuration: .release)),
+  .linkedLibrary("_FoundationCollections", .when(configuration: .release)),
+  .linkedLibrary("_FoundationCShims", .when(configuration: .release)),
+]
+
 func swift(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
+/// What a test says is not made faster, which would take longer than it takes to run.
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .testTarget(name: name + "Tests", dependencies: dependencies, swiftSettings: settings)
+  .testTarget(name: name + "Tests", dependencies: dependencies, swiftSettings: settings + [.unsafeFlags(["-Onone"])])
 }
 
 /// A C library behind a thin shim; exactly one Swift module imports it.
@@ -81,7 +90,7 @@ let package = Package(
         "LinuxIO", "Worker",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-    .executableTarget(name: "guestsmith", dependencies: ["Commands"], swiftSettings: settings),
+    .executableTarget(name: "guestsmith", dependencies: ["Commands"], swiftSettings: settings, linkerSettings: alone),
     // Tests.
     swift("TestSupport", ["Report", "LinuxIO"]),
     tests("Report", ["Report", "TestSupport"]),
