@@ -52,7 +52,7 @@ class Images:
         section.add("Pull of a file that is here, by its digest", pulls, pull, convert)
         copy, ours, mount = creates = race("create of an image", self._creates(), rounds, self.scratch)
         section.add("Create, the image in the cache", creates, ours, copy)
-        copies, many = together = race("images at the same time", self._together(), min(rounds, 3), self.scratch)
+        copies, many, _ = together = race("images at the same time", self._together(), min(rounds, 3), self.scratch)
         section.add(f"{_TOGETHER} at the same time", together, many, copies)
         memory = peak_memory_of(self._create("create"), self._memory_of_create, self.scratch)
         pulled = self._memory_of_pull()
@@ -172,6 +172,11 @@ class Images:
         def copy(*targets: Target) -> None:
             run_together([["cp", "--sparse=always", self.raw, target.path] for target in targets])
 
+        def copy_and_flush(*targets: Target) -> None:
+            copy(*targets)
+            for target in targets:
+                target.flush()
+
         def create(*targets: Target) -> None:
             run_together([definition.create(target.path) for definition, target in zip(each, targets)])
 
@@ -187,6 +192,15 @@ class Images:
         return [
             Contender(f"{_TOGETHER} cp", "limit", copy, check_copies, sizes=sizes, inputs=(self.raw,)),
             Contender(f"{_TOGETHER} creates", "ours", create, check, prepare, sizes, inputs=(self._cached,)),
+            # What a create has done when it ends.
+            Contender(
+                f"{_TOGETHER} cp until they are on the disk",
+                "peer",
+                copy_and_flush,
+                check_copies,
+                sizes=sizes,
+                inputs=(self.raw,),
+            ),
         ]
 
     def _memory_of_create(self, target: Target) -> int:

@@ -41,6 +41,8 @@ func writeOutput(
   of task: WorkerTask, _ values: JSON, _ dumps: [DumpFile], by workers: Workers, _ steps: Steps
 ) throws(Failure) {
   let pipe = try Pipe()
+  // The worker has their files by then: an array goes with its last use.
+  defer { withExtendedLifetime(dumps) {} }
   let worker = try workers.start(
     task, values, dumps.map(\.handedOver) + [.stream(pipe.writer.view)], .init(.dump, "reads the dump"),
     dumps[0].limits)

@@ -33,8 +33,8 @@ final class Arrival {
     end > 0 ? entityTag.map { (end, $0) } : nil
   }
 
-  /// All that was promised.
-  var isWhole: Bool { total.map { $0 == end } ?? true }
+  /// All that was promised; an answer without a body is not the rest of what is there.
+  var isWhole: Bool { (bodyHasBegun || end == 0) && (total.map { $0 == end } ?? true) }
 
   func restart() {
     end = 0
@@ -58,7 +58,7 @@ final class Arrival {
         guard try begin() else { return false }
       }
       let (size, overflow) = end.addingReportingOverflow(UInt64(bytes.count))
-      guard !overflow, size <= limits.size else { throw .tooLarge(place, size, limit: limits.size) }
+      guard !overflow, size <= limits.size else { throw .tooLarge(place, size, limits) }
       try file.writeAll(bytes, at: end)
       end = size
       progress.advance(by: UInt64(bytes.count))
@@ -79,13 +79,14 @@ final class Arrival {
         isOutOfPlace = true
         return false
       }
+      total = total ?? range.total
       return true
     }
     if end > 0 { restart() }
     entityTag = head.entityTag
     total = head.length
     guard let total else { return true }
-    guard total <= limits.size else { throw .tooLarge(place, total, limit: limits.size) }
+    guard total <= limits.size else { throw .tooLarge(place, total, limits) }
     progress.expect(total)
     return true
   }

@@ -7,6 +7,8 @@ package import Report
 package struct DownloadLimits: Sendable {
   /// In bytes.
   package var size: UInt64
+  /// What to do where that is not enough.
+  package var remedy: String?
   /// In seconds: for a connection, with less than 1 KiB in each of them, and for each request as a whole.
   package var connect = 30
   package var stall = 60
@@ -83,7 +85,7 @@ package struct Download {
       let code = arrival.head.code
       let reason: String
       switch outcome {
-      case .done where 200..<300 ~= code:
+      case .done where code == 200 || code == 206:
         guard arrival.isWhole else { fallthrough }
         return arrival.end
       case .broken, .done, .ended:
@@ -91,10 +93,14 @@ package struct Download {
         // What the server says for good.
         if code == 416 { arrival.restart() }
         guard [0, 200, 206, 416, 429].contains(code) || code >= 500 else { throw Failure(.io, reason) }
+      case .stalled where code == 0:
+        reason =
+          "\(place) does not answer: no connection in \(limits.connect) s, or no word in \(limits.stall) s"
       case .stalled:
         reason =
           "\(place) stalled: less than 1 KiB a second came for \(limits.stall) s, or it took longer than \(limits.duration) s"
-      case .redirected where code == 0: throw Failure(.io, "\(place) is not a URL that libcurl reads")
+      case .redirected where code == 0:
+        throw Failure(.io, "\(place) is not a URL that libcurl reads, or its server does not speak HTTP")
       case .redirected:
         throw Failure(
           .io,
@@ -112,7 +118,7 @@ package struct Download {
 
   private func why(_ outcome: Request.Outcome, _ arrival: Arrival) -> String {
     let code = arrival.head.code
-    if code >= 300 || 1..<200 ~= code {
+    if ![0, 200, 206].contains(code) {
       return "the server answers \(Words.printable(arrival.head.status)) for \(place)"
     }
     if arrival.isOutOfPlace { return "the server sends another part of \(place) than it was asked for" }
@@ -124,11 +130,13 @@ package struct Download {
     return "\(place) cannot be fetched: the server sends nothing"
   }
 
-  private func tooLarge(_ size: UInt64) -> Failure { .tooLarge(place, size, limit: limits.size) }
+  private func tooLarge(_ size: UInt64) -> Failure { .tooLarge(place, size, limits) }
 }
 
 extension Failure {
-  static func tooLarge(_ place: Location, _ size: UInt64, limit: UInt64) -> Failure {
-    Failure(.io, "\(place) has \(Words.bytes(size)) or more, and at most \(Words.bytes(limit)) are fetched")
+  static func tooLarge(_ place: Location, _ size: UInt64, _ limits: DownloadLimits) -> Failure {
+    Failure(
+      .io, "\(place) has \(Words.bytes(size)) or more, and at most \(Words.bytes(limits.size)) are fetched",
+      remedy: limits.remedy)
   }
 }

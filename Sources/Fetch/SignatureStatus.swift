@@ -31,8 +31,13 @@ struct SignatureStatus {
     if let error = lines.first(where: { $0[0] == "ERRSIG" }) {
       // ERRSIG keyid pkalgo hashalgo sig_class time rc fpr
       let key = error.count > 7 && error[7] != "-" ? error[7] : error.count > 1 ? error[1] : "?"
-      throw Failure(
-        .io, "the signature of \(signed) is by the key \(Words.printable(key)), which is not in the keyring")
+      let reason =
+        switch error.count > 6 ? error[6] : "" {
+        case "9": ", which is not in the keyring"
+        case "4", "5": ", with an algorithm that is not believed"
+        default: ", and cannot be checked"
+        }
+      throw Failure(.io, "the signature of \(signed) is by the key \(Words.printable(key))\(reason)")
     }
     guard count("NEWSIG") == 1, count("GOODSIG") == 1, count("VALIDSIG") == 1 else {
       let number = max(count("NEWSIG"), count("VALIDSIG"))

@@ -32,7 +32,7 @@ extension Signer {
       let file = try folder.folder.open("message", O_RDONLY)
       let key = try verify(
         "\(place)", ["--output", "-", file.name], [try Confinement.Place(file.name, file, writable: false)],
-        in: folder, output: .descriptor(text.view))
+        in: folder, of: UInt64(message.count), output: .descriptor(text.view))
       return (try text.bytes(at: 0, count: limit), key)
     }
   }
@@ -50,7 +50,8 @@ extension Signer {
       let file = try folder.folder.open("signature", O_RDONLY)
       return try verify(
         "\(place)", [file.name, path],
-        [try Confinement.Place(file.name, file, writable: false), signedPlace], in: folder, output: .null)
+        [try Confinement.Place(file.name, file, writable: false), signedPlace], in: folder, of: signed.length(),
+        output: .null)
     }
   }
 
@@ -63,7 +64,7 @@ extension Signer {
   /// Runs gpgv, confined: what it reads is a stranger's.
   private func verify(
     _ signed: String, _ arguments: [String], _ places: [Confinement.Place], in folder: ScratchFolder,
-    output: Command.Output
+    of length: UInt64, output: Command.Output
   ) throws(Failure) -> Fingerprint {
     try folder.folder.write(try Keyring(keyring).bytes, to: "keyring")
     let keys = try folder.folder.open("keyring", O_RDONLY)
@@ -77,7 +78,10 @@ extension Signer {
     command.output = output
     command.error = .descriptor(words.view)
     command.extras = [(3, status.view)]
+    // A processor without instructions for SHA-256 takes 10 s for each GiB, and a disk that is cold as long again.
     command.limits = .disk(of: 0)
+    command.limits?.processor += 20 * (length >> 30)
+    command.limits?.duration += 60 * (length >> 30)
     command.limits?.fileSize = 8 << 20
     command.confinement = Confinement(.unpacker, places + [try .init(keys.name, keys, writable: false)])
     let ended = try Command.needing("gpgv") { () throws(Failure) in try command.run() }

@@ -8,7 +8,7 @@ package struct IdentityRow: Sendable {
     case emptied
     case removed
     /// It stays, and is named.
-    case told
+    case told = "reported"
   }
 
   /// What it takes to find out whether a file is the guest's own making, or how it is made anew.
@@ -95,10 +95,10 @@ package enum IdentityTable {
       then: "LVM looks at all disks"),
     IdentityRow(
       "name of the iSCSI initiator", .removed, ["/etc/iscsi/initiatorname.iscsi"],
-      then: "made at the next start; one that its administrator chose stays, and is told", .initiator),
+      then: "made at the next start; one that its administrator chose stays, and is reported", .initiator),
     IdentityRow(
       "name of the NVMe host", .removed, ["/etc/nvme/hostnqn", "/etc/nvme/hostid"],
-      then: "made of the machine's UUID; one that its administrator chose stays, and is told", .nvme),
+      then: "made of the machine's UUID; one that its administrator chose stays, and is reported", .nvme),
     IdentityRow(
       "state of cloud-init", .removed,
       [
@@ -194,7 +194,7 @@ extension IdentityTable {
   package static let seedNote =
     "its files can't be edited: at its first boot the copy takes away what it shares with its original, but for "
     + Words.list(rows.filter { !$0.isReachedBySeed && $0.choice == nil }.map(\.name))
-    + ", and what clean names; docs/identity.md"
+    + ", and what clean names"
 
   /// As a table in Markdown.
   package static func markdown() -> String {
@@ -203,6 +203,6 @@ extension IdentityTable {
       let choice = row.choice.map { "`clean = [\"\($0.rawValue)\"]`" } ?? "always"
       return "| \(row.name) | \(row.treatment.rawValue) | \(choice) | \(row.then) | \(paths) |\n"
     }
-    return "| what | a copy has it | when | then | where |\n|---|---|---|---|---|\n" + lines.joined()
+    return "| what | in a copy it is | when | then | where |\n|---|---|---|---|---|\n" + lines.joined()
   }
 }

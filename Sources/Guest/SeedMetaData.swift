@@ -5,6 +5,10 @@ internal import Report
 package struct SeedMetaData: Sendable, Equatable {
   /// In the order of the file.
   private var members: [JSON.Member]
+  /// Of another writer's YAML all lines, since only members with a plain value are understood; nil for JSON.
+  private var lines: [String]?
+  /// In which of the lines each member is.
+  private var places: [Int] = []
 
   private static let instanceKey = "instance-id"
   private static let nameKeys = ["local-hostname", "hostname"]
@@ -22,11 +26,15 @@ package struct SeedMetaData: Sendable, Equatable {
       self.members = members
       return
     }
-    members = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).compactMap { line in
-      guard let colon = line.firstIndex(of: ":"), line.first?.isWhitespace == false else { return nil }
-      let value = line[line.index(after: colon)...].filter { !" \t\"'".contains($0) }
-      return value.isEmpty ? nil : JSON.Member(key: String(line[..<colon]), value: .string(value))
+    let lines = bytes[...end].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+      .map { String(decoding: $0, as: UTF8.self) }
+    members = []
+    for (number, line) in lines.enumerated() {
+      guard let plain = PlainLine(line) else { continue }
+      members.append(JSON.Member(key: plain.key, value: .string(plain.value)))
+      places.append(number)
     }
+    self.lines = lines
   }
 
   package var instanceID: String? { text(Self.instanceKey) }
@@ -37,17 +45,66 @@ package struct SeedMetaData: Sendable, Equatable {
 
   private func text(_ key: String) -> String? { members.first { $0.key == key }?.value.string }
 
-  /// With another name, and another instance where that is given.
+  /// With another name, and another instance where that is given; all else in it stays as it is.
   package func renamed(_ name: GuestName, instanceID: String?) -> SeedMetaData {
     var renamed = self
-    for index in members.indices {
-      if Self.nameKeys.contains(members[index].key) { renamed.members[index].value = .string(name.full) }
-      if let instanceID, members[index].key == Self.instanceKey {
-        renamed.members[index].value = .string(instanceID)
-      }
+    for (index, member) in members.enumerated() {
+      if Self.nameKeys.contains(member.key) { renamed.set(index, to: name.full) }
+      if let instanceID, member.key == Self.instanceKey { renamed.set(index, to: instanceID) }
     }
     return renamed
   }
 
-  package var bytes: [UInt8] { Array(JSON.object(members).serialized().utf8).padded(to: Self.unit) }
+  private mutating func set(_ index: Int, to value: String) {
+    guard members[index].value.string != value else { return }
+    members[index].value = .string(value)
+    guard let line = lines?[places[index]], let plain = PlainLine(line) else { return }
+    lines?[places[index]] =
+      line[..<plain.range.lowerBound] + JSON.string(value).serialized() + line[plain.range.upperBound...]
+  }
+
+  package var bytes: [UInt8] {
+    let text = lines?.joined(separator: "\n") ?? JSON.object(members).serialized()
+    return Array(text.utf8).padded(to: Self.unit)
+  }
+}
+
+/// A line of YAML with a key at its beginning, and a value that is plain or in quotes.
+private struct PlainLine {
+  let key: String
+  let value: String
+  /// Where the value is, with its quotes.
+  let range: Range<String.Index>
+
+  init?(_ line: String) {
+    guard let first = line.unicodeScalars.first, !" \t#-".unicodeScalars.contains(first),
+      let colon = line.unicodeScalars.firstIndex(of: ":")
+    else { return nil }
+    let scalars = line.unicodeScalars
+    func isBlank(_ scalar: Unicode.Scalar) -> Bool { " \t\r".unicodeScalars.contains(scalar) }
+    let rest = scalars[scalars.index(after: colon)...]
+    // A key ends with a colon and a blank: `a:b` is a text.
+    guard let blank = rest.first, isBlank(blank), let start = rest.firstIndex(where: { !isBlank($0) }) else {
+      return nil
+    }
+    key = line[..<colon].filter { !" \t\"'".contains($0) }
+    let quote = scalars[start]
+    if quote == "\"" || quote == "'" {
+      let inner = scalars[scalars.index(after: start)...]
+      guard let end = inner.firstIndex(of: quote) else { return nil }
+      value = String(inner[..<end])
+      range = start..<scalars.index(after: end)
+      return
+    }
+    // Of a text over several lines, a list, a map, an anchor, a tag.
+    guard !"|>[{&*!%@`#".unicodeScalars.contains(quote) else { return nil }
+    var end = scalars.endIndex
+    for index in rest[start...].indices where scalars[index] == "#" && isBlank(scalars[scalars.index(before: index)]) {
+      end = index
+      break
+    }
+    while end > start, isBlank(scalars[scalars.index(before: end)]) { end = scalars.index(before: end) }
+    value = String(scalars[start..<end])
+    range = start..<end
+  }
 }

@@ -6,7 +6,7 @@ internal import Report
 internal import Storage
 
 /// The packages by which a guest boots without its host's help, and keeps its boot loaders current by itself: GRUB for BIOS,
-/// shim and the signed GRUB for UEFI, as the cloud images of the distribution have them.
+/// shim and the signed GRUB for UEFI, as the cloud images of the distribution have them; and what enlarges its root partition.
 struct BootLoaderPackages: Equatable, Sendable {
   let names: [String]
   private let isUbuntu: Bool
@@ -14,11 +14,18 @@ struct BootLoaderPackages: Equatable, Sendable {
   /// Releases of Ubuntu, whose cloud images have one package for each firmware (livecd-rootfs, disk-image-uefi.binary).
   private static let ubuntu: Set = ["jammy", "noble", "plucky", "questing", "resolute"]
 
+  /// Releases before systemd-repart, by which the root partition grows with its disk, was a package of its own: systemd has it from
+  /// Debian 12 and Ubuntu 24.04 on, and nothing has it before.
+  private static let repartIsPartOfSystemd: Set = [
+    "stretch", "buster", "bullseye", "bookworm", "bionic", "focal", "jammy", "noble",
+  ]
+
   /// - Throws: `.invalid` for a release or a processor whose boot loaders are not known here.
   init(suite: String, architecture: String) throws(Failure) {
     try Self.refuse(architecture: architecture)
     isUbuntu = Self.ubuntu.contains(suite)
-    names = isUbuntu ? ["grub-pc", "grub-efi-amd64-signed", "shim-signed"] : ["grub-cloud-amd64"]
+    let loaders = isUbuntu ? ["grub-pc", "grub-efi-amd64-signed", "shim-signed"] : ["grub-cloud-amd64"]
+    names = loaders + (Self.repartIsPartOfSystemd.contains(suite) ? [] : ["systemd-repart"])
   }
 
   static func refuse(architecture: String) throws(Failure) {

@@ -82,6 +82,9 @@ package struct ImportedImage: ~Copyable {
       guard let piece = ImagePiece.decode(record)?.first, piece.offset >= end,
         piece.offset + UInt64(piece.length) <= manifest.size
       else { throw damaged("a piece of it lies before another one, or behind the end of the disk") }
+      guard used + UInt64(piece.length) <= manifest.usedBytes, place < ExportedImage.longestList else {
+        throw damaged("its pieces are more than its manifest says, or than there are in any image")
+      }
       end = piece.offset + UInt64(piece.length)
       used += UInt64(piece.length)
       try take(piece, to: files.disk)

@@ -15,6 +15,8 @@ struct ExportedImage {
   static let magic = Array("guestsmith image 1\n".utf8)
   /// Of a head, in bytes.
   static let longestHead = 16 << 20
+  /// Of the list of pieces, in bytes: that of 36 GiB in the smallest pieces, of 4 KiB.
+  static let longestList: UInt64 = 512 << 20
 
   var manifest: ImageManifest
   /// When each source, by its key, was asked last.

@@ -85,6 +85,7 @@ extension ImageStore {
         SharedDescriptor(
           name == "head" ? try scratch.folder.open(name, flags) : try folder.open(name, flags)))
     }
+    defer { withExtendedLifetime(files) {} }
     try read(files.map(\.view))
     var image = try ExportedImage(head: try scratch.folder.contents(of: "head", limit: ExportedImage.longestHead) ?? [])
     if var identity {

@@ -27,7 +27,7 @@ func watchConsole(
   var qemu = qemu
   qemu.output = .descriptor(pipe.writer.view)
   qemu.error = .descriptor(messages.view)
-  let child = try qemu.start()
+  let child = try Command.needing("qemu-system-x86") { () throws(Failure) in try qemu.start() }
   let console = pipe.keepingReader()
   let started = ContinuousClock.now
   var last = started

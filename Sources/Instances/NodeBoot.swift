@@ -31,8 +31,10 @@ extension Node {
       }
       let ready = try prepare(instance, in: folder, firmware, accelerator, keepsChanges: true)
       defer { withExtendedLifetime(ready.machine) {} }
-      try ready.machine.onTerminal(ready.accelerator).replaceProcess(
-        inheriting: lock.descriptors + ready.machine.descriptors)
+      try Command.needing("qemu-system-x86") { () throws(Failure) in
+        try ready.machine.onTerminal(ready.accelerator).replaceProcess(
+          inheriting: lock.descriptors + ready.machine.descriptors)
+      }
     }
   }
 

@@ -2,12 +2,15 @@
 internal import Configuration
 internal import Fetch
 internal import Guest
+internal import Interface
 internal import LinuxIO
 internal import Report
 
 extension Configuration {
-  /// In bytes.
-  private static let mostUserData = SeedImage.largestPartition.size
+  /// Where it goes, at the most.
+  var placeOfSeed: (words: String, size: UInt64) {
+    diskRoles.values.contains(.seed) ? ("a disk for it", SeedImage.largest) : SeedImage.largestPartition
+  }
 
   /// Read from its file, or fetched from its URL, by the host; nil where none is configured.
   ///
@@ -16,8 +19,8 @@ extension Configuration {
     guard let userData else { return nil }
     let isPlace = ["/", "http:", "https:", "file:"].contains { userData.lowercased().hasPrefix($0) }
     let source = isPlace ? try Location(userData) : nil
-    let bytes = try source.map { place throws(Failure) in try Self.bytes(at: place) } ?? Array(userData.utf8)
-    try SeedImage.refuseWithoutRoom([UInt64(bytes.count)], SeedImage.largestPartition)
+    let bytes = try source.map { place throws(Failure) in try self.bytes(at: place) } ?? Array(userData.utf8)
+    try SeedImage.refuseWithoutRoom([UInt64(bytes.count)], placeOfSeed)
     if let fault = UserData.fault(of: bytes) {
       let words = source.map { "user_data, \($0)," } ?? "user_data"
       throw Failure(.invalid, "\(words) can't be used: it \(fault)", remedy: "begin it with #cloud-config or #!")
@@ -25,8 +28,8 @@ extension Configuration {
     return bytes
   }
 
-  private static func bytes(at place: Location) throws(Failure) -> [UInt8] {
-    var limits = DownloadLimits(size: mostUserData)
+  private func bytes(at place: Location) throws(Failure) -> [UInt8] {
+    var limits = DownloadLimits(size: placeOfSeed.size)
     limits.duration = 300
     let download = Download(place, limits: limits, isVerifiedLater: false)
     let file = try Descriptor(inMemory: "user-data")

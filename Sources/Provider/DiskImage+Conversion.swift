@@ -60,14 +60,15 @@ extension DiskImage {
   private func refuseParts(of image: borrowing Descriptor) throws(Failure) {
     let header = try image.bytes(at: 0, count: 512)
     func number(_ place: Int) -> UInt64 { header[place..<place + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) } }
-    // KDMV, and a capacity: without one all that counts is in the text.
-    guard header.count == 512, header.starts(with: "KDMV".utf8), number(12) > 0, number(28) < 1 << 40 else {
+    // KDMV, and a capacity: without one all that counts is in the text. qemu reads that in the second sector, whatever the header says.
+    guard header.count == 512, header.starts(with: "KDMV".utf8), number(12) > 0, number(28) == 1 else {
       throw partsFailure
     }
-    let text = String(decoding: try image.bytes(at: number(28) * 512, count: 20 * 512), as: UTF8.self)
+    let bytes = try image.bytes(at: 512, count: 20 * 512)
+    let text = String(decoding: bytes, as: UTF8.self)
     let type = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("createType=") }
     guard let type, ["createType=\"monolithicSparse\"", "createType=\"streamOptimized\""].contains(type),
-      !text.contains("parentFileNameHint")
+      !bytes.contains("parentFileNameHint".utf8)
     else { throw partsFailure }
   }
 

@@ -119,7 +119,7 @@ extension DiskImage {
   /// For which architecture the programs are in the root filesystem; null where that is not told.
   static let asking = WorkerTask("architecture", .reader) { context throws(Failure) in
     let filesystem = try Filesystem(opening: Region(rootOf: try context.disk(0)), writable: false)
-    guard let program = try? filesystem.read("/bin/sh") else { return nil }
+    guard let program = try? filesystem.read("/bin/sh", limit: 64 << 20) else { return nil }
     return .optional(architecture(ofProgram: program))
   }
 

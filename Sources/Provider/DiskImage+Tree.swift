@@ -67,16 +67,18 @@ extension DiskImage {
     let index: [UInt8]
     switch format.kind {
     case .oci:
+      guard try opened.length() <= OCILayout.longestText else { throw longIndex }
       layout = OCILayout(words, .folder(folder ?? ""))
       index = try opened.bytes(at: 0, count: Int(OCILayout.longestText))
     case .ociArchive:
       let archive = format.packing == nil ? fetched : try unpackedArchive(fetched, at: spool, workers, steps)
       let files = try OCIArchive(archive).files
-      guard let place = files[Self.ociIndex], place.length <= OCILayout.longestText else {
+      guard let place = files[Self.ociIndex] else {
         throw Failure(
           .guest, "\(words) is not an archive of an OCI image: it has no index.json",
           remedy: "make it with skopeo copy SOURCE oci-archive:FILE")
       }
+      guard place.length <= OCILayout.longestText else { throw longIndex }
       layout = OCILayout(words, .archive(archive, files))
       index = try [UInt8](upTo: Int(place.length)) { buffer throws(Failure) in
         try archive.readFull(into: buffer, at: place.offset)
@@ -92,6 +94,10 @@ extension DiskImage {
       Layer(
         file: $0.blob.file, range: $0.blob.range, packing: $0.packing, digest: $0.blob.digest.description)
     }
+  }
+
+  private var longIndex: Failure {
+    Failure(.guest, "the index of \(words) is longer than \(Words.bytes(OCILayout.longestText))")
   }
 
   private func unpackedArchive(
@@ -147,7 +153,8 @@ extension DiskImage {
       return packing
     }
     let range = ByteRange(offset: try layer.number("at"), length: try layer.number("length"))
-    return TreeSource(name, packing: packing, digest: layer["digest"]?.string) {
+    let digest = layer["digest"]?.string
+    return TreeSource(digest.map { "\(name) (layer \($0))" } ?? name, packing: packing, digest: digest) {
       var offset = range.offset
       return { buffer throws(Failure) in
         let room = Int(min(UInt64(buffer.count), range.end - offset))

@@ -51,8 +51,10 @@ package struct DiskImage {
       try Trust(
         digest: configuration.digest, sums: configuration.sums, signature: configuration.signature, keyring: keyring,
         fingerprint: configuration.fingerprint, verify: configuration.verify))
-    limits = DownloadLimits(
+    var limits = DownloadLimits(
       size: configuration.cacheMaxSize == 0 ? UInt64(Int64.max) : configuration.cacheMaxSize)
+    limits.remedy = "raise cache_max_size in the configuration"
+    self.limits = limits
     threads = configuration.workers
     // Which release it is, and so what its programs read, is known only when it is unpacked.
     options = configuration.filesystemOptions.readable(bySuite: "").ofImage
@@ -94,7 +96,7 @@ package struct DiskImage {
       steps.note(
         "the image of \(old.manifest.created.text), \(old.manifest.key.prefix(12)), is used, as \(words) could not be fetched:"
       )
-      for line in failure.message.split(separator: "\n") { steps.note("  \(line)") }
+      for line in "\(failure)".split(separator: "\n") { steps.note("  \(line)") }
       try store.postponeAsking(source)
       return old
     }

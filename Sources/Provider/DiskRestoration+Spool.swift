@@ -22,6 +22,7 @@ extension DiskRestoration {
         let spools = try names.map { name throws(Failure) in
           SharedDescriptor(try Descriptor("\(folder)/\(name)", O_RDWR | O_CREAT | O_EXCL, mode: 0o600))
         }
+        defer { withExtendedLifetime(spools) {} }
         hasBegun = true
         let answer = try decode(stream, spools: spools.map(\.view), noSpool: nil)
         if try answer.flag("spooled") { try copy(try Disk(spools[0].name, for: .writing)) }

@@ -2,8 +2,8 @@
 internal import LinuxIO
 internal import Report
 
-/// Where the files of a tar are that is not packed, by their names in its headers (ustar, pax(1)): what an archive of an OCI
-/// layout has, whose names are short. All of it is compared with digests later, but for the index, which the archive's own
+/// Where the files of a tar are that is not packed, by their names (ustar, pax(1), and GNU's for names of more than 100 bytes): what an
+/// archive of an OCI layout has. All of it is compared with digests later, but for the index, which the archive's own
 /// digest stands for.
 struct OCIArchive {
   private(set) var files: [String: ByteRange] = [:]
@@ -15,6 +15,7 @@ struct OCIArchive {
   init(_ file: SharedDescriptor) throws(Failure) {
     var offset: UInt64 = 0
     var entries = 0
+    var longName: String?
     while true {
       let header = try [UInt8](upTo: 512) { buffer throws(Failure) in try file.readFull(into: buffer, at: offset) }
       // Two blocks of zeros are the end, and one is enough.
@@ -26,9 +27,17 @@ struct OCIArchive {
         throw Failure(.guest, "\(file.name) is not a tar at byte \(offset)", remedy: "correct format, or the image")
       }
       offset += 512
-      // A file; what is before a link or a folder, and the heads of pax, have nothing that is needed.
-      if header[156] == UInt8(ascii: "0") || header[156] == 0 {
-        files[Self.name(header)] = ByteRange(offset: offset, length: size)
+      switch header[156] {
+      case UInt8(ascii: "0"), 0:
+        files[Self.plain(longName ?? Self.name(header))] = ByteRange(offset: offset, length: size)
+        longName = nil
+      // What the next entry is called.
+      case UInt8(ascii: "L"): longName = Self.text(try Self.head(size, of: file, at: offset)[...])
+      case UInt8(ascii: "x"): longName = Self.path(inPax: try Self.head(size, of: file, at: offset)) ?? longName
+      // For all that come.
+      case UInt8(ascii: "g"): break
+      // A link or a folder has nothing that is needed.
+      default: longName = nil
       }
       offset += (size + 511) / 512 * 512
     }
@@ -36,8 +45,28 @@ struct OCIArchive {
 
   private static func name(_ header: [UInt8]) -> String {
     let prefix = header[257..<263].elementsEqual("ustar\0".utf8) ? text(header[345..<500]) : ""
-    let name = (prefix.isEmpty ? "" : prefix + "/") + text(header[..<100])
-    return name.hasPrefix("./") ? String(name.dropFirst(2)) : name
+    return (prefix.isEmpty ? "" : prefix + "/") + text(header[..<100])
+  }
+
+  private static func plain(_ name: String) -> String { name.hasPrefix("./") ? String(name.dropFirst(2)) : name }
+
+  /// What stands before an entry, as far as it is no longer than any of a layout.
+  private static func head(_ size: UInt64, of file: SharedDescriptor, at offset: UInt64) throws(Failure) -> [UInt8] {
+    try [UInt8](upTo: Int(min(size, 16384))) { buffer throws(Failure) in try file.readFull(into: buffer, at: offset) }
+  }
+
+  /// The path in records of pax(1): each is its length, a blank, a key, an equals sign, a value and a newline.
+  private static func path(inPax bytes: [UInt8]) -> String? {
+    var (rest, found) = (bytes[...], String?.none)
+    while let blank = rest.firstIndex(of: UInt8(ascii: " ")),
+      let length = Int(String(decoding: rest[..<blank], as: UTF8.self)), length > blank - rest.startIndex + 1,
+      length <= rest.count
+    {
+      let record = rest[(blank + 1)..<(rest.startIndex + length)]
+      if record.starts(with: "path=".utf8) { found = String(decoding: record.dropFirst(5).dropLast(), as: UTF8.self) }
+      rest = rest.dropFirst(length)
+    }
+    return found
   }
 
   private static func text(_ field: ArraySlice<UInt8>) -> String {
@@ -47,8 +76,9 @@ struct OCIArchive {
   /// In octal digits, or with the highest bit set in base 256.
   private static func number(_ field: ArraySlice<UInt8>) -> UInt64? {
     if field.first == 0x80 {
-      guard field.dropFirst().prefix(field.count - 9).allSatisfy({ $0 == 0 }) else { return nil }
-      return field.suffix(8).reduce(0) { $0 << 8 | UInt64($1) }
+      let digits = field.dropFirst()
+      guard digits.dropLast(8).allSatisfy({ $0 == 0 }) else { return nil }
+      return digits.suffix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
     return UInt64(text(field).filter { $0 != " " }, radix: 8)
   }

@@ -60,14 +60,17 @@ struct OCILayout {
     }
     let fitting = entries.filter { $0["platform"].map(isOurs) ?? true }
     guard let entry = fitting.first(where: { $0["platform"] != nil }) ?? fitting.first else {
-      let platforms = entries.compactMap { $0["platform"].map(words) }
+      var platforms: [String] = []
+      for platform in entries.lazy.compactMap({ $0["platform"] }).map(words)
+      where platforms.count < 20 && !platforms.contains(platform) { platforms.append(platform) }
       throw Failure(
         .guest, "\(name) has no image for linux/\(Self.architecture): it has \(Words.list(platforms))",
         remedy: "name an image for \(Self.architecture)")
     }
-    guard fitting.count == 1 || entry["platform"] != nil else {
+    let meant = entry["platform"] == nil ? fitting : fitting.filter { $0["platform"] != nil }
+    guard entry["platform"] == nil ? meant.count == 1 : Set(meant.map { $0["digest"]?.string }).count == 1 else {
       throw Failure(
-        .guest, "\(name) has \(fitting.count) images, and nothing tells which is meant",
+        .guest, "\(name) has \(meant.count) images, and nothing tells which is meant",
         remedy: "copy the one into a layout of its own: skopeo copy oci:FOLDER:TAG oci:OTHER")
     }
     let text = try text(of: blob(entry))

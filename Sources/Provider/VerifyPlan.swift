@@ -22,10 +22,7 @@ package struct VerifyPlan {
       let site = try SiteFiles(configuration, fill: nil)
       // Whether a guest is told by a seed is known of no other.
       if configuration.image != nil, configuration.configure == .seed, let site = try site?.ofSeed() {
-        let hasDisk = configuration.diskRoles.values.contains(.seed)
-        try SeedImage.refuseWithoutRoom(
-          [UInt64(userData?.count ?? 0), site.size],
-          hasDisk ? ("a disk for it", SeedImage.largest) : SeedImage.largestPartition)
+        try SeedImage.refuseWithoutRoom([UInt64(userData?.count ?? 0), site.size], configuration.placeOfSeed)
       }
       // Whether an image that is fetched can be believed, or this machine knows where the release comes from, and whose
       // signatures it carries.

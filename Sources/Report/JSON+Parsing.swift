@@ -93,11 +93,12 @@ private struct JSONParser {
   private mutating func object(depth: Int) throws(JSON.SyntaxError) -> JSON {
     try require("{")
     var members: [JSON.Member] = []
+    var keys: Set<String> = []
     if skip("}") { return .object(members) }
     repeat {
       skipSpace()
       let key = try string()
-      guard !members.contains(where: { $0.key == key }) else { throw expected("each key once") }
+      guard keys.insert(key).inserted else { throw expected("each key once") }
       try require(":")
       members.append(JSON.Member(key: key, value: try value(depth: depth + 1)))
     } while skip(",")

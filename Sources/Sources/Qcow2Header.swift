@@ -74,8 +74,15 @@ struct Qcow2Header: Sendable {
     let perEntry = UInt64(bits) + (bits - (hasSubclusters ? 4 : 3))
     let entries = (size - 1) >> perEntry + 1
     let start = number(40, 8)
-    guard entries <= number(36, 4), entries * 8 <= Self.longestTable else {
+    guard entries <= number(36, 4) else {
       throw .damagedQcow2("its tables do not reach to the end of its disk, which has \(size) bytes")
+    }
+    guard number(36, 4) * 8 <= Self.longestTable else {
+      throw Failure(
+        .dump,
+        "the first table of the qcow2 image \(name) has \(Words.bytes(number(36, 4) * 8)), and at most "
+          + "\(Words.bytes(Self.longestTable)) are read",
+        remedy: "make one with larger clusters: qemu-img convert -O qcow2 -o cluster_size=64k")
     }
     guard start > 0, start < 1 << 56, start & (1 << bits - 1) == 0 else {
       throw .damagedQcow2("its first table is at byte \(start)")

@@ -77,11 +77,20 @@ extension Qcow2Image {
     guard length >= header.table.end else { throw .damagedQcow2("it has \(length) bytes, and its tables more") }
     var first: UInt64 = 0
     var early: UInt64 = 0
+    // No two places share a part, of which a packed one has a 8192nd of its cluster at least: so all of them fit into the image.
+    var taken: UInt64 = 0
+    func take(_ count: UInt64) throws(Failure) {
+      taken += count
+      guard taken <= length + header.clusterSize else {
+        throw .damagedQcow2("a cluster of it belongs to two places of the disk")
+      }
+    }
     try eachTable { offset throws(Failure) in
       defer { first += header.entriesPerTable }
       guard offset > 0 else { return }
       let range = ByteRange(offset: offset, length: header.clusterSize)
       try requireKept(range, length, partly: false)
+      try take(header.clusterSize)
       let table = try spool.bytes(at: offset, count: Int(header.clusterSize))
       try table.withBytes { table throws(Failure) in
         for index in 0..<min(header.entriesPerTable, header.clusterCount - first) {
@@ -93,8 +102,11 @@ extension Qcow2Image {
             continue
           case .plain(let offset, _):
             try requireKept(ByteRange(offset: offset, length: header.clusterSize), length, partly: true)
+            try take(header.clusterSize)
           // It is told in sectors, of which the last may not be there.
-          case .packed(let range): try requireKept(range, length, partly: true)
+          case .packed(let range):
+            try requireKept(range, length, partly: true)
+            try take(max(1, header.clusterSize >> 13))
           }
           try body(entry, first + index)
         }

@@ -74,6 +74,9 @@ import Testing
     arguments: [
       ("half/image", "broke off after 146 KiB of 293 KiB; it was tried 5 times"),
       ("stall/image", "stalled: less than 1 KiB a second came for 2 s"),
+      ("stallmute/image", "does not answer: no connection in 30 s, or no word in 2 s"),
+      ("accepted/image", "the server answers 202 Accepted for http://127.0.0.1:"),
+      ("gone/image", "it was tried 5 times"),
       ("endless/image", "/endless/image has 1.0 MiB or more, and at most 1.0 MiB are fetched"),
       ("huge/image", "/huge/image has 1.0 EiB or more, and at most 1.0 MiB are fetched"),
       ("away/image", "redirects to file:///etc/passwd"),

@@ -19,6 +19,9 @@ import TestSupport
 /// - around: redirects to itself
 /// - locked: wants the login user:secret
 /// - busy: answers 503 once
+/// - accepted: answers 202, with the file
+/// - stallmute: answers nothing
+/// - gone: breaks off without having told the length, and has no bytes from then on
 final class FaultyServer {
   let port: Int
   private let child: Child
@@ -69,6 +72,12 @@ final class FaultyServer {
             headers = {} if mode in ('plain', 'half') else {'ETag': tag, 'Accept-Ranges': 'bytes'}
             if mode == 'stall':
                 self.head(200, len(content), headers); self.wfile.write(content[:10]); self.wfile.flush(); time.sleep(60)
+            elif mode == 'stallmute': time.sleep(60)
+            elif mode == 'accepted': self.answer(202, content, headers)
+            elif mode == 'gone':
+                if again > 1: return self.answer(200, b'', headers)
+                self.send_response(200); self.send_header('ETag', tag); self.send_header('Transfer-Encoding', 'chunked')
+                self.end_headers(); self.wfile.write(b'3e8\\r\\n' + content[:1000]); self.close_connection = True
             elif mode == 'huge':
                 self.head(200, 1 << 60, headers); self.wfile.write(content)
             elif mode == 'endless':

@@ -144,6 +144,12 @@ import Testing
             }
           }
         }
+        try keys.gpg("--digest-algo SHA1 -u one@example.com --output SUMS.sha1 --detach-sign SUMS")
+        let weak = try #require(throws: Failure.self) {
+          _ = try fetch(scratch, sums: "SUMS", signature: "SUMS.sha1", keyring: "one.gpg")
+        }
+        #expect(
+          weak.message.contains("is by the key \(one), with an algorithm that is not believed"), "\(weak.message)")
         let two = try keys.fingerprint("two")
         for (sums, signature) in [("SUMS", "SUMS.sig"), ("CHECKSUM", nil), (nil, "image.sig")] {
           let other = try #require(throws: Failure.self) {

@@ -165,8 +165,32 @@ struct SeedTests {
     #expect(renamed.instanceID == old.instanceID)
     #expect(renamed.hostname == long.full)
     #expect(old.renamed(long, instanceID: "i-9").instanceID != old.instanceID)
-    let foreign = SeedMetaData(reading: Array("public-keys: x\nlocal-hostname: vm1\n".utf8))
-    #expect(String(decoding: foreign.renamed(long, instanceID: nil).bytes, as: UTF8.self).contains("public-keys"))
+  }
+
+  @Test("is renamed in its line of another writer's file, of which all else stays")
+  func renamingForeign() throws {
+    let name = GuestName("vm2.example.com")
+    let rest = "public-keys:\n  - ssh-ed25519 AAAA a\nnetwork-interfaces: |\n  auto eth0\n  local-hostname: vm1\n"
+    let heads = [
+      ("local-hostname: vm1\n", "local-hostname: \"vm2.example.com\"\n"),
+      ("local-hostname: 'vm1'  # the first\r\n", "local-hostname: \"vm2.example.com\"  # the first\r\n"),
+      ("hostname:\tvm1 # x\ninstance-id: i-1\n", "hostname:\t\"vm2.example.com\" # x\ninstance-id: i-1\n"),
+      ("# local-hostname: vm1\nlocal-hostname: vm1", "# local-hostname: vm1\nlocal-hostname: \"vm2.example.com\""),
+    ]
+    for (old, new) in heads {
+      for text in [(old + "\n" + rest, new + "\n" + rest), (rest + old, rest + new)] {
+        let found = SeedMetaData(reading: Array(text.0.utf8))
+        #expect(found.names(GuestName("vm1.example.com")), "\(text.0)")
+        let renamed = String(decoding: found.renamed(name, instanceID: nil).bytes, as: UTF8.self)
+        // What is added fills a sector.
+        #expect(renamed.utf8.count % 512 == 0)
+        let (left, right) = (renamed.utf8.reversed().drop { $0 <= 32 }, text.1.utf8.reversed().drop { $0 <= 32 })
+        #expect(left.elementsEqual(right), "\(renamed)")
+      }
+    }
+    let other = SeedMetaData(reading: Array("instance-id: i-1 # x\nlocal-hostname: vm1\n".utf8))
+    #expect(other.instanceID == "i-1" && other.renamed(name, instanceID: "i-2").instanceID == "i-2")
+    #expect(other.renamed(name, instanceID: nil) != other && other.renamed(GuestName("vm1"), instanceID: nil) == other)
   }
 
   static let kinds = [

@@ -83,4 +83,15 @@ import Testing
       #expect(two.pin(of: sources[1])?.key == other)
     }
   }
+
+  @Test("a UUID behind the end of a file of the boot loader is not one of its places") func placesOfUUIDs() {
+    func file(_ place: Int) -> BootFile? {
+      BootFile([
+        "name": "core.img", "size": 1000, "sha256": .string(String(repeating: "a", count: 64)),
+        "uuid_at": .array([.integer(place)]),
+      ])
+    }
+    #expect(file(0) != nil && file(1000 - 36) != nil)
+    #expect(file(1000 - 35) == nil && file(.max) == nil)
+  }
 }

@@ -32,6 +32,19 @@ import Testing
     #expect(try services(["systemd-timesyncd"]) == ["systemd-timesyncd"])
   }
 
+  @Test("a disk that boots by itself has what enlarges its root, where that is a package of its own")
+  func enlarges() throws {
+    func has(_ suite: String, boots: Bool = true) throws -> Bool {
+      try recipe {
+        $0.suite = suite
+        $0.isBootable = boots
+      }.packages.contains("systemd-repart")
+    }
+    #expect(try has("trixie") && has("resolute"))
+    #expect(try !has("bullseye") && !has("bookworm") && !has("jammy") && !has("noble"))
+    #expect(try !has("trixie", boots: false))
+  }
+
   @Test("every choice makes another key") func everyChoiceMakesAnotherKey() throws {
     let changes: [(inout ImageRequest) -> Void] = [
       { _ in }, { $0.suite = "trixie" }, { $0.mirror = "http://n.example/debian" },

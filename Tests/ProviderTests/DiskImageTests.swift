@@ -118,9 +118,12 @@ import Testing
         qemu-img convert -f raw -O vmdk -o subformat=twoGbMaxExtentSparse raw split.vmdk
         qemu-img convert -f raw -O vmdk raw base.vmdk
         qemu-img create -q -f vmdk -b base.vmdk -F vmdk child.vmdk
+        cp child.vmdk moved.vmdk
+        dd if=base.vmdk of=moved.vmdk bs=512 skip=1 seek=1000 count=20 conv=notrunc status=none
+        printf '\\350\\003' | dd of=moved.vmdk bs=1 seek=28 conv=notrunc status=none
         sha256sum *.vmdk > SUMS
         """)
-      for name in ["flat", "split", "child"] {
+      for name in ["flat", "split", "child", "moved"] {
         let guest = try guest(scratch, of: "\(name).vmdk")
         let failure = try #require(throws: Failure.self) { _ = try create(guest, disk: name, mebibytes: 100) }
         #expect(failure.message.contains("is not a vmdk image that is whole in one file"), "\(failure.message)")
@@ -300,7 +303,8 @@ import Testing
       let disk = try PartitionedGuest.debian.make(in: scratch)
       try shell("debugfs -w -R 'mkdir /bin' '\(PartitionedGuest.debian.rootOn(disk))' 2>&1")
       try scratch.write(
-        [0x7F, 0x45, 0x4C, 0x46, 2, 1, 1] + [UInt8](repeating: 0, count: 11) + [22, 0, 1, 0], to: "sh")
+        [0x7F, 0x45, 0x4C, 0x46, 2, 1, 1] + [UInt8](repeating: 0, count: 11) + [22, 0, 1, 0]
+          + [UInt8](repeating: 1, count: 3 << 20), to: "sh")
       try shell("debugfs -w -R 'write \(scratch("sh")) /bin/sh' '\(PartitionedGuest.debian.rootOn(disk))' 2>&1")
       try publish(disk, as: "b.qcow2", scratch)
       let foreign = try self.guest(scratch, of: "b.qcow2")
@@ -324,11 +328,20 @@ import Testing
         qemu-img create -q -f qcow2 -o cluster_size=2M large.qcow2 1P
         head -c 100000 /dev/zero > not.qcow2
         : > empty.raw
+        python3 - <<'END'
+        import os, struct
+        # 8 TiB, of which each table and each cluster is the same one.
+        with open('shared.qcow2', 'wb') as image:
+            image.write(struct.pack('>4sIQIIQIIQQIIQ', b'QFI\\xfb', 2, 0, 0, 16, 8 << 40, 0, 16384, 65536, 7 << 16, 1, 0, 0))
+            image.seek(65536); image.write(struct.pack('>Q', 5 << 16 | 1 << 63) * 16384)
+            image.seek(5 << 16); image.write(struct.pack('>Q', 6 << 16 | 1 << 63) * 8192)
+            image.write(os.urandom(65536)); image.write(bytes(65536))
+        END
         sha256sum *.qcow2 *.raw > SUMS
         """)
       for (name, words) in [
         ("backed", "a part is in another file"), ("backing", "a part is in another file"),
-        ("locked", "is an encrypted"),
+        ("locked", "is an encrypted"), ("shared", "belongs to two places of the disk"),
         ("large", "at most 16 TiB are taken"), ("not", "is not a qcow2 image"), ("empty", "has no bytes"),
       ] {
         let guest = try guest(scratch, of: name == "empty" ? "empty.raw" : "\(name).qcow2")

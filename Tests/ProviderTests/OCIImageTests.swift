@@ -228,6 +228,7 @@ import Testing
         ("", "manifest['layers'][0]['size'] = 1 << 70", "is not JSON"),
         ("", "manifest['layers'][0]['mediaType'] = 'application/x-tar'", "and not a tar, or one"),
         ("", "del entry['platform']; index['manifests'] = [entry, dict(entry)]", "2 images, and nothing tells"),
+        ("", "index['manifests'].append(dict(entry, digest='sha256:' + 'a' * 64))", "2 images, and nothing tells"),
         ("", "index = []", "its index is not one"),
       ]
       for (number, (layer, change, words)) in cases.enumerated() {

@@ -106,6 +106,7 @@ struct Qcow2Tests {
     Damage("a disk without a byte", 24, 0, "of a disk of 0 bytes"),
     Damage("clusters of 2^40 bytes", 20, 40, width: 4, "its clusters have 2^40 bytes"),
     Damage("clusters of 2 bytes", 20, 1, width: 4, "its clusters have 2^1 bytes"),
+    Damage("a first table of gigabytes", 36, 1 << 29, width: 4, "has 4.0 GiB, and at most 32 MiB are read"),
     Damage("no first table", 36, 0, width: 4, "do not reach to the end of its disk"),
     Damage("a first table that is nowhere", 40, 0, "its first table is at byte 0"),
     Damage("a first table behind the end", 40, 1 << 40, "and its tables more"),

@@ -165,7 +165,7 @@ import Testing
       let console = try shell(
         """
         mkfifo '\(scratch("console"))'
-        timeout 100 qemu-system-x86_64 -accel tcg -cpu max \(options) -m 512 -nodefaults -display none -monitor none -no-reboot \\
+        timeout 600 qemu-system-x86_64 -accel tcg -cpu max \(options) -m 512 -nodefaults -display none -monitor none -no-reboot \\
           -snapshot -serial stdio -drive file='\(disk)',format=raw,if=virtio </dev/null >'\(scratch("console"))' &
         sed '/Failed to boot both/q' <'\(scratch("console"))'
         # The menu waits for ever.

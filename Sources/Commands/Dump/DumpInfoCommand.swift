@@ -16,7 +16,7 @@ struct DumpInfoCommand: ParsableCommand {
       disk: the fuller a block, the more of that part is used. JSON is the manifest, and how the dump is stored.
 
       Example:
-        guestsmith dump info /srv/ganeti/export/vm1/vm1.dump
+        guestsmith dump info /var/lib/ganeti/export/vm1.example.com/*.snap*
       """)
 
   @Argument(help: "The dumps.")

@@ -14,7 +14,7 @@ struct DumpVerifyCommand: ParsableCommand {
       status is 0 if all dumps are good, else that of the first failure: 7 for a damaged dump.
 
       Example:
-        guestsmith dump verify /srv/ganeti/export/*/*.dump
+        guestsmith dump verify /var/lib/ganeti/export/vm1.example.com/*.snap*
       """)
 
   @Argument(help: "The dumps.")

@@ -13,7 +13,7 @@ struct InstanceReinstallCommand: ParsableCommand {
       the OS changes; secret ones must be given again.
 
       Example:
-        guestsmith instance reinstall vm1.example.com -o guestsmith+trixie
+        guestsmith instance reinstall vm1.example.com -o guestsmith+debian-13
       """)
 
   @Argument(help: "The name of the instance.")
