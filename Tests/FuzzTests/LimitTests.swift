@@ -132,10 +132,19 @@ import Testing
   @Test("a qcow2 image is unpacked no further than its disk could hold it") func qcow2ImageUnpacked() throws {
     try withScratch { scratch in
       let attack = try Attack(in: scratch)
-      try scratch.write(Findings.qcow2, to: "qcow2")
-      let (result, fault) = try attack.restore(scratch("qcow2"))
-      #expect(fault == nil)
-      #expect(result.text.contains("too small: the qcow2 image has 1.0 GiB"), "\(result.text)")
+      try scratch.write(Findings.qcow2, to: "shared")
+      try shell(
+        """
+        cd '\(scratch.path)'; head -c 300M /dev/zero | tr '\\0' S >raw
+        qemu-img convert -c -f raw -O qcow2 raw packed; rm raw
+        """)
+      for (name, words) in [
+        ("shared", "a cluster of it belongs to two places"), ("packed", "too small: the qcow2 image has 300 MiB"),
+      ] {
+        let (result, fault) = try attack.restore(scratch(name))
+        #expect(fault == nil)
+        #expect(result.text.contains(words), "\(result.text)")
+      }
     }
   }
 
