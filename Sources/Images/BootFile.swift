@@ -37,7 +37,7 @@ package struct BootFile: Equatable, Sendable {
   init?(_ json: JSON) {
     guard let kind = json["name"]?.string.flatMap({ Kind(rawValue: $0) }), let size = json["size"]?.integer,
       size <= Self.limit, let sha256 = json["sha256"]?.string, let places = json["uuid_at"]?.array,
-      places.allSatisfy({ 0...(max(size - UUID.placeholder.count, -1)) ~= ($0.integer ?? -1) })
+      places.allSatisfy({ 0..<max(0, size - UUID.placeholder.count + 1) ~= ($0.integer ?? -1) })
     else { return nil }
     self.kind = kind
     self.size = UInt64(size)

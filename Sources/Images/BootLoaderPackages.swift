@@ -15,7 +15,7 @@ struct BootLoaderPackages: Equatable, Sendable {
   private static let ubuntu: Set = ["jammy", "noble", "plucky", "questing", "resolute"]
 
   /// Releases before systemd-repart, by which the root partition grows with its disk, was a package of its own: systemd has it from
-  /// Debian 12 and Ubuntu 24.04 on, and nothing has it before.
+  /// Debian 12 and Ubuntu 24.04 on, and no release before these does.
   private static let repartIsPartOfSystemd: Set = [
     "stretch", "buster", "bullseye", "bookworm", "bionic", "focal", "jammy", "noble",
   ]

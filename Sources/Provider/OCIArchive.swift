@@ -50,7 +50,7 @@ struct OCIArchive {
 
   private static func plain(_ name: String) -> String { name.hasPrefix("./") ? String(name.dropFirst(2)) : name }
 
-  /// What stands before an entry, as far as it is no longer than any of a layout.
+  /// The first 16 KiB of a header that tells about the next entry: more than any header of a layout has.
   private static func head(_ size: UInt64, of file: SharedDescriptor, at offset: UInt64) throws(Failure) -> [UInt8] {
     try [UInt8](upTo: Int(min(size, 16384))) { buffer throws(Failure) in try file.readFull(into: buffer, at: offset) }
   }

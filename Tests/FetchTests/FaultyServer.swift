@@ -21,7 +21,7 @@ import TestSupport
 /// - busy: answers 503 once
 /// - accepted: answers 202, with the file
 /// - stallmute: answers nothing
-/// - gone: breaks off without having told the length, and has no bytes from then on
+/// - gone: sends the first 1000 bytes without a length and breaks off; later answers are empty
 final class FaultyServer {
   let port: Int
   private let child: Child

@@ -85,13 +85,14 @@ import Testing
   }
 
   @Test("a UUID behind the end of a file of the boot loader is not one of its places") func placesOfUUIDs() {
-    func file(_ place: Int) -> BootFile? {
+    func file(_ place: Int, size: Int = 1000) -> BootFile? {
       BootFile([
-        "name": "core.img", "size": 1000, "sha256": .string(String(repeating: "a", count: 64)),
+        "name": "core.img", "size": .integer(size), "sha256": .string(String(repeating: "a", count: 64)),
         "uuid_at": .array([.integer(place)]),
       ])
     }
     #expect(file(0) != nil && file(1000 - 36) != nil)
     #expect(file(1000 - 35) == nil && file(.max) == nil)
+    #expect(file(0, size: 36) != nil && file(0, size: 35) == nil && file(0, size: 0) == nil)
   }
 }
