@@ -69,6 +69,16 @@ package func awaitingWithScratch<R>(_ body: (Scratch) async throws -> R) async t
   return try await body(Scratch(path: folder.path))
 }
 
+/// A folder for what one test makes and others read; it goes when the process ends.
+package func sharedScratch() throws -> Scratch { Scratch(path: try kept.get().path) }
+
+private let kept: Result<ScratchFolder, any Error> = Result {
+  _ = leftIsRemoved
+  let folder = try ScratchFolder(in: scratchParent, prefix: scratchPrefix)
+  atexit { if let folder = try? kept.get() { clear(folder) } }
+  return folder
+}
+
 private let scratchParent = inherited["TMPDIR"] ?? "/tmp"
 private let scratchPrefix = "guestsmith-test."
 

@@ -45,7 +45,7 @@ extension EndToEnd {
         let outcome = try run(
           #"""
           "$guestsmith" instance create vm1 -o noop --disk 0:size=16M $here
-          head -c 16M /dev/urandom | dd of=state/instances/vm1/disk0 conv=notrunc status=none
+          openssl rand 16777216 | dd of=state/instances/vm1/disk0 conv=notrunc status=none
           "$guestsmith" instance rename vm1 vm2 $here
           "$guestsmith" backup export vm2 $here
           "$guestsmith" backup import vm3 --src-instance vm2 $here

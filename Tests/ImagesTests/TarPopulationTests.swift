@@ -11,7 +11,13 @@ import Testing
 @Suite("Filling an image from an archive")
 struct TarPopulationTests {
   /// A tree with everything that a tar can hold of a guest, packed by GNU tar.
-  private func packRichTree(_ scratch: Scratch) throws -> String {
+  private struct Archive {
+    let tar: String
+    let tree: Tree
+  }
+
+  private static let rich: Result<Archive, any Error> = Result {
+    let scratch = Scratch(path: try sharedScratch().folder("rich"))
     let tree = try scratch.folder("tree")
     try plantOddNames(in: tree + "/odd")
     try shell(
@@ -38,7 +44,7 @@ struct TarPopulationTests {
       touch -d '2001-02-03 04:05:06' etc many usr .
       tar --create --file ../tree.tar --xattrs --xattrs-include='*' --acls --sparse --format=pax --numeric-owner .
       """)
-    return scratch("tree.tar")
+    return Archive(tar: scratch("tree.tar"), tree: try Tree(ofArchive: scratch("tree.tar")))
   }
 
   private func populated(_ scratch: Scratch, _ tar: String, _ options: FilesystemOptions) throws -> PopulatedImage {
@@ -53,13 +59,13 @@ struct TarPopulationTests {
     arguments: FilesystemOptions.Kind.allCases, [1024, 4096] as [UInt32])
   func equalsArchive(kind: FilesystemOptions.Kind, blockSize: UInt32) throws {
     try withScratch { scratch in
-      let tar = try packRichTree(scratch)
-      let image = try populated(scratch, tar, FilesystemOptions(kind: kind, blockSize: blockSize))
+      let archive = try Self.rich.get()
+      let image = try populated(scratch, archive.tar, FilesystemOptions(kind: kind, blockSize: blockSize))
       let problem = try problems(of: scratch("disk.img"))
       #expect(problem == nil)
       #expect(image.files > 1500)
       let differences = try withMounted(scratch("disk.img")) {
-        try Tree(of: $0).differences(from: try Tree(ofArchive: tar), allowed: ["lost+found"])
+        try Tree(of: $0).differences(from: archive.tree, allowed: ["lost+found"])
       }
       #expect(differences == [])
     }
@@ -71,12 +77,11 @@ struct TarPopulationTests {
   func growsTo(kind: FilesystemOptions.Kind, blockSize: UInt32) throws {
     let sizes: [UInt64] = kind == .ext4 ? (blockSize == 1024 ? [200 << 30] : [1 << 40, 15 << 40]) : []
     try withScratch { scratch in
-      let tar = try packRichTree(scratch)
+      let archive = try Self.rich.get()
       let options = FilesystemOptions(kind: kind, blockSize: blockSize, label: "root")
-      let image = try populated(scratch, tar, options.ofImage)
-      let archive = try Tree(ofArchive: tar)
+      let image = try populated(scratch, archive.tar, options.ofImage)
       for (size, zeroed) in [((3 << 30) + 12345 * 512, true), (3 << 30, false)] + sizes.map({ ($0, true) }) {
-        try deploy(image, scratch, options, size: size, zeroed: zeroed, expecting: archive)
+        try deploy(image, scratch, options, size: size, zeroed: zeroed, expecting: archive.tree)
         try shell("rm '\(scratch("target.img"))'")
       }
     }
@@ -141,12 +146,12 @@ struct TarPopulationTests {
     ])
   func features(suite: String, checksums: String) throws {
     try withScratch { scratch in
-      let tar = try packRichTree(scratch)
+      let archive = try Self.rich.get()
       let options = FilesystemOptions().readable(bySuite: suite)
-      let image = try populated(scratch, tar, options.ofImage)
+      let image = try populated(scratch, archive.tar, options.ofImage)
       for path in [scratch("disk.img"), scratch("target.img")] {
         if path == scratch("target.img") {
-          try deploy(image, scratch, options, size: 3 << 30, zeroed: true, expecting: try Tree(ofArchive: tar))
+          try deploy(image, scratch, options, size: 3 << 30, zeroed: true, expecting: archive.tree)
         }
         let features = try shell("dumpe2fs -h '\(path)' 2>/dev/null | sed -n 's/^Filesystem features: *//p'")
         let found = features.split(separator: " ").filter { $0.contains("csum") || $0 == "uninit_bg" }

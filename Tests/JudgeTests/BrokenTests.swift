@@ -44,7 +44,7 @@ struct BrokenTests {
   func fault(_ name: String, _ wanted: Set<String>) throws {
     let limit = name == "broken-never-ends" ? 2 : 60
     try withScratch { scratch in
-      let judged = try Judged(scratch.example(name), "--disk-size 64M --timeout \(limit)")
+      let judged = try Judged(scratch.example(name), "--disk-size 32M --timeout \(limit)")
       #expect(judged.checks("fail") == wanted, "\(judged.failures)")
       #expect(judged.status == 10)
     }
@@ -53,7 +53,7 @@ struct BrokenTests {
   @Test("A secret that is told to a log or to a child is found")
   func secret() throws {
     try withScratch { scratch in
-      let judged = try Judged(scratch.example("broken-leaks-secret"), "--disk-size 64M --api 20")
+      let judged = try Judged(scratch.example("broken-leaks-secret"), "--disk-size 32M --api 20")
       #expect(judged.checks("fail") == ["leaks.secrets"])
       #expect(judged.evidence("leaks.secrets").contains("is in the log of the script"))
     }
@@ -63,7 +63,7 @@ struct BrokenTests {
     "The examples that are not broken are accepted",
     arguments: ["tiny-5", "tiny-10", "tiny-15", "tiny-20", "tiny-disk"])
   func accepted(_ name: String) throws {
-    let judged = try Judged("\(examples)/\(name)", "--disk-size 64M")
+    let judged = try Judged("\(examples)/\(name)", "--disk-size 32M")
     #expect(judged.checks("fail").isEmpty, "\(judged.failures)")
     #expect(judged.checks("pass").contains("create.network") == (name == "tiny-20"))
     #expect(judged.status == 0)
@@ -75,7 +75,7 @@ struct BrokenTests {
   func adapted(_ name: String, _ version: Int) throws {
     try withScratch { scratch in
       try shell("'\(program)' os adapt '\(examples)/\(name)' --to \(version) --into '\(scratch.path)'")
-      let judged = try Judged(scratch(name), "--disk-size 64M --api \(version)")
+      let judged = try Judged(scratch(name), "--disk-size 32M --api \(version)")
       #expect(judged.checks("fail").isEmpty, "\(judged.failures)")
       #expect(judged.checks("pass").isSuperset(of: ["import.same-contents", "hostile.rename", "import.half-dump"]))
       #expect(judged.status == 0)
@@ -84,7 +84,7 @@ struct BrokenTests {
 
   @Test("A definition that does nothing is judged by the bytes that it keeps")
   func noop() throws {
-    let judged = try Judged("\(examples)/noop", "--disk-size 64M --api 10")
+    let judged = try Judged("\(examples)/noop", "--disk-size 32M --api 10")
     #expect(judged.checks("pass").isSuperset(of: ["create.succeeds", "import.same-contents", "export.disk-unchanged"]))
     #expect(judged.checks("not applicable").isSuperset(of: ["create.filesystem", "rename.name", "hostile.rename"]))
     // It cannot know what is a dump.

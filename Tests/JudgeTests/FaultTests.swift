@@ -62,7 +62,7 @@ struct FaultTests {
       let text = fault.isFirst ? "#!/bin/sh\n\(fault.lines)\n\(script)" : "\(script)\(fault.lines)\n"
       try scratch.write(text, to: "os/\(fault.example)/\(fault.script)", mode: 0o755)
       let version = fault.example == "tiny-20" ? 20 : 10
-      let judged = try Judged(folder, "--disk-size 64M --api \(version)")
+      let judged = try Judged(folder, "--disk-size 32M --api \(version)")
       #expect(judged.checks("fail").isSuperset(of: fault.wanted), "\(judged.failures)")
     }
   }
@@ -98,7 +98,7 @@ struct FaultTests {
     try withScratch { scratch in
       let folder = try scratch.example("tiny-20")
       try scratch.write("#!/bin/sh\n", to: "os/tiny-20/verify", mode: 0o755)
-      #expect(try Judged(folder, "--disk-size 64M --api 20").checks("fail") == ["verify.refuses"])
+      #expect(try Judged(folder, "--disk-size 32M --api 20").checks("fail") == ["verify.refuses"])
     }
   }
 
@@ -107,7 +107,7 @@ struct FaultTests {
     try withScratch { scratch in
       let folder = try scratch.example("tiny-10")
       try shell("sed -i 's/^dump_disk .*/& || true/' '\(folder)/export'")
-      #expect(try Judged(folder, "--disk-size 64M").checks("fail") == ["export.write-error"])
+      #expect(try Judged(folder, "--disk-size 32M").checks("fail") == ["export.write-error"])
     }
   }
 }

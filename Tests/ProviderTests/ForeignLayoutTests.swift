@@ -48,7 +48,7 @@ struct ForeignLayout: CustomTestStringConvertible, Sendable {
     echo root:x:0:0:root:/root:/bin/sh >etc/passwd
     echo root:x:0: >etc/group
     head -c 3000000 /dev/urandom >usr/bin/program
-    head -c 20000000 /dev/urandom >srv/gone
+    openssl rand 20000000 >srv/gone
     sync
     rm srv/gone
     """

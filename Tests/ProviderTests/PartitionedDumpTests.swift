@@ -29,7 +29,7 @@ struct PartitionedDumpTests {
       let raw = try layout.make(in: scratch)
       let root = layout.rootOn(raw)
       // What is deleted again is on the disk, and not in the dump.
-      try shell("head -c 16M /dev/urandom >'\(scratch("noise"))'")
+      try shell("openssl rand 16777216 >'\(scratch("noise"))'")
       try shell(
         "debugfs -w -R 'write \(scratch("noise")) noise' '\(root)' 2>/dev/null; debugfs -w -R 'rm noise' '\(root)' 2>/dev/null"
       )

@@ -43,7 +43,7 @@ struct UsedSpaceTests {
   {
     let disk = try guest.disk("restored", mebibytes: mebibytes)
     // What an earlier tenant left.
-    try shell("head -c \(mebibytes)M /dev/urandom >'\(disk)'")
+    try shell("openssl rand \(mebibytes << 20) >'\(disk)'")
     var request = try guest.request(.import, disks: [disk])
     request.instanceDisks[0].role = nil
     try guest.run(request, guest.surroundings(input: dump), parameters: ["wipe": wipe])
@@ -64,7 +64,7 @@ struct UsedSpaceTests {
       # It is there for as long as a process has a namespace with it.
       trap "umount '\(scratch("mount"))'; while losetup -j '\(disk)' | grep -q .; do sleep 0.1; done" EXIT
       cd '\(scratch("mount"))'
-      for number in $(seq 60); do head -c 3M /dev/urandom >noise$number; done
+      for number in $(seq 60); do openssl rand 3145728 >noise$number; done
       for number in $(seq 300); do echo $number >small$number; done
       sync
       rm noise[1-5]*
@@ -119,7 +119,7 @@ struct UsedSpaceTests {
         mkfs.\(type) -q '\(scratch("root"))'
         dd if='\(scratch("root"))' of='\(disk)' bs=1M seek=100 conv=notrunc,sparse status=none
         mkfs.vfat -F 32 -s 1 --offset 2048 '\(disk)' 65536 >/dev/null 2>&1
-        head -c 20M /dev/urandom >'\(scratch("noise"))'
+        openssl rand 20971520 >'\(scratch("noise"))'
         mcopy -i '\(disk)@@1M' '\(scratch("noise"))' ::noise
         echo loader >'\(scratch("loader"))'; mcopy -i '\(disk)@@1M' '\(scratch("loader"))' ::loader
         mdel -i '\(disk)@@1M' ::noise

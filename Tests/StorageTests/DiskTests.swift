@@ -160,7 +160,7 @@ struct DiskTests {
   func wipes(wanted: Wipe, kind: String) throws {
     try withScratch { scratch in
       let path = try makeSparseFile(scratch("disk"), size: 96 << 20)
-      try shell("head -c 96M /dev/urandom > '\(path)'")
+      try shell("openssl rand \(96 << 20) > '\(path)'")
       try shell("mkfs.btrfs -fqK '\(path)' || mkfs.ext4 -qF -E nodiscard '\(path)'")
       try shell("printf 'label: gpt\\nsize=10M\\n' | sfdisk -q --wipe never '\(path)'")
       // The second header of LUKS2, which is found where there is no first one, and the RAID that is the farthest from the end.

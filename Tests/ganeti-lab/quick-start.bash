@@ -17,7 +17,7 @@ quick_start_commands() {
 shows_address() {
   local console
   console=$(ls "$storage"/node?/run/kvm-hypervisor/ctrl/"$1".serial) || return
-  timeout 300 bash -c "(while sleep 3; do echo; done) | socat - UNIX-CONNECT:$console |
+  timeout 900 bash -c "(while sleep 3; do echo; done) | socat - UNIX-CONNECT:$console |
     grep -m1 -aoE 'Address: ${network//./[.]}[.]1[0-9][0-9]'" | tee "$scratch/$1.address"
 }
 

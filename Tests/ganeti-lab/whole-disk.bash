@@ -23,7 +23,7 @@ share_no_identifier() {
 shows_login() {
   local console
   console=$(ls "$storage"/node?/run/kvm-hypervisor/ctrl/"$1".serial) || return
-  timeout 300 bash -c "(while sleep 3; do echo; done) | socat - UNIX-CONNECT:$console | grep -m1 -a '${1%%.*} login:'"
+  timeout 900 bash -c "(while sleep 3; do echo; done) | socat - UNIX-CONNECT:$console | grep -m1 -a '${1%%.*} login:'"
 }
 
 # The image of a distribution's layout, made of Debian packages, and a variant of it with a cache that goes with the test.

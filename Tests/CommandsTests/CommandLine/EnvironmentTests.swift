@@ -99,7 +99,7 @@ extension EndToEnd {
             .merging(transfer("EXPORT", 1, disk)) { $1 }
           try succeeded(definition.call("export", source, "> '\(scratch("dump"))' 11>/dev/null"))
           let target = scratch("target")
-          try shell("rm -f '\(target)'; head -c \(80 << 20) /dev/urandom > '\(target)'")
+          try shell("rm -f '\(target)'; openssl rand \(80 << 20) > '\(target)'")
           let copy = EnvironmentDefinition.instance(Self.name, disks: ["/nonexistent", target])
             .merging(transfer("IMPORT", 1, target)) { $1 }
           try succeeded(definition.call("import", copy, "< '\(scratch("dump"))' 11>/dev/null"))

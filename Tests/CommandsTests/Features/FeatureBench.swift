@@ -21,10 +21,10 @@ struct FeatureBench {
     self.layout = layout
     definition = try InstalledDefinition(in: scratch, cache: scratch("cache"))
     guest = try makeSparseFile(scratch("guest.img"), size: size)
-    try Self.fill(try scratch.folder("tree"))
+    let tree = try Self.files.get()
     try scratch.write([UInt8](repeating: UInt8(ascii: "v"), count: 30_000), to: "large")
     try scratch.write(layout.edits.joined(separator: "\n") + "\n", to: "edits")
-    var make = "mke2fs -q -F -E root_owner=0:0 \(layout.options) -d tree guest.img"
+    var make = "mke2fs -q -F -E root_owner=0:0 \(layout.options) -d '\(tree)' guest.img"
     // From 1.47.2 on the first revision goes by another option.
     if layout.options.contains("-r 0"), try !shell("mke2fs -V 2>&1").contains(" 1.47.0") {
       make = make.replacing("=0:0", with: "=0:0,revision=0").replacing(" -r 0", with: "")
@@ -94,7 +94,8 @@ struct FeatureBench {
 
   /// Some of everything that lies in another way under some feature: large folders, small files and folders, links of
   /// each length, holes, attributes; and what makes it a guest.
-  private static func fill(_ tree: String) throws {
+  static let files: Result<String, any Error> = Result {
+    let tree = try sharedScratch().folder("tree")
     try shell(
       """
       cd '\(tree)'
@@ -117,5 +118,6 @@ struct FeatureBench {
       done
       find . -exec touch -h -d '2024-05-06 07:08:09' {} +
       """)
+    return tree
   }
 }

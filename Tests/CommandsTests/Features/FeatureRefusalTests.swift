@@ -86,7 +86,7 @@ struct FeatureRefusalTests {
     .enabled(if: isRoot, "needs root"))
   func errorsAtLast() throws {
     try withBench("-t ext4") { bench in
-      try shell("tar -C '\(bench.scratch("tree"))' -cf '\(bench.scratch("dump"))' .")
+      try shell("tar -C '\(FeatureBench.files.get())' -cf '\(bench.scratch("dump"))' .")
       // What a fault of ours or of the disk would bring about, before the last check.
       // The checker in its place is a script, which a confined one could not be.
       try shell("echo 'sandbox = \"off\"' >>'\(bench.definition.folder)/guestsmith.toml'")
@@ -200,7 +200,7 @@ struct FeatureRefusalTests {
       if form == "raw" {
         try shell("cp '\(bench.guest)' '\(bench.scratch("dump"))'")
       } else if form == "tar" {
-        try shell("tar -C '\(bench.scratch("tree"))' -cf '\(bench.scratch("dump"))' .")
+        try shell("tar -C '\(FeatureBench.files.get())' -cf '\(bench.scratch("dump"))' .")
         try shell("echo 'block_size = 1024' >> '\(bench.definition.folder)/guestsmith.toml'")
       } else {
         try bench.export()
