@@ -156,17 +156,25 @@ struct Binding: Sendable {
       })
   }
 
-  /// A list that may be unset, which an empty one does.
-  static func list(
-    _ path: Path<[String]?>, of shape: Shape, _ isRight: @escaping @Sendable (String) -> Bool
-  ) -> Binding {
+  /// A list of words that may be unset, which an empty one does. A text with the words that a parameter has is one, too.
+  static func words(_ path: Path<[String]?>, _ isRight: @escaping @Sendable (String) -> Bool) -> Binding {
     Binding(
-      shape: shape, get: { $0[keyPath: path].map { .list($0) } },
+      shape: .words, get: { $0[keyPath: path].map { .list($0) } },
       set: { configuration, value in
-        guard case .list(let list) = value, list.allSatisfy(isRight) else { return false }
+        let list: [String]
+        switch value {
+        case .list(let words): list = words
+        case .text(let text): list = Self.separated(text)
+        default: return false
+        }
+        guard list.allSatisfy(isRight) else { return false }
         configuration[keyPath: path] = list.isEmpty ? nil : list
         return true
       })
+  }
+
+  private static func separated(_ text: String) -> [String] {
+    text.split { $0 == "," || $0.isWhitespace }.map(String.init)
   }
 
   /// A parameter's text as a value of the shape; the text itself if it is not one.
@@ -181,7 +189,7 @@ struct Binding: Sendable {
       case "false", "no", "off", "0": return .flag(false)
       default: return .text(text)
       }
-    case .words: return .list(text.split { $0 == "," || $0.isWhitespace }.map(String.init))
+    case .words: return .list(Self.separated(text))
     case .lines:
       return .list(text.split { $0 == ";" || $0.isNewline }.map { String($0.drop(while: \.isWhitespace)) })
     }

@@ -21,6 +21,11 @@ package struct Configuration: Sendable {
     case logs, logins, history, mail, caches, tmp, crashes
   }
   package enum Firmware: String, CaseIterable, Sendable { case bios, uefi }
+  /// What configures the network of a guest.
+  package enum Renderer: String, CaseIterable, Sendable {
+    case networkd, netplan, ifupdown, networkmanager, sysconfig, wicked, alpine
+    case cloudInit = "cloud-init"
+  }
   package enum Address: String, CaseIterable, Sendable {
     case dhcp
     case fixed = "static"
@@ -83,6 +88,8 @@ package struct Configuration: Sendable {
   package internal(set) var search: [String] = []
   /// In bytes; nil: as the link has it.
   package internal(set) var mtu: Int?
+  /// Nil: by what is in the guest.
+  package internal(set) var networkRenderer: Renderer?
   /// What interfaces get, by their numbers: words of `NICWord`.
   var nics: [Int: [String]] = [:]
 

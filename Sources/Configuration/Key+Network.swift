@@ -12,9 +12,9 @@ extension Key {
     + Configuration.keyedNICs.map { index in
       let others = index == 0 ? " (and so on to nic_\(Configuration.keyedNICs.upperBound))" : ""
       return Key(
-        "nic_\(index)", .list(\.nics[index], of: .words) { NICWord($0) != nil },
+        "nic_\(index)", .words(\.nics[index]) { NICWord($0) != nil },
         "how interface \(index) gets its addresses\(others); unset: as address and the host's network say",
-        "a list of \"dhcp\", \"dhcp4\", \"dhcp6\", \"slaac\", \"static\", addresses such as \"192.0.2.7/24\" and "
+        "a list or a string of \"dhcp\", \"dhcp4\", \"dhcp6\", \"slaac\", \"static\", addresses such as \"192.0.2.7/24\" and "
           + "\"gateway:192.0.2.1\", or \"none\"", example: .list(["static", "slaac"]), isRepeated: index > 0)
     }
     + [
@@ -36,5 +36,10 @@ extension Key {
         "mtu", .integer(\.mtu) { (68...65535).contains($0) },
         "the most bytes of a packet on the guests' interfaces; unset: as the link has it",
         "a number of bytes from 68 to 65535", example: .integer(1400)),
+      Key(
+        "network_renderer", .choice(\.networkRenderer),
+        "the program of the guest that is told of its network, in the guest's own files; unset: what is installed and enabled there",
+        "\"networkd\", \"netplan\", \"ifupdown\", \"networkmanager\", \"sysconfig\", \"wicked\", \"alpine\" or \"cloud-init\"",
+        example: .text("netplan")),
     ]
 }

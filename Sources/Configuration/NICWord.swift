@@ -46,6 +46,18 @@ package enum NICWord: Hashable, Sendable {
   private static func prefix(_ text: Substring) -> Int? {
     text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(text) : nil
   }
+
+  /// Of the router, where the word names one.
+  package var gatewayAddress: String? { if case .gateway(let text) = self { text } else { nil } }
+
+  /// Whether an interface with it can't do without IPv6. By DHCP it takes what there is.
+  var needsIPv6: Bool {
+    switch self {
+    case .dhcp6, .slaac: true
+    case .address(let text, _), .gateway(let text): text.contains(":")
+    case .dhcp, .dhcp4, .fixed, .none: false
+    }
+  }
 }
 
 extension Configuration {
@@ -55,53 +67,5 @@ extension Configuration {
   /// What the key of an interface says; nil where it is not set.
   package func words(ofNIC index: Int) -> [NICWord]? {
     nics[index].map { $0.compactMap { NICWord($0) } }
-  }
-
-  /// What the keys of interfaces say that can't be, whatever the host says.
-  func nicFaults() -> [(key: String, words: String, remedy: String)] {
-    var faults: [(key: String, words: String, remedy: String)] = []
-    var (addresses, gateways): ([IPAddress: String], [Bool: (key: String, address: IPAddress)]) = ([:], [:])
-    for index in Self.keyedNICs {
-      guard let texts = nics[index] else { continue }
-      let (key, words) = ("nic_\(index)", words(ofNIC: index) ?? [])
-      if words.contains(.none), words.count > 1 {
-        faults.append((key, "has \"none\" and more", "leave \"none\" out, or the rest"))
-      }
-      let routes = words.compactMap { if case .gateway(let text) = $0 { IPAddress(text) } else { nil } }
-      if routes.count == words.count, !words.isEmpty {
-        faults.append((key, "has a gateway and no address", "add \"static\", or an address such as \"192.0.2.7/24\""))
-      }
-      for (text, word) in zip(texts, words) {
-        guard case .address(let address, let prefix) = word, let own = IPAddress(address) else { continue }
-        if let fault = own.fault(prefix: prefix ?? own.longestPrefix) {
-          faults.append((key, "has \"\(text)\", and that is \(fault)", "give it an address of one machine"))
-        }
-        if let other = addresses.updateValue(key, forKey: own) {
-          let place = other == key ? "has \"\(text)\" twice" : "has \"\(text)\", which \(other) has too"
-          faults.append((key, place, "give each address once"))
-        }
-      }
-      for gateway in routes {
-        guard let other = gateways.updateValue((key, gateway), forKey: gateway.isIPv6), other.address != gateway else {
-          continue
-        }
-        faults.append(
-          (
-            key,
-            "has another gateway of \(gateway.familyName) than \(other.key): a guest has one default route of each",
-            "leave one of the two out"
-          ))
-      }
-    }
-    for (_, gateway) in gateways.sorted(by: { $0.value.key < $1.value.key }) {
-      guard let owner = addresses[gateway.address] else { continue }
-      faults.append(
-        (gateway.key, "has a gateway that is an address of the guest itself, by \(owner)", "name another machine"))
-    }
-    if let gateway, let own = IPAddress(gateway), let owner = addresses[own] {
-      faults.append(
-        ("gateway", "= \"\(gateway)\" is an address of the guest itself, by \(owner)", "name another machine"))
-    }
-    return faults
   }
 }

@@ -18,7 +18,7 @@ enum ConnectionFiles {
   private static func lines(for interface: GuestNetwork.Interface) -> [String] {
     var lines = [
       "\(NetworkRenderer.mark). Your own settings belong into a connection of your own.", "[connection]",
-      "id=guestsmith-\(interface.index)", "uuid=\(uuid(of: interface))", "type=ethernet",
+      "id=guestsmith-\(interface.index)", "uuid=\(uuid(of: interface.match))", "type=ethernet",
       // Before what an image has for any interface.
       "autoconnect-priority=100",
     ]
@@ -62,11 +62,11 @@ enum ConnectionFiles {
   }
 
   /// Of version 8 (RFC 9562): our name and the MAC address, so that it is the same at each time, and another in a copy.
-  static func uuid(of interface: GuestNetwork.Interface) -> UUID {
+  static func uuid(of match: GuestNetwork.Match) -> UUID {
     var bytes = Array("guestsmith".utf8)
     bytes[6] = bytes[6] & 0x0F | 0x80
     bytes[8] = bytes[8] & 0x3F | 0x80
-    switch interface.match {
+    switch match {
     case .mac(let mac): bytes += mac.split(separator: ":").prefix(6).map { UInt8($0, radix: 16) ?? 0 }
     case .order(let order): bytes += [0, 0, 0, 0, 0, UInt8(truncatingIfNeeded: order)]
     }

@@ -7,11 +7,17 @@ package struct GuestSettings: Sendable, Equatable {
   package var timezone: String?
   /// Nil where the guest's own way is as good.
   package var network: GuestNetwork?
+  /// What is told of the network; nil: by what is in the guest.
+  package var renderer: NetworkRenderer?
 
-  package init(accounts: Accounts = Accounts(), timezone: String? = nil, network: GuestNetwork? = nil) {
+  package init(
+    accounts: Accounts = Accounts(), timezone: String? = nil, network: GuestNetwork? = nil,
+    renderer: NetworkRenderer? = nil
+  ) {
     self.accounts = accounts
     self.timezone = timezone
     self.network = network
+    self.renderer = renderer
   }
 
   /// Returns what does not reach the guest, and why, a line for each.
@@ -26,7 +32,9 @@ package struct GuestSettings: Sendable, Equatable {
       try CloudInit.keepName(of: guest)
       return []
     }
-    guard let renderer = try NetworkRenderer.chosen(in: guest) else {
+    try renderer?.refuseMissing(in: guest)
+    let renderer = if let renderer { renderer } else { try NetworkRenderer.chosen(in: guest) }
+    guard let renderer else {
       try CloudInit.keepName(of: guest)
       return ["the guest keeps the network that it has: nothing that is known configures it"]
     }

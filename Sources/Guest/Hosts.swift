@@ -55,10 +55,10 @@ enum Hosts {
     return nil
   }
 
-  /// A static address that changes: nothing as `old` where the guest had none.
+  /// A static address that changes: nothing as `old` where the guest had none, or as `new` where it has none.
   struct Readdress {
     var old: String?
-    var new: String
+    var new: String?
   }
 
   private static func ownLine(_ name: GuestName, address: String?) -> String {
@@ -114,7 +114,7 @@ enum Hosts {
     }
     for (range, form) in replacements.reversed() { result.replaceSubrange(range, with: form.utf8) }
     if let address, first.text == address.old || first.text == ownLoopback {
-      result.replaceSubrange(first.range, with: address.new.utf8)
+      result.replaceSubrange(first.range, with: (address.new ?? ownLoopback).utf8)
     }
     return result
   }

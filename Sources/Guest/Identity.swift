@@ -27,6 +27,8 @@ package struct Identity: Sendable {
   /// Of a disk that boots by itself.
   package var bootLoader: BootLoader?
   package var network: GuestNetwork
+  /// What is told of the network; nil: by what is in the guest.
+  package var renderer: NetworkRenderer?
   package var accounts: Accounts
   package var locale: Locale
   package var cleaning: [Cleaning] = []
@@ -61,7 +63,9 @@ package struct Identity: Sendable {
         left.append(error.message)
       }
     }
-    let renderer = isForeign ? try NetworkRenderer.chosen(in: guest) ?? .networkd : .networkd
+    try self.renderer?.refuseMissing(in: guest)
+    let chosen = isForeign && renderer == nil ? try NetworkRenderer.chosen(in: guest) : renderer
+    let renderer = chosen ?? .networkd
     try attempt { () throws(Failure) in try renderer.apply(network, to: guest) }
     try attempt { () throws(Failure) in try locale.apply(to: guest) }
     try attempt { () throws(Failure) in left += try accounts.apply(to: guest) }

@@ -19,26 +19,31 @@ struct NameChange {
   /// - Parameters:
   ///   - network: one with fixed addresses replaces the network of a guest whose network is ours; of any other only the
   ///     MAC addresses count.
+  ///   - isRenewed: whether the network replaces that one whatever it says: where the guest is a new one, made of another.
   ///   - instanceID: what a seed among the files calls the instance from now on; nil changes nothing.
   init(
-    from old: GuestName, to new: GuestName, network: GuestNetwork?, release: ReleaseFile?, instanceID: UUID? = nil,
-    in guest: some GuestFiles
+    from old: GuestName, to new: GuestName, network: GuestNetwork?, release: ReleaseFile?, isRenewed: Bool = false,
+    instanceID: UUID? = nil, in guest: some GuestFiles
   ) throws(Failure) {
     self.release = release
     oldRelease = release
     var address: Hosts.Readdress?
     let ours = try network == nil ? [] : Network.paths(in: guest)
     if let network, !ours.isEmpty {
-      if let fixed = network.nameAddress {
-        address = Hosts.Readdress(old: release?.fixedAddresses.first, new: fixed)
+      if network.nameAddress != nil || isRenewed {
+        address = Hosts.Readdress(old: release?.fixedAddresses.first, new: network.nameAddress)
         try replaceNetwork(ours, by: network, in: guest)
       } else {
         try rematch(network, in: guest)
       }
     }
-    if let network, let fixed = network.nameAddress, ours.isEmpty, let renderer = try NetworkRenderer.own(in: guest) {
-      address = Hosts.Readdress(old: release?.fixedAddresses.first, new: fixed)
-      try renew(network, by: renderer, in: guest)
+    if let network, ours.isEmpty, let renderer = try NetworkRenderer.own(in: guest) {
+      if network.nameAddress != nil || isRenewed {
+        address = Hosts.Readdress(old: release?.fixedAddresses.first, new: network.nameAddress)
+        try renew(network, by: renderer, in: guest)
+      } else {
+        for file in try NetworkRenderer.rematching(network, in: guest) { add(file.path, file.found, file.changed) }
+      }
     }
     if let found = try guest.read(Hosts.path) {
       add(Hosts.path, found, Hosts.renaming(found, from: old, to: new, address: address))
@@ -91,7 +96,12 @@ struct NameChange {
   private mutating func renew(
     _ network: GuestNetwork, by renderer: NetworkRenderer, in guest: some GuestFiles
   ) throws(Failure) {
-    for file in try renderer.files(for: network) where renewed == nil {
+    let files = try renderer.files(for: network)
+    // An interface may have come to be without an address.
+    if try renderer.ownFiles(in: guest).contains(where: { path in !files.contains { $0.path == path } }) {
+      renewed = (renderer, network)
+    }
+    for file in files where renewed == nil {
       let found = try guest.read(file.path) ?? []
       // Of Alpine ours is a part of it.
       let isThere = found == file.bytes || found.containsBytes(file.bytes)

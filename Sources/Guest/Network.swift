@@ -32,9 +32,18 @@ package enum Network {
   /// The files of ours in a guest.
   static func paths(in guest: some GuestFiles) throws(Failure) -> [ByteString] {
     let files = try guest.list(NetworkdFiles.folder).filter {
-      $0 == "10-guestsmith.network" || $0.hasPrefix("10-guestsmith-") && $0.hasSuffix(".network")
+      isOurs($0)
     }.map { "\(NetworkdFiles.folder)/\($0)" as ByteString }
     return try files + (guest.kind(rulesPath) == nil ? [] : [rulesPath])
+  }
+
+  /// An administrator may have one of a similar name.
+  private static func isOurs(_ name: ByteString) -> Bool {
+    let (begin, end): (ByteString, ByteString) = ("10-guestsmith-", ".network")
+    if name == "10-guestsmith.network" { return true }
+    guard name.hasPrefix(begin), name.hasSuffix(end) else { return false }
+    let number = name.bytes.dropFirst(begin.bytes.count).dropLast(end.bytes.count)
+    return !number.isEmpty && number.allSatisfy { (0x30...0x39).contains($0) }
   }
 
   /// A file of ours for an interface whose MAC address is another now, or is not told; where it goes by none, as it is.

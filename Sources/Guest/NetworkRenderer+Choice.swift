@@ -27,11 +27,32 @@ extension NetworkRenderer {
     return try system.hasAny(["/usr/bin/cloud-init"]) ? .cloudInit : nil
   }
 
+  /// - Throws: `.guest` where it is not in the guest.
+  func refuseMissing(in guest: some GuestFiles) throws(Failure) {
+    let system = InstalledServices(guest)
+    let ifup: [ByteString] = ["/sbin/ifup", "/usr/sbin/ifup"]
+    let isAlpine = try guest.kind("/etc/alpine-release") != nil
+    let isThere =
+      switch self {
+      case .netplan: try system.hasAny(Self.netplanGenerators)
+      case .ifupdown: isAlpine ? false : try system.hasAny(ifup)
+      case .alpine: isAlpine ? try system.hasAny(ifup) : false
+      case .cloudInit: try system.hasAny(["/usr/bin/cloud-init"])
+      case .networkd, .networkManager, .wicked, .sysconfig:
+        try system.hasAny(Self.services.filter { $0.0 == self }.flatMap(\.2))
+      }
+    guard isThere else {
+      throw Failure(
+        .guest, "network_renderer = \"\(rawValue)\", and \(name) is not in the guest",
+        remedy: "install it there, or leave network_renderer out: then what is in the guest is told")
+    }
+  }
+
   /// In the order in which they are asked, by their services and where they are.
   private static let services: [(NetworkRenderer, ByteString, [ByteString])] = [
     (.networkManager, "NetworkManager", ["/usr/sbin/NetworkManager", "/usr/bin/NetworkManager"]),
     (.wicked, "wicked", ["/usr/sbin/wicked", "/usr/sbin/wickedd"]),
-    (.networkd, "systemd-networkd", ["/lib/systemd/systemd-networkd"]),
+    (.networkd, "systemd-networkd", ["/lib/systemd/systemd-networkd", "/usr/lib/systemd/systemd-networkd"]),
     (.sysconfig, "network", ["/etc/sysconfig/network-scripts/ifup-eth", "/etc/sysconfig/network-scripts/ifup"]),
   ]
 

@@ -40,6 +40,13 @@ extension NetworkRenderer {
     Place(renderer: nil, folder: "/etc/systemd/resolved.conf.d", begins: "60-guestsmith", ends: ".conf"),
   ]
 
+  /// Its files in a guest.
+  func ownFiles(in guest: some GuestFiles) throws(Failure) -> [ByteString] {
+    var found: [ByteString] = []
+    for place in Self.ownPlaces where place.renderer == self { found += try place.files(of: guest) }
+    return found
+  }
+
   /// The one for which a guest has files of ours; nil where its network is not ours.
   static func own(in guest: some GuestFiles) throws(Failure) -> NetworkRenderer? {
     for place in ownPlaces {

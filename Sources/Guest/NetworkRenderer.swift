@@ -21,7 +21,7 @@ package enum NetworkRenderer: String, CaseIterable, Sendable {
   /// ifupdown of Alpine Linux: of BusyBox, and ifupdown-ng.
   case alpine
   /// Any other system, by the cloud-init that it has.
-  case cloudInit
+  case cloudInit = "cloud-init"
 
   package struct File: Sendable, Equatable {
     package var path: ByteString

@@ -59,8 +59,8 @@ package struct Restoration: Sendable {
     let isRenamed = renamedFrom.map { old in origin.name.map { $0.isSame(as: old) } ?? true } ?? false
     let oldName = isCopy || isRenamed ? origin.name ?? name : name
     var change = try NameChange(
-      from: oldName, to: name, network: network, release: release, instanceID: isCopy ? instanceID : nil,
-      in: guest)
+      from: oldName, to: name, network: network, release: release, isRenewed: settings != nil,
+      instanceID: isCopy ? instanceID : nil, in: guest)
     change.release?.rootUUID = rootUUID
     // Where another call restores the swap, it is the one that it was.
     if let swapUUID { change.release?.swapUUID = swapUUID }

@@ -147,7 +147,10 @@ package struct Bootstrap: Sendable {
       "customize",
       #""$GUESTSMITH_BUILD_HOOK" "$1" || { status=$?; echo "$status" > "$GUESTSMITH_BUILD_HOOK.status"; exit "$status"; }"#
     )
+    // Passwords that it was told are in the packages' own files by now, if at all: the image does without them.
+    let passwords = ("customize", #"rm -f "$1"/var/cache/debconf/passwords.dat*"#)
     return (recipe.debconf.isEmpty ? [] : [answers]) + (recipe.buildHook == nil ? [] : [program])
+      + (recipe.debconf.isEmpty ? [] : [passwords])
   }
 
   /// Where it was the site's program that failed.

@@ -96,7 +96,8 @@ package struct ImageRecipe: Equatable, Sendable {
 
   /// Of what the site has said; what it has not makes no other key.
   private var siteText: String {
-    (debconf.isEmpty ? "" : "\ndebconf \(debconf.digest)") + (buildHook.map { "\nbuild-hook \($0.digest)" } ?? "")
+    (debconf.isEmpty ? "" : "\ndebconf without passwords \(debconf.digest)")
+      + (buildHook.map { "\nbuild-hook \($0.digest)" } ?? "")
   }
 
   private static func isName(_ name: String) -> Bool {

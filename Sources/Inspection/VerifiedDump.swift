@@ -2,7 +2,7 @@
 internal import Dump
 internal import LinuxIO
 package import Report
-internal import Sources
+package import Sources
 package import Worker
 
 /// What a dump that was checked is.
@@ -20,10 +20,22 @@ package struct VerifiedDump {
   package init(_ path: String, threads: Int, by workers: Workers, _ steps: Steps) throws(Failure) {
     let file = try DumpFile(path)
     let (stream, _) = try file.unpacked()
+    try self.init(stream, path, size: file.size ?? 0, threads: threads, by: workers, steps)
+  }
+
+  /// Checks a stream that begins as a dump does, once it is unpacked.
+  ///
+  /// - Parameters:
+  ///   - path: what it is called.
+  ///   - size: of the dump in bytes, as far as that is known.
+  ///   - threads: that decompress.
+  package init(
+    _ stream: IncomingStream, _ path: String, size: UInt64, threads: Int, by workers: Workers, _ steps: Steps
+  ) throws(Failure) {
     // How much it unpacks to only the worker knows.
     let found = try stream.run(
       Self.task, ["threads": .integer(threads), "path": .string(path)], [], by: workers,
-      .worker(streaming: max(file.size ?? 0, 1 << 40), threads: threads), steps)
+      .worker(streaming: max(size, 1 << 40), threads: threads), steps)
     instance = try found.text("instance")
     sha256 = try found.text("sha256")
     stored = try found.number("stored")

@@ -39,25 +39,46 @@ extension State {
 }
 
 extension ExportConfiguration {
-  /// The files of the dumps that are there, by the numbers of their disks.
-  package var dumps: [(disk: Int, path: String, size: UInt64)] {
-    disks.compactMap { disk in
-      guard let dump = disk.dump else { return nil }
-      let (status, error) = examine("\(path)/\(dump)", itself: true)
-      guard error == 0, status.isRegular else { return nil }
-      return (disk.index, "\(path)/\(dump)", UInt64(status.st_size))
+  /// A dump that `config.ini` names.
+  package struct NamedDump: Sendable {
+    /// The number of its disk.
+    package let disk: Int
+    package let path: String
+    /// In bytes; nil where there is no such file.
+    package let size: UInt64?
+
+    /// That it is not there; nil where it is.
+    package var fault: Failure? {
+      guard size == nil else { return nil }
+      return Failure(
+        .dump, "the dump of disk \(disk) is missing: \(path)",
+        remedy: "put it back, or correct \(ExportConfiguration.file)")
     }
   }
 
-  /// The first dump that is not there; nil where there is none.
-  package var missing: Failure? {
-    let found = dumps.map(\.disk)
-    if let disk = disks.first(where: { $0.dump != nil && !found.contains($0.index) }) {
-      return Failure(
-        .dump, "the dump of disk \(disk.index) is missing: \(path)/\(disk.dump ?? "")",
-        remedy: "put it back, or correct \(Self.file)")
+  /// All that are named, in the order of their disks.
+  package var namedDumps: [NamedDump] {
+    disks.compactMap { disk in
+      guard let dump = disk.dump else { return nil }
+      let (status, error) = examine("\(path)/\(dump)", itself: true)
+      let isFile = error == 0 && status.isRegular
+      return NamedDump(disk: disk.index, path: "\(path)/\(dump)", size: isFile ? UInt64(status.st_size) : nil)
     }
-    return disks.contains { $0.dump != nil } ? nil : Failure(.dump, "\(path)/\(Self.file) names no dump")
+  }
+
+  /// The files of the dumps that are there, by the numbers of their disks.
+  package var dumps: [(disk: Int, path: String, size: UInt64)] {
+    namedDumps.compactMap { dump in
+      guard let size = dump.size else { return nil }
+      return (dump.disk, dump.path, size)
+    }
+  }
+
+  /// The first dump that is not there, or that there is none; nil where nothing is missing.
+  package var missing: Failure? {
+    let named = namedDumps
+    guard !named.isEmpty else { return Failure(.dump, "\(path)/\(Self.file) names no dump") }
+    return named.compactMap { $0.fault }.first
   }
 }
 

@@ -181,7 +181,7 @@ final class Trial {
     return instance
   }
 
-  private var variant: String? { options.variant ?? definition.contents?.variants.first }
+  private var variant: String? { options.variant ?? preferredVariant(of: definition.contents?.variants ?? []) }
 
   /// Calls a script, watches what it leaves, and takes that away.
   func call(

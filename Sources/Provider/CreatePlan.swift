@@ -187,6 +187,7 @@ package struct CreatePlan: Plan, ~Copyable {
       name: name, rootUUID: "", rootType: options.kind.rawValue, swapUUID: swapUUID?.description,
       network: network.network,
       accounts: configuration.accounts, locale: configuration.guestLocale, release: release)
+    identity.renderer = configuration.renderer
     identity.data = data
     identity.cleaning = source.isForeign ? configuration.cleanings : []
     identity.bootLoader = boot?.loader

@@ -31,14 +31,13 @@ struct DefaultRoutes {
   mutating func add(_ source: AddressSource, _ interface: GuestNetwork.Interface) throws(Failure) {
     interfaces.append(interface)
     let nic = source.nic
+    let own = (source.configuration.words(ofNIC: nic.index) ?? []).compactMap(\.gatewayAddress)
+    if let fault = interface.fixed.fault(ofGateways: own) {
+      throw Failure(.invalid, "nic_\(nic.index) \(fault.words)", remedy: fault.remedy)
+    }
     var explicit: Set<Bool> = []
-    for case .gateway(let text) in source.configuration.words(ofNIC: nic.index) ?? [] {
+    for text in own {
       guard let address = IPAddress(text) else { continue }
-      guard interface.hasFixed(ipv6: address.isIPv6) else {
-        throw Failure(
-          .invalid, "nic_\(nic.index) has the gateway \(text), and no static address of \(address.familyName)",
-          remedy: "add an address of \(address.familyName) to it, or leave the gateway out")
-      }
       explicit.insert(address.isIPv6)
       try add(text, address, isExplicit: true, interface)
     }
@@ -63,13 +62,9 @@ struct DefaultRoutes {
   private mutating func add(
     _ text: String, _ address: IPAddress, isExplicit: Bool, _ interface: GuestNetwork.Interface
   ) throws(Failure) {
-    let prefixes = interface.addresses.filter { own in
-      IPAddress(own.address).map { $0.isNear(address, prefix: own.prefix) } == true
-    }.map(\.prefix)
-    for prefix in prefixes + [address.longestPrefix] {
-      guard let fault = address.fault(prefix: prefix) else { continue }
+    if let reason = interface.fixed.fault(ofGateway: address) {
       throw Failure(
-        .invalid, "\(text) can't be the gateway of interface \(interface.index): it is \(fault)",
+        .invalid, "\(text) can't be the gateway of interface \(interface.index): it is \(reason)",
         remedy: "name the address of the router")
     }
     gateways.append(
@@ -100,7 +95,41 @@ struct DefaultRoutes {
       }
     }
     try refuseOtherFamily(network)
-    return notes
+    return notes + Self.notesOfDHCP(network.interfaces)
+  }
+
+  /// What is to be told where interfaces that use DHCP may get default routes beside another one: how the guest ranks them is
+  /// its own affair. Once, where both families have the same.
+  private static func notesOfDHCP(_ interfaces: [GuestNetwork.Interface]) -> [String] {
+    let (four, six) = (interfaces.filter(\.dhcp4).map(\.index), interfaces.filter(\.dhcp6).map(\.index))
+    if four == six, interfaces.allSatisfy(\.routes.isEmpty) {
+      return four.count > 1 ? ["\(words(four)) may each get a default route by DHCP: \(decision)"] : []
+    }
+    return [note(.ipv4, four, interfaces), note(.ipv6, six, interfaces)].compactMap { $0 }
+  }
+
+  private static let decision = "the guest decides which is used"
+
+  /// Of one family, for which these interfaces ask by DHCP; nil where there is one default route at most.
+  private static func note(
+    _ family: GuestNetwork.Family, _ asking: [Int], _ interfaces: [GuestNetwork.Interface]
+  ) -> String? {
+    let (name, way) = family == .ipv4 ? ("IPv4", "by DHCP") : ("IPv6", "as routers advertise it")
+    let each = asking.count > 1 ? "each " : ""
+    for interface in interfaces {
+      guard let route = interface.routes.first(where: { $0.family == family }) else { continue }
+      guard !asking.isEmpty else { return nil }
+      let others = asking == [interface.index] ? "" : words(asking) + " "
+      return "interface \(interface.index) has the gateway \(route.gateway), and \(others)may \(each)get another "
+        + "default route of \(name) \(way): \(decision)"
+    }
+    return asking.count > 1
+      ? "\(words(asking)) may each get a default route of \(name) \(way): \(decision)" : nil
+  }
+
+  /// `interface 1`, or `interfaces 0 and 1`
+  private static func words(_ indices: [Int]) -> String {
+    "interface\(indices.count == 1 ? "" : "s") \(Words.list(indices.map { "\($0)" }))"
   }
 
   /// A gateway that is configured, where no address of its family is, and no other gateway.
@@ -115,5 +144,9 @@ struct DefaultRoutes {
 }
 
 extension GuestNetwork.Interface {
+  fileprivate var fixed: NICAddresses {
+    NICAddresses(addresses.map { (address: $0.address, prefix: $0.prefix) })
+  }
+
   fileprivate func hasFixed(ipv6: Bool) -> Bool { addresses.contains { $0.address.contains(":") == ipv6 } }
 }

@@ -40,7 +40,8 @@ package struct DiskImagePlan: Plan, ~Copyable {
       // A guest that has one interface and asks for a lease of itself is left to do so.
       target.settings = GuestSettings(
         accounts: configuration.accounts, timezone: configuration.timezone,
-        network: network.isPlain ? nil : network.network)
+        network: network.isPlain && configuration.renderer == nil ? nil : network.network,
+        renderer: configuration.renderer)
     }
     target.site = try SiteFiles(configuration, for: name, network)
     // It is known from the start how the guest is told.
@@ -103,6 +104,7 @@ package struct DiskImagePlan: Plan, ~Copyable {
     let view = disk.descriptor.view
     let token = Interrupts.onInterrupt { Disk.clearHead(of: view) }
     defer { token.cancel() }
+    if configuration.configure != .none { for line in target.network.notes { steps.note(line) } }
     do throws(Failure) {
       try disk.removeSignatures()
       try install(entry, steps)

@@ -66,7 +66,8 @@ enum GuestInstallation {
       "efi": .optional(identity.bootLoader?.efiVolume), "both": .bool(identity.bootLoader?.hasBoth ?? false),
       "zeroed": .bool(zeroed), "foreign": .bool(identity.isForeign), "options": options.json,
       "swap": .optional(identity.swapUUID),
-      "network": identity.network.json, "accounts": identity.accounts.json,
+      "network": identity.network.json, "renderer": .optional(identity.renderer?.rawValue),
+      "accounts": identity.accounts.json,
       "timezone": .optional(identity.locale.timezone), "language": .optional(identity.locale.language),
       "version": .string(release.version), "installed": .string(release.installed), "image": .string(release.image),
       "suite": .string(release.suite), "wipe": .string(release.wipe), "kept": .bool(kept),
@@ -95,6 +96,7 @@ extension Identity {
     if try values.flag("boots") {
       bootLoader = BootLoader(efiVolume: values["efi"]?.string, hasBoth: try values.flag("both"))
     }
+    renderer = values["renderer"]?.string.flatMap { NetworkRenderer(rawValue: $0) }
     isForeign = try values.flag("foreign")
     nameFiles = try values.list("naming").map { path throws(Failure) in ByteString(try path.bytes("path")) }
     cleaning = try values.texts("clean").compactMap { Cleaning(rawValue: $0) }

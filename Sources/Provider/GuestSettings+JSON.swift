@@ -8,6 +8,7 @@ extension GuestSettings {
   var json: JSON {
     [
       "accounts": accounts.json, "timezone": .optional(timezone), "network": network?.json ?? nil,
+      "renderer": .optional(renderer?.rawValue),
     ]
   }
 
@@ -16,6 +17,7 @@ extension GuestSettings {
     guard let json, json != .null else { return nil }
     return GuestSettings(
       accounts: try Accounts(json["accounts"]), timezone: json["timezone"]?.string,
-      network: try GuestNetwork.optional(json["network"]))
+      network: try GuestNetwork.optional(json["network"]),
+      renderer: json["renderer"]?.string.flatMap { NetworkRenderer(rawValue: $0) })
   }
 }

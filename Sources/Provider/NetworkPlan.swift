@@ -29,6 +29,7 @@ struct NetworkPlan {
       let note = try source.configure(&interface)
       if let note { notes.append(note) }
       if !interface.isUnconfigured { interface.mtu = configuration.mtu }
+      try Self.refuseSmallMTU(interface, configuration)
       try gateways.add(source, interface)
       network.interfaces.append(interface)
     }
@@ -75,6 +76,14 @@ struct NetworkPlan {
     }
   }
 
+  /// What the keys say is refused before; here, with what the host says.
+  private static func refuseSmallMTU(
+    _ interface: GuestNetwork.Interface, _ configuration: Configuration
+  ) throws(Failure) {
+    guard interface.needsIPv6, let fault = configuration.mtuFault("interface \(interface.index)") else { return }
+    throw Failure(.invalid, "mtu \(fault.words)", remedy: fault.remedy)
+  }
+
   private func refuseDoubleAddresses() throws(Failure) {
     var first: [IPAddress: Int] = [:]
     for interface in network.interfaces {
@@ -112,4 +121,11 @@ struct NetworkPlan {
 extension RequestedNIC {
   /// `interface 1, aa:00:00:00:00:01`
   var words: String { "interface \(index)" + (mac.map { ", \($0)" } ?? "") }
+}
+
+extension GuestNetwork.Interface {
+  /// Whether it has a fixed address of IPv6, or no other way to an address; IPv6 that comes beside IPv4 can be missing.
+  fileprivate var needsIPv6: Bool {
+    addresses.isEmpty ? !dhcp4 && (dhcp6 || acceptsAdvertisements) : addresses.contains { $0.address.contains(":") }
+  }
 }

@@ -79,6 +79,8 @@ extension Configuration {
 
   var cleanings: [Guest.Cleaning] { clean.compactMap { Guest.Cleaning(rawValue: $0) } }
 
+  var renderer: NetworkRenderer? { networkRenderer.flatMap { NetworkRenderer(rawValue: $0.rawValue) } }
+
   var guestLocale: Locale { Locale(timezone: timezone, language: locale) }
 
   var dumpCompression: DumpWriter.Compression {

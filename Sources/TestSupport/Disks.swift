@@ -31,12 +31,12 @@ package func withMounted<R>(
   try withScratch { scratch in
     // In the folder rather than on it: what a killed test leaves is found there.
     let place = try scratch.folder("mount")
+    // The kernel lets go of the loop device under a file a moment later, also where it found nothing to mount.
+    let loops = "losetup --associated '\(disk)' 2>/dev/null || true"
+    let before = try shell(loops)
+    defer { _ = try? eventually { try shell(loops) == before } }
     try shell("mount -o \(options) '\(disk)' '\(place)'")
-    defer {
-      _ = try? shell("umount '\(place)' || umount --lazy '\(place)'")
-      // The kernel lets go of the loop device under a file a moment later.
-      _ = try? eventually { try shell("losetup --associated '\(disk)' 2>/dev/null || true").isEmpty }
-    }
+    defer { _ = try? shell("umount '\(place)' || umount --lazy '\(place)'") }
     return try body(place)
   }
 }

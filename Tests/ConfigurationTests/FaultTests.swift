@@ -156,7 +156,13 @@ struct FaultTests {
   @Test(
     "an interface is refused what it can't have, whatever the host says",
     arguments: [
-      ("nic_0 = [\"dhcp5\"]", nil), ("nic_0 = \"dhcp\"", nil), ("nic_0 = [\"192.0.2.7/33\"]", nil),
+      ("nic_0 = [\"dhcp5\"]", nil), ("nic_0 = [\"192.0.2.7/33\"]", nil), ("nic_0 = 4", nil), ("nic_0 = true", nil),
+      (
+        "nic_0 = \"dhcp5\"",
+        "F:1: nic_0 = \"dhcp5\", must be a list or a string of \"dhcp\", \"dhcp4\", \"dhcp6\", \"slaac\", \"static\", "
+          + "addresses such as \"192.0.2.7/24\" and \"gateway:192.0.2.1\", or \"none\""
+      ),
+      ("nic_0 = \"dhcp; slaac\"", nil), ("nic_0 = \"none dhcp\"", "F:1: nic_0 has \"none\" and more"),
       ("nic_0 = [\"192.0.2.7/\"]", nil), ("nic_0 = [\"192.0.2.7/+8\"]", nil), ("nic_0 = [\"192.0.2.700/24\"]", nil),
       ("nic_0 = [\"192.0.2.7/0\"]", nil), ("nic_0 = [\"gateway:\"]", nil), ("nic_0 = [\"gateway:224.0.0.1\"]", nil),
       ("nic_8 = [\"dhcp\"]", nil),
@@ -189,10 +195,81 @@ struct FaultTests {
         "nic_0 = [\"192.0.2.1/24\"]\ngateway = \"192.0.2.1\"",
         "F:2: gateway = \"192.0.2.1\" is an address of the guest itself, by nic_0"
       ),
+      ("nic_0 = [\"static\", \"static\"]", "F:1: nic_0 has \"static\" twice"),
     ] as [(String, String?)])
   func interfaces(text: String, message: String?) throws {
     let found = try #require(fault(text))
     if let message { #expect(found == message) }
+  }
+
+  @Test(
+    "a gateway that the interface can't have is refused, whatever the host says",
+    arguments: [
+      (
+        "nic_0 = [\"192.0.2.7/24\", \"gateway:fe80::1\"]",
+        "F:1: nic_0 has the gateway fe80::1, and no static address of IPv6"
+      ),
+      (
+        "nic_0 = [\"2001:db8::7/64\", \"dhcp\", \"gateway:192.0.2.1\"]",
+        "F:1: nic_0 has the gateway 192.0.2.1, and no static address of IPv4"
+      ),
+      (
+        "nic_1 = \"dhcp gateway:192.0.2.1\"", "F:1: nic_1 has the gateway 192.0.2.1, and no static address of IPv4"
+      ),
+      (
+        "nic_0 = [\"192.0.2.7/24\", \"gateway:192.0.2.255\"]",
+        "F:1: nic_0 has the gateway 192.0.2.255, and that is the broadcast address of the network"
+      ),
+      (
+        "nic_0 = [\"static\", \"192.0.2.7/24\", \"gateway:192.0.2.0\"]",
+        "F:1: nic_0 has the gateway 192.0.2.0, and that is the address of the network itself"
+      ),
+      (
+        "nic_1 = [\"static\", \"gateway:192.0.2.1\", \"gateway:fe80::1\"]",
+        "F:1: nic_1 has gateways of both families, and \"static\" gives it one address"
+      ),
+      (
+        "gateway = \"224.0.0.1\"",
+        "F:1: gateway = \"224.0.0.1\" can't be a gateway: it is not the address of one machine"
+      ),
+      ("gateway = \"::1\"", "F:1: gateway = \"::1\" can't be a gateway: it is an address of the loopback"),
+      (
+        "nic_0 = \"dhcp\"\nnic_1 = \"192.0.2.7/24\"\ngateway = \"192.0.2.255\"",
+        "F:3: gateway = \"192.0.2.255\" can't be the gateway of nic_1: it is the broadcast address of the network"
+      ),
+    ])
+  func gateways(text: String, message: String) {
+    #expect(fault(text) == message)
+  }
+
+  @Test("what the host may make right is left to create")
+  func openGateways() {
+    for text in [
+      "nic_0 = [\"static\", \"gateway:192.0.2.1\", \"gateway:fe80::1\"]",
+      "nic_1 = [\"static\", \"192.0.2.7/24\", \"gateway:192.0.2.1\", \"gateway:fe80::1\"]",
+      "nic_0 = [\"192.0.2.7\", \"gateway:192.0.2.255\"]\nprefix = 24",
+      "nic_0 = [\"192.0.2.7/32\", \"gateway:192.0.2.255\"]",
+      "nic_0 = [\"static\"]\nnic_1 = [\"192.0.2.7/24\"]\ngateway = \"192.0.2.255\"",
+      "address = \"static\"\nnic_1 = [\"192.0.2.7/24\"]\ngateway = \"192.0.2.255\"",
+      "nic_0 = [\"192.0.2.7/24\", \"gateway:192.0.2.1\"]\ngateway = \"192.0.2.255\"",
+      "nic_0 = [\"192.0.2.7/24\"]\ngateway = \"2001:db8::1\"",
+    ] {
+      #expect(fault(text) == nil, "\(text)")
+    }
+  }
+
+  @Test(
+    "an MTU below that of IPv6 is refused where an interface needs IPv6, and not where it takes IPv6 that is offered",
+    arguments: [
+      ("nic_0 = \"2001:db8::7/64\"", true), ("nic_0 = \"dhcp6\"", true), ("nic_0 = [\"dhcp\", \"slaac\"]", true),
+      ("nic_0 = [\"static\", \"gateway:fe80::1\"]", true), ("nic_0 = \"dhcp\"", false),
+      ("nic_0 = [\"static\", \"192.0.2.7/24\", \"gateway:192.0.2.1\"]", false), ("address = \"static\"", false),
+      ("nic_0 = \"none\"", false), ("address = \"dhcp\"", false),
+    ])
+  func mtu(text: String, isRefused: Bool) {
+    let words = "F:2: mtu = 1279 is less than the 1280 bytes that IPv6 needs, and nic_0 has IPv6"
+    #expect(fault("\(text)\nmtu = 1279") == (isRefused ? words : nil))
+    #expect(fault("\(text)\nmtu = 1280") == nil)
   }
 
   @Test("an interface gets what it can have, of a parameter too")

@@ -59,6 +59,7 @@ struct LoadingTests {
       nic_0 = ["static", "slaac", "2001:db8::7/64", "gateway:fe80::1"]
       search = ["example.com", "lan"]
       mtu = 9000
+      network_renderer = "cloud-init"
       root_password_hash = "$y$j9T$abc./def$xyz"
       ssh_keys = ["ssh-ed25519 AAAAC3 me@home", 'from="10.0.0.1,10.0.0.2" ssh-rsa AAAAB3']
       user = "admin"
@@ -95,10 +96,23 @@ struct LoadingTests {
       ])
     #expect(configuration.words(ofNIC: 1) == nil)
     #expect(configuration.search == ["example.com", "lan"] && configuration.mtu == 9000)
+    #expect(configuration.networkRenderer == .cloudInit)
     #expect(configuration.sshKeys.count == 2)
     #expect(configuration.user == "admin" && configuration.userPasswordHash == "$6$a$b")
     #expect(configuration.rootLogin == true)
     #expect(configuration.timezone == "America/Argentina/Buenos_Aires")
+  }
+
+  @Test("a string of a file has the words of an interface as a parameter has them")
+  func wordsOfInterfaces() throws {
+    let configuration = try load(
+      "nic_0 = \"dhcp\"\nnic_1 = \"static, slaac gateway:192.0.2.1\"\nnic_2 = \"none\"\nnic_3 = \"\"\nnic_4 = \"dhcp\"",
+      parameters: ["nic_4": "slaac"])
+    #expect(configuration.words(ofNIC: 0) == [.dhcp])
+    #expect(configuration.words(ofNIC: 1) == [.fixed, .slaac, .gateway("192.0.2.1")])
+    #expect(configuration.words(ofNIC: 2) == [NICWord.none])
+    #expect(configuration.words(ofNIC: 3) == nil, "as an empty list")
+    #expect(configuration.words(ofNIC: 4) == [.slaac])
   }
 
   @Test("the file of the definition stands in for the one of the machine, and is not mixed with it")

@@ -24,6 +24,26 @@ struct GuestSettingsTests {
     #expect(guest.text("/etc/cloud/cloud.cfg") == "users: []\n")
   }
 
+  @Test("has the program configure its network that is named, where that is in the guest")
+  func renderer() throws {
+    var settings = GuestSettings(network: fixedNetwork("192.0.2.7"), renderer: .netplan)
+    func guest(_ more: [ByteString: String]) -> MemoryGuest {
+      MemoryGuest(["/lib/systemd/systemd": "", "/usr/sbin/NetworkManager": ""].merging(more) { $1 })
+    }
+    let lacking = guest([:])
+    let failure = #expect(throws: Failure.self) { try settings.apply(to: lacking) }
+    #expect(failure?.message == "network_renderer = \"netplan\", and netplan is not in the guest")
+    let netplan = guest(["/usr/lib/systemd/system-generators/netplan": ""])
+    #expect(try settings.apply(to: netplan) == ["netplan of the guest configures its network"])
+    #expect(netplan.text("/etc/netplan/60-guestsmith.yaml") != nil)
+    settings.renderer = .networkManager
+    let other = guest(["/usr/lib/systemd/system-generators/netplan": ""])
+    #expect(try settings.apply(to: other) == ["NetworkManager of the guest configures its network"])
+    for renderer in NetworkRenderer.allCases {
+      #expect(throws: Failure.self) { try renderer.refuseMissing(in: MemoryGuest()) }
+    }
+  }
+
   @Test("is told where the guest has no place for it")
   func lacking() throws {
     let guest = MemoryGuest(["/etc/passwd": "root:x:0:0::/root:/bin/sh\n"])

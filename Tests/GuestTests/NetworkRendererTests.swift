@@ -142,7 +142,7 @@ struct NetworkRendererTests {
 
   @Test("The UUID of a connection is the same for a MAC address, and another for another")
   func connectionUUID() {
-    let uuids = Networks.macs.indices.map { ConnectionFiles.uuid(of: Networks.interface($0)).description }
+    let uuids = Networks.macs.indices.map { ConnectionFiles.uuid(of: Networks.interface($0).match).description }
     #expect(uuids[1] == "67756573-7473-8d69-b468-525400000001")
     #expect(Set(uuids).count == uuids.count)
   }

@@ -230,6 +230,69 @@ struct RenamingTests {
     #expect(try NetworkRenderer.own(in: MemoryGuest.debian()) == nil)
   }
 
+  @Test(
+    "without a fixed address it follows its interfaces to other MAC addresses, whoever configures them, and is else as it was",
+    arguments: NetworkRenderer.allCases, [true, false])
+  func othersRematched(renderer: NetworkRenderer, isSwap: Bool) throws {
+    let guest = MemoryGuest([
+      "/etc/hostname": "vm1\n", "/etc/hosts": "127.0.1.1\tvm1.example.com vm1\n", "/lib/systemd/systemd-networkd": "",
+    ])
+    func network(_ macs: String...) -> GuestNetwork {
+      GuestNetwork(
+        macs.enumerated().map { index, mac in
+          var interface = GuestNetwork.Interface(.mac(mac), index: index)
+          (interface.dhcp4, interface.acceptsAdvertisements) = (true, true)
+          return interface
+        })
+    }
+    let (old, new) = (
+      network("aa:00:00:00:00:0b", "52:54:00:12:34:56"),
+      isSwap ? network("52:54:00:12:34:56", "aa:00:00:00:00:0b") : network("aa:00:00:00:00:0c", "aa:00:00:00:00:0d")
+    )
+    try renderer.apply(old, to: guest)
+    // What its administrator has added.
+    let files = try renderer.files(for: old).map(\.path)
+    let added = "# 2001:db8:aa:00:00:00:00:0b\n"
+    for path in files where renderer != .cloudInit {
+      guest.put(path, Array((guest.text(path) ?? "").utf8) + Array(added.utf8))
+    }
+    try Renaming(from: vm1, to: vm2, network: new).apply(to: guest)
+    for file in try renderer.files(for: new) {
+      let text = guest.text(file.path)
+      #expect(text?.contains(String(decoding: file.bytes, as: UTF8.self)) == true, "\(file.path): \(text ?? "")")
+      #expect(text?.hasSuffix(added) == (renderer != .cloudInit))
+    }
+    let changes = guest.changes
+    #expect(try Renaming(from: vm2, to: vm2, network: new).apply(to: guest) == .alreadyNamed)
+    #expect(guest.changes == changes)
+  }
+
+  @Test(
+    "an interface that is left without an address loses its file",
+    arguments: [NetworkRenderer.networkManager, .sysconfig])
+  func fileOfNone(renderer: NetworkRenderer) throws {
+    let guest = MemoryGuest(["/etc/hostname": "vm1\n", "/etc/hosts": "192.0.2.7\tvm1.example.com vm1\n"])
+    let both = try network("192.0.2.7", "198.51.100.7")
+    try renderer.apply(both, to: guest)
+    var one = both
+    one.interfaces[1].addresses = []
+    let gone = Set(try renderer.files(for: both).map(\.path)).subtracting(try renderer.files(for: one).map(\.path))
+    #expect(gone.count == 1)
+    #expect(try Renaming(from: vm1, to: vm2, network: one).apply(to: guest) == .renamed)
+    for path in gone { #expect(try guest.kind(path) == nil) }
+  }
+
+  @Test("a file of networkd that only begins as ours do is its administrator's") func similarName() throws {
+    let guest = MemoryGuest.debian()
+    var identity = exampleIdentity()
+    identity.network = try network("192.0.2.7")
+    try identity.apply(to: guest)
+    let path: ByteString = "/etc/systemd/network/10-guestsmith-lan.network"
+    guest.put(path, Array("[Network]\n".utf8))
+    try Renaming(from: vm1, to: vm2, network: network("192.0.2.8")).apply(to: guest)
+    #expect(guest.text(path) == "[Network]\n")
+  }
+
   @Test("a guest with a network of its own keeps it")
   func ownNetwork() throws {
     let guest = MemoryGuest(["/etc/hostname": "vm1\n", "/etc/network/interfaces": "iface eth0 inet dhcp\n"])

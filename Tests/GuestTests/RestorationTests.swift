@@ -58,6 +58,26 @@ struct RestorationTests {
     #expect(guest.entries == created.entries)
   }
 
+  @Test("what is made of an image has none of the addresses that the image's guest had", arguments: [true, false])
+  func ofImage(isNetworkd: Bool) throws {
+    let guest = MemoryGuest.debian()
+    var identity = exampleIdentity()
+    identity.network = fixedNetwork("192.0.2.7")
+    try identity.apply(to: guest)
+    if !isNetworkd {
+      try NetworkRenderer.networkManager.apply(identity.network, to: guest)
+      #expect(try NetworkRenderer.own(in: guest) == .networkManager)
+    }
+    var restoration = Restoration(
+      name: GuestName("vm2.example.com"), origin: try Origin(of: guest), isCopy: true, rootUUID: "3333", swapUUID: nil,
+      network: .standard)
+    restoration.settings = GuestSettings()
+    try restoration.apply(to: guest)
+    #expect(guest.entries.keys.allSatisfy { guest.text($0)?.contains("192.0.2.7") != true })
+    #expect(guest.text("/etc/hosts")?.contains("127.0.1.1\tvm2.example.com vm2\n") == true)
+    #expect(guest.text(ReleaseFile.path)?.contains("\nADDRESS=dhcp\n") == true)
+  }
+
   @Test("under its own name it stays the machine that it was")
   func same() throws {
     let guest = try livedIn()

@@ -6,6 +6,23 @@ import TestSupport
 import Testing
 
 @Suite struct OSInstallationTests {
+  @Test(
+    "The variant to begin with is that of this machine's release, where there is one",
+    arguments: [
+      ("ID=debian\nVERSION_ID=\"12\"\n", "debian-12"), ("VERSION_ID=24.04\nID='ubuntu'\n", "ubuntu-24.04"),
+      ("ID=alpine\nVERSION_ID=3\n", "debian-11"), ("garbage", "debian-11"),
+    ])
+  func preferred(release: String, variant: String) throws {
+    try withScratch { scratch in
+      let variants = ["debian-11", "debian-12", "ubuntu-24.04"]
+      #expect(preferredVariant(of: variants, root: scratch.path) == "debian-11")
+      try scratch.write(release, to: "usr/lib/os-release")
+      try shell("mkdir '\(scratch("etc"))' && ln -s ../usr/lib/os-release '\(scratch("etc"))'")
+      #expect(preferredVariant(of: variants, root: scratch.path) == variant)
+      #expect(preferredVariant(of: [], root: scratch.path) == nil)
+    }
+  }
+
   private func installation(
     _ folder: Scratch, name: String = "guestsmith", variant: String? = nil, program: String = "/usr/bin/guestsmith"
   ) throws -> OSInstallation {

@@ -69,6 +69,21 @@ import Testing
     }
   }
 
+  @Test("More pieces than its head says are refused where they begin to be too many") func tooMany() throws {
+    try withScratch { scratch in
+      var bytes = try exported(store(scratch, "one"))
+      let isDigit = { (byte: UInt8) in UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte }
+      let key = try #require(bytes.firstRange(of: Array("\"used_bytes\":".utf8)))
+      let digits = bytes[key.upperBound...].drop { !isDigit($0) }.prefix(while: isDigit).indices
+      let few = [UInt8(ascii: "1")] + [UInt8](repeating: UInt8(ascii: " "), count: digits.count - 1)
+      bytes.replaceSubrange(digits, with: few)
+      let two = try store(scratch, "two")
+      let failure = #expect(throws: Failure.self) { _ = try take(bytes, into: two) }
+      #expect(failure?.message.contains("its pieces are more than its manifest says") == true, "\(failure as Any)")
+      #expect(try two.keys() == [])
+    }
+  }
+
   @Test("A source that was asked later here keeps what it was found to be") func pins() throws {
     try withScratch { scratch in
       let (one, two) = (try store(scratch, "one"), try store(scratch, "two"))

@@ -54,6 +54,21 @@ import Testing
     #expect(broken.errors.contains("qemu ended with exit status 1: no such machine"), "\(broken)")
   }
 
+  @Test("where qemu is missing, its package is named", arguments: ["", "--until login:"])
+  func missing(_ options: String) throws {
+    try withScratch { folder in
+      try folder.define("one")
+      try TestHost(folder).create()
+      let outcome = try bash(
+        """
+        cd '\(folder.path)'
+        PATH='\(folder.folder("empty"))' '\(program)' instance boot vm1 --state state --accelerator tcg \(options) </dev/null
+        """)
+      #expect(outcome.status == Failure.Code.tool.rawValue, "\(outcome)")
+      #expect(outcome.errors.contains("install the Debian package qemu-system-x86"), "\(outcome)")
+    }
+  }
+
   @Test("what cannot be meant is refused", arguments: ["--until ''", "--timeout 5", "--until a --timeout 0"])
   func cannotMeantRefused(_ options: String) throws {
     #expect(try boot("true", options).status == Failure.Code.usage.rawValue)

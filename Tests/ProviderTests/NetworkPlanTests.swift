@@ -119,6 +119,50 @@ struct NetworkPlanTests {
     #expect(interfaces.map(\.routes) == [[], [.init(by: gateway, isOnLink: isOnLink)], []])
   }
 
+  @Test(
+    "Default routes that a guest may have beside one another are told once",
+    arguments: [
+      ([:], ["interfaces 0 and 1 may each get a default route by DHCP: the guest decides which is used"]),
+      (
+        ["nic_1": "dhcp4"],
+        ["interfaces 0 and 1 may each get a default route of IPv4 by DHCP: the guest decides which is used"]
+      ),
+      (
+        ["nic_0": "dhcp6", "nic_1": "dhcp6"],
+        [
+          "interfaces 0 and 1 may each get a default route of IPv6 as routers advertise it: the guest decides which is used"
+        ]
+      ),
+      (
+        ["nic_0": "192.0.2.9/24 gateway:192.0.2.1"],
+        [
+          "interface 0 has the gateway 192.0.2.1, and interface 1 may get another default route of IPv4 by DHCP: the guest "
+            + "decides which is used"
+        ]
+      ),
+      (
+        ["nic_0": "192.0.2.9/24 dhcp4", "nic_1": "dhcp4", "gateway": "192.0.2.1"],
+        [
+          "interface 0 has the gateway 192.0.2.1, and interfaces 0 and 1 may each get another default route of IPv4 by "
+            + "DHCP: the guest decides which is used"
+        ]
+      ),
+      (
+        ["nic_0": "none", "nic_1": "2001:db8::9/64 dhcp gateway:fe80::1"],
+        [
+          "interface 1 has the gateway fe80::1, and may get another default route of IPv6 as routers advertise it: the "
+            + "guest decides which is used"
+        ]
+      ),
+      (["nic_1": "none"], []), (["nic_0": "dhcp4", "nic_1": "dhcp6"], []), (["nic_0": "192.0.2.9/24"], []),
+      (["nic_0": "192.0.2.9/24 gateway:192.0.2.1", "nic_1": "dhcp6"], []),
+      (["nic_0": "slaac", "nic_1": "slaac"], []),
+    ] as [([String: String], [String])])
+  func rivals(parameters: [String: String], notes: [String]) throws {
+    #expect(try plan([Self.nic(0), Self.nic(1)], parameters).notes == notes)
+    #expect(try plan([Self.nic(0)]).notes == [])
+  }
+
   @Test("What each interface gets comes to a worker as it is")
   func json() throws {
     let network = try plan(
@@ -193,6 +237,19 @@ struct NetworkPlanTests {
       parameters: ["nic_0": "static gateway:fe80::1"],
       words: "nic_0 has the gateway fe80::1, and no static address of IPv6"),
     Refusal(
+      testDescription: "the gateway of a key that is the broadcast address",
+      nics: [nic(0, "192.0.2.9", in: "192.0.2.0/24")], parameters: ["nic_0": "static gateway:192.0.2.255"],
+      words: "nic_0 has the gateway 192.0.2.255, and that is the broadcast address of the network"),
+    Refusal(
+      testDescription: "an address of IPv6 of the host, and an MTU below that of IPv6",
+      nics: [nic(0, "192.0.2.9", in: "192.0.2.0/24"), nic(1, "2001:db8::9", subnet6: "2001:db8::/64")],
+      parameters: ["address": "static", "mtu": "1279"],
+      words: "mtu = 1279 is less than the 1280 bytes that IPv6 needs, and interface 1 has IPv6"),
+    Refusal(
+      testDescription: "a network of IPv6 alone, and an MTU below that of IPv6", nics: [nic(0, tags: ["slaac"])],
+      parameters: ["mtu": "1279"],
+      words: "mtu = 1279 is less than the 1280 bytes that IPv6 needs, and interface 0 has IPv6"),
+    Refusal(
       testDescription: "static without an address", nics: [nic(0), nic(1)], parameters: ["nic_1": "static"],
       words: "nic_1 = \"static\", and the host gives interface 1, AA:00:00:00:00:01, no address"),
     Refusal(testDescription: "a name without an address", nics: [nic(0)], words: "\(name) has no address"),
@@ -204,6 +261,17 @@ struct NetworkPlanTests {
     #expect(failure?.code == .invalid)
     #expect(failure?.message.contains(refusal.words) == true, "\(String(describing: failure))")
     #expect(failure?.remedy != nil)
+  }
+
+  @Test("A small MTU stays where an interface takes IPv6 beside IPv4")
+  func smallMTU() throws {
+    let nics = [Self.nic(0, "192.0.2.9", in: "192.0.2.0/24"), Self.nic(1, tags: ["nfdhcpd"])]
+    let choices: [[String: String]] = [[:], ["nic_0": "static", "nic_1": "dhcp"], ["address": "static"]]
+    for parameters in choices {
+      let network = try plan(nics, parameters.merging(["mtu": "1000"]) { $1 }).network
+      #expect(network.interfaces[0].mtu == 1000, "\(parameters)")
+    }
+    #expect(try plan([Self.nic(0, tags: ["slaac"])], ["mtu": "1280"]).network.interfaces[0].mtu == 1280)
   }
 
   @Test("Import and rename refuse it too, before they touch a disk")

@@ -66,8 +66,9 @@ struct AllExports {
   private func judge(_ listed: ListedExport, _ makePart: ([UInt64]) -> PartOfStep) -> ExportVerdict {
     var verdict = ExportVerdict(export: listed, failure: listed.fault)
     guard let configuration = listed.configuration else { return verdict }
-    let part = makePart(configuration.dumps.map { $0.size })
-    for disk in ExportVerification(workers: workers, steps: Steps(to: part)).disks(of: configuration) {
+    let part = makePart(configuration.namedDumps.map { $0.size ?? 0 })
+    let verification = ExportVerification(workers: workers, searchPath: node.searchPath, steps: Steps(to: part))
+    for disk in verification.disks(of: configuration) {
       part.passOne()
       verdict.disks.append(disk)
       verdict.failure = verdict.failure ?? disk.failure

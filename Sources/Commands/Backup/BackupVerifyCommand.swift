@@ -8,9 +8,10 @@ struct BackupVerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Check an export: its description and its dumps.",
     discussion: """
-      Dumps of guestsmith are compared with their checksums to the last byte; those that a host compressed with gzip \
-      are unpacked to their end. A dump in the format of another OS definition is only checked to be there. The exit \
-      status is 0 if nothing is wrong, else 7.
+      Dumps of guestsmith are compared with their checksums to the last byte, also those that are packed by gzip, xz, \
+      bzip2, lz4 or zstd. Where guestsmith wrote the export, what does not begin as anything that its import takes is \
+      damaged. A dump in the format of another OS definition is checked to be there, not empty, and whole as far as its \
+      packing tells. The exit status is 0 if nothing is wrong, else 7.
 
       With --all every export of the state folder is checked, also behind one that is damaged. Their JSON has name, path, \
       result (good, unknown or damaged), reason, bytes, timestamp and disks of each, for what watches over backups.
@@ -30,6 +31,8 @@ struct BackupVerifyCommand: ParsableCommand {
 
   @OptionGroup var options: StateOption
 
+  @OptionGroup var search: SearchPathOption
+
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -38,7 +41,7 @@ struct BackupVerifyCommand: ParsableCommand {
   }
 
   func run() throws {
-    let node = options.node()
+    let node = Node(searchPath: search.searchPath, state: options.state, steps: options.progress.steps)
     let workers = try commandWorkers(node.steps)
     guard let export else {
       let (rows, failure) = try AllExports(node: node, workers: workers).verify()
@@ -47,15 +50,16 @@ struct BackupVerifyCommand: ParsableCommand {
       return
     }
     let configuration = try ExportConfiguration(in: node.export(named: export))
-    if let missing = configuration.missing { throw missing }
     var first: Failure?
     var told: [JSON] = []
-    for disk in ExportVerification(workers: workers, steps: node.steps).disks(of: configuration) {
+    let verification = ExportVerification(workers: workers, searchPath: node.searchPath, steps: node.steps)
+    for disk in verification.disks(of: configuration) {
       first = first ?? disk.failure
       told.append(disk.json)
       if !output.json { try writeOutput(["disk \(disk.number): \(disk.words)"]) }
     }
     if output.json { try writeOutput(.array(told)) }
-    if let first { throw first }
+    // An export that names no dump is one of nothing.
+    if let failure = first ?? configuration.missing { throw failure }
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Glibc
+internal import Host
 internal import Inspection
 internal import Instances
 internal import LinuxIO
@@ -13,6 +14,7 @@ struct VerifiedDisk {
     case good
     /// There, in a format that only its OS definition can check.
     case unknown
+    /// Or missing.
     case damaged
   }
 
@@ -37,48 +39,83 @@ struct VerifiedDisk {
 /// Reads the dumps of exports to their ends.
 struct ExportVerification {
   let workers: Workers
+  /// Where the definition that an export names is looked for.
+  let searchPath: SearchPath
   let steps: Steps
 
-  /// What is found of each dump of an export, one after the other as it is asked for; one that is damaged ends nothing.
+  /// What is found of each dump that an export names, one after the other as it is asked for; one that is damaged or missing
+  /// ends nothing.
   func disks(of configuration: ExportConfiguration) -> some Sequence<VerifiedDisk> {
-    configuration.dumps.lazy.map { dump in
-      do throws(Failure) {
-        let size = configuration.disks.first { $0.index == dump.disk }?.size ?? 0
-        let isKnown = try verify(dump.path, isGzipped: configuration.isGzipped, .unpacking(to: max(dump.size, size)))
-        return VerifiedDisk(
-          number: dump.disk, path: dump.path, bytes: dump.size, verdict: isKnown ? .good : .unknown, failure: nil)
-      } catch {
-        Interrupts.holdIfInterrupted()
-        return VerifiedDisk(
-          number: dump.disk, path: dump.path, bytes: dump.size, verdict: .damaged, failure: error)
-      }
+    let expected = ExpectedDumps(configuration, searchPath)
+    return configuration.namedDumps.lazy.map { dump in verify(dump, of: configuration, expected) }
+  }
+
+  private func verify(
+    _ dump: ExportConfiguration.NamedDump, of configuration: ExportConfiguration, _ expected: ExpectedDumps
+  ) -> VerifiedDisk {
+    func found(_ verdict: VerifiedDisk.Verdict, _ failure: Failure? = nil) -> VerifiedDisk {
+      VerifiedDisk(number: dump.disk, path: dump.path, bytes: dump.size ?? 0, verdict: verdict, failure: failure)
+    }
+    guard let size = dump.size else { return found(.damaged, dump.fault) }
+    let diskSize = configuration.disks.first { $0.index == dump.disk }?.size
+    let isOurs = expected.areOurs(disk: dump.disk)
+    do throws(Failure) {
+      let verdict = try judge(
+        dump.path, to: max(size, diskSize ?? 16 << 40), isGzipped: configuration.isGzipped, isOurs: isOurs)
+      return found(verdict)
+    } catch {
+      Interrupts.holdIfInterrupted()
+      // What another definition has packed is not damaged for want of a tool here.
+      return error.code == .tool && !isOurs ? found(.unknown) : found(.damaged, error)
     }
   }
 
-  /// Returns whether the dump could be judged.
-  private func verify(
-    _ path: String, isGzipped: Bool, _ limits: ChildLimits
-  ) throws(Failure) -> Bool {
-    let file = try Descriptor(path, O_RDONLY | O_NOFOLLOW)
-    switch StreamKind(prefix: try file.bytes(at: 0, count: StreamKind.prefixLength)) {
-    case .dump:
-      _ = try VerifiedDump(
-        path, threads: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), by: workers, steps)
-      return true
-    case .gzip where isGzipped:
-      var command = Command.ofSystem("gzip", ["-t"])
-      command.confinement = Confinement(.unpacker)
-      command.input = .descriptor(file.view)
-      command.limits = limits
-      let (status, words) = try steps.step("verify \(path)") { _ throws(Failure) in
-        try command.capture(limit: 500)
-      }
-      guard status.isSuccess else {
-        throw Failure(
-          .dump, "\(path) is damaged: gzip \(status): \(Words.printable(String(decoding: words, as: UTF8.self)))")
-      }
-      return true
-    default: return false
+  /// - Parameters:
+  ///   - size: the most that it unpacks to, in bytes.
+  ///   - isGzipped: the host says that it compressed the dump by gzip.
+  ///   - isOurs: it must be a dump of guestsmith, or what import takes in the place of one.
+  private func judge(
+    _ path: String, to size: UInt64, isGzipped: Bool, isOurs: Bool
+  ) throws(Failure) -> VerifiedDisk.Verdict {
+    let stored = IncomingStream(reading: SharedDescriptor(try Descriptor(path, O_RDONLY | O_NOFOLLOW)))
+    let storedKind = StreamKind(prefix: try stored.prefix(StreamKind.prefixLength))
+    let (stream, kind) = try stored.unpacked(to: size)
+    let isPacked = stream !== stored
+    if kind == .empty {
+      throw Failure(
+        .dump, isPacked ? "\(path) is empty once it is unpacked" : "\(path) is empty",
+        remedy: "export the instance again, and see the log of the export: one that fails before it begins leaves this")
     }
+    if kind == .dump {
+      _ = try VerifiedDump(
+        stream, path, size: size, threads: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), by: workers, steps)
+      return .good
+    }
+    if isOurs { try refuseUnlikely(stream, kind, path, isPacked: isPacked) }
+    guard isPacked else { return .unknown }
+    // What packed it tells at its end whether it is whole.
+    try steps.step("verify \(path)") { progress throws(Failure) in
+      try stream.eachPiece { bytes, _ throws(Failure) in progress.advance(by: UInt64(bytes.count)) }
+    }
+    return storedKind == .gzip && isGzipped ? .good : .unknown
+  }
+
+  /// Refuses what guestsmith does not write and its import does not take. Import would take zeros, for a disk that is blank;
+  /// but they are what a crash of the machine leaves of a file.
+  private func refuseUnlikely(
+    _ stream: IncomingStream, _ kind: StreamKind, _ path: String, isPacked: Bool
+  ) throws(Failure) {
+    let isBlank = try stream.prefix(StreamKind.prefixLength).allSatisfy { $0 == 0 }
+    let others: String
+    if isBlank, !isPacked {
+      others = "but with zeros"
+    } else if kind == .unknown {
+      others = "or as anything else that import takes"
+    } else {
+      return
+    }
+    throw Failure(
+      .dump, "\(path) is damaged: it does not begin as a dump of guestsmith, \(others)",
+      remedy: "take another copy of the dump, or export again")
   }
 }

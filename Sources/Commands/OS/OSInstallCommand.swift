@@ -85,7 +85,8 @@ struct OSInstallCommand: ParsableCommand {
 
   private func nextCommand(_ installation: OSInstallation, _ variants: [String]) -> String {
     guard api == 5 else {
-      let os = api >= 15 ? "\(name)+\(variants[0])" : name
+      let variant = api >= 15 ? preferredVariant(of: variants) : nil
+      let os = name + (variant.map { "+\($0)" } ?? "")
       return "gnt-instance add -o \(os) -t plain --disk 0:size=4G vm1.example.com"
     }
     let os = name + (variant.map { "+\($0)" } ?? "")

@@ -52,7 +52,8 @@ extension EndToEnd {
           cache = "\(scratch("cache"))"
           kernel = "none"
           packages = ["chrony"]
-          debconf = ["tzdata tzdata/Areas select Europe", "tzdata tzdata/Zones/Europe select Zurich"]
+          debconf = ["tzdata tzdata/Areas select Europe", "tzdata tzdata/Zones/Europe select Zurich",
+            "site site/login password s3cret", "site site/word string kept"]
           build_hook = "\(hook)"
           """, to: "guestsmith.toml")
         let inside = "unshare --mount bash -c 'mount --bind \"$1\" /etc/apt && shift && \"$@\"' - '\(scratch("apt"))'"
@@ -71,6 +72,7 @@ extension EndToEnd {
         try shell("mount -o loop '\(image)' '\(tree)'")
         defer { _ = try? shell("umount '\(tree)'") }
         #expect(try bash("grep -rl s3cret '\(tree)/etc' '\(tree)/var'").output == "")
+        #expect(try shell("cat '\(tree)/var/cache/debconf/config.dat'").contains("Value: kept"))
         #expect(try shell("systemctl --root='\(tree)' is-enabled chrony") == "enabled")
         #expect(try bash("cat '\(tree)'/etc/apt/preferences.d/*").output.contains("Package: nano"))
         // The same login, as the guest's administrator would give it.

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Report
+
+/// What can't work of a guest's network, whatever the host says.
+extension Configuration {
+  /// What is wrong with the keys of interfaces, and with what is for all of them.
+  func nicFaults() -> [(key: String, words: String, remedy: String)] {
+    var faults: [(key: String, words: String, remedy: String)] = []
+    var (addresses, gateways): ([IPAddress: String], [Bool: (key: String, address: IPAddress)]) = ([:], [:])
+    for index in Self.keyedNICs {
+      guard let texts = nics[index] else { continue }
+      let (key, words) = ("nic_\(index)", words(ofNIC: index) ?? [])
+      let routers = words.compactMap(\.gatewayAddress)
+      if words.contains(.none), words.count > 1 {
+        faults.append((key, "has \"none\" and more", "leave \"none\" out, or the rest"))
+      } else if routers.count == words.count, !words.isEmpty {
+        faults.append((key, "has a gateway and no address", "add \"static\", or an address such as \"192.0.2.7/24\""))
+      } else if let fault = NICAddresses(words, ofNIC: index).fault(ofGateways: routers) {
+        faults.append((key, fault.words, fault.remedy))
+      }
+      if words.filter({ $0 == .fixed }).count > 1 {
+        faults.append((key, "has \"static\" twice", "give each address once"))
+      }
+      for (text, word) in zip(texts, words) {
+        guard case .address(let address, let prefix) = word, let own = IPAddress(address) else { continue }
+        if let fault = own.fault(prefix: prefix ?? own.longestPrefix) {
+          faults.append((key, "has \"\(text)\", and that is \(fault)", "give it an address of one machine"))
+        }
+        if let other = addresses.updateValue(key, forKey: own) {
+          let place = other == key ? "has \"\(text)\" twice" : "has \"\(text)\", which \(other) has too"
+          faults.append((key, place, "give each address once"))
+        }
+      }
+      for gateway in routers.compactMap({ IPAddress($0) }) {
+        guard let other = gateways.updateValue((key, gateway), forKey: gateway.isIPv6), other.address != gateway else {
+          continue
+        }
+        faults.append(
+          (
+            key,
+            "has another gateway of \(gateway.familyName) than \(other.key): a guest has one default route of each",
+            "leave one of the two out"
+          ))
+      }
+    }
+    for (_, gateway) in gateways.sorted(by: { $0.value.key < $1.value.key }) {
+      guard let owner = addresses[gateway.address] else { continue }
+      faults.append(
+        (gateway.key, "has a gateway that is an address of the guest itself, by \(owner)", "name another machine"))
+    }
+    if let gateway, let router = IPAddress(gateway), let fault = gatewayFault(router, addresses) {
+      faults.append(("gateway", "= \"\(gateway)\" \(fault.words)", fault.remedy))
+    }
+    let needing = Self.keyedNICs.first { words(ofNIC: $0)?.contains(where: \.needsIPv6) == true }
+    if let needing, let fault = mtuFault("nic_\(needing)") {
+      faults.append(("mtu", fault.words, fault.remedy))
+    }
+    return faults
+  }
+
+  /// Why `gateway` can't be that of the first interface with an address of its family, as far as the keys tell which one
+  /// that is; as it follows the key and its value.
+  ///
+  /// - Parameter owners: the keys that have fixed addresses, by these.
+  private func gatewayFault(_ router: IPAddress, _ owners: [IPAddress: String]) -> (words: String, remedy: String)? {
+    if let owner = owners[router] {
+      return (words: "is an address of the guest itself, by \(owner)", remedy: "name another machine")
+    }
+    let remedy = "name the address of the router"
+    if let reason = router.fault(prefix: router.longestPrefix) {
+      return (words: "can't be a gateway: it is \(reason)", remedy: remedy)
+    }
+    for index in Self.keyedNICs {
+      guard let said = words(ofNIC: index) else {
+        // The host says what it gets.
+        if address == .fixed { return nil }
+        continue
+      }
+      let own = NICAddresses(said, ofNIC: index)
+      if own.has(ipv6: router.isIPv6) {
+        let isOverruled = said.contains { $0.gatewayAddress?.contains(":") == router.isIPv6 }
+        guard !isOverruled, let reason = own.fault(ofGateway: router) else { return nil }
+        return (words: "can't be the gateway of nic_\(index): it is \(reason)", remedy: remedy)
+      }
+      if said.contains(.fixed) { return nil }
+    }
+    return nil
+  }
+
+  /// The least that a link has to carry for IPv6 (RFC 8200, 5); below that Linux has none on it.
+  private static let leastOfIPv6 = 1280
+
+  /// What is wrong with `mtu` where an interface needs IPv6, as it follows the name of the key; nil where it is enough.
+  ///
+  /// - Parameter place: the interface, or its key.
+  package func mtuFault(_ place: String) -> (words: String, remedy: String)? {
+    guard let mtu, mtu < Self.leastOfIPv6 else { return nil }
+    return (
+      words: "= \(mtu) is less than the \(Self.leastOfIPv6) bytes that IPv6 needs, and \(place) has IPv6",
+      remedy: "set mtu to \(Self.leastOfIPv6) or more, or leave IPv6 out there"
+    )
+  }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Report
+
+/// The fixed addresses of an interface, by which its gateways are judged: as far as its key tells them, and once the host
+/// was asked, all.
+package struct NICAddresses {
+  /// Their prefixes are nil where only the host tells them.
+  private var known: [(address: IPAddress, prefix: Int?)] = []
+  /// How many more the host may give it, each of another family.
+  private var further = 0
+
+  /// All that the interface has.
+  package init(_ addresses: [(address: String, prefix: Int)]) {
+    for own in addresses {
+      if let address = IPAddress(own.address) { known.append((address: address, prefix: own.prefix)) }
+    }
+  }
+
+  /// Those that a key tells.
+  init(_ words: [NICWord], ofNIC index: Int) {
+    for word in words {
+      switch word {
+      case .address(let text, let prefix):
+        if let address = IPAddress(text) { known.append((address: address, prefix: prefix)) }
+      // The name of the guest may have one of each family, and they go to the first interface.
+      case .fixed: further = index == 0 ? 2 : 1
+      default: break
+      }
+    }
+  }
+
+  func has(ipv6: Bool) -> Bool { known.contains { $0.address.isIPv6 == ipv6 } }
+
+  /// Why no router that the interface can reach has this address, as it follows "it is"; nil where one can have it.
+  package func fault(ofGateway gateway: IPAddress) -> String? {
+    for own in known {
+      guard let prefix = own.prefix, own.address.isNear(gateway, prefix: prefix) else { continue }
+      if let reason = gateway.fault(prefix: prefix) { return reason }
+    }
+    return gateway.fault(prefix: gateway.longestPrefix)
+  }
+
+  /// What is wrong with the gateways that the key of the interface has, as it follows the name of the key; nil where they
+  /// can work.
+  package func fault(ofGateways texts: [String]) -> (words: String, remedy: String)? {
+    let gateways = texts.compactMap { IPAddress($0) }
+    for (text, gateway) in zip(texts, gateways) {
+      guard let reason = fault(ofGateway: gateway) else { continue }
+      return (words: "has the gateway \(text), and that is \(reason)", remedy: "name the address of the router")
+    }
+    let lacking = zip(texts, gateways).filter { !has(ipv6: $0.1.isIPv6) }
+    guard let (text, gateway) = lacking.first, Set(lacking.map { $0.1.isIPv6 }).count > further else { return nil }
+    guard further == 0 else {
+      return (
+        words: "has gateways of both families, and \"static\" gives it one address",
+        remedy: "add an address of the other family to it, or leave one of the gateways out"
+      )
+    }
+    return (
+      words: "has the gateway \(text), and no static address of \(gateway.familyName)",
+      remedy: "add an address of \(gateway.familyName) to it, or leave the gateway out"
+    )
+  }
+}
