@@ -17,6 +17,7 @@ _HEAD = """\
 4 GiB with the Debian that `create` installs by default. It needs root, and some 20 GiB below `.build/bench` (or
 `--work DIR`). `scripts/bench create`, `dump`, `disks`, `images` or `sandbox` runs one part, `--runs N` sets the runs
 (5), `--cold` adds creating with an empty cache, `--json FILE` keeps every single time, and `--write` wrote this file.
+A part that was measured by itself on another day has its own line of the machine.
 
 How it is measured:
 

@@ -51,40 +51,23 @@ extension Configuration {
     if let gateway, let router = IPAddress(gateway), let fault = gatewayFault(router, addresses) {
       faults.append(("gateway", "= \"\(gateway)\" \(fault.words)", fault.remedy))
     }
-    let needing = Self.keyedNICs.first { words(ofNIC: $0)?.contains(where: \.needsIPv6) == true }
+    // Beside IPv4 it takes what routers advertise, where that is possible.
+    let needing = Self.keyedNICs.first { index in
+      let said = words(ofNIC: index) ?? []
+      return said == [.slaac] || said.contains(where: \.needsIPv6)
+    }
     if let needing, let fault = mtuFault("nic_\(needing)") {
       faults.append(("mtu", fault.words, fault.remedy))
     }
     return faults
   }
 
-  /// Why `gateway` can't be that of the first interface with an address of its family, as far as the keys tell which one
-  /// that is; as it follows the key and its value.
+  /// Why `gateway` can't be one, as it follows the key and its value. The rest depends on whether the host tells another.
   ///
   /// - Parameter owners: the keys that have fixed addresses, by these.
   private func gatewayFault(_ router: IPAddress, _ owners: [IPAddress: String]) -> (words: String, remedy: String)? {
-    if let owner = owners[router] {
-      return (words: "is an address of the guest itself, by \(owner)", remedy: "name another machine")
-    }
-    let remedy = "name the address of the router"
-    if let reason = router.fault(prefix: router.longestPrefix) {
-      return (words: "can't be a gateway: it is \(reason)", remedy: remedy)
-    }
-    for index in Self.keyedNICs {
-      guard let said = words(ofNIC: index) else {
-        // The host says what it gets.
-        if address == .fixed { return nil }
-        continue
-      }
-      let own = NICAddresses(said, ofNIC: index)
-      if own.has(ipv6: router.isIPv6) {
-        let isOverruled = said.contains { $0.gatewayAddress?.contains(":") == router.isIPv6 }
-        guard !isOverruled, let reason = own.fault(ofGateway: router) else { return nil }
-        return (words: "can't be the gateway of nic_\(index): it is \(reason)", remedy: remedy)
-      }
-      if said.contains(.fixed) { return nil }
-    }
-    return nil
+    guard let owner = owners[router] else { return nil }
+    return (words: "is an address of the guest itself, by \(owner)", remedy: "name another machine")
   }
 
   /// The least that a link has to carry for IPv6 (RFC 8200, 5); below that Linux has none on it.

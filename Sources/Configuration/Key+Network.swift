@@ -38,7 +38,7 @@ extension Key {
         "a number of bytes from 68 to 65535", example: .integer(1400)),
       Key(
         "network_renderer", .choice(\.networkRenderer),
-        "the program of the guest that is told of its network, in the guest's own files; unset: what is installed and enabled there",
+        "which program in the guest is configured for its network; unset: the one that is installed and enabled there",
         "\"networkd\", \"netplan\", \"ifupdown\", \"networkmanager\", \"sysconfig\", \"wicked\", \"alpine\" or \"cloud-init\"",
         example: .text("netplan")),
     ]

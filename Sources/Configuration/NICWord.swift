@@ -53,9 +53,9 @@ package enum NICWord: Hashable, Sendable {
   /// Whether an interface with it can't do without IPv6. By DHCP it takes what there is.
   var needsIPv6: Bool {
     switch self {
-    case .dhcp6, .slaac: true
+    case .dhcp6: true
     case .address(let text, _), .gateway(let text): text.contains(":")
-    case .dhcp, .dhcp4, .fixed, .none: false
+    case .dhcp, .dhcp4, .slaac, .fixed, .none: false
     }
   }
 }

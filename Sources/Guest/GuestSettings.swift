@@ -29,7 +29,8 @@ package struct GuestSettings: Sendable, Equatable {
   /// Its network, and what its cloud-init leaves alone.
   private func configure(_ guest: some GuestFiles) throws(Failure) -> [String] {
     guard let network else {
-      try CloudInit.keepName(of: guest)
+      let own = try NetworkRenderer.own(in: guest)
+      try CloudInit.keepName(of: guest, andNetwork: own != nil && own != .cloudInit)
       return []
     }
     try renderer?.refuseMissing(in: guest)

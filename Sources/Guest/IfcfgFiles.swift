@@ -22,20 +22,12 @@ enum IfcfgFiles {
     return files + InterfaceNames.files(for: configured.filter { $0.mac == nil })
   }
 
-  /// A default route for which ifcfg lacks a variable, so that it goes into a file of routes.
+  /// A default route of an interface that only DHCP gives addresses: ifcfg lacks a variable for it, so that it goes into a file of
+  /// routes.
   private static func unnamed(
     _ family: GuestNetwork.Family, of interface: GuestNetwork.Interface
   ) -> [GuestNetwork.Route] {
-    interface.defaultRoute(family).map { named(family, of: interface) == nil ? [$0] : [] } ?? []
-  }
-
-  /// The gateway that goes into a variable: of an interface with an address of its own, in whose network it is. Where only DHCP gives
-  /// addresses, and for a gateway that the link alone leads to, the scripts make no route of it.
-  private static func named(_ family: GuestNetwork.Family, of interface: GuestNetwork.Interface) -> String? {
-    guard let route = interface.defaultRoute(family), !interface.addresses(family).isEmpty, !route.isOnLink,
-      !route.gateway.lowercased().hasPrefix("fe80:")
-    else { return nil }
-    return route.gateway
+    interface.addresses(family).isEmpty ? interface.defaultRoute(family).map { [$0] } ?? [] : []
   }
 
   private static func variables(of interface: GuestNetwork.Interface) -> [String] {
@@ -51,7 +43,9 @@ enum IfcfgFiles {
       let number = index == 0 ? "" : "\(index)"
       lines += ["IPADDR\(number)=\(address.address)", "PREFIX\(number)=\(address.prefix)"]
     }
-    if let gateway = named(.ipv4, of: interface) { lines.append("GATEWAY=\(gateway)") }
+    if let route = interface.defaultRoute(.ipv4), !interface.addresses(.ipv4).isEmpty {
+      lines.append("GATEWAY=\(route.gateway)")
+    }
     lines += variables6(of: interface)
     lines += interface.nameservers.enumerated().map { "DNS\($0 + 1)=\($1)" }
     if !interface.searchDomains.isEmpty { lines.append("DOMAIN=\"\(interface.searchDomains.joined(separator: " "))\"") }
@@ -71,7 +65,7 @@ enum IfcfgFiles {
     if addresses.count > 1 {
       lines.append("IPV6ADDR_SECONDARIES=\"\(addresses.dropFirst().map(\.withPrefix).joined(separator: " "))\"")
     }
-    if let gateway = named(.ipv6, of: interface) { lines.append("IPV6_DEFAULTGW=\(gateway)") }
+    if let route = interface.defaultRoute(.ipv6), !addresses.isEmpty { lines.append("IPV6_DEFAULTGW=\(route.gateway)") }
     return lines
   }
 }

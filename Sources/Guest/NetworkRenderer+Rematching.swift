@@ -26,24 +26,28 @@ extension NetworkRenderer {
   /// - Parameter text: of any of the forms that have MAC addresses. Each names the interface in the object or the line of its address,
   ///   or in one before it: `"00-guestsmith0"`, `id=guestsmith-0`, `NAME="nic0"`, `"eth0"`.
   private static func rematching(_ text: String, to network: GuestNetwork) -> String {
-    var parts = text.splitKeeping { $0 == "\n" || $0 == "{" }
-    var uuids: [(old: String, new: String)] = []
+    var parts = text.splitKeeping { $0.isNewline || $0 == "{" }
+    var (uuids, olds): ([String: String], [Int: String]) = ([:], [:])
     var last: Int?
     for number in parts.indices {
       last = index(namedIn: parts[number]) ?? last
       guard let last, let old = macAddress(in: parts[number]),
         case .mac(let new)? = network.interfaces.first(where: { $0.index == last })?.match,
-        old.lowercased() != new
+        // What the administrator has added may have addresses of others.
+        old.lowercased() == olds[last, default: old.lowercased()], old.lowercased() != new
       else { continue }
+      olds[last] = old.lowercased()
       // As Red Hat writes it.
       parts[number] = parts[number].replacing(
         old, with: parts[number].hasPrefix("HWADDR=") ? new.uppercased() : new)
-      uuids.append(
-        (ConnectionFiles.uuid(of: .mac(old.lowercased())).description, ConnectionFiles.uuid(of: .mac(new)).description))
+      uuids[ConnectionFiles.uuid(of: .mac(old.lowercased())).description] =
+        ConnectionFiles.uuid(of: .mac(new)).description
     }
-    var changed = parts.joined()
-    for uuid in uuids { changed = changed.replacing("uuid=\(uuid.old)", with: "uuid=\(uuid.new)") }
-    return changed
+    for number in parts.indices where parts[number].hasPrefix("uuid=") {
+      let old = parts[number].dropFirst(5).prefix { $0.isHexDigit || $0 == "-" }
+      if let new = uuids[String(old)] { parts[number] = parts[number].replacing(old, with: new) }
+    }
+    return parts.joined()
   }
 
   private static func index(namedIn part: String) -> Int? {

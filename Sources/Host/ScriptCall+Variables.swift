@@ -24,7 +24,7 @@ extension ScriptCall {
   private var told: Call {
     var os = RequestedOS(definition: definition.path, name: definition.name)
     if version >= InterfaceVersion.firstWithVariants {
-      os.variant = instance.variant ?? definition.contents?.variants.first
+      os.variant = instance.variant ?? preferredVariant(of: definition.contents?.variants ?? [])
     }
     os.parameters = instance.parameters.mapValues(\.value)
     guard let requested else { return .verify(os) }

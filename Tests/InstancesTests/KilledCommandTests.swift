@@ -66,7 +66,13 @@ import Testing
         let seconds = Double.random(in: 0...1.1) * Double(time.components.attoseconds) * 1e-18
         let killed = try host.program(
           "\(command) \(scriptOptions(command)) --quiet & pid=$!; sleep \(seconds); kill -9 $pid; wait $pid")
-        let next = try host.program("instance list --json --state state")
+        var next = try host.program("instance list --json --state state")
+        // What it was just starting may have its locks for a moment longer.
+        _ = try eventually {
+          if [before, after].contains(try contents(folder)) { return true }
+          next = try host.program("instance list --json --state state")
+          return false
+        }
         let now = try contents(folder)
         #expect([before, after].contains(now), "killed after \(seconds) s: \(killed) \(next)")
         #expect(next.status == 0)
