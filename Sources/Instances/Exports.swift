@@ -44,7 +44,7 @@ extension ExportConfiguration {
     /// The number of its disk.
     package let disk: Int
     package let path: String
-    /// In bytes; nil where there is no such file.
+    /// The length of the file in bytes; nil if the file is missing.
     package let size: UInt64?
 
     /// That it is not there; nil where it is.

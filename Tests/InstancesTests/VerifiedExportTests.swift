@@ -229,16 +229,16 @@ import Testing
   @Test("a definition of ours is known under any name, by its scripts or by another of its dumps")
   func anotherName() throws {
     let cut = Damage.cut(to: 3).applied(to: try Self.good("zstd"))
-    for os in ["somebody", "somebody+debian-12"] {
+    for os in ["renamed", "renamed+debian-12"] {
       try withExport(of: os, [cut]) { host in
         try expect(["unknown"], host)
         try expect(["unknown"], host, "--search-path os")
-        let installed = try host.program("os install --api 20 --name somebody --into os")
+        let installed = try host.program("os install --api 20 --name renamed --into os")
         #expect(installed.status == 0, "\(installed)")
         try expect(["damaged"], host, "--search-path os")
       }
     }
-    try withExport(of: "somebody", [try Self.good("zstd"), cut]) { try expect(["good", "damaged"], $0) }
+    try withExport(of: "renamed", [try Self.good("zstd"), cut]) { try expect(["good", "damaged"], $0) }
   }
 
   @Test("what an adaptation writes of the further disks is its own") func adapted() throws {

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Our own definition before the judge", .enabled(if: isRoot, "needs root"))
 struct OwnDefinitionTests {
-  /// Those in between are for `make test-all`: 15 has no parameters and no `verify`, 10 no variants either.
+  /// `make test-all` judges versions 15 and 10 too. Version 15 lacks parameters and `verify`, and version 10 also lacks variants.
   private static let versions = fuzzSeconds < 60 ? [[20], [5]] : [[20, 15, 10], [5]]
 
   @Test("It passes every check in every version of the interface", arguments: versions)

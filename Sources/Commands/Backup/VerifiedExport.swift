@@ -66,7 +66,9 @@ struct ExportVerification {
     } catch {
       Interrupts.holdIfInterrupted()
       // What another definition has packed is not damaged for want of a tool here.
-      return error.code == .tool && !isOurs ? found(.unknown) : found(.damaged, error)
+      guard error.code == .tool, !isOurs else { return found(.damaged, error) }
+      steps.note("\(dump.path) was not unpacked: \(error.message)")
+      return found(.unknown)
     }
   }
 
