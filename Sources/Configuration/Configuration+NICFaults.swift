@@ -11,11 +11,16 @@ extension Configuration {
       guard let texts = nics[index] else { continue }
       let (key, words) = ("nic_\(index)", words(ofNIC: index) ?? [])
       let routers = words.compactMap(\.gatewayAddress)
+      let fixed = NICAddresses(words, ofNIC: index)
+      let asking = words.reduce(into: Set()) { $0.formUnion($1.asksFor) }
       if words.contains(.none), words.count > 1 {
         faults.append((key, "has \"none\" and more", "leave \"none\" out, or the rest"))
-      } else if routers.count == words.count, !words.isEmpty {
-        faults.append((key, "has a gateway and no address", "add \"static\", or an address such as \"192.0.2.7/24\""))
-      } else if let fault = NICAddresses(words, ofNIC: index).fault(ofGateways: routers) {
+      } else if !words.isEmpty, words != [.none], !words.contains(where: \.givesAddress) {
+        let what = routers.isEmpty ? "route" : "gateway"
+        faults.append((key, "has a \(what) and no address", "add \"static\", or an address such as \"192.0.2.7/24\""))
+      } else if let fault = fixed.fault(ofGateways: routers)
+        ?? fixed.fault(ofRoutes: words.compactMap(\.route), asking: asking)
+      {
         faults.append((key, fault.words, fault.remedy))
       }
       if words.filter({ $0 == .fixed }).count > 1 {
@@ -43,6 +48,7 @@ extension Configuration {
           ))
       }
     }
+    faults += routeFaults(addresses)
     for (_, gateway) in gateways.sorted(by: { $0.value.key < $1.value.key }) {
       guard let owner = addresses[gateway.address] else { continue }
       faults.append(
@@ -58,6 +64,29 @@ extension Configuration {
     }
     if let needing, let fault = mtuFault("nic_\(needing)") {
       faults.append(("mtu", fault.words, fault.remedy))
+    }
+    return faults
+  }
+
+  /// What is wrong with the routes of all interfaces together.
+  ///
+  /// - Parameter owners: the keys that have fixed addresses, by these.
+  private func routeFaults(_ owners: [IPAddress: String]) -> [(key: String, words: String, remedy: String)] {
+    var faults: [(key: String, words: String, remedy: String)] = []
+    var before: [(key: String, route: NICRoute)] = []
+    for index in Self.keyedNICs {
+      for route in (words(ofNIC: index) ?? []).compactMap(\.route) {
+        let key = "nic_\(index)"
+        if let owner = owners[route.router] {
+          let words = "has a route by \(route.gateway), which is an address of the guest itself, by \(owner)"
+          faults.append((key, words, "name another machine"))
+        }
+        if let other = before.first(where: { $0.route.leads(toThatOf: route) }) {
+          let place = other.key == key ? "twice" : "and so has \(other.key)"
+          faults.append((key, "has a route to \(route.network) \(place)", "give each network one route"))
+        }
+        before.append((key, route))
+      }
     }
     return faults
   }

@@ -14,8 +14,9 @@ extension Key {
       return Key(
         "nic_\(index)", .words(\.nics[index]) { NICWord($0) != nil },
         "how interface \(index) gets its addresses\(others); unset: as address and the host's network say",
-        "a list or a string of \"dhcp\", \"dhcp4\", \"dhcp6\", \"slaac\", \"static\", addresses such as \"192.0.2.7/24\" and "
-          + "\"gateway:192.0.2.1\", or \"none\"", example: .list(["static", "slaac"]), isRepeated: index > 0)
+        "a list or a string of \"dhcp\", \"dhcp4\", \"dhcp6\", \"slaac\", \"static\", addresses such as \"192.0.2.7/24\", "
+          + "\"gateway:192.0.2.1\" and \"route:203.0.113.0/24@192.0.2.2\", or \"none\"",
+        example: .list(["static", "slaac"]), isRepeated: index > 0)
     }
     + [
       Key(

@@ -31,6 +31,14 @@ package struct NICAddresses {
 
   func has(ipv6: Bool) -> Bool { known.contains { $0.address.isIPv6 == ipv6 } }
 
+  /// Whether the host may give it another one, of which the key does not tell the family.
+  var mayHaveMore: Bool { further > 0 }
+
+  /// Whether a route leads to what the interface reaches without one.
+  func isInOwnNetwork(_ route: NICRoute) -> Bool {
+    known.contains { $0.prefix == route.prefix && $0.address.isNear(route.address, prefix: route.prefix) }
+  }
+
   /// Why no router that the interface can reach has this address, as it follows "it is"; nil where one can have it.
   package func fault(ofGateway gateway: IPAddress) -> String? {
     for own in known {

@@ -16,11 +16,14 @@ package enum NICWord: Hashable, Sendable {
   case address(String, prefix: Int?)
   /// Makes its gateway the guest's.
   case gateway(String)
+  /// Leads to a network by a router of its own.
+  case route(NICRoute)
 
   private static let names: [String: NICWord] = [
     "dhcp": .dhcp, "dhcp4": .dhcp4, "dhcp6": .dhcp6, "static": .fixed, "slaac": .slaac, "none": .none,
   ]
   private static let gatewayMark = "gateway:"
+  private static let routeMark = "route:"
 
   /// Nil where the text is not one.
   package init?(_ text: String) {
@@ -34,6 +37,11 @@ package enum NICWord: Hashable, Sendable {
       self = .gateway(gateway)
       return
     }
+    if text.hasPrefix(Self.routeMark) {
+      guard let route = NICRoute(text.dropFirst(Self.routeMark.count)) else { return nil }
+      self = .route(route)
+      return
+    }
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count <= 2, let address = IPAddress(parts[0]) else { return nil }
     let prefix = parts.count == 2 ? Self.prefix(parts[1]) : nil
@@ -43,18 +51,40 @@ package enum NICWord: Hashable, Sendable {
     self = .address(String(parts[0]), prefix: prefix)
   }
 
-  private static func prefix(_ text: Substring) -> Int? {
+  /// Of digits alone.
+  static func prefix(_ text: Substring) -> Int? {
     text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(text) : nil
   }
 
   /// Of the router, where the word names one.
   package var gatewayAddress: String? { if case .gateway(let text) = self { text } else { nil } }
 
+  package var route: NICRoute? { if case .route(let route) = self { route } else { nil } }
+
+  /// Whether the interface may have an address by it.
+  var givesAddress: Bool {
+    switch self {
+    case .dhcp, .dhcp4, .dhcp6, .fixed, .slaac, .address: true
+    case .none, .gateway, .route: false
+    }
+  }
+
+  /// Of the address that others give it: whether that is of IPv6.
+  var asksFor: Set<Bool> {
+    switch self {
+    case .dhcp: [false, true]
+    case .dhcp4: [false]
+    case .dhcp6, .slaac: [true]
+    case .fixed, .none, .address, .gateway, .route: []
+    }
+  }
+
   /// Whether an interface with it can't do without IPv6. By DHCP it takes what there is.
   var needsIPv6: Bool {
     switch self {
     case .dhcp6: true
     case .address(let text, _), .gateway(let text): text.contains(":")
+    case .route(let route): route.router.isIPv6
     case .dhcp, .dhcp4, .slaac, .fixed, .none: false
     }
   }

@@ -96,6 +96,7 @@ extension GuestNetwork.Interface {
   /// It asks for all, or has its fixed addresses of IPv4 alone: a seed says nothing of IPv6, since ifupdown fails where no server of
   /// DHCPv6 answers.
   fileprivate var leavesIPv6ToRouters: Bool {
-    acceptsAdvertisements && addresses(.ipv6).isEmpty && dhcp4 == dhcp6 && (dhcp4 || !addresses.isEmpty)
+    acceptsAdvertisements && addresses(.ipv6).isEmpty && otherRoutes(.ipv6).isEmpty && dhcp4 == dhcp6
+      && (dhcp4 || !addresses.isEmpty)
   }
 }

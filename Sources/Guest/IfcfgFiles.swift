@@ -2,6 +2,9 @@
 internal import Report
 
 /// The files of Red Hat's scripts, which NetworkManager reads as well (nm-settings-ifcfg-rh(5)).
+///
+/// The scripts hand a route to ip(8) as its line has it: that to a gateway on the link, or known by its address on the link, has to
+/// name the interface, which then gets a name that is known.
 enum IfcfgFiles {
   static let folder: ByteString = "/etc/sysconfig/network-scripts"
 
@@ -13,39 +16,55 @@ enum IfcfgFiles {
       let head = "\(NetworkRenderer.mark). It is replaced when the network of the instance changes."
       files.append(NetworkRenderer.File("\(folder)/ifcfg-\(name)", [head] + variables(of: interface)))
       for (family, prefix) in [(GuestNetwork.Family.ipv4, "route-"), (.ipv6, "route6-")] {
-        let routes = interface.otherRoutes(family) + unnamed(family, of: interface)
+        let routes = interface.otherRoutes(family) + withoutVariable(family, of: interface)
         if routes.isEmpty { continue }
-        let lines = routes.map { "\($0.network) via \($0.gateway)\($0.isOnLink ? " onlink" : "")" }
+        let lines = routes.map { route in
+          let device = needsName(route) ? " dev \(InterfaceNames.name(of: interface))" : ""
+          return "\(route.network) via \(route.gateway)\(device)\(route.isOnLink ? " onlink" : "")"
+        }
         files.append(NetworkRenderer.File("\(folder)/\(prefix)\(name)", [head] + lines))
       }
     }
-    return files + InterfaceNames.files(for: configured.filter { $0.mac == nil })
+    return files + InterfaceNames.files(for: configured.filter(isNamed))
   }
 
-  /// A default route of an interface that only DHCP gives addresses: ifcfg lacks a variable for it, so that it goes into a file of
-  /// routes.
-  private static func unnamed(
+  private static func needsName(_ route: GuestNetwork.Route) -> Bool {
+    route.isOnLink || IPAddress(route.gateway).map { $0.isIPv6 && $0.isOfLink } == true
+  }
+
+  private static func isNamed(_ interface: GuestNetwork.Interface) -> Bool {
+    interface.mac == nil || interface.routes.contains(where: needsName)
+  }
+
+  /// The default route by the variable of ifcfg; nil where that does not do: beside an address of DHCP, or where the
+  /// interface has to be named.
+  private static func variable(
+    _ family: GuestNetwork.Family, of interface: GuestNetwork.Interface
+  ) -> GuestNetwork.Route? {
+    guard let route = interface.defaultRoute(family), !needsName(route), !interface.addresses(family).isEmpty else {
+      return nil
+    }
+    return route
+  }
+
+  /// The default route where the variable does not do.
+  private static func withoutVariable(
     _ family: GuestNetwork.Family, of interface: GuestNetwork.Interface
   ) -> [GuestNetwork.Route] {
-    interface.addresses(family).isEmpty ? interface.defaultRoute(family).map { [$0] } ?? [] : []
+    variable(family, of: interface) == nil ? interface.defaultRoute(family).map { [$0] } ?? [] : []
   }
 
   private static func variables(of interface: GuestNetwork.Interface) -> [String] {
     var lines = ["TYPE=Ethernet", "NAME=guestsmith\(interface.index)"]
-    if let mac = interface.mac {
-      lines.append("HWADDR=\(mac.uppercased())")
-    } else {
-      lines.append("DEVICE=\(InterfaceNames.name(of: interface))")
-    }
+    if let mac = interface.mac { lines.append("HWADDR=\(mac.uppercased())") }
+    if isNamed(interface) { lines.append("DEVICE=\(InterfaceNames.name(of: interface))") }
     lines += ["ONBOOT=yes", "BOOTPROTO=\(interface.dhcp4 ? "dhcp" : "none")"]
     if let mtu = interface.mtu { lines.append("MTU=\(mtu)") }
     for (index, address) in interface.addresses(.ipv4).enumerated() {
       let number = index == 0 ? "" : "\(index)"
       lines += ["IPADDR\(number)=\(address.address)", "PREFIX\(number)=\(address.prefix)"]
     }
-    if let route = interface.defaultRoute(.ipv4), !interface.addresses(.ipv4).isEmpty {
-      lines.append("GATEWAY=\(route.gateway)")
-    }
+    if let route = variable(.ipv4, of: interface) { lines.append("GATEWAY=\(route.gateway)") }
     lines += variables6(of: interface)
     lines += interface.nameservers.enumerated().map { "DNS\($0 + 1)=\($1)" }
     if !interface.searchDomains.isEmpty { lines.append("DOMAIN=\"\(interface.searchDomains.joined(separator: " "))\"") }
@@ -65,7 +84,7 @@ enum IfcfgFiles {
     if addresses.count > 1 {
       lines.append("IPV6ADDR_SECONDARIES=\"\(addresses.dropFirst().map(\.withPrefix).joined(separator: " "))\"")
     }
-    if let route = interface.defaultRoute(.ipv6), !addresses.isEmpty { lines.append("IPV6_DEFAULTGW=\(route.gateway)") }
+    if let route = variable(.ipv6, of: interface) { lines.append("IPV6_DEFAULTGW=\(route.gateway)") }
     return lines
   }
 }

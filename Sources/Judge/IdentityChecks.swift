@@ -35,6 +35,9 @@ extension Trial {
       for content in try Disk(disk.path, for: .reading).contents() {
         found["UUID of the \(content.type) at byte \(content.offset)\(words)"] = content.uuid
       }
+      if let metaData = try SeedFiles(of: disk).texts["/meta-data"] {
+        found["instance ID of the seed\(words)"] = SeedFiles.instanceID(in: metaData)
+      }
     }
     guard let content = try disks[0].filesystem(), content.isExt else { return found }
     for path in try Self.secrets(on: disks[0], content) {
@@ -43,17 +46,40 @@ extension Trial {
       if text.hasPrefix("uninitialized") || text.contains("GenerateName=yes") { continue }
       found["\(path)"] = SHA256.hex(of: Array(text.utf8))
     }
+    for path in Self.metaData {
+      guard let text = try disks[0].text(path, in: content) else { continue }
+      found["instance ID in \(path)"] = SeedFiles.instanceID(in: text)
+    }
     return found
   }
 
   private static func secrets(on disk: ScratchDisk, _ content: DiskContent) throws(Failure) -> [ByteString] {
     try disk.withFilesystem(content) { filesystem throws(Failure) in
       let keys = try filesystem.list("/etc/ssh").filter { $0.hasPrefix("ssh_host_") }.map { "/etc/ssh/" + $0 }
-      return keys + [
+      var leases: [ByteString] = []
+      for folder in Self.leaseFolders {
+        leases += try filesystem.list(folder).filter(Self.isLease).map { "\(folder)/\($0)" }
+      }
+      return keys + leases + [
         "/etc/machine-id", "/var/lib/dbus/machine-id", "/var/lib/systemd/random-seed", "/var/lib/urandom/random-seed",
         "/var/lib/systemd/credential.secret", "/var/lib/NetworkManager/secret_key", "/etc/iscsi/initiatorname.iscsi",
-        "/etc/nvme/hostnqn", "/etc/nvme/hostid",
+        "/etc/nvme/hostnqn", "/etc/nvme/hostid", "/etc/dhcpcd.duid", "/var/lib/dhcpcd/duid",
+        "/var/lib/dhcpv6/dhcp6c_duid", "/var/lib/cloud/data/instance-id",
       ]
     }
   }
+
+  /// With leases, and the DUIDs by which servers know a client.
+  private static let leaseFolders: [ByteString] = [
+    "/var/lib/dhcp", "/var/lib/dhclient", "/var/lib/dhcpcd", "/var/lib/NetworkManager", "/var/lib/wicked",
+  ]
+
+  private static func isLease(_ name: ByteString) -> Bool {
+    [".lease", ".leases", ".lease6"].contains { name.hasSuffix($0) } || name.hasPrefix("lease")
+  }
+
+  /// Of seeds in the guest's own filesystem.
+  private static let metaData: [ByteString] = [
+    "/var/lib/cloud/seed/nocloud/meta-data", "/var/lib/cloud/seed/nocloud-net/meta-data",
+  ]
 }

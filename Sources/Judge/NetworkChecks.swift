@@ -36,11 +36,13 @@ extension Trial {
       let ending = try call(.create(isReinstall: false), instance)
       guard ending.isSuccess else { return .fail("with two interfaces \(ending.words)", ending.evidence) }
       if let problems = try problems(of: disk, like: guest) { return .clean(problems, []) }
-      guard let content = try disk.filesystem(), content.isExt else {
+      let seed = try SeedFiles(of: disk)
+      let content = try disk.filesystem().flatMap { $0.isExt ? $0 : nil }
+      guard content != nil || seed.texts["/network-config"] != nil else {
         return .notApplicable(
           "the files of the guest are not read: only the kernel could, and the definition made them")
       }
-      let files = try NetworkFiles(of: disk, content)
+      let files = try NetworkFiles(of: disk, content, seed)
       let lines = Self.nics.enumerated().map { index, nic in (index, files.line(for: nic, index)) }
       let evidence = lines.map { index, line in "NIC \(index): \(line ?? "in none of the guest's files")" }
       guard lines.contains(where: { $0.1 != nil }) else {
@@ -67,7 +69,12 @@ private struct NetworkFiles {
     "/etc/sysconfig/network-scripts", "/etc/sysconfig/network", "/etc/netctl",
   ]
 
-  init(of disk: ScratchDisk, _ content: DiskContent) throws(Failure) {
+  /// - Parameter content: the guest's filesystem; nil where it is not one that is read.
+  init(of disk: ScratchDisk, _ content: DiskContent?, _ seed: SeedFiles) throws(Failure) {
+    for path in ["/network-config", "/meta-data", "/user-data"] as [ByteString] {
+      lines += seed.texts[path]?.split(whereSeparator: \.isNewline).map { ("seed:\(path)", $0) } ?? []
+    }
+    guard let content else { return }
     var paths = Self.files
     for folder in Self.folders {
       paths += try disk.withFilesystem(content) { filesystem throws(Failure) in try filesystem.list(folder) }.map {

@@ -42,7 +42,7 @@ struct AddressSource {
     case .slaac: interface.acceptsAdvertisements = true
     case .fixed: interface.addresses += try hostAddresses()
     case .address(let address, let prefix): interface.addresses.append(try checked(address, prefix: prefix))
-    case .gateway, .none: break
+    case .gateway, .route, .none: break
     }
   }
 

@@ -78,17 +78,8 @@ struct DefaultRoutes {
     for isIPv6 in [false, true] {
       let all = gateways.filter { $0.address.isIPv6 == isIPv6 }
       guard let chosen = all.first(where: \.isExplicit) ?? all.first else { continue }
-      if network.fixedAddresses.contains(where: { IPAddress($0.address) == chosen.address }) {
-        throw Failure(
-          .invalid, "the gateway \(chosen.text) is an address of the guest itself",
-          remedy: "name the address of the router, or give the guest another address")
-      }
-      let isNear =
-        isIPv6 && chosen.address.isOfLink
-        || chosen.interface.addresses.contains { own in
-          IPAddress(own.address).map { $0.isNear(chosen.address, prefix: own.prefix) } == true
-        }
-      network.interfaces[chosen.index].routes.append(GuestNetwork.Route(by: chosen.text, isOnLink: !isNear))
+      network.interfaces[chosen.index].routes.append(
+        GuestNetwork.Route(by: chosen.text, isOnLink: !chosen.interface.reaches(chosen.text)))
       notes += all.filter { $0.index != chosen.index }.map { other in
         "the gateway \(other.text) of interface \(other.interface.index) is not used: the default route of "
           + "\(chosen.address.familyName) is by \(chosen.text) on interface \(chosen.interface.index)"
@@ -144,8 +135,17 @@ struct DefaultRoutes {
 }
 
 extension GuestNetwork.Interface {
-  fileprivate var fixed: NICAddresses {
+  var fixed: NICAddresses {
     NICAddresses(addresses.map { (address: $0.address, prefix: $0.prefix) })
+  }
+
+  /// Whether a gateway is on its link by its own address, or in a network of it; those that others give it are not known.
+  func reaches(_ gateway: String) -> Bool {
+    guard let gateway = IPAddress(gateway) else { return false }
+    return gateway.isIPv6 && gateway.isOfLink || !hasFixed(ipv6: gateway.isIPv6)
+      || addresses.contains { own in
+        IPAddress(own.address).map { $0.isNear(gateway, prefix: own.prefix) } == true
+      }
   }
 
   fileprivate func hasFixed(ipv6: Bool) -> Bool { addresses.contains { $0.address.contains(":") == ipv6 } }

@@ -31,7 +31,10 @@ extension GuestNetwork.Interface {
       }
     var parts = addresses.map { "\($0.address)/\($0.prefix)" } + dynamic
     if acceptsAdvertisements, !dhcp6 { parts.append("IPv6 as routers advertise it") }
-    parts += routes.map { "gateway \($0.gateway)\($0.isOnLink ? " on the link" : "")" }
+    parts += routes.map { route in
+      let gateway = "\(route.gateway)\(route.isOnLink ? " on the link" : "")"
+      return route.destination.map { "\($0) by \(gateway)" } ?? "gateway \(gateway)"
+    }
     if !nameservers.isEmpty { parts.append("name servers \(Words.list(nameservers))") }
     if !searchDomains.isEmpty { parts.append("search \(searchDomains.joined(separator: " "))") }
     if let mtu { parts.append("MTU \(mtu)") }

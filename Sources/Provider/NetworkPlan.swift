@@ -36,6 +36,8 @@ struct NetworkPlan {
     try refuseDoubleAddresses()
     notes += try gateways.apply(to: &network)
     nameServers(configuration)
+    try addRoutes(configuration)
+    try refuseOwnGateways()
     notes += Self.strayKeys(configuration, count: request.nics.count)
     if nics.count > 1 {
       for (nic, mac) in zip(nics, macs) where mac == nil {
@@ -107,6 +109,31 @@ struct NetworkPlan {
     guard let index = leading ?? interfaces.firstIndex(where: { !$0.isUnconfigured }) else { return }
     network.interfaces[index].nameservers = configuration.nameservers
     network.interfaces[index].searchDomains = configuration.search
+  }
+
+  /// The networks that the keys have interfaces reach by routers of their own.
+  private mutating func addRoutes(_ configuration: Configuration) throws(Failure) {
+    for (place, interface) in network.interfaces.enumerated() {
+      let routes = (configuration.words(ofNIC: interface.index) ?? []).compactMap(\.route)
+      var asking: Set<Bool> = interface.dhcp4 ? [false] : []
+      if interface.dhcp6 || interface.acceptsAdvertisements { asking.insert(true) }
+      if let fault = interface.fixed.fault(ofRoutes: routes, asking: asking) {
+        throw Failure(.invalid, "nic_\(interface.index) \(fault.words)", remedy: fault.remedy)
+      }
+      network.interfaces[place].routes += routes.map { route in
+        GuestNetwork.Route(to: route.network, by: route.gateway, isOnLink: !interface.reaches(route.gateway))
+      }
+    }
+  }
+
+  private func refuseOwnGateways() throws(Failure) {
+    let own = Set(network.fixedAddresses.compactMap { IPAddress($0.address) })
+    for route in network.interfaces.flatMap(\.routes) {
+      guard let gateway = IPAddress(route.gateway), own.contains(gateway) else { continue }
+      throw Failure(
+        .invalid, "the gateway \(route.gateway) is an address of the guest itself",
+        remedy: "name the address of the router, or give the guest another address")
+    }
   }
 
   private static func strayKeys(_ configuration: Configuration, count: Int) -> [String] {

@@ -38,6 +38,11 @@ package struct IPAddress: Hashable, Sendable {
       }
   }
 
+  /// Whether it is more than the address of a network of this prefix.
+  package func hasBits(behind prefix: Int) -> Bool {
+    (prefix..<longestPrefix).contains { bytes[$0 / 8] & (0x80 >> UInt8($0 % 8)) != 0 }
+  }
+
   /// Whether it is one of the link alone (RFC 4291, 2.5.6; RFC 3927).
   package var isOfLink: Bool {
     isIPv6 ? bytes[0] == 0xFE && bytes[1] & 0xC0 == 0x80 : bytes[0] == 169 && bytes[1] == 254

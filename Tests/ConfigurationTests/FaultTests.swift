@@ -160,7 +160,7 @@ struct FaultTests {
       (
         "nic_0 = \"dhcp5\"",
         "F:1: nic_0 = \"dhcp5\", must be a list or a string of \"dhcp\", \"dhcp4\", \"dhcp6\", \"slaac\", \"static\", "
-          + "addresses such as \"192.0.2.7/24\" and \"gateway:192.0.2.1\", or \"none\""
+          + "addresses such as \"192.0.2.7/24\", \"gateway:192.0.2.1\" and \"route:203.0.113.0/24@192.0.2.2\", or \"none\""
       ),
       ("nic_0 = \"dhcp; slaac\"", nil), ("nic_0 = \"none dhcp\"", "F:1: nic_0 has \"none\" and more"),
       ("nic_0 = [\"192.0.2.7/\"]", nil), ("nic_0 = [\"192.0.2.7/+8\"]", nil), ("nic_0 = [\"192.0.2.700/24\"]", nil),
@@ -233,9 +233,60 @@ struct FaultTests {
     #expect(fault(text) == message)
   }
 
+  @Test(
+    "a route that cannot work is refused, whatever the host says",
+    arguments: [
+      ("nic_0 = \"dhcp route:\"", nil), ("nic_0 = \"dhcp route:10.0.0.0/8\"", nil),
+      ("nic_0 = \"dhcp route:10.0.0.0@192.0.2.2\"", nil), ("nic_0 = \"dhcp route:10.0.0.0/33@192.0.2.2\"", nil),
+      ("nic_0 = \"dhcp route:0.0.0.0/0@192.0.2.2\"", nil), ("nic_0 = \"dhcp route:10.0.0.0/8@fe80::1\"", nil),
+      ("nic_0 = \"dhcp route:10.0.0.0/8@224.0.0.1\"", nil),
+      ("nic_0 = \"dhcp route:10.0.0.0/8@192.0.2.2@192.0.2.3\"", nil),
+      ("nic_0 = \"none route:10.0.0.0/8@192.0.2.2\"", "F:1: nic_0 has \"none\" and more"),
+      ("nic_0 = \"route:10.0.0.0/8@192.0.2.2\"", "F:1: nic_0 has a route and no address"),
+      (
+        "nic_0 = \"dhcp route:10.0.0.1/8@192.0.2.2\"",
+        "F:1: nic_0 has a route to 10.0.0.1/8, and that is not the address of a network"
+      ),
+      (
+        "nic_0 = \"192.0.2.7/24 route:10.0.0.0/8@192.0.2.255\"",
+        "F:1: nic_0 has a route by 192.0.2.255, and that is the broadcast address of the network"
+      ),
+      (
+        "nic_0 = \"192.0.2.7/24 route:192.0.2.0/24@192.0.2.2\"",
+        "F:1: nic_0 has a route to 192.0.2.0/24, and that is the network of its own address"
+      ),
+      (
+        "nic_0 = \"2001:db8::7/64 route:10.0.0.0/8@192.0.2.2\"",
+        "F:1: nic_0 has a route by 192.0.2.2, and no static address of IPv4"
+      ),
+      (
+        "nic_0 = \"slaac route:2001:db8:5::/48@2001:db8::1\"",
+        "F:1: nic_0 has a route by 2001:db8::1, and no static address of IPv6"
+      ),
+      (
+        "nic_0 = \"192.0.2.7/24\"\nnic_1 = \"dhcp route:10.0.0.0/8@192.0.2.7\"",
+        "F:2: nic_1 has a route by 192.0.2.7, which is an address of the guest itself, by nic_0"
+      ),
+      (
+        "nic_0 = \"dhcp route:10.0.0.0/8@192.0.2.2\"\nnic_1 = \"dhcp route:10.0.0.0/8@198.51.100.2\"",
+        "F:2: nic_1 has a route to 10.0.0.0/8 and so has nic_0"
+      ),
+      (
+        "nic_0 = \"dhcp route:10.0.0.0/8@192.0.2.2 route:10.0.0.0/8@192.0.2.3\"",
+        "F:1: nic_0 has a route to 10.0.0.0/8 twice"
+      ),
+    ] as [(String, String?)])
+  func routes(text: String, message: String?) throws {
+    let found = try #require(fault(text))
+    if let message { #expect(found == message) }
+  }
+
   @Test("what the host may make right is left to create")
   func openGateways() {
     for text in [
+      "nic_0 = \"static route:10.0.0.0/8@192.0.2.2\"", "nic_0 = \"dhcp4 route:10.0.0.0/8@192.0.2.2\"",
+      "nic_0 = \"slaac route:2001:db8:5::/48@fe80::1\"", "nic_0 = \"192.0.2.7/32 route:10.0.0.0/8@203.0.113.1\"",
+      "nic_0 = \"dhcp route:10.0.0.0/8@192.0.2.2 route:10.0.0.0/16@192.0.2.3\"",
       "nic_0 = [\"static\", \"gateway:192.0.2.1\", \"gateway:fe80::1\"]",
       "nic_1 = [\"static\", \"192.0.2.7/24\", \"gateway:192.0.2.1\", \"gateway:fe80::1\"]",
       "nic_0 = [\"192.0.2.7\", \"gateway:192.0.2.255\"]\nprefix = 24",

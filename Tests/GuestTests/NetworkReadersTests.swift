@@ -88,10 +88,11 @@ struct NetworkReadersTests {
   // MARK: Theirs
 
   /// What a cloud-init of some version says otherwise: it does not write that routers are not to be followed, takes
-  /// either of SLAAC and DHCPv6 for the other, and drops name servers beside a lease.
+  /// either of SLAAC and DHCPv6 for the other, and drops name servers beside a lease, for netplan routes as well.
   static let differences: [NetworkRenderer: (added: Set<String>, lost: Set<String>)] = [
     .networkd: (["0 slaac", "1 slaac", "5 slaac"], ["5 dhcp6", "2 dns 192.0.2.53"]),
-    .ifupdown: (["2 dhcp6"], ["2 slaac"]), .netplan: (["4 dhcp6"], ["2 dns 192.0.2.53"]),
+    .ifupdown: (["2 dhcp6"], ["2 slaac"]),
+    .netplan: (["4 dhcp6"], ["2 dns 192.0.2.53", "1 route 198.18.0.0/15 via 203.0.113.2"]),
     .sysconfig: (["5 dhcp4"], ["2 slaac", "2 dns 192.0.2.53"]), .networkManager: (["0 auto6"], []),
   ]
 
@@ -163,6 +164,8 @@ struct NetworkReadersTests {
           "ip -6 route replace default via 2001:db8::1 ", "ip link set dev $IFACE mtu 1400",
           "ip route add 203.0.113.0/24 via 192.0.2.254 dev $IFACE",
           "ip -6 route add 2001:db8:5::/48 via 2001:db8::fe dev $IFACE",
+          "ip route add 198.18.0.0/15 via 203.0.113.2 dev $IFACE",
+          "ip -6 route add 2001:db8:6::/48 via fe80::fe dev $IFACE",
           "net.ipv6.conf.nic4.accept_ra=2", "net.ipv6.conf.nic5.accept_ra=1",
         ]
       ),

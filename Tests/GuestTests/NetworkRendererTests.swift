@@ -32,7 +32,10 @@ enum Networks {
       $0.nameservers = ["192.0.2.53", "2001:db8::53"]
       $0.searchDomains = ["example.com", "example.org"]
     },
-    interface(1) { $0.dhcp4 = true },
+    interface(1) {
+      $0.dhcp4 = true
+      $0.routes = [.init(to: "198.18.0.0/15", by: "203.0.113.2")]
+    },
     interface(2) {
       $0.dhcp4 = true
       $0.dhcp6 = true
@@ -43,6 +46,7 @@ enum Networks {
     interface(4) {
       $0.acceptsAdvertisements = true
       $0.addresses = [Address("198.51.100.200", prefix: 25)]
+      $0.routes = [.init(to: "2001:db8:6::/48", by: "fe80::fe")]
     },
     interface(5) { $0.dhcp6 = true },
   ])
@@ -133,6 +137,22 @@ struct NetworkRendererTests {
     let rule = #"ACTION!="remove", SUBSYSTEM=="net", ATTR{type}=="1", ATTR{ifindex}=="2", ENV{GUESTSMITH_NIC}="first""#
     #expect(files[Network.rulesPath]?.split(separator: "\n").last.map(String.init) == rule)
     #expect(files[Network.path]?.contains("[Match]\nProperty=GUESTSMITH_NIC=first\n\n[Network]\nDHCP=yes\n") == true)
+  }
+
+  @Test("Red Hat's scripts are told the interface of a gateway on the link")
+  func namedRoutes() throws {
+    let files = try NetworkRenderer.sysconfig.texts(for: Networks.onLink)
+    let folder = IfcfgFiles.folder
+    let main = try #require(files["\(folder)/ifcfg-guestsmith0"])
+    #expect(main.contains("\nHWADDR=52:54:00:00:00:00\nDEVICE=nic0\n"))
+    #expect(!main.contains("GATEWAY=") && !main.contains("IPV6_DEFAULTGW="))
+    #expect(files["\(folder)/route-guestsmith0"]?.hasSuffix("\n0.0.0.0/0 via 203.0.113.1 dev nic0 onlink\n") == true)
+    #expect(files["\(folder)/route6-guestsmith0"]?.hasSuffix("\n::/0 via 2001:db8:1::1 dev nic0 onlink\n") == true)
+    #expect(files[InterfaceNames.path]?.contains(#"ATTR{address}=="52:54:00:00:00:00", NAME="nic0""#) == true)
+    let full = try NetworkRenderer.sysconfig.texts(for: Networks.full)
+    #expect(full["\(folder)/route6-guestsmith4"]?.hasSuffix("\n2001:db8:6::/48 via fe80::fe dev nic4\n") == true)
+    #expect(full["\(folder)/route-guestsmith1"]?.hasSuffix("\n198.18.0.0/15 via 203.0.113.2\n") == true)
+    #expect(full[InterfaceNames.path]?.contains("nic1") == false)
   }
 
   @Test("Alpine refuses an address of DHCPv6 alone, by its name")

@@ -31,6 +31,8 @@ struct BrokenTests {
       ("broken-needs-home", ["create.succeeds", "create.environment"]),
       ("broken-needs-path", ["create.path"]),
       ("broken-same-identity", ["create.identities"]),
+      ("broken-same-instance-id", ["create.identities"]),
+      ("broken-same-lease", ["create.identities"]),
       ("broken-one-nic", ["create.network"]),
       ("broken-table-in-the-middle", ["create.table"]),
       ("broken-no-loader", ["create.boots-bios"]),

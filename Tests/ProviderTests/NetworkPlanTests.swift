@@ -119,6 +119,30 @@ struct NetworkPlanTests {
     #expect(interfaces.map(\.routes) == [[], [.init(by: gateway, isOnLink: isOnLink)], []])
   }
 
+  @Test("Networks are reached by routers of their own, on the link where no address of the interface is near")
+  func routes() throws {
+    let plan = try plan(
+      [Self.nic(0, "192.0.2.9", in: "192.0.2.0/24", by: "192.0.2.1"), Self.nic(1), Self.nic(2)],
+      [
+        "nic_0": "static route:203.0.113.0/24@192.0.2.2 route:198.18.0.0/15@10.0.0.1",
+        "nic_1": "dhcp4 route:198.51.100.0/24@10.1.0.1", "nic_2": "slaac route:2001:db8:5::/48@fe80::1",
+        "nameservers": "192.0.2.53",
+      ])
+    #expect(
+      plan.network.interfaces.map(\.routes) == [
+        [
+          .init(by: "192.0.2.1"), .init(to: "203.0.113.0/24", by: "192.0.2.2"),
+          .init(to: "198.18.0.0/15", by: "10.0.0.1", isOnLink: true),
+        ],
+        [.init(to: "198.51.100.0/24", by: "10.1.0.1")], [.init(to: "2001:db8:5::/48", by: "fe80::1")],
+      ])
+    #expect(
+      plan.lines[0]
+        == "network: interface 0, aa:00:00:00:00:00: 192.0.2.9/24, gateway 192.0.2.1, 203.0.113.0/24 by 192.0.2.2, "
+        + "198.18.0.0/15 by 10.0.0.1 on the link, name servers 192.0.2.53")
+    #expect(try !self.plan([Self.nic(0)], ["nic_0": "dhcp route:198.18.0.0/15@192.0.2.2"]).isPlain)
+  }
+
   @Test(
     "Default routes that a guest may have beside one another are told once",
     arguments: [
@@ -249,6 +273,19 @@ struct NetworkPlanTests {
       testDescription: "a network of IPv6 alone, and an MTU below that of IPv6", nics: [nic(0, tags: ["slaac"])],
       parameters: ["mtu": "1279"],
       words: "mtu = 1279 is less than the 1280 bytes that IPv6 needs, and interface 0 has IPv6"),
+    Refusal(
+      testDescription: "a route by an address of the host", nics: [nic(0, "192.0.2.9", in: "192.0.2.0/24"), nic(1)],
+      parameters: ["address": "static", "nic_1": "dhcp route:10.0.0.0/8@192.0.2.9"],
+      words: "the gateway 192.0.2.9 is an address of the guest itself"),
+    Refusal(
+      testDescription: "a route to the network of the host's address", nics: [nic(0, "192.0.2.9", in: "192.0.2.0/24")],
+      parameters: ["nic_0": "static route:192.0.2.0/24@192.0.2.2"],
+      words: "nic_0 has a route to 192.0.2.0/24, and that is the network of its own address"),
+    Refusal(
+      testDescription: "a route of a family that the host does not give",
+      nics: [nic(0, "192.0.2.9", in: "192.0.2.0/24")],
+      parameters: ["nic_0": "static route:2001:db8:5::/48@2001:db8::1"],
+      words: "nic_0 has a route by 2001:db8::1, and no static address of IPv6"),
     Refusal(
       testDescription: "static without an address", nics: [nic(0), nic(1)], parameters: ["nic_1": "static"],
       words: "nic_1 = \"static\", and the host gives interface 1, AA:00:00:00:00:01, no address"),
