@@ -10,13 +10,31 @@ enum InterfacesFile {
   /// As ifupdown's folder `interfaces.d` takes it: a name of letters.
   static let ownPath: ByteString = "/etc/network/interfaces.d/guestsmith"
 
-  /// - Parameter tellsServers: whether name servers are in it, for resolvconf(8).
-  static func ifupdown(for network: GuestNetwork, tellsServers: Bool = true) -> [NetworkRenderer.File] {
+  /// Who reads the stanzas, where that makes a difference.
+  private enum Reader {
+    case ifupdown
+    /// It knows no `inet6 auto` and none of ifupdown's options for IPv6, and gives an interface whose MTU it is not told the
+    /// usual one (ifupdown2 3.0.0, of Debian 12).
+    case ifupdown2
+    /// BusyBox, and ifupdown-ng.
+    case alpine
+  }
+
+  /// Where ifupdown2 is in a guest.
+  static let second: ByteString = "/usr/share/ifupdown2/ifupdown2"
+
+  /// - Parameters:
+  ///   - tellsServers: whether name servers are in it, for resolvconf(8).
+  ///   - isForSecond: whether it is for ifupdown2.
+  static func ifupdown(
+    for network: GuestNetwork, tellsServers: Bool = true, isForSecond: Bool = false
+  ) -> [NetworkRenderer.File] {
     let configured = network.interfaces.filter { !$0.isUnconfigured }
     var lines = ["\(NetworkRenderer.mark). Your own settings belong into files beside this one."]
     for var interface in configured {
       if !tellsServers { (interface.nameservers, interface.searchDomains) = ([], []) }
-      lines += [""] + stanzas(for: interface, name: InterfaceNames.name(of: interface), isAlpine: false)
+      let name = InterfaceNames.name(of: interface)
+      lines += [""] + stanzas(for: interface, name: name, isForSecond ? .ifupdown2 : .ifupdown)
     }
     return [NetworkRenderer.File(ownPath, lines)] + InterfaceNames.files(for: configured)
   }
@@ -35,7 +53,7 @@ enum InterfacesFile {
           .guest, "NIC \(interface.index) needs DHCPv6, and Alpine's ifup lacks a client for it",
           remedy: "use router advertisements (slaac) or a static address")
       }
-      lines += [""] + stanzas(for: interface, name: alpineName(of: interface), isAlpine: true)
+      lines += [""] + stanzas(for: interface, name: alpineName(of: interface), .alpine)
     }
     return [NetworkRenderer.File(path, lines + ["", end])]
   }
@@ -52,21 +70,25 @@ enum InterfacesFile {
     var options: [String] = []
   }
 
-  private static func stanzas(for interface: GuestNetwork.Interface, name: String, isAlpine: Bool) -> [String] {
+  private static func stanzas(
+    for interface: GuestNetwork.Interface, name: String, _ reader: Reader
+  ) -> [String] {
     var stanzas =
-      isAlpine ? alpineStanzas(of: interface) : GuestNetwork.Family.allCases.flatMap { self.stanzas($0, of: interface) }
-    if !interface.hearsRouters {
-      // The kernel would take addresses from routers by itself.
-      let order = "pre-up sysctl -q -e -w net/ipv6/conf/$IFACE/accept_ra=0 || true"
-      stanzas[0].options.insert(order, at: 0)
+      reader == .alpine
+      ? alpineStanzas(of: interface)
+      : GuestNetwork.Family.allCases.flatMap { self.stanzas($0, of: interface, reader) }
+    // The kernel would take addresses from routers by itself.
+    if !interface.hearsRouters { stanzas[0].options.insert(setting("accept_ra", 0), at: 0) }
+    if let mtu = interface.mtu {
+      // Not every method of ifupdown has the option `mtu`.
+      let line = reader == .ifupdown2 ? "mtu \(mtu)" : "pre-up ip link set dev $IFACE mtu \(mtu)"
+      stanzas[0].options.insert(line, at: 0)
     }
-    // Not every method has the option `mtu`.
-    if let mtu = interface.mtu { stanzas[0].options.insert("pre-up ip link set dev $IFACE mtu \(mtu)", at: 0) }
     for family in GuestNetwork.Family.allCases {
       // Alpine's file lacks a stanza for the other family where that is static.
       let place = stanzas.lastIndex { $0.family == family } ?? 0
       let isStatic = stanzas[place].family == family && stanzas[place].method == "static"
-      stanzas[place].options += routes(family, of: interface, inStatic: isStatic, isAlpine)
+      stanzas[place].options += routes(family, of: interface, inStatic: isStatic, reader)
     }
     // Read by resolvconf(8) and the like.
     if !interface.nameservers.isEmpty {
@@ -82,21 +104,35 @@ enum InterfacesFile {
       }
   }
 
-  private static func stanzas(_ family: GuestNetwork.Family, of interface: GuestNetwork.Interface) -> [Stanza] {
+  /// Of the kernel, for IPv6 on the interface.
+  private static func setting(_ name: String, _ value: Int) -> String {
+    "pre-up sysctl -q -e -w net/ipv6/conf/$IFACE/\(name)=\(value) || true"
+  }
+
+  private static func stanzas(
+    _ family: GuestNetwork.Family, of interface: GuestNetwork.Interface, _ reader: Reader
+  ) -> [Stanza] {
+    func routers(_ accept: Int, _ autoconf: Int) -> [String] {
+      reader == .ifupdown2
+        ? [setting("accept_ra", accept), setting("autoconf", autoconf)]
+        : ["accept_ra \(accept)", "autoconf \(autoconf)"]
+    }
     var stanzas: [Stanza] = []
     if family == .ipv4, interface.dhcp4 { stanzas.append(Stanza(family: .ipv4, method: "dhcp")) }
     // Without an answer of DHCPv6 ifup would fail: what routers say of it by their flags it does not hear.
     if family == .ipv6, interface.acceptsAdvertisements {
-      stanzas.append(Stanza(family: .ipv6, method: "auto"))
+      stanzas.append(
+        reader == .ifupdown2
+          ? Stanza(family: .ipv6, method: "manual", options: routers(1, 1)) : Stanza(family: .ipv6, method: "auto"))
     } else if family == .ipv6, interface.dhcp6 {
-      stanzas.append(Stanza(family: .ipv6, method: "dhcp", options: ["accept_ra 1", "autoconf 0"]))
+      stanzas.append(Stanza(family: .ipv6, method: "dhcp", options: routers(1, 0)))
     }
     for address in interface.addresses(family) {
       var options = ["address \(address.address)"]
       options.append("netmask \(family == .ipv4 ? address.mask : "\(address.prefix)")")
       // Otherwise it would take back what a stanza before it has set.
       if family == .ipv6, interface.hearsRouters {
-        options += ["accept_ra 2", "autoconf \(interface.acceptsAdvertisements ? 1 : 0)"]
+        options += routers(2, interface.acceptsAdvertisements ? 1 : 0)
       }
       stanzas.append(Stanza(family: family, method: "static", options: options))
     }
@@ -120,7 +156,7 @@ enum InterfacesFile {
     }
     if interface.acceptsAdvertisements {
       // The kernel does it as soon as the link is up.
-      stanza.options.insert("pre-up sysctl -q -e -w net/ipv6/conf/$IFACE/accept_ra=1 || true", at: 0)
+      stanza.options.insert(setting("accept_ra", 1), at: 0)
     }
     for address in rest {
       let ip = address.family == .ipv4 ? "ip" : "ip -6"
@@ -132,11 +168,11 @@ enum InterfacesFile {
   /// By `ip route` where the option `gateway` does not do: it is of the method `static`, and takes a gateway on the link
   /// with ifupdown alone.
   private static func routes(
-    _ family: GuestNetwork.Family, of interface: GuestNetwork.Interface, inStatic: Bool, _ isAlpine: Bool
+    _ family: GuestNetwork.Family, of interface: GuestNetwork.Interface, inStatic: Bool, _ reader: Reader
   ) -> [String] {
     var lines: [String] = []
     for route in interface.routes where route.family == family {
-      if route.destination == nil, inStatic, !isAlpine || !route.isOnLink {
+      if route.destination == nil, inStatic, reader != .alpine || !route.isOnLink {
         lines.append("gateway \(route.gateway)")
         continue
       }

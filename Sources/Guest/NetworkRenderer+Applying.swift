@@ -23,9 +23,10 @@ extension NetworkRenderer {
       try Networkd.enable(in: guest)
     case .ifupdown:
       try Self.haveIfupdownRead(of: guest)
-      if try guest.kind(Networkd.resolver) != nil {
-        files = InterfacesFile.ifupdown(for: network, tellsServers: false) + Networkd.resolverFiles(for: network)
-      }
+      let hasResolver = try guest.kind(Networkd.resolver) != nil
+      let isSecond = try guest.kind(InterfacesFile.second) != nil
+      files = InterfacesFile.ifupdown(for: network, tellsServers: !hasResolver, isForSecond: isSecond)
+      if hasResolver { files += Networkd.resolverFiles(for: network) }
     case .alpine: try Self.haveAlpineStart(of: guest)
     default: break
     }

@@ -25,9 +25,7 @@ struct EFITree {
     _ release: [UInt8], _ contents: (String) throws(Failure) -> [UInt8], in scratch: ScratchFolder
   ) throws(Failure) {
     self.scratch = scratch
-    let lines = String(decoding: release, as: UTF8.self).split(separator: "\n")
-    let name = lines.first { $0.hasPrefix("ID=") }?.dropFirst(3).filter { $0 != "\"" } ?? ""
-    guard !name.isEmpty, name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) }) else {
+    guard let name = OSRelease(release)["ID"], name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) }) else {
       throw Failure(.guest, "/etc/os-release of the guest has no ID that can be the name of a folder")
     }
     try scratch.folder.make("EFI")

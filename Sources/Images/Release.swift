@@ -19,28 +19,20 @@ package struct Release: Equatable, Sendable {
   ///
   /// - Parameter root: the folder that stands for `/`.
   package static func ofThisMachine(root: String = "") throws(Failure) -> Release {
-    for name in ["etc", "usr/lib"] {
-      let folder = "\(root)/\(name)"
+    for path in OSRelease.paths {
       // A symbolic link is common here: opened by its path, as every other program does.
-      guard let text = try? Descriptor("\(folder)/os-release", O_RDONLY).text(limit: 65536) else { continue }
-      return try parse(text, file: "\(folder)/os-release")
+      guard let text = try? Descriptor(root + path, O_RDONLY).text(limit: 65536) else { continue }
+      let release = OSRelease(text)
+      guard let codename = release["VERSION_CODENAME"] else {
+        throw Failure(
+          .invalid, "\(root)\(path) has no VERSION_CODENAME",
+          remedy: "name the release with suite in the configuration")
+      }
+      return Release(codename: codename, title: release["PRETTY_NAME"] ?? codename)
     }
     throw Failure(
       .invalid, "\(root)/etc/os-release cannot be read, so the release of this machine is not known",
       remedy: "name the release with suite and mirror in the configuration")
-  }
-
-  static func parse(_ text: String, file: String) throws(Failure) -> Release {
-    var values: [Substring: String] = [:]
-    for line in text.split(separator: "\n") {
-      guard line.first != "#", let equals = line.firstIndex(of: "=") else { continue }
-      values[line[..<equals]] = line[line.index(after: equals)...].filter { $0 != "\"" && $0 != "'" }
-    }
-    guard let codename = values["VERSION_CODENAME"], !codename.isEmpty else {
-      throw Failure(
-        .invalid, "\(file) has no VERSION_CODENAME", remedy: "name the release with suite in the configuration")
-    }
-    return Release(codename: codename, title: values["PRETTY_NAME"] ?? codename)
   }
 
   /// Debian's name for the processor that this program was built for.

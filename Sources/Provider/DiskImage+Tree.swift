@@ -167,14 +167,12 @@ extension DiskImage {
 
   /// The name of a release, as far as os-release(5) tells it.
   private static func suite(of release: [UInt8]) -> String {
-    var values: [Substring: String] = [:]
-    for line in String(decoding: release, as: UTF8.self).split(separator: "\n") {
-      guard let equals = line.firstIndex(of: "=") else { continue }
-      values[line[..<equals]] = String(
-        line[line.index(after: equals)...].filter { $0.isASCII && ($0.isLetter || $0.isNumber || ".-_".contains($0)) }
-          .prefix(60))
+    let release = OSRelease(release)
+    func word(_ key: String) -> String {
+      let plain = release[key]?.filter { $0.isASCII && ($0.isLetter || $0.isNumber || ".-_".contains($0)) }
+      return String((plain ?? "").prefix(60))
     }
-    if let codename = values["VERSION_CODENAME"], !codename.isEmpty { return codename }
-    return [values["ID"], values["VERSION_ID"]].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: "-")
+    let codename = word("VERSION_CODENAME")
+    return codename.isEmpty ? ["ID", "VERSION_ID"].map(word).filter { !$0.isEmpty }.joined(separator: "-") : codename
   }
 }

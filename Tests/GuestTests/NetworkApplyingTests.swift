@@ -123,6 +123,27 @@ struct NetworkApplyingTests {
     }
   }
 
+  @Test("ifupdown2 gets stanzas that it reads")
+  func second() throws {
+    for (files, wanted) in [
+      ([:], ["iface nic2 inet6 auto", "pre-up ip link set dev $IFACE mtu 1400", "    accept_ra 1\n    autoconf 0\n"]),
+      (
+        ["/usr/share/ifupdown2/ifupdown2": ""],
+        [
+          "iface nic2 inet6 manual", "    mtu 1400\n",
+          "/accept_ra=1 || true\n    pre-up sysctl -q -e -w net/ipv6/conf/$IFACE/autoconf=0",
+        ]
+      ),
+    ] as [([ByteString: String], [String])] {
+      let guest = Self.ifupdown(Self.loopback)
+      for (path, text) in files { try guest.write(path, Array(text.utf8), mode: 0o755) }
+      try NetworkRenderer.ifupdown.apply(Networks.full, to: guest)
+      let text = try #require(guest.text(InterfacesFile.ownPath))
+      for word in wanted { #expect(text.contains(word), "\(word): \(text)") }
+      #expect(text.contains("inet6 auto") == files.isEmpty)
+    }
+  }
+
   @Test("Stanzas of others are told of, which ifupdown would go through as well")
   func stanzas() throws {
     let guest = Self.ifupdown(Self.loopback + "allow-hotplug ens3\niface ens3 inet dhcp\n")

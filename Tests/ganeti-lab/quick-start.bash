@@ -28,6 +28,18 @@ has_another_address() {
 # The command that Ganeti would run for the guest's console is told.
 shows_console() { shows socat on_master gnt-instance console --show-cmd "$1" && shows_address "$1" && shows_login "$1"; }
 
+# Records the way from the first command to the login, and draws it. The key of the administrator is left out: it fills a line.
+record_quick_start() {
+  local commands=()
+  mapfile -t commands < <(quick_start_commands | grep -E '^gnt-instance (add|console) ' | sed "s/ -O ssh_keys='[^']*'//")
+  begin picture
+  require "kvm is enabled" enables_kvm
+  require "is recorded" on_master env BASH_ENV="$PWD/Tests/ganeti-lab/console.bash" TERM=xterm \
+    "$PWD/scripts/picture" record "$PWD/docs/ganeti.cast" "${commands[@]}"
+  check "is drawn" scripts/picture draw docs/ganeti.cast docs/ganeti.svg
+  check "is removed" on_master gnt-instance remove -f --shutdown-timeout=5 "$first"
+}
+
 test_quick_start() {
   local command
   begin "quick start"
