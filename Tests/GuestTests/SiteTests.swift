@@ -18,6 +18,8 @@ struct SiteTemplateTests {
     var network = fixedNetwork("192.0.2.7", gateway: "192.0.2.1")
     network.interfaces[0].match = .mac("aa:00:00:00:00:01")
     network.interfaces[0].addresses.append(Network.StaticAddress("2001:db8::7", prefix: 64))
+    network.interfaces[0].routes += [.init(to: "2001:db8:5::/48", by: "fe80::5"), .init(by: "fe80::1")]
+    #expect(try rendered("{{ instance }} {{ gateway6 }}", network) == "vm1.example.com fe80::1")
     #expect(
       try rendered("{{ name }} {{fqdn}} {{ domain}}\n{ {{ address }}/{{ prefix }} }", network)
         == "vm1 vm1.example.com example.com\n{ 192.0.2.7/24 }")
