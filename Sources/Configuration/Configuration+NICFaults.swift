@@ -74,12 +74,17 @@ extension Configuration {
   private func routeFaults(_ owners: [IPAddress: String]) -> [(key: String, words: String, remedy: String)] {
     var faults: [(key: String, words: String, remedy: String)] = []
     var before: [(key: String, route: NICRoute)] = []
+    let fixed = Self.keyedNICs.map { (index: $0, addresses: NICAddresses(words(ofNIC: $0) ?? [], ofNIC: $0)) }
     for index in Self.keyedNICs {
       for route in (words(ofNIC: index) ?? []).compactMap(\.route) {
         let key = "nic_\(index)"
         if let owner = owners[route.router] {
           let words = "has a route by \(route.gateway), which is an address of the guest itself, by \(owner)"
           faults.append((key, words, "name another machine"))
+        }
+        if let other = fixed.first(where: { $0.index != index && $0.addresses.isInOwnNetwork(route) }) {
+          let words = "has a route to \(route.network), and that is the network of an address of nic_\(other.index)"
+          faults.append((key, words, "leave the route out: that interface reaches the network itself"))
         }
         if let other = before.first(where: { $0.route.leads(toThatOf: route) }) {
           let place = other.key == key ? "twice" : "and so has \(other.key)"

@@ -35,7 +35,7 @@ package struct NICAddresses {
   var mayHaveMore: Bool { further > 0 }
 
   /// Whether a route leads to what the interface reaches without one.
-  func isInOwnNetwork(_ route: NICRoute) -> Bool {
+  package func isInOwnNetwork(_ route: NICRoute) -> Bool {
     known.contains { $0.prefix == route.prefix && $0.address.isNear(route.address, prefix: route.prefix) }
   }
 

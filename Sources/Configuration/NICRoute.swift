@@ -56,12 +56,17 @@ extension NICAddresses {
       guard has(ipv6: family) || mayHaveMore || isAsked else {
         return (
           words: "has a route by \(route.gateway), and no static address of \(route.router.familyName)",
-          remedy: family
-            ? "add an address of IPv6 to it, or name the router by its address on the link"
-            : "add an address of IPv4 to it, or \"dhcp4\""
+          remedy: Self.remedy(forLackOf: route, asking)
         )
       }
     }
     return nil
+  }
+
+  private static func remedy(forLackOf route: NICRoute, _ asking: Set<Bool>) -> String {
+    guard route.router.isIPv6 else { return "add an address of IPv4 to it, or \"dhcp4\"" }
+    var ways = asking.contains(true) ? [] : ["\"slaac\""]
+    if !route.router.isOfLink { ways.append("name the router by its address on the link") }
+    return "add an address of IPv6 to it, or \(ways.joined(separator: " and "))"
   }
 }

@@ -43,9 +43,8 @@ enum CloudInitNetwork {
 
   private static func subnets(of interface: GuestNetwork.Interface, leavesIPv6: Bool) -> [JSON] {
     if interface.isUnconfigured { return [["type": "manual"]] }
-    var subnets: [[JSON.Member]] = types(of: interface, leavesIPv6: leavesIPv6).map {
-      [.init(key: "type", value: .string($0))]
-    }
+    let types = types(of: interface, leavesIPv6: leavesIPv6)
+    var subnets: [[JSON.Member]] = types.map { [.init(key: "type", value: .string($0))] }
     for family in GuestNetwork.Family.allCases {
       // In a subnet of its own family: NetworkManager refuses a route of the other one.
       var place = subnets.count
@@ -62,7 +61,7 @@ enum CloudInitNetwork {
       var routes = interface.otherRoutes(family)
       if interface.addresses(family).isEmpty {
         routes += interface.defaultRoute(family).map { [$0] } ?? []
-        place = family == .ipv4 ? 0 : place - 1
+        place = family == .ipv4 ? 0 : types.count - 1
       }
       if routes.isEmpty || !subnets.indices.contains(place) { continue }
       let values = routes.map { route -> JSON in

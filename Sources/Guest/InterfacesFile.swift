@@ -74,8 +74,8 @@ enum InterfacesFile {
     for interface: GuestNetwork.Interface, name: String, _ reader: Reader
   ) -> [String] {
     var stanzas =
-      reader == .alpine
-      ? alpineStanzas(of: interface)
+      reader == .alpine || reader == .ifupdown2 && interface.dhcp4
+      ? singleStanza(of: interface)
       : GuestNetwork.Family.allCases.flatMap { self.stanzas($0, of: interface, reader) }
     // The kernel would take addresses from routers by itself.
     if !interface.hearsRouters { stanzas[0].options.insert(setting("accept_ra", 0), at: 0) }
@@ -140,8 +140,9 @@ enum InterfacesFile {
   }
 
   /// One stanza, and addresses beyond its own by ip(8): BusyBox takes an address without its prefix only and knows no
-  /// `inet6 auto`, and ifupdown-ng, which joins all stanzas of an interface, reads the mask of one address only.
-  private static func alpineStanzas(of interface: GuestNetwork.Interface) -> [Stanza] {
+  /// `inet6 auto`, and ifupdown-ng, which joins all stanzas of an interface, reads the mask of one address only. ifupdown2
+  /// joins them as well, and where one is DHCP asks for IPv6 too, which it waits for, and sets no fixed address.
+  private static func singleStanza(of interface: GuestNetwork.Interface) -> [Stanza] {
     var rest = GuestNetwork.Family.allCases.flatMap { interface.addresses($0) }
     var stanza: Stanza
     if interface.dhcp4 {

@@ -63,8 +63,8 @@ extension Trial {
       return keys + leases + [
         "/etc/machine-id", "/var/lib/dbus/machine-id", "/var/lib/systemd/random-seed", "/var/lib/urandom/random-seed",
         "/var/lib/systemd/credential.secret", "/var/lib/NetworkManager/secret_key", "/etc/iscsi/initiatorname.iscsi",
-        "/etc/nvme/hostnqn", "/etc/nvme/hostid", "/etc/dhcpcd.duid", "/var/lib/dhcpcd/duid",
-        "/var/lib/dhcpv6/dhcp6c_duid", "/var/lib/cloud/data/instance-id",
+        "/etc/nvme/hostnqn", "/etc/nvme/hostid", "/etc/dhcpcd.duid",
+        "/var/lib/dhcpv6/dhcp6c_duid",
       ]
     }
   }
@@ -76,6 +76,7 @@ extension Trial {
 
   private static func isLease(_ name: ByteString) -> Bool {
     [".lease", ".leases", ".lease6"].contains { name.hasSuffix($0) } || name.hasPrefix("lease")
+      || name.hasPrefix("duid")
   }
 
   /// Of seeds in the guest's own filesystem.

@@ -71,7 +71,7 @@ private struct NetworkFiles {
 
   /// - Parameter content: the guest's filesystem; nil where it is not one that is read.
   init(of disk: ScratchDisk, _ content: DiskContent?, _ seed: SeedFiles) throws(Failure) {
-    for path in ["/network-config", "/meta-data", "/user-data"] as [ByteString] {
+    for path in ["/network-config", "/meta-data"] as [ByteString] {
       lines += seed.texts[path]?.split(whereSeparator: \.isNewline).map { ("seed:\(path)", $0) } ?? []
     }
     guard let content else { return }

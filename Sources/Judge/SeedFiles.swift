@@ -10,6 +10,7 @@ struct SeedFiles {
   private(set) var texts: [ByteString: String] = [:]
 
   private static let label = "CIDATA"
+  private static let names: Set<ByteString> = ["/meta-data", "/network-config"]
   private static let mostNames = 1000
   private static let mostBytes: UInt64 = 1 << 20
 
@@ -28,7 +29,7 @@ struct SeedFiles {
           }), let content = try? fat.content(most: Self.mostNames),
         (content.label ?? fat.label).uppercased() == Self.label
       else { continue }
-      for file in content.files where file.size <= Self.mostBytes {
+      for file in content.files where Self.names.contains(file.path) && file.size <= Self.mostBytes {
         var bytes: [UInt8] = []
         while UInt64(bytes.count) < file.size {
           guard let piece = try? fat.piece(of: file, from: UInt64(bytes.count)), !piece.isEmpty else { break }
@@ -42,8 +43,24 @@ struct SeedFiles {
 
   /// What cloud-init tells instances apart by, as a `meta-data` of YAML or JSON has it; nil where that does not say.
   static func instanceID(in metaData: String) -> String? {
-    guard let key = metaData.firstRange(of: "instance-id") else { return nil }
-    let value = metaData[key.upperBound...].drop { " \t\"':".contains($0) }.prefix { !"\"',}\n\r".contains($0) }
-    return value.isEmpty ? nil : String(value)
+    let key = "instance-id"
+    let bytes = Array(metaData.utf8)
+    let end = bytes.lastIndex { $0 > UInt8(ascii: " ") } ?? -1
+    if let json = try? JSON(parsing: Array(bytes[...end])) { return json[key]?.string }
+    for line in metaData.split(whereSeparator: \.isNewline) {
+      let text = line.drop { " \t\"'".contains($0) }
+      guard text.hasPrefix(key) else { continue }
+      let rest = text.dropFirst(key.count).drop { " \t\"'".contains($0) }
+      guard rest.first == ":" else { continue }
+      var value = rest.dropFirst().drop { " \t".contains($0) }
+      if let quote = value.first, "\"'".contains(quote) {
+        value = value.dropFirst().prefix { $0 != quote }
+      } else if let comment = value.firstRange(of: " #") {
+        value = value[..<comment.lowerBound]
+      }
+      while value.last?.isWhitespace == true { value.removeLast() }
+      return value.isEmpty ? nil : String(value)
+    }
+    return nil
   }
 }

@@ -120,6 +120,14 @@ struct NetworkPlan {
       if let fault = interface.fixed.fault(ofRoutes: routes, asking: asking) {
         throw Failure(.invalid, "nic_\(interface.index) \(fault.words)", remedy: fault.remedy)
       }
+      for route in routes {
+        let other = network.interfaces.first { $0.index != interface.index && $0.fixed.isInOwnNetwork(route) }
+        guard let other else { continue }
+        throw Failure(
+          .invalid,
+          "nic_\(interface.index) has a route to \(route.network), and that is the network of interface \(other.index)",
+          remedy: "leave the route out: that interface reaches the network itself")
+      }
       network.interfaces[place].routes += routes.map { route in
         GuestNetwork.Route(to: route.network, by: route.gateway, isOnLink: !interface.reaches(route.gateway))
       }

@@ -20,6 +20,8 @@ struct SeedInstallation {
   private let network: SeedNetwork?
   /// Whether the guest gets an address that the host or the configuration says.
   private let isFixed: Bool
+  /// Whether the plan has more than what cloud-init asks for by itself.
+  private let isMoreThanDHCP: Bool
   private let accounts: Accounts
   private let timezone: String?
   private let userData: [UInt8]?
@@ -39,6 +41,7 @@ struct SeedInstallation {
     name = GuestName(request.instance.text)
     self.network = SeedNetwork(network.network)
     isFixed = network.isFixed
+    isMoreThanDHCP = network.isFixed || network.network.interfaces.contains { !$0.routes.isEmpty }
     accounts = configuration.accounts
     timezone = configuration.timezone
     // A rename leaves that as it is.
@@ -190,7 +193,7 @@ struct SeedInstallation {
     let number = try steps.step("write the seed of \(name.full)") { _ throws(Failure) in
       try write(survey, size: min(size, SeedImage.largest), to: disk, isWhole: isWhole)
     }
-    if isFixed, network == nil {
+    if isMoreThanDHCP, network == nil {
       steps.note("the seed leaves the network to DHCP: the host does not tell the MAC address of each interface")
     }
     return number

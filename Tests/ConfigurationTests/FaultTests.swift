@@ -268,6 +268,10 @@ struct FaultTests {
         "F:2: nic_1 has a route by 192.0.2.7, which is an address of the guest itself, by nic_0"
       ),
       (
+        "nic_0 = \"192.0.2.7/24\"\nnic_1 = \"198.51.100.7/24 route:192.0.2.0/24@198.51.100.1\"",
+        "F:2: nic_1 has a route to 192.0.2.0/24, and that is the network of an address of nic_0"
+      ),
+      (
         "nic_0 = \"dhcp route:10.0.0.0/8@192.0.2.2\"\nnic_1 = \"dhcp route:10.0.0.0/8@198.51.100.2\"",
         "F:2: nic_1 has a route to 10.0.0.0/8 and so has nic_0"
       ),

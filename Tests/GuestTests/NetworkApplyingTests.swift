@@ -130,7 +130,8 @@ struct NetworkApplyingTests {
       (
         ["/usr/share/ifupdown2/ifupdown2": ""],
         [
-          "iface nic2 inet6 manual", "    mtu 1400\n",
+          "iface nic4 inet6 manual", "    mtu 1400\n",
+          "iface nic2 inet dhcp\n    pre-up sysctl -q -e -w net/ipv6/conf/$IFACE/accept_ra=1 || true\n",
           "/accept_ra=1 || true\n    pre-up sysctl -q -e -w net/ipv6/conf/$IFACE/autoconf=0",
         ]
       ),
@@ -141,6 +142,8 @@ struct NetworkApplyingTests {
       let text = try #require(guest.text(InterfacesFile.ownPath))
       for word in wanted { #expect(text.contains(word), "\(word): \(text)") }
       #expect(text.contains("inet6 auto") == files.isEmpty)
+      // It joins stanzas: beside DHCP it would wait for that of IPv6.
+      #expect(text.contains("iface nic2 inet6") == files.isEmpty)
     }
   }
 

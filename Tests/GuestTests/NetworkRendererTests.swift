@@ -139,6 +139,21 @@ struct NetworkRendererTests {
     #expect(files[Network.path]?.contains("[Match]\nProperty=GUESTSMITH_NIC=first\n\n[Network]\nDHCP=yes\n") == true)
   }
 
+  @Test("cloud-init is told each route in a subnet of its family, as NetworkManager wants it")
+  func families() throws {
+    let configured = GuestNetwork(Networks.full.interfaces.filter { !$0.isUnconfigured })
+    let told = try CloudInitNetwork.configuration(of: configured)["config"]?.array ?? []
+    var count = 0
+    for subnet in told.flatMap({ $0["subnets"]?.array ?? [] }) {
+      for route in subnet["routes"]?.array ?? [] {
+        let (type, gateway) = (subnet["type"]?.string ?? "", route["gateway"]?.string ?? "")
+        #expect(type.contains("6") == gateway.contains(":"), "\(type): \(gateway)")
+        count += 1
+      }
+    }
+    #expect(count == 4)
+  }
+
   @Test("Red Hat's scripts are told the interface of a gateway on the link")
   func namedRoutes() throws {
     let files = try NetworkRenderer.sysconfig.texts(for: Networks.onLink)

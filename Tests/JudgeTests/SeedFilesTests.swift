@@ -41,6 +41,8 @@ struct SeedFilesTests {
     "The instance ID is found in YAML and in JSON",
     arguments: [
       ("instance-id: i-1\nlocal-hostname: a\n", "i-1"), ("instance-id: \"i 1\" # ours", "i 1"),
+      ("# the instance-id is made per guest\ninstance-id: b\r\nlocal-hostname: a\r\n", "b"),
+      ("instance-ids: c\n\"instance-id\": 'd' \n", "d"), ("{\"instance-id\":\"e\"}\n\n", "e"),
       ("{\"local-hostname\":\"a\",\"instance-id\":\"i-1\"}", "i-1"), ("instance-id:\n", nil),
       ("local-hostname: a", nil),
     ] as [(String, String?)])

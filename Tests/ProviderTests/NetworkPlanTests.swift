@@ -282,6 +282,11 @@ struct NetworkPlanTests {
       parameters: ["nic_0": "static route:192.0.2.0/24@192.0.2.2"],
       words: "nic_0 has a route to 192.0.2.0/24, and that is the network of its own address"),
     Refusal(
+      testDescription: "a route to the network of another interface",
+      nics: [nic(0, "192.0.2.9", in: "192.0.2.0/24"), nic(1)],
+      parameters: ["nic_0": "static", "nic_1": "dhcp4 route:192.0.2.0/24@198.51.100.1"],
+      words: "nic_1 has a route to 192.0.2.0/24, and that is the network of interface 0"),
+    Refusal(
       testDescription: "a route of a family that the host does not give",
       nics: [nic(0, "192.0.2.9", in: "192.0.2.0/24")],
       parameters: ["nic_0": "static route:2001:db8:5::/48@2001:db8::1"],

@@ -8,7 +8,7 @@ logs=${LAB_LOGS:-/var/tmp/ganeti-lab}
 # What the nodes see as their own folders. Those of the machine stay as they are.
 storage=/srv/ganeti-lab
 # The series of Ganeti that is installed, or else that apt would install: of the release, or of its backports where they come first.
-series=$({ dpkg-query -W -f '${Version}\n' ganeti 2>/dev/null | grep . || LC_ALL=C apt-cache policy ganeti | sed -n 's/^  Candidate: //p'; } |
+series=$({ dpkg-query -W -f '${db:Status-Status} ${Version}\n' ganeti 2>/dev/null | sed 's/^installed //; t; d' | grep . || LC_ALL=C apt-cache policy ganeti | sed -n 's/^  Candidate: //p'; } |
   grep -oE '^[0-9]+[.][0-9]+' || echo 3.1)
 # A bridge without ports: nothing leaves the machine. TEST-NET-2 is nobody's network.
 interface=gnt0
