@@ -92,7 +92,10 @@ struct NetworkReadersTests {
   static let differences: [NetworkRenderer: (added: Set<String>, lost: Set<String>)] = [
     .networkd: (["0 slaac", "1 slaac", "5 slaac"], ["5 dhcp6", "2 dns 192.0.2.53"]),
     .ifupdown: (["2 dhcp6"], ["2 slaac"]),
-    .netplan: (["4 dhcp6"], ["2 dns 192.0.2.53", "1 route 198.18.0.0/15 via 203.0.113.2"]),
+    .netplan: (
+      ["4 dhcp6"],
+      ["2 dns 192.0.2.53", "1 route 198.18.0.0/15 via 203.0.113.2", "4 route 2001:db8:6::/48 via fe80::fe"]
+    ),
     .sysconfig: (["5 dhcp4"], ["2 slaac", "2 dns 192.0.2.53"]), .networkManager: (["0 auto6"], []),
   ]
 
