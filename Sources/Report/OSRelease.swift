@@ -14,7 +14,7 @@ package struct OSRelease: Sendable {
 
   package init(_ bytes: [UInt8]) { self.init(String(decoding: bytes, as: UTF8.self)) }
 
-  /// Without its quotes; nil where the key is missing or has no value.
+  /// Without its quotes; nil where the key is missing or its value is empty.
   package subscript(_ key: String) -> String? {
     values[key[...]].flatMap { $0.isEmpty ? nil : $0 }
   }
