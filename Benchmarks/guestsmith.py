@@ -25,6 +25,7 @@ CONFIGURED = Allowance(
         "etc/guestsmith-release",
         "etc/hostname",
         "etc/hosts",
+        "etc/issue.d",
         "etc/machine-id",
         "etc/mailname",
         "etc/resolv.conf",
