@@ -33,7 +33,7 @@ class Machine:
             cores=os.cpu_count() or 1,
             processor=_value("/proc/cpuinfo", r"model name\s*:\s*(.+)") or platform.machine(),
             memory_gib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB,
-            kernel=platform.release(),
+            kernel=platform.release().split("-")[0],
             system=platform.freedesktop_os_release().get("PRETTY_NAME", "Linux"),
             filesystem=_filesystem_of(work),
             load=os.getloadavg()[0],

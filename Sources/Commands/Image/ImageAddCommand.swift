@@ -15,7 +15,7 @@ struct ImageAddCommand: ParsableCommand {
       the source again. Prints the path of the image.
 
       Examples:
-        guestsmith image add --variant debian-12 --sums SHA512SUMS debian-12-generic-amd64.qcow2
+        guestsmith image add --variant debian-12-cloud --sums SHA512SUMS debian-12-generic-amd64.qcow2
         guestsmith image add --variant rocky-9 --digest sha256:9f86d0… Rocky-9.qcow2
       """)
 
