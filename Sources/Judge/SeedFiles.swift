@@ -9,9 +9,7 @@ internal import Storage
 struct SeedFiles {
   private(set) var texts: [ByteString: String] = [:]
 
-  private static let label = "CIDATA"
-  private static let names: Set<ByteString> = ["/meta-data", "/network-config"]
-  private static let mostNames = 1000
+  private static let names = ["meta-data", "network-config"]
   private static let mostBytes: UInt64 = 1 << 20
 
   /// Empty where the disk has none that can be read.
@@ -19,25 +17,13 @@ struct SeedFiles {
     let table = try? disk.partitionTable()?.table
     try disk.flush()
     let opened = try Disk(disk.path, for: .reading)
-    let reading = opened.reading
-    for range in table?.partitions.map(\.range) ?? [ByteRange(offset: 0, length: opened.size)] {
-      guard
-        let fat = try? FAT(
-          disk.path, length: range.length,
-          read: { part throws(Failure) in
-            try reading(ByteRange(offset: range.offset + part.offset, length: min(part.length, range.length)))
-          }), let content = try? fat.content(most: Self.mostNames),
-        (content.label ?? fat.label).uppercased() == Self.label
-      else { continue }
-      for file in content.files where Self.names.contains(file.path) && file.size <= Self.mostBytes {
-        var bytes: [UInt8] = []
-        while UInt64(bytes.count) < file.size {
-          guard let piece = try? fat.piece(of: file, from: UInt64(bytes.count)), !piece.isEmpty else { break }
-          bytes += piece
-        }
-        texts[file.path] = String(decoding: bytes, as: UTF8.self)
+    let parts = table?.partitions.map(\.range) ?? [ByteRange(offset: 0, length: opened.size)]
+    guard let seed = SeedFAT(among: parts, name: { _ in disk.path }, read: opened.reading) else { return }
+    for name in Self.names {
+      guard let file = seed.file(name), file.size <= Self.mostBytes, let bytes = try? seed.bytes(of: file) else {
+        continue
       }
-      return
+      texts[file.path] = String(decoding: bytes, as: UTF8.self)
     }
   }
 

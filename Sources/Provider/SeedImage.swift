@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Filesystems
 internal import Guest
 internal import LinuxIO
 internal import Report
@@ -33,7 +34,6 @@ struct SeedContent {
 
 /// The filesystem that a seed is in, as cloud-init looks for it: FAT with the label CIDATA, made in memory.
 enum SeedImage {
-  static let label = "CIDATA"
   /// What the tables and the directory take at most, and the part of a cluster behind each file.
   private static let overhead: UInt64 = 48 << 10
   /// What a place for a seed has at least.
@@ -56,7 +56,7 @@ enum SeedImage {
     let path = "/proc/self/fd/3"
     let number = serial.bytes.prefix(4).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     var format = Command.ofSystem(
-      "mkfs.fat", ["-F", "12", "-S", "\(sectorSize)", "-i", number, "-n", label, path])
+      "mkfs.fat", ["-F", "12", "-S", "\(sectorSize)", "-i", number, "-n", SeedFAT.label, path])
     format.extras = [(3, image.view)]
     try run("dosfstools", format)
     for content in files {

@@ -13,53 +13,34 @@ struct SeedPartition {
   /// Nil where it is the whole disk.
   let number: Int?
   let range: ByteRange
-  private let fat: FAT
-  private let files: [FAT.File]
-
-  /// As many names as a seed of anybody has.
-  private static let mostNames = 1000
+  private let fat: SeedFAT
 
   /// Nil where the disk has none that can be read.
-  init?(on disk: Disk, _ table: PartitionTable?) throws(Failure) {
+  init?(on disk: Disk, _ table: PartitionTable?) {
     let places: [(Int?, ByteRange)] =
       table?.partitions.map { ($0.number, $0.range) } ?? [(nil, ByteRange(offset: 0, length: disk.size))]
-    let reading = disk.reading
-    for (number, range) in places {
-      guard
-        let fat = try? FAT(
-          number.map { "partition \($0)" } ?? disk.path, length: range.length,
-          read: { part throws(Failure) in
-            try reading(ByteRange(offset: range.offset + part.offset, length: min(part.length, range.length)))
-          }), let content = try? fat.content(most: Self.mostNames),
-        (content.label ?? fat.label).uppercased() == SeedImage.label
-      else { continue }
-      (self.disk, self.fat, files, self.number, self.range) = (disk, fat, content.files, number, range)
-      return
-    }
-    return nil
+    let name = { (part: Int) in places[part].0.map { "partition \($0)" } ?? disk.path }
+    guard let fat = SeedFAT(among: places.map(\.1), name: name, read: disk.reading) else { return nil }
+    (self.disk, self.fat, number, range) = (disk, fat, places[fat.part].0, places[fat.part].1)
   }
 
   /// Where it is, for a message.
   var words: String { number.map { "in partition \($0)" } ?? "on \(disk.path)" }
 
-  private func find(_ file: Seed.File) -> FAT.File? { files.first { $0.path == ByteString("/\(file.rawValue)") } }
-
   /// Nil where there is no such file.
   private func read(_ file: Seed.File, atMost limit: UInt64) throws(Failure) -> [UInt8]? {
-    guard let found = find(file) else { return nil }
+    guard let found = fat.file(file.rawValue) else { return nil }
     guard found.size <= limit else {
       throw Failure(.guest, "\(file.rawValue) of the seed \(words) has \(Words.bytes(found.size))")
     }
-    var bytes: [UInt8] = []
-    while UInt64(bytes.count) < found.size { bytes += try fat.piece(of: found, from: UInt64(bytes.count)) }
-    return bytes
+    return try fat.bytes(of: found)
   }
 
   /// Writes over a file, which keeps its length.
   ///
   /// - Returns: false where it is shorter than that.
   private func write(_ bytes: [UInt8], over file: Seed.File) throws(Failure) -> Bool {
-    guard let found = find(file), found.size >= UInt64(bytes.count) else { return false }
+    guard let found = fat.file(file.rawValue), found.size >= UInt64(bytes.count) else { return false }
     let all = bytes + [UInt8](repeating: UInt8(ascii: "\n"), count: Int(found.size) - bytes.count)
     try disk.write(all, over: found.ranges, of: range)
     return true
@@ -77,7 +58,7 @@ extension SeedPartition {
     let isWhole = context.values["whole"] == .bool(true)
     let table = isWhole ? nil : try disk.partitionTable()?.table
     let sectorSize = table?.sectorSize ?? UInt64(max(disk.sectorSize, 512))
-    if let seed = try SeedPartition(on: disk, table) {
+    if let seed = SeedPartition(on: disk, table) {
       let metaData = SeedMetaData(reading: try seed.read(.metaData, atMost: mostOfText) ?? [])
       let userData = try seed.read(.userData, atMost: SeedImage.largest)
       if context.count > 1 { try context.descriptor(1).writeAll(userData ?? [], at: 0) }
@@ -107,7 +88,7 @@ extension SeedPartition {
     guard let table = try disk.partitionTable()?.table, let uuid = UUID(try context.values.text("uuid")) else {
       throw Failure(.guest, "\(disk.path) has no partition table for a seed")
     }
-    if let seed = try SeedPartition(on: disk, table) {
+    if let seed = SeedPartition(on: disk, table) {
       try write(image, to: seed.range, of: disk)
       return number(seed)
     }
@@ -146,7 +127,7 @@ extension SeedPartition {
   static let renaming = WorkerTask("rename-seed", .editor) { context throws(Failure) in
     let (values, disk) = (context.values, try context.disk(0))
     let table = values["whole"] == .bool(true) ? nil : try disk.partitionTable()?.table
-    guard let seed = try SeedPartition(on: disk, table) else {
+    guard let seed = SeedPartition(on: disk, table) else {
       throw Failure(.guest, "\(disk.path) has no seed")
     }
     let old = SeedMetaData(reading: try seed.read(.metaData, atMost: mostOfText) ?? [])
