@@ -57,6 +57,12 @@ extension Configuration {
     if let gateway, let router = IPAddress(gateway), let fault = gatewayFault(router, addresses) {
       faults.append(("gateway", "= \"\(gateway)\" \(fault.words)", fault.remedy))
     }
+    // One may run in the guest.
+    for text in nameservers {
+      guard let server = IPAddress(text), !server.isOfLoopback, let fault = server.fault(prefix: server.longestPrefix)
+      else { continue }
+      faults.append(("nameservers", "has \"\(text)\", and that is \(fault)", "name the address of a name server"))
+    }
     // Beside IPv4 it takes what routers advertise, where that is possible.
     let needing = Self.keyedNICs.first { index in
       let said = words(ofNIC: index) ?? []
@@ -100,8 +106,12 @@ extension Configuration {
   ///
   /// - Parameter owners: the keys that have fixed addresses, by these.
   private func gatewayFault(_ router: IPAddress, _ owners: [IPAddress: String]) -> (words: String, remedy: String)? {
-    guard let owner = owners[router] else { return nil }
-    return (words: "is an address of the guest itself, by \(owner)", remedy: "name another machine")
+    if let fault = router.fault(prefix: router.longestPrefix) {
+      return (words: "is \(fault)", remedy: "name the address of the router")
+    }
+    return owners[router].map {
+      (words: "is an address of the guest itself, by \($0)", remedy: "name another machine")
+    }
   }
 
   /// The least that a link has to carry for IPv6 (RFC 8200, 5); below that Linux has none on it.

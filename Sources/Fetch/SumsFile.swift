@@ -48,11 +48,17 @@ struct SumsFile {
     }
     guard let open = line.firstRange(of: "("), let close = line.lastIndex(of: ")"), open.upperBound <= close,
       let equals = line[close...].firstIndex(of: "="),
-      let algorithm = MessageDigest.Algorithm(rawValue: trimmed(line[..<open.lowerBound]).lowercased()),
+      let algorithm = algorithm(trimmed(line[..<open.lowerBound])),
       let digest = ContentDigest(algorithm, trimmed(line[line.index(after: equals)...])),
       trimmed(line[line.index(after: close)..<equals]).isEmpty
     else { return nil }
     return (lastPart(line[open.upperBound..<close]), digest)
+  }
+
+  /// As BSD's tools and openssl call it: `SHA256`, since version 3 of openssl `SHA2-256`.
+  private static func algorithm(_ word: Substring) -> MessageDigest.Algorithm? {
+    let word = word.lowercased()
+    return MessageDigest.Algorithm(rawValue: word.hasPrefix("sha2-") ? "sha\(word.dropFirst(5))" : word)
   }
 
   private static func lastPart(_ path: Substring) -> String {

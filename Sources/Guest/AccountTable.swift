@@ -44,6 +44,14 @@ struct AccountTable {
 
   func id(of name: String) -> UInt32? { lines.first { $0[0] == name }.flatMap { UInt32($0[2]) } }
 
+  /// Those that a login is in.
+  func groups(of login: Login) -> [String] {
+    lines.filter { line in
+      UInt32(line[2]) == login.gid
+        || line.count >= 4 && line[3].split(separator: ",").contains { $0 == login.name }
+    }.map { $0[0] }
+  }
+
   func login(_ name: String) -> Login? {
     guard let line = lines.first(where: { $0[0] == name }), line.count >= 6, let uid = UInt32(line[2]),
       let gid = UInt32(line[3]), line[5].hasPrefix("/"), !line[5].split(separator: "/").contains("..")

@@ -7,7 +7,7 @@ struct AuthorizedKeys {
 
   init(of login: Login) { self.login = login }
 
-  /// Adds the lines that are not there; returns why none were.
+  /// Adds the lines that are not there; returns why not every login finds them.
   func add(_ keys: [String], to guest: some GuestFiles) throws(Failure) -> String? {
     try put(keys, in: guest) { found in
       var text = TextLines(found)
@@ -26,7 +26,8 @@ struct AuthorizedKeys {
     _ keys: [String], in guest: some GuestFiles, _ change: ([UInt8]) -> [UInt8]
   ) throws(Failure) -> String? {
     guard !keys.isEmpty else { return nil }
-    guard let path = try SSHDaemon.keyFiles(in: guest).lazy.compactMap({ expand($0) }).first else {
+    let daemon = try SSHDaemon(of: login, in: guest)
+    guard let path = daemon.keyFiles.lazy.compactMap({ expand($0) }).first else {
       return
         "ssh_keys do not reach \(login.name): the guest's sshd is configured to read no file of it (AuthorizedKeysFile)"
     }
@@ -43,7 +44,9 @@ struct AuthorizedKeys {
     } else {
       try guest.setOwnerAndMode(path, uid: 0, gid: 0, mode: 0o644)
     }
-    return nil
+    guard daemon.hasOtherKeyFiles else { return nil }
+    return
+      "ssh_keys of \(login.name) are in \(path): a Match in the configuration of the guest's sshd names another file for some of its logins"
   }
 
   /// A pattern of AuthorizedKeysFile as a path; nil for what is not known, or not a file.
@@ -66,52 +69,5 @@ struct AuthorizedKeys {
     let parts = path.split(separator: "/")
     guard !path.hasPrefix("/dev/"), !path.hasSuffix("/"), !parts.contains("..") else { return nil }
     return path
-  }
-}
-
-/// What a guest's sshd is configured to do (sshd_config(5)).
-enum SSHDaemon {
-  private static let standard = [".ssh/authorized_keys"]
-  private static let folder = "/etc/ssh"
-  /// openSUSE has its own below /usr.
-  private static let files: [ByteString] = ["/etc/ssh/sshd_config", "/usr/etc/ssh/sshd_config"]
-  private static let deepest = 8
-
-  /// The patterns of AuthorizedKeysFile, without `none`: the first that is set counts.
-  static func keyFiles(in guest: some GuestFiles) throws(Failure) -> [String] {
-    for path in files where try guest.kind(path) != nil {
-      return try keyFiles(by: path, in: guest, depth: 0) ?? standard
-    }
-    return standard
-  }
-
-  private static func keyFiles(
-    by path: ByteString, in guest: some GuestFiles, depth: Int
-  ) throws(Failure) -> [String]? {
-    for line in TextLines(try guest.readLeniently(path) ?? []).lines {
-      let words = Self.words(of: line)
-      guard let keyword = words.first?.lowercased() else { continue }
-      switch keyword {
-      // What follows counts for some logins only.
-      case "match": return nil
-      case "authorizedkeysfile": return words.dropFirst().filter { $0.lowercased() != "none" }
-      case "include" where depth < deepest:
-        for place in words.dropFirst() {
-          let pattern = GuestPattern(stringLiteral: place.hasPrefix("/") ? place : "\(folder)/\(place)")
-          for file in try pattern.find(in: guest).paths {
-            if let found = try keyFiles(by: file, in: guest, depth: depth + 1) { return found }
-          }
-        }
-      default: break
-      }
-    }
-    return nil
-  }
-
-  /// Separated by blanks, the first two also by an equals sign; a comment ends them.
-  private static func words(of line: [UInt8]) -> [String] {
-    TextLines.fields(of: line).map(\.text).flatMap { word in
-      word.split(separator: "=").map { $0.filter { $0 != "\"" } }
-    }
   }
 }

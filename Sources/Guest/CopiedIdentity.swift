@@ -37,7 +37,12 @@ package struct CopiedIdentity: Sendable, Equatable {
         removed = known
       case .cloudInit: if try guest.kind(Seed.program) != nil { try treat(row, of: guest) }
       case .machineID: try FirstBoot.resetMachineID(of: guest)
-      case .sshHostKeys: keptSSHHostKeys = try FirstBoot.resetSSHHostKeys(row, of: guest) == .kept
+      case .sshHostKeys:
+        keptSSHHostKeys = try FirstBoot.resetSSHHostKeys(row, of: guest) == .kept
+        let keys = try SSHDaemon(of: .root, in: guest).hostKeys
+        for path in keys where !path.hasPrefix("/etc/ssh/ssh_host_") {
+          if try guest.kind(path) == .file { told.append(path) }
+        }
       case .udevNames: try removeRules(row, of: guest)
       case .initiator: try resetInitiator(row, of: guest)
       case .nvme: try resetNVMe(row, of: guest)

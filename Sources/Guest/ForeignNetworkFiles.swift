@@ -13,7 +13,8 @@ enum ForeignNetworkFiles {
     _ network: GuestNetwork, or old: [String], in guest: some GuestFiles
   ) throws(Failure) -> [ByteString] {
     let macs = Set(network.interfaces.compactMap(\.mac))
-    let addresses = Set(old + network.interfaces.flatMap { $0.addresses.map(\.address) })
+    let texts = old + network.interfaces.flatMap { $0.addresses.map(\.address) }
+    let addresses = Set(texts.compactMap { IPAddress($0) })
     var found: [ByteString] = []
     for folder in folders {
       for name in try guest.list(folder) {
@@ -31,7 +32,7 @@ enum ForeignNetworkFiles {
           guard !isOurs, !TextLines.isComment(line) else { continue }
           let named = CopiedIdentity.addresses(in: String(decoding: line, as: UTF8.self))
           if named.contains(where: macs.contains)
-            || TextLines.addressWords(of: line).contains(where: addresses.contains)
+            || TextLines.addressWords(of: line).contains(where: { IPAddress($0).map(addresses.contains) == true })
           {
             found.append(path)
             break

@@ -39,12 +39,7 @@ package struct GuestSettings: Sendable, Equatable {
       try CloudInit.keepName(of: guest)
       return ["the guest keeps the network that it has: nothing that is known configures it"]
     }
-    try CloudInit.removeNetwork(of: guest)
-    let others = try renderer.apply(network, to: guest)
-    try CloudInit.keepName(of: guest, andNetwork: renderer != .cloudInit)
-    let places = others.map(\.description).joined(separator: ", ")
-    return ["\(renderer.name) of the guest configures its network"]
-      + (others.isEmpty ? [] : ["these speak of the same interfaces or addresses, and stay as they are: \(places)"])
+    return ["\(renderer.name) of the guest configures its network"] + (try renderer.takeOver(network, of: guest))
   }
 
   private func setTimezone(of guest: some GuestFiles) throws(Failure) -> String? {
@@ -55,5 +50,18 @@ package struct GuestSettings: Sendable, Equatable {
       guard error.code == .guest else { throw error }
       return "the guest keeps its time zone: \(error.message)"
     }
+  }
+}
+
+extension NetworkRenderer {
+  /// Has it configure the network of a guest that was not made here, whose cloud-init, if there is one, leaves that and the name alone.
+  ///
+  /// - Returns: what speaks of the same network, and stays.
+  func takeOver(_ network: GuestNetwork, of guest: some GuestFiles) throws(Failure) -> [String] {
+    try CloudInit.removeNetwork(of: guest)
+    let others = try apply(network, to: guest)
+    try CloudInit.keepName(of: guest, andNetwork: self != .cloudInit)
+    let places = others.map(\.description).joined(separator: ", ")
+    return others.isEmpty ? [] : ["these speak of the same interfaces or addresses, and stay as they are: \(places)"]
   }
 }

@@ -56,23 +56,28 @@ package struct Identity: Sendable {
   @discardableResult
   package func apply(to guest: some GuestFiles) throws(Failure) -> [String] {
     // What the guest may lack is asked for first.
-    var left: [String] = []
+    var notes: [String] = []
     func attempt(_ part: () throws(Failure) -> Void) throws(Failure) {
       do throws(Failure) { try part() } catch {
         guard isForeign, error.code == .guest else { throw error }
-        left.append(error.message)
+        notes.append("left out: \(error.message)")
       }
     }
     try self.renderer?.refuseMissing(in: guest)
     let chosen = isForeign && renderer == nil ? try NetworkRenderer.chosen(in: guest) : renderer
     let renderer = chosen ?? .networkd
-    try attempt { () throws(Failure) in try renderer.apply(network, to: guest) }
-    try attempt { () throws(Failure) in try locale.apply(to: guest) }
-    try attempt { () throws(Failure) in left += try accounts.apply(to: guest) }
-    try guest.place(Hosts.path, Hosts.render(name, address: network.nameAddress))
-    try guest.place(Mailname.path, Mailname.render(name))
+    if isForeign, chosen != nil {
+      try attempt { () throws(Failure) in notes += try renderer.takeOver(network, of: guest) }
+    } else {
+      try attempt { () throws(Failure) in try renderer.apply(network, to: guest) }
+      if isForeign { try CloudInit.keepName(of: guest) }
+    }
     try guest.place(
       Fstab.path, Fstab.render(root: rootUUID, type: rootType, boot: bootLoader, swap: swapUUID, data: data))
+    try attempt { () throws(Failure) in try locale.apply(to: guest) }
+    try attempt { () throws(Failure) in notes += try accounts.apply(to: guest) }
+    try guest.place(Hosts.path, Hosts.render(name, address: network.nameAddress))
+    try guest.place(Mailname.path, Mailname.render(name))
     try bootLoader?.apply(to: guest, rootUUID: rootUUID)
     try Console.apply(to: guest)
     // A system that is published, and packages, may have made something for the machine on which they were installed.
@@ -80,7 +85,8 @@ package struct Identity: Sendable {
     try FirstBoot.resetMachineID(of: guest, isNew: true)
     try guest.place(Hostname.path, Hostname.render(name))
     try guest.place(ReleaseFile.path, completeRelease().render())
-    return left
+    if isForeign { try SELinux.relabel(guest) }
+    return notes
   }
 
   private func completeRelease() -> ReleaseFile {

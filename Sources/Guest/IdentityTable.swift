@@ -61,16 +61,22 @@ package enum IdentityTable {
 
   static let sshHostKeys = IdentityRow(
     "ssh host keys", .removed,
-    ["/etc/ssh/ssh_host_*_key", "/etc/ssh/ssh_host_*_key.pub", "/etc/ssh/ssh_host_*_key-cert.pub"],
+    [
+      "/etc/ssh/ssh_host_*_key", "/etc/ssh/ssh_host_*_key.pub", "/etc/ssh/ssh_host_*_key-cert.pub",
+      "/etc/ssh/ssh_host_key",
+      "/etc/ssh/ssh_host_key.pub",
+    ],
     then:
-      "the guest's sshd makes them where its distribution has that, else a unit of ours; they stay where nothing would",
+      "the guest's sshd makes them where its distribution has that, else a unit of ours; they stay where nothing would, "
+      + "and elsewhere, where HostKey names such files, which are reported",
     .sshHostKeys)
 
   private static let seeds = IdentityRow(
     "random seed and credential secret", .removed,
     [
       "/var/lib/systemd/random-seed", "/var/lib/systemd/credential.secret", "/var/lib/urandom/random-seed",
-      "/var/lib/misc/random-seed", "/var/lib/seedrng/*", "/boot/loader/random-seed", "/boot/efi/loader/random-seed",
+      "/var/lib/misc/random-seed", "/var/lib/random-seed", "/var/lib/seedrng/*", "/boot/loader/random-seed",
+      "/boot/efi/loader/random-seed",
       "/efi/loader/random-seed",
     ], then: "made when they are needed; those in other partitions stay", .quiet)
 
@@ -86,7 +92,8 @@ package enum IdentityTable {
       [
         "/var/lib/dhcp/*.lease", "/var/lib/dhcp/*.leases", "/var/lib/dhclient/*.lease", "/var/lib/dhclient/*.leases",
         "/var/lib/dhcpcd/*.lease", "/var/lib/dhcpcd/*.lease6", "/var/lib/dhcpcd/*duid", "/var/lib/dhcpcd/*secret",
-        "/var/db/dhcpcd/**/*", "/etc/dhcpcd.duid", "/etc/dhcpcd.secret", "/var/lib/dhcpv6/dhcp6c_duid",
+        "/var/lib/dhcpcd5/*.lease", "/var/lib/dhcpcd5/*.lease6", "/var/db/dhcpcd/**/*", "/etc/dhcpcd.duid",
+        "/etc/dhcpcd.secret", "/var/lib/dhcpv6/dhcp6c_duid",
         "/var/lib/NetworkManager/*.lease", "/var/lib/NetworkManager/*secret_key",
         "/var/lib/NetworkManager/*seen-bssids", "/var/lib/wicked/*.xml", "/var/lib/systemd/network/**/*",
       ], then: "the copy asks for an address of its own"),
@@ -108,6 +115,9 @@ package enum IdentityTable {
   ]
 
   private static let registered = [
+    IdentityRow(
+      "ids by which mirrors count it", .removed, ["/var/lib/yum/uuid", "/var/lib/zypp/AnonymousUniqueId"],
+      then: "made by yum and zypper"),
     IdentityRow(
       "registration with Red Hat", .removed,
       [
@@ -138,6 +148,7 @@ package enum IdentityTable {
         "/etc/puppetlabs/puppet/ssl/private_keys/*.pem", "/var/lib/puppet/ssl/private_keys/*.pem",
         "/etc/wireguard/*.conf", "/var/lib/tailscale/tailscaled.state", "/var/lib/zerotier-one/identity.secret",
         "/var/lib/kubelet/pki/*.pem", "/etc/dropbear/*_host_key", "/etc/ssl/private/ssl-cert-snakeoil.key",
+        "/etc/hostid", "/etc/popularity-contest.conf",
       ], then: "join the copy anew, or take them from it"),
     IdentityRow(
       "configuration that names its network interfaces by address", .told,

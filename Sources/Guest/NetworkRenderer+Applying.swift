@@ -23,7 +23,7 @@ extension NetworkRenderer {
       try Networkd.enable(in: guest)
     case .ifupdown:
       try Self.haveIfupdownRead(of: guest)
-      let hasResolver = try guest.kind(Networkd.resolver) != nil
+      let hasResolver = try Networkd.hasResolver(guest)
       let isSecond = try guest.kind(InterfacesFile.second) != nil
       files = InterfacesFile.ifupdown(for: network, tellsServers: !hasResolver, isForSecond: isSecond)
       if hasResolver { files += Networkd.resolverFiles(for: network) }
@@ -73,10 +73,10 @@ extension NetworkRenderer {
     case .wicked: try WickedFiles.applyResolver(servers, domains, to: guest)
     case .netplan, .ifupdown, .alpine:
       // Where a service of the guest makes the file, it has them from the files above.
-      let makers: [ByteString] = [
-        Networkd.resolver, "/sbin/resolvconf", "/usr/sbin/resolvconf", "/usr/bin/resolvconf",
-      ]
-      for maker in makers { if try guest.kind(maker) != nil { return } }
+      if try Networkd.hasResolver(guest) { return }
+      for maker: ByteString in ["/sbin/resolvconf", "/usr/sbin/resolvconf", "/usr/bin/resolvconf"] {
+        if try guest.kind(maker) != nil { return }
+      }
       // A client of DHCP writes it anew with what its lease says.
       guard !servers.isEmpty, !network.interfaces.contains(where: { $0.dhcp4 }) else { return }
       try guest.place("/etc/resolv.conf", Self.resolverFile(servers, domains))

@@ -62,7 +62,7 @@ extension NetworkRenderer {
 }
 
 /// What is installed in a guest, and started when it boots: by systemd, or by the links of OpenRC and of System V.
-private struct InstalledServices<Files: GuestFiles> {
+struct InstalledServices<Files: GuestFiles> {
   let guest: Files
 
   init(_ guest: Files) { self.guest = guest }

@@ -34,7 +34,13 @@ enum Networkd {
   }
 
   /// The program of systemd-resolved.
-  static let resolver: ByteString = "/lib/systemd/systemd-resolved"
+  private static let resolver: ByteString = "/lib/systemd/systemd-resolved"
+
+  /// Whether systemd-resolved is there and starts: Debian until 11 has it with systemd, and leaves it off.
+  static func hasResolver(_ guest: some GuestFiles) throws(Failure) -> Bool {
+    guard try guest.kind(resolver) != nil else { return false }
+    return try InstalledServices(guest).starts("systemd-resolved")
+  }
 
   /// Name servers for systemd-resolved itself, whatever the interface: the script by which Debian 12 hands it those of
   /// ifupdown sets words instead of their values.

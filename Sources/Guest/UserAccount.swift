@@ -28,6 +28,7 @@ package struct UserAccount: Sendable, Equatable {
       throw Failure(.guest, "user = \(name) can't be made: the guest lacks \(Self.passwd)")
     }
     let table = AccountTable(accounts)
+    var notes: [String] = []
     let login: Login
     if let found = table.login(name) {
       guard found.uid >= AccountTable.first, found.uid <= AccountTable.last else {
@@ -38,12 +39,17 @@ package struct UserAccount: Sendable, Equatable {
       login = found
       if let passwordHash { try setPassword(passwordHash, in: guest) }
     } else if table.id(of: name) == nil {
-      login = try make(in: guest, table)
+      login = try make(in: guest, table, &notes)
     } else {
       throw Failure(.guest, "user = \(name) can't log in: its line in the guest's \(Self.passwd) names no home")
     }
     try joinGroup(in: guest)
-    var notes: [String] = []
+    let mounts = Fstab.Mounts(try guest.readLeniently(Fstab.path) ?? []).filesystems.map(\.mountPoint)
+    if let mount = mounts.first(where: { $0 != "/" && (login.home == $0 || login.home.hasPrefix("\($0)/")) }
+    ) {
+      notes.append(
+        "the home of \(name) and its keys are on the root filesystem, below what the guest mounts on \(mount)")
+    }
     if try guest.kind("/usr/bin/sudo") != nil {
       try guest.place(Self.sudoers, "\(name) ALL=(ALL:ALL) NOPASSWD: ALL\n", mode: 0o440)
     } else {
@@ -55,7 +61,9 @@ package struct UserAccount: Sendable, Equatable {
 
   // MARK: A new account
 
-  private func make(in guest: some GuestFiles, _ table: AccountTable) throws(Failure) -> Login {
+  private func make(
+    in guest: some GuestFiles, _ table: AccountTable, _ notes: inout [String]
+  ) throws(Failure) -> Login {
     let groups = AccountTable(try guest.read(Self.group) ?? [])
     let ownGroup = groups.id(of: name)
     guard let uid = table.freeID(besides: ownGroup == nil ? groups : nil) else {
@@ -76,7 +84,7 @@ package struct UserAccount: Sendable, Equatable {
     // Without the day of its last change the password does not age. Nothing matches `*`, and it locks no ssh key out.
     let line = "\(name):\(passwordHash ?? "*")::0:99999:7:::"
     if try guest.kind(Self.shadow) != nil { try append(line, to: Self.shadow, of: guest) }
-    try makeHome(of: login, in: guest)
+    if let note = try makeHome(of: login, in: guest) { notes.append(note) }
     return login
   }
 
@@ -97,8 +105,14 @@ package struct UserAccount: Sendable, Equatable {
   private static let skeleton: ByteString = "/etc/skel"
   private static let mostFiles = 200
 
-  private func makeHome(of login: Login, in guest: some GuestFiles) throws(Failure) {
-    guard try guest.kind(login.home) == nil else { return }
+  /// Returns what is to be told of a folder that was there: sshd reads keys in a home of their owner, or of root, alone.
+  private func makeHome(of login: Login, in guest: some GuestFiles) throws(Failure) -> String? {
+    if let kind = try guest.kind(login.home) {
+      guard kind == .directory else { return "\(login.home) is not a folder: \(name) lacks a home" }
+      try guest.setOwnerAndMode(login.home, uid: login.uid, gid: login.gid, mode: try homeMode(in: guest))
+      return
+        "\(login.home) was in the guest already: the folder belongs to \(name) now, and what is in it to whom it did"
+    }
     try guest.makeDirectory(login.home)
     try guest.setOwnerAndMode(login.home, uid: login.uid, gid: login.gid, mode: try homeMode(in: guest))
     let found = try GuestPattern(stringLiteral: "\(Self.skeleton)/**/*").find(in: guest)
@@ -109,6 +123,7 @@ package struct UserAccount: Sendable, Equatable {
       try guest.write(login.home + inside, bytes, mode: 0o644)
       try guest.setOwnerAndMode(login.home + inside, uid: login.uid, gid: login.gid, mode: 0o644)
     }
+    return nil
   }
 
   /// HOME_MODE of login.defs(5).

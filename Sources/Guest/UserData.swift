@@ -17,7 +17,8 @@ package enum UserData {
       return "does not begin with #cloud-config, #!, #include, Content-Type: or another word that cloud-init knows"
     }
     // A script may hold anything.
-    return mark == "#cloud-config" && !text.hasPrefix("#cloud-config-archive") ? faultOfYAML(text) : nil
+    let others = ["#cloud-config-archive", "#cloud-config-jsonp"]
+    return mark == "#cloud-config" && !others.contains(where: text.hasPrefix) ? faultOfYAML(text) : nil
   }
 
   /// The faults of YAML that people make and that can be told without reading all of it.
@@ -29,17 +30,15 @@ package enum UserData {
     if let stranger = text.unicodeScalars.first(where: { $0.value < 0x20 && !"\t\n\r".unicodeScalars.contains($0) }) {
       return "is not YAML: it has the control character \(stranger.value) in it"
     }
-    var isFirst = true
     for (index, line) in lines.enumerated().dropFirst() {
       let content = line.drop { $0 == " " }
       if content.isEmpty || content.first == "#" || line == "---" { continue }
-      if isFirst, content.first == "\t" { return "is not YAML: line \(index + 1) is indented by a tab" }
-      if isFirst, !isOfMapping(content) {
+      if content.first != "\t", !isOfMapping(content) {
         return "is not a YAML mapping: line \(index + 1) does not have a key and a colon"
       }
-      isFirst = false
+      break
     }
-    return nil
+    return YAMLScan(lines).fault.map { "is not YAML: \($0)" }
   }
 
   private static func isOfMapping(_ line: Substring) -> Bool {

@@ -118,6 +118,10 @@ struct TarArchive: ~Copyable {
     try Images.eachBlock(of: archive, { result throws(Failure) in try check(result) }, body)
   }
 
+  /// The beginnings of names that files of Linux can have on ext. What other systems and filesystems have, such as
+  /// `com.apple.provenance` and `btrfs.compression`, stays away.
+  private static let spaces: [ByteString] = ["user.", "trusted.", "security.", "system.posix_acl_"]
+
   private func attributes(of entry: OpaquePointer) -> [ExtendedAttribute] {
     var attributes: [ExtendedAttribute] = []
     archive_entry_xattr_reset(entry)
@@ -126,9 +130,10 @@ struct TarArchive: ~Copyable {
     var size = 0
     while archive_entry_xattr_next(entry, &attribute, &value, &size) == ARCHIVE_OK {
       guard let attribute else { continue }
+      let name = ByteString(cString: attribute)
+      guard Self.spaces.contains(where: name.hasPrefix) else { continue }
       attributes.append(
-        ExtendedAttribute(
-          name: ByteString(cString: attribute), value: Array(UnsafeRawBufferPointer(start: value, count: size))))
+        ExtendedAttribute(name: name, value: Array(UnsafeRawBufferPointer(start: value, count: size))))
     }
     return attributes
   }

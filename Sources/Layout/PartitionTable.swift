@@ -24,7 +24,10 @@ package enum PartitionTable: Equatable, Sendable {
     let boot = try source.bytes(at: 0, UInt64(BootSector.length)).flatMap { BootSector($0) }
     if let gpt = try GPT.read(source, after: boot) { return gpt }
     guard let boot, let mbr = try MBR.read(source, boot) else { return nil }
-    return FoundTable(table: .mbr(mbr), notes: [])
+    let isBeforeGPT = try source.bytes(at: 512, 8) == Array("EFI PART".utf8)
+    let note =
+      "\(source.name) has an MBR with partitions, and behind it an older partition table (GPT), which is not used"
+    return FoundTable(table: .mbr(mbr), notes: isBeforeGPT ? [note] : [])
   }
 
   package var sectorSize: UInt64 {

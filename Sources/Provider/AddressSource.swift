@@ -23,7 +23,7 @@ struct AddressSource {
       return nil
     }
     switch configuration.address {
-    case .dhcp: addTagged(to: &interface)
+    case .dhcp: try addTagged(to: &interface)
     case .fixed where nic.ip == nil && !isFirst:
       return "\(nic.words), stays unconfigured in the guest: address = \"static\", and the host gives it no address"
     case .fixed:
@@ -46,13 +46,16 @@ struct AddressSource {
     }
   }
 
-  private func addTagged(to interface: inout GuestNetwork.Interface) {
+  /// Of tags that tell of IPv6 alone nothing follows for IPv4: there the interface has the address that the host gives it, if any.
+  private func addTagged(to interface: inout GuestNetwork.Interface) throws(Failure) {
     let tags = Set(nic.network?.tags ?? [])
     interface.dhcp4 = !tags.isDisjoint(with: Self.tagsOfDHCP)
     interface.dhcp6 = !tags.isDisjoint(with: Self.tagsOfDHCP6)
     interface.acceptsAdvertisements = interface.dhcp6 || !tags.isDisjoint(with: Self.tagsOfAutoconfiguration)
     if interface.isUnconfigured {
       (interface.dhcp4, interface.dhcp6, interface.acceptsAdvertisements) = (true, true, true)
+    } else if !interface.dhcp4, let own = nic.ip, !own.contains(":") {
+      interface.addresses = [try checked(own, prefix: nil)]
     }
   }
 
@@ -104,6 +107,13 @@ struct AddressSource {
         remedy: "correct the address of the instance's interface")
     }
     let subnet = address.isIPv6 ? nic.network?.subnet6 : nic.network?.subnet
+    if own == nil, let subnet, IPAddress(subnet.address)?.isNear(address, prefix: subnet.prefix) != true {
+      throw Failure(
+        .invalid,
+        "\(request.instance) can't have the address \(text) on interface \(nic.index): the host's network there is "
+          + "\(subnet.address)/\(subnet.prefix)",
+        remedy: "give the interface an address of that network, or correct the network")
+    }
     guard let prefix = own ?? subnet?.prefix ?? configuration.prefix else {
       throw Failure(
         .invalid, "no prefix length is known for the static address \(text) of \(request.instance)",

@@ -25,7 +25,7 @@ enum GuestInstallation {
         try guest.makeDirectory("/boot/efi")
       }
       for mount in identity.data { try guest.makeDirectory(ByteString(mount.mountPoint)) }
-      for line in try identity.apply(to: guest) { context.steps.note("left out: \(line)") }
+      for line in try identity.apply(to: guest) { context.steps.note(line) }
       try SiteFiles.write(values["site"], of: context, to: guest)
       try kept?.write(to: guest.filesystem)
       try guest.commit()

@@ -48,12 +48,14 @@ package struct IPAddress: Hashable, Sendable {
     isIPv6 ? bytes[0] == 0xFE && bytes[1] & 0xC0 == 0x80 : bytes[0] == 169 && bytes[1] == 254
   }
 
+  package var isOfLoopback: Bool {
+    isIPv6 ? bytes.dropLast().allSatisfy { $0 == 0 } && bytes[15] == 1 : bytes[0] == 127
+  }
+
   /// Why no interface in a network of this prefix can have it, as it follows "it is"; nil where one can.
   package func fault(prefix: Int) -> String? {
     if bytes.allSatisfy({ $0 == 0 }) { return "the address of none" }
-    if isIPv6 ? bytes.dropLast().allSatisfy({ $0 == 0 }) && bytes[15] == 1 : bytes[0] == 127 {
-      return "an address of the loopback"
-    }
+    if isOfLoopback { return "an address of the loopback" }
     if isIPv6 ? bytes[0] == 0xFF : bytes[0] >= 224 { return "not the address of one machine" }
     // In a network of two both are addresses of machines (RFC 3021, RFC 6164).
     guard prefix < longestPrefix - 1 else { return nil }

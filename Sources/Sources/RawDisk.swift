@@ -3,6 +3,8 @@ internal import Ext4
 
 /// What the beginning of a raw disk tells of the rest.
 package enum RawDisk {
+  private static let protective: UInt8 = 0xEE
+
   /// The bytes that there must be for what is on the disk, by its superblock or its partition table; nil where
   /// neither is there.
   package static func length(beginning bytes: [UInt8]) -> UInt64? {
@@ -20,7 +22,11 @@ package enum RawDisk {
       return product(number(sector + 32, 8) &+ 1, UInt64(sector))
     }
     guard number(510, 2) == 0xAA55 else { return nil }
-    return (0..<4).map { 446 + 16 * $0 }.filter { bytes[$0 + 4] != 0 }
+    let entries = (0..<4).map { 446 + 16 * $0 }
+    // Where a boot sector has code or text there instead of a table, the first bytes tell: they are only ever these two.
+    guard entries.allSatisfy({ bytes[$0] & 0x7F == 0 }) else { return nil }
+    // A table that protects a GPT says what that says, or nothing.
+    return entries.filter { ![0, protective].contains(bytes[$0 + 4]) }
       .map { (number($0 + 8, 4) + number($0 + 12, 4)) * 512 }.max()
   }
 

@@ -194,6 +194,12 @@ struct FaultTests {
       (
         "nic_0 = [\"192.0.2.1/24\"]\ngateway = \"192.0.2.1\"",
         "F:2: gateway = \"192.0.2.1\" is an address of the guest itself, by nic_0"
+      ), ("gateway = \"224.0.0.1\"", "F:1: gateway = \"224.0.0.1\" is not the address of one machine"),
+      ("gateway = \"::\"", "F:1: gateway = \"::\" is the address of none"),
+      ("gateway = \"127.0.0.1\"", "F:1: gateway = \"127.0.0.1\" is an address of the loopback"),
+      (
+        "nameservers = [\"127.0.0.53\", \"ff02::fb\"]",
+        "F:1: nameservers has \"ff02::fb\", and that is not the address of one machine"
       ),
       ("nic_0 = [\"static\", \"static\"]", "F:1: nic_0 has \"static\" twice"),
     ] as [(String, String?)])
@@ -298,7 +304,7 @@ struct FaultTests {
       "nic_0 = [\"static\"]\nnic_1 = [\"192.0.2.7/24\"]\ngateway = \"192.0.2.255\"",
       "address = \"static\"\nnic_1 = [\"192.0.2.7/24\"]\ngateway = \"192.0.2.255\"",
       "nic_0 = [\"192.0.2.7/24\", \"gateway:192.0.2.1\"]\ngateway = \"192.0.2.255\"",
-      "nic_0 = [\"192.0.2.7/24\"]\ngateway = \"2001:db8::1\"", "nic_0 = \"dhcp\"\ngateway = \"0.0.0.0\"",
+      "nic_0 = [\"192.0.2.7/24\"]\ngateway = \"2001:db8::1\"",
       "nic_0 = \"dhcp\"\nnic_1 = \"192.0.2.7/24\"\ngateway = \"192.0.2.255\"",
     ] {
       #expect(fault(text) == nil, "\(text)")

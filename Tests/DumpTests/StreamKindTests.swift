@@ -91,6 +91,19 @@ struct StreamKindTests {
     #expect(kind("hello, world".utf8) == .unknown)
   }
 
+  @Test("A partition table tells how long a disk is, and code or text in its place does not")
+  func lengths() {
+    func length(_ entries: [(place: Int, byte: UInt8)]) -> UInt64? {
+      var bytes = [UInt8](repeating: 0, count: StreamKind.prefixLength)
+      for (place, byte) in entries + [(510, 0x55), (511, 0xAA)] { bytes[place] = byte }
+      return RawDisk.length(beginning: bytes)
+    }
+    #expect(length([(446, 0x80), (450, 0x83), (455, 8), (459, 16)]) == (2048 + 4096) * 512)
+    #expect(length([(450, 0xEE), (454, 1)] + (458..<462).map { ($0, 0xFF) }) == nil)
+    #expect(length((446..<510).map { ($0, UInt8(ascii: "A")) }) == nil)
+    #expect(length([]) == nil)
+  }
+
   @Test("What mke2fs and mkswap make is known", .enabled(if: has("mke2fs") && has("mkswap")))
   func made() throws {
     let scratch = try Scratch()

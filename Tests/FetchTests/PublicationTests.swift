@@ -40,7 +40,8 @@ import Testing
     arguments: [
       "H256  image\n", "H256 *image\r\nH512  other\r\n", "H256  ./a/image\n",
       "# image: 5 bytes\nSHA256 (image) = H256\n",
-      "SHA512 (image) = H512", "SHA256(x/image)= H256\n", "H256\n", "H512\r\n", "H512  image\nH256  image\n",
+      "SHA512 (image) = H512", "SHA256(x/image)= H256\n", "SHA2-256(image)= H256\n", "SHA2-512(image)= H512\n",
+      "H256\n", "H512\r\n", "H512  image\nH256  image\n",
       "H256  image\nH256 *image\n", "\\H512  im\\nage\nH256  image\n",
       "d41d8cd98f00b204e9800998ecf8427e  image\nH256  image\n",
     ])

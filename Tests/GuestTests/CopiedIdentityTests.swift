@@ -43,6 +43,15 @@ struct CopiedIdentityTests {
     #expect(guest.text(path) == "GenerateName=yes\n")
   }
 
+  @Test("ssh host keys in places of their own are told of")
+  func hostKeys() throws {
+    let guest = MemoryGuest([
+      "/etc/ssh/sshd_config": "HostKey /etc/ssh/ssh_host_rsa_key\nInclude sshd_config.d/*\n",
+      "/etc/ssh/sshd_config.d/a": "HostKey /srv/keys/host\nHostKey /srv/keys/missing\n", "/srv/keys/host": "secret",
+    ])
+    #expect(try CopiedIdentity(resetting: guest, having: []).told == ["/srv/keys/host"])
+  }
+
   @Test("what an administrator wrote is told of, and stays")
   func told() throws {
     let files: [ByteString: String] = [

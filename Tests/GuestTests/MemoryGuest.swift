@@ -153,6 +153,8 @@ extension MemoryGuest {
         "/var/lib/dbus/machine-id": "fedcba98\n", "/var/lib/systemd/random-seed": "x", "/etc/passwd": "root:x:0:0:\n",
       ],
       links: [
+        "/etc/systemd/system/sysinit.target.wants/systemd-resolved.service":
+          "/lib/systemd/system/systemd-resolved.service",
         "/lib": "usr/lib", "/etc/localtime": "/usr/share/zoneinfo/Etc/UTC",
         "/etc/resolv.conf": "../run/systemd/resolve/stub-resolv.conf",
       ])

@@ -102,11 +102,13 @@ struct NetworkApplyingTests {
       "/etc/systemd/network/50-mine.network": "[Match]\nMACAddress=52:54:00:00:00:00\n[Network]\nAddress=10.0.0.1/8\n",
       "/etc/netplan/50-old.yaml": "addresses: [192.0.2.99/24]\n",
       "/etc/netplan/51-new.yaml": "addresses: [192.0.2.7/24]\n",
+      "/etc/netplan/51-six.yaml": "addresses: ['2001:DB8:0:0::7/64']\n",
       "/etc/netplan/52-other.yaml": "# 192.0.2.99\naddresses: [192.0.2.199/24, 1192.0.2.99]\n",
     ]
     let guest = Self.systemd(files)
     let told = try NetworkRenderer.networkd.apply(Networks.full, replacing: ["192.0.2.99"], to: guest)
-    #expect(told == ["/etc/systemd/network/50-mine.network", "/etc/netplan/50-old.yaml", "/etc/netplan/51-new.yaml"])
+    let named: [ByteString] = ["/etc/netplan/50-old.yaml", "/etc/netplan/51-new.yaml", "/etc/netplan/51-six.yaml"]
+    #expect(told == ["/etc/systemd/network/50-mine.network"] + named)
     for (path, text) in files { #expect(guest.text(path) == text) }
   }
 
@@ -194,6 +196,13 @@ struct NetworkApplyingTests {
     try debian.remove("/usr/lib/systemd/systemd-resolved")
     try NetworkRenderer.ifupdown.apply(network, to: debian)
     #expect(debian.text("/etc/resolv.conf") == text)
+    // As Debian 11 has it: with systemd, and off.
+    let idle = Self.ifupdown(Self.loopback)
+    try idle.remove("/etc/systemd/system/sysinit.target.wants/systemd-resolved.service")
+    try idle.remove("/etc/resolv.conf")
+    try NetworkRenderer.ifupdown.apply(network, to: idle)
+    #expect(idle.text("/etc/resolv.conf") == text)
+    #expect(idle.text(InterfacesFile.ownPath)?.contains("dns-nameservers 192.0.2.53 2001:db8::53\n") == true)
     let resolved = Self.ifupdown(Self.loopback)
     try NetworkRenderer.ifupdown.apply(network, to: resolved)
     #expect(resolved.target("/etc/resolv.conf") == "../run/systemd/resolve/stub-resolv.conf")

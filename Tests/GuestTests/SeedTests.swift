@@ -197,7 +197,10 @@ struct SeedTests {
     "#cloud-config\n", "#cloud-config \r\nusers:\r\n- default\r\n", "#cloud-config\n---\n# x\n\npackages: [a]\n",
     "#cloud-config\n{\"a\": 1}\n", "#!/bin/sh\n\t- x\n", "#include\nhttps://192.0.2.1/x\n",
     "Content-Type: multipart/mixed; boundary=x\n", "## template: jinja\n#cloud-config\n", "#cloud-boothook\nx\n",
-    "#cloud-config-archive\n- x\n",
+    "#cloud-config-archive\n- x\n", "#cloud-config-jsonp\n[{\"op\": \"add\"}]\n",
+    "#cloud-config\nwrite_files:\n- content: |\n    \ta: [\n   'x\n  path: /a\nruncmd:\n - [ sh, -c, \"echo '{x'\" ]\n",
+    "#cloud-config\nruncmd:\n  - echo [ \"a\n    [b 'c\n  - 'it''s: #'\n  - \"a \\\" b\n    [c\"\n  - {a: 'b',\n  c: [d]} # }\n",
+    "#cloud-config\nssh_authorized_keys:\n  - ssh-ed25519 AAAA it's me\n\t\nx: &a !!str \"y\" # [\n\"k\" : >-\n  ]\nz: *a\n",
   ]
 
   @Test("takes all kinds of user data that cloud-init knows", arguments: kinds)
@@ -210,6 +213,9 @@ struct SeedTests {
     [
       "", "users:\n", " #cloud-config\n", "# cloud-config\n", "#cloud-configuration\n", "#cloud-config\nnot YAML\n",
       "#cloud-config\n- a: b\n", "#cloud-config\n\tpackages: [a]\n", "#cloud-config\na: \u{1}\n",
+      "#cloud-config\nruncmd:\n\t- foo\n", "#cloud-config\npackages: [a, b\n", "#cloud-config\na: [b}\n",
+      "#cloud-config\na: \"b\nc: d\n", "#cloud-config\na: |\n  x\n\tb: c\n",
+      "#cloud-config\nusers:\n- {name: a, sudo: 'x}\n",
     ].map { Array($0.utf8) } + [Array("#cloud-config\na: ".utf8) + [0xFF]]
 
   @Test("takes nothing that cloud-init would pass over", arguments: others)

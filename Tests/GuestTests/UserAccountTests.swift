@@ -114,6 +114,13 @@ struct UserAccountTests {
       ("Include sshd_config.d/*.conf\nAuthorizedKeysFile .a\n", "AuthorizedKeysFile .b\n", "/home/admin/.b", 1002),
       ("AuthorizedKeysFile .a\nInclude /etc/ssh/sshd_config.d/*\n", "AuthorizedKeysFile .b\n", "/home/admin/.a", 1002),
       ("Match User x\nAuthorizedKeysFile .a\n", "", "/home/admin/.ssh/authorized_keys", 1002),
+      ("AuthorizedKeysFile .a\nMatch User root,adm*\nAuthorizedKeysFile .b\n", "", "/home/admin/.b", 1002),
+      ("Match User *,!admin\nAuthorizedKeysFile .a\nMatch all\nAuthorizedKeysFile .b\n", "", "/home/admin/.b", 1002),
+      (
+        "Match Group sud?\nInclude sshd_config.d/*.conf\nMatch User x\n", "AuthorizedKeysFile .b\n", "/home/admin/.b",
+        1002
+      ),
+      ("Match Group wheel\nAuthorizedKeysFile .a\n", "", "/home/admin/.ssh/authorized_keys", 1002),
       ("AuthorizedKeysFile %k ../../etc/passwd .ok\n", "", "/home/admin/.ok", 1002),
       ("Include sshd_config.d/*\n", "Include sshd_config.d/*\n", "/home/admin/.ssh/authorized_keys", 1002),
     ])
@@ -123,6 +130,27 @@ struct UserAccountTests {
     #expect(guest.text(ByteString(path)) == "\(Self.key)\n")
     let entry = try #require(guest.entries[ByteString(path)])
     #expect(entry.uid == uid && entry.mode == (uid == 0 ? 0o644 : 0o600))
+  }
+
+  @Test("is told of what keeps its keys from it")
+  func hidden() throws {
+    let match = guest(["/etc/ssh/sshd_config": "Match Address 192.0.2.0/24 User admin\nAuthorizedKeysFile .a\n"])
+    #expect(
+      try accounts().add(to: match) == [
+        "ssh_keys of admin are in /home/admin/.ssh/authorized_keys: a Match in the configuration of the guest's sshd names "
+          + "another file for some of its logins"
+      ])
+    let mounting = guest(["/etc/fstab": "UUID=1 / ext4 defaults 0 1\nUUID=2 /home ext4 defaults 0 2\n"])
+    #expect(
+      try accounts().add(to: mounting) == [
+        "the home of admin and its keys are on the root filesystem, below what the guest mounts on /home"
+      ])
+    let left = guest(["/home/admin/x": ""])
+    #expect(
+      try accounts().add(to: left) == [
+        "/home/admin was in the guest already: the folder belongs to admin now, and what is in it to whom it did"
+      ])
+    #expect(left.entries["/home/admin"]?.uid == 1002 && left.entries["/home/admin/x"]?.uid == 0)
   }
 
   @Test("is told that its keys reach no sshd that reads no file, and so is root")

@@ -187,6 +187,23 @@ import Testing
     }
   }
 
+  @Test("An MBR that was written over a GPT counts, and the table that it hides is told") func hidden() throws {
+    try withScratch { scratch in
+      let disk = try disk(scratch)
+      var sector = [UInt8](repeating: 0, count: 512)
+      for (place, value, width) in [(450, 0x83, 1), (454, 2048, 4), (458, 1000, 4), (510, 0xAA55, 2)] {
+        sector.put(UInt64(value), at: place, width)
+      }
+      try disk.write(sector, at: 0)
+      let found = try #require(try disk.read())
+      #expect(found.table.partitions.map(\.range.offset) == [1 << 20])
+      #expect(
+        found.notes == [
+          "disk has an MBR with partitions, and behind it an older partition table (GPT), which is not used"
+        ])
+    }
+  }
+
   @Test("A hybrid MBR is kept, and follows a partition that grows") func hybrid() throws {
     try withScratch { scratch in
       let disk = try disk(scratch)

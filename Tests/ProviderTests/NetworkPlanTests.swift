@@ -73,6 +73,24 @@ struct NetworkPlanTests {
     #expect(!plan.isFixed)
   }
 
+  @Test("Tags that tell of IPv6 alone leave IPv4 as the host's address says")
+  func tagsOfIPv6() throws {
+    let plan = try plan([
+      Self.nic(0, "192.0.2.9", in: "192.0.2.0/24", by: "192.0.2.1", tags: ["slaac"]),
+      Self.nic(1, "192.0.2.10", in: "192.0.2.0/24", tags: ["nfdhcpd"]), Self.nic(2, "192.0.2.11", in: "192.0.2.0/24"),
+    ])
+    let interfaces = plan.network.interfaces
+    #expect(interfaces.map(\.addresses) == [[.init("192.0.2.9", prefix: 24)], [], []])
+    #expect(interfaces.map(\.acceptsAdvertisements) == [true, true, true])
+    #expect(interfaces[0].routes == [.init(by: "192.0.2.1")])
+  }
+
+  @Test("An address with a prefix of its own may be outside the host's network")
+  func ownPrefix() throws {
+    let network = try plan([Self.nic(0, in: "198.51.100.0/24")], ["nic_0": "192.0.2.7/24"]).network
+    #expect(network.fixedAddresses == [.init("192.0.2.7", prefix: 24)])
+  }
+
   @Test("Static addresses are those of the host, of the name and of the keys, with one default route of each family")
   func fixed() throws {
     let plan = try plan(
@@ -226,6 +244,17 @@ struct NetworkPlanTests {
       testDescription: "an address twice",
       nics: [nic(0, "192.0.2.9", in: "192.0.2.0/24"), nic(1, "192.0.2.9", in: "192.0.2.0/25")],
       words: "the interfaces 0 and 1 get the same address, 192.0.2.9"),
+    Refusal(
+      testDescription: "an address outside the host's network",
+      nics: [nic(0, "192.0.2.7", in: "198.51.100.0/24", by: "198.51.100.1")],
+      words: "\(name) can't have the address 192.0.2.7 on interface 0: the host's network there is 198.51.100.0/24"),
+    Refusal(
+      testDescription: "an address of a key without a prefix, outside the host's network",
+      nics: [nic(0, in: "198.51.100.0/24")], parameters: ["nic_0": "192.0.2.7"],
+      words: "the host's network there is 198.51.100.0/24"),
+    Refusal(
+      testDescription: "a network of IPv6 that is one of IPv4", nics: [nic(0, "2001:db8::7", subnet6: "192.0.2.0/24")],
+      words: "the host's network there is 192.0.2.0/24"),
     Refusal(
       testDescription: "no prefix", nics: [nic(0, "192.0.2.9", in: "192.0.2.0/24"), nic(1, "198.51.100.9")],
       words: "no prefix length is known for the static address 198.51.100.9 of \(name)"),

@@ -99,6 +99,37 @@ import Testing
     }
   }
 
+  @Test("The cloud-init of a tree leaves name and network to what is written, and SELinux labels that")
+  func cloudInit() throws {
+    try withScratch { scratch in
+      let script = """
+        tar.format = tarfile.PAX_FORMAT
+        add('etc/cloud/cloud.cfg', b'users: [default]')
+        add('lib/systemd/system-generators/netplan', b'', mode=0o755)
+        add('etc/netplan/50-cloud-init.yaml', b'network: {}')
+        add('etc/netplan/01-mine.yaml', b'addresses: [192.0.2.7/24]')
+        add('etc/selinux/config', b'SELINUX=enforcing')
+        member = tarfile.TarInfo('srv/of-another-system')
+        member.pax_headers = {'SCHILY.xattr.com.apple.provenance': 'x', 'SCHILY.xattr.user.note': 'y'}
+        tar.addfile(member)
+        """
+      try publish(script, as: "a.tar", scratch)
+      let guest = try guest(scratch, of: "a.tar", more: "nic_0 = \"192.0.2.7/24\"")
+      let (disk, told) = try create(guest)
+      #expect(try problems(of: disk) == nil, "\(told)")
+      #expect(try guestFile("/etc/netplan/50-cloud-init.yaml", on: disk) == nil)
+      #expect(try guestFile("/etc/netplan/01-mine.yaml", on: disk) != nil)
+      #expect(
+        told.contains(
+          "these speak of the same interfaces or addresses, and stay as they are: /etc/netplan/01-mine.yaml"))
+      let left = try guestFile("/etc/cloud/cloud.cfg.d/99-guestsmith.cfg", on: disk)
+      #expect(left?.hasSuffix("preserve_hostname: true\nnetwork: {config: disabled}\n") == true, "\(left ?? "")")
+      #expect(try guestFile("/.autorelabel", on: disk) != nil)
+      let attributes = try shell("debugfs -R 'ea_list /srv/of-another-system' '\(disk)' 2>/dev/null")
+      #expect(attributes.contains("user.note") && !attributes.contains("apple"), "\(attributes)")
+    }
+  }
+
   @Test(
     "A tar that is not the root of a guest for this machine, or not whole, leaves no guest, and nothing in the cache")
   func refused() throws {
