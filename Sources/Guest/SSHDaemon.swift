@@ -8,7 +8,7 @@ struct SSHDaemon {
   /// The first of AuthorizedKeysFile that is for all logins, and the first in a block that is for this one.
   private var ofAll: [String]?
   private var ofLogin: [String]?
-  /// Whether a block names other files whose conditions nobody knows before a login, such as the address of a client.
+  /// Whether a block names other files under a condition that only a login can meet, such as the address of its client.
   private(set) var hasOtherKeyFiles = false
   /// Where HostKey has the daemon's own keys.
   private(set) var hostKeys: [ByteString] = []
