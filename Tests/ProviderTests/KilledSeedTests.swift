@@ -19,7 +19,7 @@ import Testing
   private func importing(_ disk: String) -> [String: String] {
     [
       "IMPORT_INDEX": "0", "IMPORT_DEVICE": disk, "IMPORT_DISK_PATH": disk, "OSP_CONFIGURE": "seed",
-      "NIC_COUNT": "1", "NIC_0_MAC": "aa:00:00:11:22:33", "NIC_0_IP": "192.0.2.9", "NIC_0_MODE": "bridged",
+      "NIC_COUNT": "1", "NIC_0_MAC": "aa:00:00:11:22:33", "NIC_0_IP": "192.0.2.9", "NIC_0_MODE": "bridged", "NIC_0_NETWORK_SUBNET": "192.0.2.0/25",
       "OSP_ADDRESS": "static", "OSP_PREFIX": "24",
     ]
   }
@@ -27,7 +27,7 @@ import Testing
   private func renaming(to address: String) -> [String: String] {
     var words = importing("").filter { !$0.key.hasPrefix("IMPORT") }
     words["OLD_INSTANCE_NAME"] = "vm2.example.com"
-    words["NIC_0_IP"] = address
+    (words["NIC_0_IP"], words["NIC_0_NETWORK_SUBNET"]) = (address, "192.0.2.0/25")
     return words
   }
 
