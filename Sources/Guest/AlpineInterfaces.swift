@@ -21,6 +21,13 @@ enum AlpineInterfaces {
     return own(in: TextLines(bytes)) != nil
   }
 
+  /// What is ours in it.
+  static func ownLines(in guest: some GuestFiles) throws(Failure) -> [[UInt8]] {
+    guard let bytes = try guest.readLeniently(InterfacesFile.path) else { return [] }
+    let text = TextLines(bytes)
+    return own(in: text).map { Array(text.lines[$0]) } ?? []
+  }
+
   static func removeOwn(from guest: some GuestFiles) throws(Failure) {
     guard let bytes = try guest.readLeniently(InterfacesFile.path) else { return }
     var text = TextLines(bytes)

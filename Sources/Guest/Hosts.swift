@@ -55,9 +55,10 @@ enum Hosts {
     return nil
   }
 
-  /// A static address that changes: nothing as `old` where the guest had none, or as `new` where it has none.
+  /// A static address that changes: `old` is empty where the guest had none, and has several where it is not known which of them the name
+  /// has; nothing is `new` where it has none.
   struct Readdress {
-    var old: String?
+    var old: [String]
     var new: String?
   }
 
@@ -113,7 +114,7 @@ enum Hosts {
       }
     }
     for (range, form) in replacements.reversed() { result.replaceSubrange(range, with: form.utf8) }
-    if let address, first.text == address.old || first.text == ownLoopback {
+    if let address, address.old.contains(first.text) || first.text == ownLoopback {
       result.replaceSubrange(first.range, with: (address.new ?? ownLoopback).utf8)
     }
     return result

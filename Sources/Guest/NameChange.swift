@@ -27,24 +27,9 @@ struct NameChange {
   ) throws(Failure) {
     self.release = release
     oldRelease = release
-    var address: Hosts.Readdress?
-    let ours = try network == nil ? [] : Network.paths(in: guest)
-    if let network, !ours.isEmpty {
-      if network.nameAddress != nil || isRenewed {
-        address = Hosts.Readdress(old: release?.fixedAddresses.first, new: network.nameAddress)
-        try replaceNetwork(ours, by: network, in: guest)
-      } else {
-        try rematch(network, in: guest)
-      }
-    }
-    if let network, ours.isEmpty, let renderer = try NetworkRenderer.own(in: guest) {
-      if network.nameAddress != nil || isRenewed {
-        address = Hosts.Readdress(old: release?.fixedAddresses.first, new: network.nameAddress)
-        try renew(network, by: renderer, in: guest)
-      } else {
-        for file in try NetworkRenderer.rematching(network, in: guest) { add(file.path, file.found, file.changed) }
-      }
-    }
+    var addresses: OldAddresses?
+    if let network { addresses = try change(to: network, isRenewed: isRenewed, in: guest) }
+    let address = addresses.map { Hosts.Readdress(old: $0.ofName, new: network?.nameAddress) }
     if let found = try guest.read(Hosts.path) {
       add(Hosts.path, found, Hosts.renaming(found, from: old, to: new, address: address))
     }
@@ -62,12 +47,35 @@ struct NameChange {
       if metaData.names(old) { add(Seed.metaDataPath, found, renamed.bytes) }
     }
     self.release?.instance = new.full
-    if let network, address != nil {
-      told = try OldAddresses(of: release, replacedBy: network).files(in: guest, but: files.map(\.path) + removed)
-    }
+    if let addresses { told = try addresses.files(in: guest, but: files.map(\.path) + removed) }
     if new != old, let found = try guest.read(Hostname.path) {
       add(Hostname.path, found, Hostname.renaming(found, to: new))
     }
+  }
+
+  /// - Returns: the addresses that the guest had, where it gets others.
+  private mutating func change(
+    to network: GuestNetwork, isRenewed: Bool, in guest: some GuestFiles
+  ) throws(Failure) -> OldAddresses? {
+    let ours = try Network.paths(in: guest)
+    guard let renderer = try ours.isEmpty ? NetworkRenderer.own(in: guest) : NetworkRenderer.networkd else {
+      return nil
+    }
+    guard network.nameAddress != nil || isRenewed else {
+      if !ours.isEmpty {
+        try rematch(network, in: guest)
+      } else {
+        for file in try NetworkRenderer.rematching(network, in: guest) { add(file.path, file.found, file.changed) }
+      }
+      return nil
+    }
+    let old = try OldAddresses(of: release, in: guest, replacedBy: network)
+    if !ours.isEmpty {
+      try replaceNetwork(ours, by: network, in: guest)
+    } else {
+      try renew(network, by: renderer, in: guest)
+    }
+    return old
   }
 
   private mutating func renameTemplates(

@@ -2,12 +2,25 @@
 import Report
 
 /// The fixed addresses that a guest used to have: files of its administrator that name one stay as they are, and are listed.
+///
+/// The release file has them, or else, in a guest of an image, the files of ours that configure its network.
 struct OldAddresses {
+  /// Those that the name of the guest may have in `/etc/hosts`, and loses.
+  let ofName: [String]
   private let addresses: Set<IPAddress>
 
-  init(of release: ReleaseFile?, replacedBy network: GuestNetwork) {
-    let new = network.fixedAddresses.compactMap { IPAddress($0.address) }
-    addresses = Set(release?.fixedAddresses.compactMap { IPAddress($0) } ?? []).subtracting(new)
+  init(of release: ReleaseFile?, in guest: some GuestFiles, replacedBy network: GuestNetwork) throws(Failure) {
+    let new = Set(network.fixedAddresses.compactMap { IPAddress($0.address) })
+    let old: [String]
+    if let release, !release.address.isEmpty {
+      old = release.fixedAddresses
+      ofName = Array(old.prefix(1))
+    } else {
+      old = try NetworkRenderer.ownAddresses(in: guest)
+      // Which is that of the name is not told.
+      ofName = old.filter { IPAddress($0).map(new.contains) == false }
+    }
+    addresses = Set(old.compactMap { IPAddress($0) }).subtracting(new)
   }
 
   /// Where services and the network of a guest are configured.

@@ -83,7 +83,7 @@ struct NameFilesTests {
   func hostsAddress() {
     let changed = Hosts.renaming(
       Array("192.0.2.7\tvm1.example.com vm1\n192.0.2.7 alias\n".utf8), from: GuestName("vm1.example.com"),
-      to: GuestName("vm2.example.com"), address: Hosts.Readdress(old: "192.0.2.7", new: "192.0.2.8"))
+      to: GuestName("vm2.example.com"), address: Hosts.Readdress(old: ["192.0.2.7"], new: "192.0.2.8"))
     #expect(changed == Array("192.0.2.8\tvm2.example.com vm2\n192.0.2.7 alias\n".utf8))
   }
 

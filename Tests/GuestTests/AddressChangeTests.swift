@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+import Report
+import Testing
+
+@testable import Guest
+
+@Suite("A guest that gets other addresses")
+struct AddressChangeTests {
+  private let names = (1...3).map { GuestName("vm\($0).example.com") }
+
+  private func network(_ addresses: String...) -> GuestNetwork {
+    GuestNetwork(
+      addresses.enumerated().map { index, address in
+        var interface = GuestNetwork.Interface(.mac("aa:00:00:00:00:0\(index)"), index: index)
+        interface.addresses = [.init(address, prefix: 24)]
+        interface.nameservers = ["192.0.2.53"]
+        interface.routes = index == 0 ? [.init(by: "192.0.2.1")] : []
+        return interface
+      })
+  }
+
+  /// Of an image, without a release file.
+  private func guest(_ files: [ByteString: String] = [:]) -> MemoryGuest {
+    let usual: [ByteString: String] = [
+      "/etc/hostname": "vm1\n", "/etc/hosts": "127.0.1.1\tvm1.example.com vm1\n", "/lib/systemd/systemd-networkd": "",
+    ]
+    return MemoryGuest(usual.merging(files) { $1 })
+  }
+
+  @Test("has the old ones in the files of ours where it lacks a release file", arguments: NetworkRenderer.allCases)
+  func old(renderer: NetworkRenderer) throws {
+    let (listen, allow): (ByteString, ByteString) = ("/etc/ssh/sshd_config", "/etc/hosts.allow")
+    let guest = guest([listen: "ListenAddress 192.0.2.7\n", allow: "ALL: 192.0.2.1 192.0.2.53\n"])
+    try renderer.apply(network("192.0.2.7", "198.51.100.7"), to: guest)
+    var told: [ByteString] = []
+    try Renaming(from: names[0], to: names[1], network: network("192.0.2.8", "198.51.100.7"))
+      .apply(to: guest) { told = $0 }
+    #expect(guest.text("/etc/hosts") == "192.0.2.8\tvm2.example.com vm2\n")
+    #expect(told.contains(listen) && !told.contains(allow), "\(told)")
+    try Renaming(from: names[1], to: names[2], network: network("192.0.2.9", "198.51.100.7")).apply(to: guest)
+    #expect(guest.text("/etc/hosts") == "192.0.2.9\tvm3.example.com vm3\n")
+    #expect(guest.text(ReleaseFile.path) == nil)
+  }
+
+  @Test("has none but those of its interfaces there", arguments: NetworkRenderer.allCases)
+  func own(renderer: NetworkRenderer) throws {
+    let guest = guest()
+    let network = NetworkRendererTests.network(for: renderer)
+    try renderer.apply(network, to: guest)
+    #expect(Set(try NetworkRenderer.ownAddresses(in: guest)) == Set(network.fixedAddresses.map(\.address)))
+  }
+}
