@@ -43,7 +43,7 @@ enum AlpineInterfaces {
   }
 
   @discardableResult
-  private static func removeOwn(from text: inout TextLines) -> Bool {
+  static func removeOwn(from text: inout TextLines) -> Bool {
     guard let lines = own(in: text) else { return false }
     text.lines.removeSubrange(lines)
     return true

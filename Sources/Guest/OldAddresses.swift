@@ -46,8 +46,12 @@ struct OldAddresses {
     ([word[...]] + word.split(separator: ":")).contains { IPAddress(String($0)).map(addresses.contains) == true }
   }
 
+  /// What is ours of a file is written anew.
   private func names(_ path: ByteString, of guest: some GuestFiles) throws(Failure) -> Bool {
-    TextLines(try guest.readLeniently(path) ?? []).lines.contains { line in
+    var text = TextLines(try guest.readLeniently(path) ?? [])
+    AlpineInterfaces.removeOwn(from: &text)
+    if text.lines.first?.starts(with: NetworkRenderer.mark.utf8) == true { return false }
+    return text.lines.contains { line in
       !TextLines.isComment(line) && TextLines.addressWords(of: line).contains(where: names)
     }
   }
