@@ -6,8 +6,8 @@ package import Report
 /// Paths are absolute inside the guest, and every symbolic link on the way is resolved inside the guest: no link,
 /// absolute or with `..`, leads out of it. Nothing is written behind the back of whoever implements this.
 package protocol GuestFiles: AnyObject {
-  /// The contents of a file; nil where it is missing. A file above the limit of the implementation is a failure.
-  func read(_ path: ByteString) throws(Failure) -> [UInt8]?
+  /// The contents of a file; nil where it is missing. One of more than `limit` bytes, and what is not a file, is a failure of the guest.
+  func read(_ path: ByteString, limit: Int) throws(Failure) -> [UInt8]?
 
   /// Replaces the contents of a file, or makes it with `mode`, owned by root, and the folders above it.
   /// Owner and mode of an existing file stay.
@@ -32,6 +32,9 @@ package protocol GuestFiles: AnyObject {
 }
 
 extension GuestFiles {
+  /// The same of a file of up to 1 MiB.
+  package func read(_ path: ByteString) throws(Failure) -> [UInt8]? { try read(path, limit: 1 << 20) }
+
   /// Puts a file of ours there: owned by root, with exactly this mode. A link in its place goes: what it led to is
   /// somebody else's.
   func place(_ path: ByteString, _ text: String, mode: UInt16 = 0o644) throws(Failure) {

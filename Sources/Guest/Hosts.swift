@@ -4,6 +4,8 @@ import Report
 /// `/etc/hosts`: the address of the guest's own name, among the lines of the administrator.
 enum Hosts {
   static let path: ByteString = "/etc/hosts"
+  /// In bytes, of what is read: lists of names that are not to be found may have some MiB.
+  static let largest = 16 << 20
 
   /// Debian's address for a host without a static one: the name resolves even without a network.
   private static let ownLoopback = "127.0.1.1"

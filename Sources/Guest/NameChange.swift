@@ -12,6 +12,8 @@ struct NameChange {
   private var renewed: (renderer: NetworkRenderer, network: GuestNetwork)?
   /// Files of the guest's administrator that name an address which the guest had.
   private(set) var told: [ByteString] = []
+  /// What else stays as it is, and why, a line for each.
+  private(set) var notes: [String] = []
   /// The release file with its changes, where the guest has one.
   var release: ReleaseFile?
   private let oldRelease: ReleaseFile?
@@ -30,27 +32,49 @@ struct NameChange {
     var addresses: OldAddresses?
     if let network { addresses = try change(to: network, isRenewed: isRenewed, in: guest) }
     let address = addresses.map { Hosts.Readdress(old: $0.ofName, new: network?.nameAddress) }
-    if let found = try guest.read(Hosts.path) {
+    if let found = try read(Hosts.path, limit: Hosts.largest, of: guest) {
       add(Hosts.path, found, Hosts.renaming(found, from: old, to: new, address: address))
     }
-    if let found = try guest.read(Mailname.path) {
+    if let found = try read(Mailname.path, of: guest) {
       add(Mailname.path, found, Mailname.renaming(found, from: old, to: new))
     }
+    if release == nil { _ = try read(ReleaseFile.path, of: guest) }
     for path in try release?.otherNameFiles() ?? [] where !Hosts.isOfLoopback(old) {
-      guard let found = try guest.read(path) else { continue }
+      guard let found = try read(path, of: guest) else { continue }
       add(path, found, found.renamed(from: old, to: new))
     }
     if new != old, !Hosts.isOfLoopback(old) { try renameTemplates(from: old, to: new, in: guest) }
-    if new != old || instanceID != nil, let found = try guest.read(Seed.metaDataPath) {
+    if new != old || instanceID != nil, let found = try read(Seed.metaDataPath, of: guest) {
       let metaData = SeedMetaData(reading: found)
       let renamed = metaData.renamed(new, instanceID: instanceID?.description)
       if metaData.names(old) { add(Seed.metaDataPath, found, renamed.bytes) }
     }
     self.release?.instance = new.full
     if let addresses { told = try addresses.files(in: guest, but: files.map(\.path) + removed) }
-    if new != old, let found = try guest.read(Hostname.path) {
+    if new != old, let found = try read(Hostname.path, of: guest) {
       add(Hostname.path, found, Hostname.renaming(found, to: new))
     }
+    if new == old, addresses == nil { notes = [] }
+  }
+
+  /// What `body` reads of a file that may have the guest's name in it; nil where it can't be read: it stays, which is noted.
+  static func reading<Content>(
+    _ path: ByteString, noting notes: inout [String], _ body: () throws(Failure) -> Content
+  ) throws(Failure) -> Content? {
+    do throws(Failure) { return try body() } catch {
+      guard error.code == .guest else { throw error }
+      let line = "\(path) stays as it is, and may have the old name: \(error.message)"
+      if !notes.contains(line) { notes.append(line) }
+      return nil
+    }
+  }
+
+  private mutating func read(
+    _ path: ByteString, limit: Int = 1 << 20, of guest: some GuestFiles
+  ) throws(Failure) -> [UInt8]? {
+    try Self.reading(path, noting: &notes) { () throws(Failure) -> [UInt8]? in
+      try guest.read(path, limit: limit)
+    } ?? nil
   }
 
   /// - Returns: the addresses that the guest had, where it gets others.

@@ -32,10 +32,10 @@ package struct Origin: Sendable, Equatable {
   }
 
   private static func name(of guest: some GuestFiles, _ release: ReleaseFile?) throws(Failure) -> GuestName? {
-    guard let hostname = try Hostname.read(from: guest) else { return nil }
+    guard let hostname = try guest.readLeniently(Hostname.path).flatMap(Hostname.parse) else { return nil }
     if hostname.withoutRoot.contains(".") { return GuestName(hostname) }
     if let release, GuestName(release.instance).matches(hostname) { return GuestName(release.instance) }
-    let hosts = try guest.read(Hosts.path) ?? []
+    let hosts = try guest.readLeniently(Hosts.path, limit: Hosts.largest) ?? []
     return GuestName(Hosts.fullName(of: hostname, in: hosts) ?? hostname)
   }
 }

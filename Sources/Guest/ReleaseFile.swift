@@ -76,9 +76,9 @@ package struct ReleaseFile: Sendable, Equatable {
     }
   }
 
-  /// The release file of a guest; nil where guestsmith did not install it.
+  /// The release file of a guest; nil where guestsmith did not install it, or where it can't be read.
   package static func read(from guest: some GuestFiles) throws(Failure) -> ReleaseFile? {
-    try guest.read(path).map(ReleaseFile.init(parsing:))
+    try guest.readLeniently(path).map(ReleaseFile.init(parsing:))
   }
 
   /// The static addresses, without their prefixes.

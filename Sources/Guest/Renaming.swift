@@ -22,11 +22,13 @@ package struct Renaming: Sendable {
     self.network = network
   }
 
-  /// - Parameter tell: gets the files that name an address which the guest had, and stay as they are.
+  /// - Parameters:
+  ///   - tell: gets the files that name an address which the guest had, and stay as they are.
+  ///   - note: gets a line for each of what else stays as it is.
   /// - Throws: a failure of the guest when it has neither of the names; nothing is changed then.
   @discardableResult
   package func apply(
-    to guest: some GuestFiles, tell: ([ByteString]) -> Void = { _ in }
+    to guest: some GuestFiles, tell: ([ByteString]) -> Void = { _ in }, note: (String) -> Void = { _ in }
   ) throws(Failure) -> Outcome {
     guard let hostname = try Hostname.read(from: guest) else {
       throw Failure(
@@ -46,6 +48,7 @@ package struct Renaming: Sendable {
     if change.isEmpty { return .alreadyNamed }
     try change.apply(to: guest)
     if !change.told.isEmpty { tell(change.told) }
+    change.notes.forEach(note)
     return .renamed
   }
 }

@@ -35,7 +35,7 @@ package struct Restoration: Sendable {
     package var identity = CopiedIdentity()
     /// Files that name an address which the guest had, and stay as they are.
     package var naming: [ByteString] = []
-    /// What of the settings does not reach the guest, and why.
+    /// What stays as it is, and what of the settings does not reach the guest, and why.
     package var notes: [String] = []
   }
 
@@ -75,8 +75,8 @@ package struct Restoration: Sendable {
       outcome.identity = try CopiedIdentity(resetting: guest, having: macs, cleaning: cleaning)
     }
     try change.apply(to: guest)
-    outcome.naming = change.told
-    if isCopy || isRenamed || origin.name == nil { try ensureName(of: guest) }
+    (outcome.naming, outcome.notes) = (change.told, change.notes)
+    if isCopy || isRenamed || origin.name == nil { try ensureName(of: guest, noting: &outcome.notes) }
     if let renamedFrom, !isRenamed, let own = origin.name {
       outcome.notes.append("the guest calls itself \(own.full), not \(renamedFrom.full), and keeps that name")
     }
@@ -87,11 +87,15 @@ package struct Restoration: Sendable {
   }
 
   /// What a guest without a name of its own, or without a line for it, lacks.
-  private func ensureName(of guest: some GuestFiles) throws(Failure) {
-    if try Hostname.read(from: guest).map(name.matches) != true {
-      try guest.place(Hostname.path, Hostname.render(name))
+  private func ensureName(of guest: some GuestFiles, noting notes: inout [String]) throws(Failure) {
+    let own = try NameChange.reading(Hostname.path, noting: &notes) { () throws(Failure) -> String? in
+      try Hostname.read(from: guest)
     }
-    let hosts = try guest.read(Hosts.path)
+    if let own, own.map(name.matches) != true { try guest.place(Hostname.path, Hostname.render(name)) }
+    let found = try NameChange.reading(Hosts.path, noting: &notes) { () throws(Failure) -> [UInt8]? in
+      try guest.read(Hosts.path, limit: Hosts.largest)
+    }
+    guard let hosts = found else { return }
     let isNetworkOurs = try guest.kind(Network.path) != nil
     let ensured = Hosts.ensuring(hosts ?? [], name, address: isNetworkOurs ? network?.nameAddress : nil)
     try write(Hosts.path, ensured, to: guest, insteadOf: hosts)

@@ -16,10 +16,12 @@ enum GuestRename {
       let guest = GuestTree(try Filesystem(opening: device, writable: true, isShared: true), isInPlace: true)
       let renaming = Renaming(
         from: GuestName(old), to: GuestName(new), network: try GuestNetwork.optional(values["network"]))
-      let outcome = try renaming.apply(to: guest) { paths in
-        context.steps.note(
-          "these name an address that the guest had, and stay as they are: \(Words.list(paths.map(\.description)))")
-      }
+      let outcome = try renaming.apply(
+        to: guest,
+        tell: { paths in
+          context.steps.note(
+            "these name an address that the guest had, and stay as they are: \(Words.list(paths.map(\.description)))")
+        }, note: { context.steps.note($0) })
       try guest.commit()
       return outcome
     }

@@ -21,7 +21,7 @@ final class GuestTree: GuestFiles {
     isChanged = true
   }
 
-  func read(_ path: ByteString) throws(Failure) -> [UInt8]? { try filesystem.read(path) }
+  func read(_ path: ByteString, limit: Int) throws(Failure) -> [UInt8]? { try filesystem.read(path, limit: limit) }
 
   func write(_ path: ByteString, _ bytes: [UInt8], mode: UInt16) throws(Failure) {
     try change()

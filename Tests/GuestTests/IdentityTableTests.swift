@@ -154,7 +154,7 @@ struct IdentityTableTests {
 private final class HugeFolder: GuestFiles {
   private(set) var removed = 0
 
-  func read(_ path: ByteString) throws(Failure) -> [UInt8]? { nil }
+  func read(_ path: ByteString, limit: Int) throws(Failure) -> [UInt8]? { nil }
   func write(_ path: ByteString, _ bytes: [UInt8], mode: UInt16) throws(Failure) {}
   func remove(_ path: ByteString) throws(Failure) { removed += 1 }
   func list(_ directory: ByteString) throws(Failure) -> [ByteString] {

@@ -45,10 +45,11 @@ final class MemoryGuest: GuestFiles {
     if case .link(let target)? = entries[path]?.node { target } else { nil }
   }
 
-  func read(_ path: ByteString) throws(Failure) -> [UInt8]? {
+  func read(_ path: ByteString, limit: Int) throws(Failure) -> [UInt8]? {
     guard let path = try resolve(path) else { return nil }
     guard let entry = entries[path] else { return nil }
     guard case .file(let bytes) = entry.node else { throw Failure(.guest, "\(path) is not a file") }
+    guard bytes.count <= limit else { throw Failure(.guest, "\(path) has \(bytes.count) bytes, more than \(limit)") }
     return bytes
   }
 

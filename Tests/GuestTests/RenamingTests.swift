@@ -311,6 +311,26 @@ struct RenamingTests {
     #expect(guest.changes.count - before == 4)
   }
 
+  @Test("a file that can't be read, or is too large, stays as it is, and is noted")
+  func unreadable() throws {
+    let large = Array(repeating: UInt8(ascii: "#"), count: 2 << 20) + Array("\n127.0.1.1 vm1.example.com vm1\n".utf8)
+    let guest = MemoryGuest(["/etc/hostname": "vm1\n", "/etc/motd/part": "vm1\n"])
+    guest.put(ReleaseFile.path, Array("NAME_FILES=/etc/motd\n".utf8))
+    guest.put("/etc/hosts", large)
+    guest.put("/etc/mailname", large)
+    var notes: [String] = []
+    try Renaming(from: vm1, to: vm2).apply(to: guest, note: { notes.append($0) })
+    #expect(notes.map { String($0.prefix { $0 != " " }) } == ["/etc/mailname", "/etc/motd"], "\(notes)")
+    #expect(notes.allSatisfy { $0.contains(" stays as it is, and may have the old name: ") }, "\(notes)")
+    #expect(guest.text("/etc/hosts")?.hasSuffix("#\n127.0.1.1 vm2.example.com vm2\n") == true)
+    #expect(guest.text("/etc/mailname")?.hasSuffix("vm1.example.com vm1\n") == true)
+    #expect(guest.text("/etc/hostname") == "vm2\n")
+    guest.put("/etc/hosts", [UInt8](repeating: 0x0A, count: Hosts.largest + 1))
+    notes = []
+    try Renaming(from: vm2, to: vm1).apply(to: guest, note: { notes.append($0) })
+    #expect(notes.contains { $0.hasPrefix("/etc/hosts stays as it is") }, "\(notes)")
+  }
+
   @Test("owner and mode of the guest's files stay")
   func owner() throws {
     let guest = MemoryGuest()

@@ -163,6 +163,18 @@ struct RestorationTests {
     #expect(guest.entries["/somewhere/else"] == nil)
   }
 
+  @Test("a file that can't be read stays as it is, which is noted of a copy", arguments: [true, false])
+  func unreadable(isCopy: Bool) throws {
+    let guest = MemoryGuest(["/etc/hostname": "vm1\n", "/etc/hosts/part": "", "/etc/mailname/part": ""])
+    let outcome = try restore(guest, as: isCopy ? "vm2.example.com" : "vm1.example.com").outcome
+    #expect(guest.text("/etc/hostname") == (isCopy ? "vm2\n" : "vm1\n"))
+    #expect(outcome.notes.count == (isCopy ? 2 : 0), "\(outcome.notes)")
+    let nameless = MemoryGuest(["/etc/hostname/part": "", ReleaseFile.path + "/part": ""])
+    let notes = try restore(nameless, as: "vm2.example.com").outcome.notes
+    #expect(notes.count == 1 && notes[0].hasPrefix("/etc/hostname stays as it is"), "\(notes)")
+    #expect(nameless.text("/etc/hosts") == "127.0.1.1\tvm2.example.com vm2\n")
+  }
+
   @Test("a static network is written anew")
   func network() throws {
     let guest = try livedIn()

@@ -44,6 +44,37 @@ struct RenamePlanTests {
     }
   }
 
+  @Test("A file that can't be read keeps the old name, which is told; one of some MiB gets the new one")
+  func unreadable() throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      let disk = try guest.disk()
+      try guest.run(guest.request(.create(isReinstall: false), disks: [disk]))
+      let (large, larger) = (scratch("large"), scratch("larger"))
+      try shell(
+        "{ head -c 2000000 /dev/zero | tr '\\0' '#'; printf '\\n127.0.1.1 vm1.example.com vm1\\n'; } >'\(large)'")
+      try shell("truncate -s 17M '\(larger)'")
+      let commands = try scratch.write(
+        "cd /etc\nrm mailname\nmkdir mailname\nrm hosts\nwrite \(large) hosts\n", to: "commands")
+      try shell("debugfs -w -f '\(commands)' '\(disk)' 2>&1")
+      func rename(_ old: String, _ new: String) throws -> String {
+        let lines = Lines()
+        try guest.run(
+          guest.request(.rename(from: InstanceName(old)), new, disks: [disk]),
+          steps: Steps(.plain, write: { lines.write($0) }))
+        #expect(try problems(of: disk) == nil)
+        return lines.all
+      }
+      let told = try rename("vm1.example.com", "web.example.org")
+      #expect(told.contains("/etc/mailname stays as it is, and may have the old name") && !told.contains("/etc/hosts"))
+      #expect(try guestFile("/etc/hosts", on: disk)?.hasSuffix("#\n127.0.1.1 web.example.org web\n") == true)
+      try shell("printf 'cd /etc\\nrm hosts\\nwrite \(larger) hosts\\n' >'\(commands)'")
+      try shell("debugfs -w -f '\(commands)' '\(disk)' 2>&1")
+      #expect(try rename("web.example.org", "db.example.org").contains("/etc/hosts stays as it is"))
+      #expect(try guestFile("/etc/hostname", on: disk) == "db\n")
+    }
+  }
+
   @Test("A request without an old name, a name that no guest can carry, and a filesystem with errors are refused")
   func refuses() throws {
     try withScratch { scratch in
