@@ -32,6 +32,7 @@ struct NameChange {
     var addresses: OldAddresses?
     if let network { addresses = try change(to: network, isRenewed: isRenewed, in: guest) }
     let address = addresses.map { Hosts.Readdress(old: $0.ofName, new: network?.nameAddress) }
+    let notesOfNetwork = notes
     if let found = try read(Hosts.path, limit: Hosts.largest, of: guest) {
       add(Hosts.path, found, Hosts.renaming(found, from: old, to: new, address: address))
     }
@@ -54,7 +55,7 @@ struct NameChange {
     if new != old, let found = try read(Hostname.path, of: guest) {
       add(Hostname.path, found, Hostname.renaming(found, to: new))
     }
-    if new == old, addresses == nil { notes = [] }
+    if new == old, addresses == nil { notes = notesOfNetwork }
   }
 
   /// What `body` reads of a file that may have the guest's name in it; nil where it can't be read: it stays, which is noted.
@@ -83,23 +84,42 @@ struct NameChange {
   ) throws(Failure) -> OldAddresses? {
     let ours = try Network.paths(in: guest)
     guard let renderer = try ours.isEmpty ? NetworkRenderer.own(in: guest) : NetworkRenderer.networkd else {
+      // What was ours may be its administrator's by now.
+      if network.nameAddress != nil, !isRenewed {
+        _ = try noteForeign(among: NetworkRenderer.allCases.flatMap { (try? $0.files(for: network)) ?? [] }, in: guest)
+      }
       return nil
     }
     guard network.nameAddress != nil || isRenewed else {
       if !ours.isEmpty {
-        try rematch(network, in: guest)
+        try rematch(network, ours, in: guest)
       } else {
         for file in try NetworkRenderer.rematching(network, in: guest) { add(file.path, file.found, file.changed) }
       }
       return nil
     }
     let old = try OldAddresses(of: release, in: guest, replacedBy: network)
-    if !ours.isEmpty {
-      try replaceNetwork(ours, by: network, in: guest)
-    } else {
-      try renew(network, by: renderer, in: guest)
+    let written =
+      try ours.isEmpty ? renew(network, by: renderer, in: guest) : replaceNetwork(ours, by: network, in: guest)
+    // Its administrator says which address the interface has that the guest's name goes by.
+    if let address = network.nameAddress.flatMap({ IPAddress($0) }) {
+      let addresses = written.flatMap { NetworkRenderer.addresses(inFile: $0.bytes) }
+      guard addresses.contains(where: { IPAddress($0) == address }) else { return nil }
     }
+    self.release?.address = network.signature
     return old
+  }
+
+  /// In the places of which of these files is what is not ours: it stays, which is noted.
+  private mutating func noteForeign(
+    among files: [NetworkRenderer.File], in guest: some GuestFiles
+  ) throws(Failure) -> [ByteString] {
+    let found = try NetworkRenderer.foreign(files, in: guest)
+    if !found.isEmpty {
+      let places = Words.list(found.map(\.description))
+      notes.append("these speak of the same interfaces or addresses, and stay as they are: \(places)")
+    }
+    return found
   }
 
   private mutating func renameTemplates(
@@ -115,20 +135,26 @@ struct NameChange {
     for change in changes { add(change.path, change.found, change.changed) }
   }
 
+  /// - Returns: the files that are ours with it.
   private mutating func replaceNetwork(
     _ ours: [ByteString], by network: GuestNetwork, in guest: some GuestFiles
-  ) throws(Failure) {
-    let new = NetworkdFiles.files(
+  ) throws(Failure) -> [NetworkRenderer.File] {
+    let all = NetworkdFiles.files(
       for: network, knowsPermanentAddress: try Networkd.knowsPermanentAddress(guest))
+    let foreign = try noteForeign(among: all, in: guest)
+    let new = all.filter { !foreign.contains($0.path) }
     for file in new { add(file.path, try guest.read(file.path) ?? [], file.bytes) }
     removed = ours.filter { path in !new.contains { $0.path == path } }
-    release?.address = network.signature
+    return new
   }
 
+  /// The same, by whatever else configures the guest's network.
   private mutating func renew(
     _ network: GuestNetwork, by renderer: NetworkRenderer, in guest: some GuestFiles
-  ) throws(Failure) {
-    let files = try renderer.files(for: network)
+  ) throws(Failure) -> [NetworkRenderer.File] {
+    let all = try renderer.files(for: network)
+    let foreign = try noteForeign(among: all, in: guest)
+    let files = all.filter { !foreign.contains($0.path) }
     // An interface may have come to be without an address.
     if try renderer.ownFiles(in: guest).contains(where: { path in !files.contains { $0.path == path } }) {
       renewed = (renderer, network)
@@ -139,21 +165,25 @@ struct NameChange {
       let isThere = found == file.bytes || found.containsBytes(file.bytes)
       if !isThere { renewed = (renderer, network) }
     }
-    if release != nil { release?.address = network.signature }
+    return files
   }
 
   /// Has files of ours go by the MAC addresses that the interfaces have here, or by their order where the host does not
   /// tell those.
-  private mutating func rematch(_ network: GuestNetwork, in guest: some GuestFiles) throws(Failure) {
+  private mutating func rematch(
+    _ network: GuestNetwork, _ ours: [ByteString], in guest: some GuestFiles
+  ) throws(Failure) {
     var marked: [GuestNetwork.Interface] = []
     for interface in network.interfaces {
       let path = Network.path(ofInterface: interface.index)
-      guard let found = try guest.read(path) else { continue }
+      guard ours.contains(path), let found = try guest.read(path) else { continue }
       let changed = Network.rematching(found, to: interface.match)
       if changed != found, case .order = interface.match { marked.append(interface) }
       add(path, found, changed)
     }
-    guard let rules = NetworkdFiles.rules(marking: marked) else { return }
+    guard let rules = NetworkdFiles.rules(marking: marked), try noteForeign(among: [rules], in: guest).isEmpty else {
+      return
+    }
     add(rules.path, try guest.read(rules.path) ?? [], rules.bytes)
   }
 

@@ -31,10 +31,14 @@ package enum Network {
 
   /// The files of ours in a guest.
   static func paths(in guest: some GuestFiles) throws(Failure) -> [ByteString] {
-    let files = try guest.list(NetworkdFiles.folder).filter {
-      isOurs($0)
-    }.map { "\(NetworkdFiles.folder)/\($0)" as ByteString }
-    return try files + (guest.kind(rulesPath) == nil ? [] : [rulesPath])
+    var found: [ByteString] = []
+    for name in try guest.list(NetworkdFiles.folder) where isOurs(name) {
+      found.append("\(NetworkdFiles.folder)/\(name)")
+    }
+    found.append(rulesPath)
+    var ours: [ByteString] = []
+    for path in found where try NetworkRenderer.isOurs(path, of: guest) { ours.append(path) }
+    return ours
   }
 
   /// An administrator may have one of a similar name.

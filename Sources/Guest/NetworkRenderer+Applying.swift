@@ -30,7 +30,8 @@ extension NetworkRenderer {
     case .alpine: try Self.haveAlpineStart(of: guest)
     default: break
     }
-    for file in files {
+    let foreign = try Self.foreign(files, in: guest)
+    for file in files where !foreign.contains(file.path) {
       if file.path == InterfacesFile.path {
         try AlpineInterfaces.write(file, network, to: guest)
       } else {
@@ -40,6 +41,7 @@ extension NetworkRenderer {
     try Self.removeOwn(from: guest, but: Set(files.map(\.path)))
     try applyResolver(network, to: guest)
     var told = try ForeignNetworkFiles.naming(network, or: old, in: guest)
+    told += foreign.filter { !told.contains($0) }
     // ifupdown goes through the stanzas of others, too.
     if self == .ifupdown {
       let stanzas = try InterfacesReading(of: guest).configuring

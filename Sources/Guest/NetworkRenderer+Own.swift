@@ -40,6 +40,22 @@ extension NetworkRenderer {
     Place(renderer: nil, folder: "/etc/systemd/resolved.conf.d", begins: "60-guestsmith", ends: ".conf"),
   ]
 
+  /// Whether a file is there that begins as ours do. One that its administrator has replaced does not.
+  static func isOurs(_ path: ByteString, of guest: some GuestFiles) throws(Failure) -> Bool {
+    try guest.readLeniently(path)?.starts(with: mark.utf8) == true
+  }
+
+  /// In the places of which of these files is what is not ours, and stays.
+  static func foreign(_ files: [File], in guest: some GuestFiles) throws(Failure) -> [ByteString] {
+    var found: [ByteString] = []
+    // Of Alpine's file ours is a part.
+    for path in files.map(\.path) where path != InterfacesFile.path && !found.contains(path) {
+      let isThere = try guest.kind(path) != nil
+      if isThere, try !isOurs(path, of: guest) { found.append(path) }
+    }
+    return found
+  }
+
   /// Its files in a guest.
   func ownFiles(in guest: some GuestFiles) throws(Failure) -> [ByteString] {
     var found: [ByteString] = []

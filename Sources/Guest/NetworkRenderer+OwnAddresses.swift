@@ -5,13 +5,15 @@ extension NetworkRenderer {
   /// The fixed addresses in the files of ours that a guest has, without their prefixes; those of routers and name servers are not among
   /// them.
   static func ownAddresses(in guest: some GuestFiles) throws(Failure) -> [String] {
-    var lines: [[UInt8]] = []
+    var found: [String] = []
     for place in ownPlaces where place.renderer != nil {
-      for path in try place.files(of: guest) { lines += TextLines(try guest.readLeniently(path) ?? []).lines }
+      for path in try place.files(of: guest) { found += addresses(inFile: try guest.readLeniently(path) ?? []) }
     }
-    lines += try AlpineInterfaces.ownLines(in: guest)
-    return lines.flatMap { addresses(of: $0) }
+    return try found + AlpineInterfaces.ownLines(in: guest).flatMap { addresses(of: $0) }
   }
+
+  /// The same in one of them.
+  static func addresses(inFile bytes: [UInt8]) -> [String] { TextLines(bytes).lines.flatMap { addresses(of: $0) } }
 
   /// What gives an interface an address, in each of the forms: `Address=`, `address1=`, `address `, `IPADDR_1=`, `IPV6ADDR=` and the
   /// items of netplan's list at the beginning of a line; `ip addr add` and cloud-init's `"address":` anywhere.

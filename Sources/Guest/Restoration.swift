@@ -96,7 +96,7 @@ package struct Restoration: Sendable {
       try guest.read(Hosts.path, limit: Hosts.largest)
     }
     guard let hosts = found else { return }
-    let isNetworkOurs = try guest.kind(Network.path) != nil
+    let isNetworkOurs = try NetworkRenderer.isOurs(Network.path, of: guest)
     let ensured = Hosts.ensuring(hosts ?? [], name, address: isNetworkOurs ? network?.nameAddress : nil)
     try write(Hosts.path, ensured, to: guest, insteadOf: hosts)
   }

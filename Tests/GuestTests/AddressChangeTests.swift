@@ -42,6 +42,43 @@ struct AddressChangeTests {
     #expect(guest.text(ReleaseFile.path) == nil)
   }
 
+  @Test(
+    "keeps a file of ours that its administrator has replaced, which is noted",
+    arguments: NetworkRenderer.allCases.filter { $0 != .alpine })
+  func replaced(renderer: NetworkRenderer) throws {
+    let guest = guest()
+    try renderer.apply(network("192.0.2.7"), to: guest)
+    let path = try #require(renderer.files(for: network("192.0.2.7")).first).path
+    guest.put(path, Array("own\n".utf8))
+    var notes: [String] = []
+    try Renaming(from: names[0], to: names[1], network: network("192.0.2.8"))
+      .apply(to: guest, note: { notes.append($0) })
+    #expect(guest.text(path) == "own\n")
+    #expect(notes.count == 1 && notes[0].hasSuffix("stay as they are: \(path)"), "\(notes)")
+    #expect(guest.text("/etc/hosts") == "127.0.1.1\tvm2.example.com vm2\n", "whatever address it has")
+    #expect(try renderer.apply(network("192.0.2.8"), to: guest).contains(path))
+    #expect(guest.text(path) == "own\n")
+  }
+
+  @Test(
+    "keeps the address that the name has where its administrator says that of the interface", arguments: [true, false])
+  func replacedInPart(isFirst: Bool) throws {
+    let guest = MemoryGuest.debian()
+    var identity = exampleIdentity()
+    identity.network = network("192.0.2.7", "198.51.100.7")
+    try identity.apply(to: guest)
+    guest.put(Network.path(ofInterface: isFirst ? 0 : 1), Array("[Network]\nDHCP=yes\n".utf8))
+    try Renaming(from: names[0], to: names[1], network: network("192.0.2.8", "198.51.100.8")).apply(to: guest)
+    for index in 0...1 {
+      let text = try #require(guest.text(Network.path(ofInterface: index)))
+      let isKept = (index == 0) == isFirst
+      #expect(isKept ? text == "[Network]\nDHCP=yes\n" : text.contains("100.8/24") || text.contains("192.0.2.8/24"))
+    }
+    let address = isFirst ? "192.0.2.7" : "192.0.2.8"
+    #expect(guest.text("/etc/hosts")?.contains("\n\(address)\tvm2.example.com vm2\n") == true)
+    #expect(guest.text(ReleaseFile.path)?.contains("\nADDRESS=\(address)/24,") == true)
+  }
+
   @Test("has none but those of its interfaces there", arguments: NetworkRenderer.allCases)
   func own(renderer: NetworkRenderer) throws {
     let guest = guest()
