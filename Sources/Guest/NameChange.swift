@@ -190,12 +190,15 @@ struct NameChange {
   var isEmpty: Bool { files.isEmpty && removed.isEmpty && renewed == nil && release == oldRelease }
 
   func apply(to guest: some GuestFiles) throws(Failure) {
+    let guest = WatchedFiles(guest)
     if let release, release != oldRelease {
       try guest.write(ReleaseFile.path, release.render(), mode: 0o644)
     }
     for path in removed { try guest.remove(path) }
     if let renewed { try renewed.renderer.apply(renewed.network, to: guest) }
-    for file in files { try guest.write(file.path, file.bytes, mode: 0o644) }
+    for file in files where file.path != Hostname.path { try guest.write(file.path, file.bytes, mode: 0o644) }
+    if guest.hasNew { try SELinux.relabel(guest) }
+    for file in files where file.path == Hostname.path { try guest.write(file.path, file.bytes, mode: 0o644) }
   }
 
   private mutating func add(_ path: ByteString, _ found: [UInt8], _ changed: [UInt8]) {

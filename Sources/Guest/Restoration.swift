@@ -54,6 +54,7 @@ package struct Restoration: Sendable {
 
   @discardableResult
   package func apply(to guest: some GuestFiles) throws(Failure) -> Outcome {
+    let guest = WatchedFiles(guest)
     let release = try ReleaseFile.read(from: guest)
     // The name that its administrator gave it is not that of the instance, and stays.
     let isRenamed = renamedFrom.map { old in origin.name.map { $0.isSame(as: old) } ?? true } ?? false
@@ -82,7 +83,7 @@ package struct Restoration: Sendable {
     }
     outcome.notes += try settings?.apply(to: guest) ?? []
     if isCopy, !seed.isEmpty { try Seed.place(seed, in: guest) }
-    if isCopy { try SELinux.relabel(guest) }
+    if isCopy || guest.hasNew { try SELinux.relabel(guest) }
     return outcome
   }
 

@@ -9,7 +9,7 @@ enum SELinux {
 
   /// Has a guest with SELinux label its files when it boots.
   static func relabel(_ guest: some GuestFiles) throws(Failure) {
-    guard let text = try guest.read(configuration) else { return }
+    guard let text = try guest.readLeniently(configuration) else { return }
     let isOn = TextLines(text).lines.contains { line in
       let words = String(decoding: line, as: UTF8.self).filter { !$0.isWhitespace }.lowercased()
       return ["selinux=enforcing", "selinux=permissive"].contains(words)

@@ -79,6 +79,20 @@ struct AddressChangeTests {
     #expect(guest.text(ReleaseFile.path)?.contains("\nADDRESS=\(address)/24,") == true)
   }
 
+  @Test(
+    "labels its files at the next boot where it has SELinux and a file came to be",
+    arguments: [("enforcing", 2, true), ("permissive", 2, true), ("enforcing", 1, false), ("disabled", 2, false)])
+  func labels(mode: String, interfaces: Int, isLabelled: Bool) throws {
+    for renderer in [NetworkRenderer.networkManager, .networkd] {
+      let guest = guest(["/etc/selinux/config": "SELINUX=\(mode)\n"])
+      try renderer.apply(network("192.0.2.7"), to: guest)
+      let new = interfaces == 1 ? network("192.0.2.8") : network("192.0.2.8", "198.51.100.8")
+      try Renaming(from: names[0], to: names[1], network: new).apply(to: guest)
+      #expect((guest.text("/.autorelabel") == "") == isLabelled, "\(renderer)")
+      #expect(guest.changes.last == "/etc/hostname")
+    }
+  }
+
   @Test("has none but those of its interfaces there", arguments: NetworkRenderer.allCases)
   func own(renderer: NetworkRenderer) throws {
     let guest = guest()

@@ -200,4 +200,16 @@ struct RestorationTests {
     ).apply(to: guest)
     #expect((guest.text("/.autorelabel") == "") == isLabelled)
   }
+
+  @Test("a guest with SELinux that comes back labels its files where one came to be", arguments: [true, false])
+  func label(isNew: Bool) throws {
+    let guest = try livedIn()
+    guest.put("/etc/selinux/config", Array("SELINUX=enforcing\n".utf8))
+    var network = fixedNetwork("192.0.2.8")
+    var second = GuestNetwork.Interface(.order(1), index: 1)
+    second.dhcp4 = true
+    if isNew { network.interfaces.append(second) }
+    #expect(try !restore(guest, as: "vm1.example.com", network: network).isCopy)
+    #expect((guest.text("/.autorelabel") == "") == isNew)
+  }
 }
