@@ -40,11 +40,12 @@ struct NameChange {
       add(Mailname.path, found, Mailname.renaming(found, from: old, to: new))
     }
     if release == nil { _ = try read(ReleaseFile.path, of: guest) }
-    for path in try release?.otherNameFiles() ?? [] where !Hosts.isOfLoopback(old) {
+    let others = try release?.otherNameFiles() ?? []
+    let filled = try new == old || Hosts.isOfLoopback(old) ? [] : renameTemplates(from: old, to: new, in: guest)
+    for path in others where !Hosts.isOfLoopback(old) && !filled.contains(path) {
       guard let found = try read(path, of: guest) else { continue }
       add(path, found, found.renamed(from: old, to: new))
     }
-    if new != old, !Hosts.isOfLoopback(old) { try renameTemplates(from: old, to: new, in: guest) }
     if new != old || instanceID != nil, let found = try read(Seed.metaDataPath, of: guest) {
       let metaData = SeedMetaData(reading: found)
       let renamed = metaData.renamed(new, instanceID: instanceID?.description)
@@ -122,17 +123,18 @@ struct NameChange {
     return found
   }
 
+  /// - Returns: the files that follow by this.
   private mutating func renameTemplates(
     from old: GuestName, to new: GuestName, in guest: some GuestFiles
-  ) throws(Failure) {
-    guard let found = try guest.readLeniently(TemplateRecord.path) else { return }
+  ) throws(Failure) -> [ByteString] {
+    guard let found = try guest.readLeniently(TemplateRecord.path) else { return [] }
     var record = TemplateRecord(parsing: found)
     // Those are changed in their own way.
     let others = Set(files.map(\.path) + [Hostname.path])
     let changes = try record.rename(from: old, to: new, in: guest, but: others)
-    guard !changes.isEmpty else { return }
-    add(TemplateRecord.path, found, record.render())
+    if !changes.isEmpty { add(TemplateRecord.path, found, record.render()) }
     for change in changes { add(change.path, change.found, change.changed) }
+    return changes.map(\.path)
   }
 
   /// - Returns: the files that are ours with it.

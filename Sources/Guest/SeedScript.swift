@@ -119,7 +119,7 @@ enum SeedScript {
 
     """
 
-  /// As `TemplateRecord.rename` does it in a guest whose files can be edited.
+  /// As `TemplateRecord.rename` does it in a guest whose files can be edited, of files without places.
   private static let following = """
     is_name() {
       case $1 in '' | *[!A-Za-z0-9.-]*) return 1 ;; esac

@@ -9,8 +9,14 @@ package struct SiteTemplate: Sendable {
     /// For `{{` itself.
     case braces
 
-    /// Whether what it stands for changes when the guest is renamed.
-    fileprivate var isName: Bool { self == .instance || self == .name || self == .fqdn }
+    /// As which form of the name it follows when the guest is renamed; nil where it does not.
+    fileprivate var form: FilledName.Form? {
+      switch self {
+      case .instance, .fqdn: .full
+      case .name: .short
+      default: nil
+      }
+    }
   }
 
   private enum Part: Sendable {
@@ -54,27 +60,35 @@ package struct SiteTemplate: Sendable {
 
   /// Whether the name of the guest is in it.
   package var isNaming: Bool {
-    parts.contains { if case .word(let word, _) = $0 { word.isName } else { false } }
+    parts.contains { if case .word(let word, _) = $0 { word.form != nil } else { false } }
   }
 
   /// The text of one guest.
-  ///
+  package struct Filled: Sendable, Equatable {
+    package fileprivate(set) var bytes: [UInt8] = []
+    /// Where the guest's name is in it by a word of the template.
+    package fileprivate(set) var names: [FilledName] = []
+  }
+
   /// - Throws: `.invalid` where the guest lacks what a word stands for.
-  package func rendered(for name: GuestName, _ network: GuestNetwork) throws(Failure) -> [UInt8] {
-    var bytes: [UInt8] = []
+  package func filled(for name: GuestName, _ network: GuestNetwork) throws(Failure) -> Filled {
+    var filled = Filled()
     for part in parts {
       switch part {
-      case .text(let text): bytes += text
+      case .text(let text): filled.bytes += text
       case .word(let word, let line):
         guard let value = Self.value(of: word, name, network) else {
           throw Failure(
             .invalid, "\(file), line \(line): {{ \(word.rawValue) }} is not known of \(name.full): \(Self.lack(word))",
             remedy: "give the guest one, or take the word out of the file")
         }
-        bytes += value.utf8
+        if let form = word.form {
+          filled.names.append(FilledName(offset: filled.bytes.count, length: value.utf8.count, form: form))
+        }
+        filled.bytes += value.utf8
       }
     }
-    return bytes
+    return filled
   }
 
   private static func value(of word: Word, _ name: GuestName, _ network: GuestNetwork) -> String? {

@@ -2,27 +2,58 @@
 internal import Digest
 package import Report
 
-/// Which files of a guest of an image were filled in with its name, and what is in them: a rename changes those that are still as
-/// they were made. Its lines are those that sha256sum(1) writes, so that a script in the guest reads them too.
+/// Which files of a guest were filled in with its name, what is in them, and where the name is: a rename changes those that are still as
+/// they were made. A line is one of sha256sum(1), and behind the path come the places, each after a blank: in `120+15f` is the name in
+/// full, in `140+3s` in short.
+///
+/// A line without places, as the script of a seed reads it, stands for each word that is the name, whatever put it there. What knows of
+/// no places takes them for a part of the path, and finds no such file.
 ///
 /// It is inside the guest, and may say anything: what is not a plain line counts for nothing.
 package struct TemplateRecord: Sendable, Equatable {
   package static let path: ByteString = "/var/lib/guestsmith/templates"
   /// Of entries; and in bytes, of what is read.
-  package static let (most, largest) = (64, 64 << 10)
+  package static let (most, largest) = (64, 512 << 10)
+  /// Of places in a file; one that has more is listed without.
+  static let mostNames = 256
 
   package struct Entry: Sendable, Equatable {
     package let path: ByteString
     /// SHA-256, in hexadecimal.
     package let digest: String
+    /// In the order in which they are in the file.
+    package let names: [FilledName]
 
-    package init(_ path: ByteString, digest: String) {
+    package init(_ path: ByteString, digest: String, names: [FilledName] = []) {
       self.path = path
       self.digest = digest
+      self.names = names.count <= TemplateRecord.mostNames ? names : []
     }
 
-    package init(_ path: ByteString, holding bytes: [UInt8]) {
-      self.init(path, digest: SHA256.hex(of: bytes))
+    package init(_ path: ByteString, holding bytes: [UInt8], names: [FilledName] = []) {
+      self.init(path, digest: SHA256.hex(of: bytes), names: names)
+    }
+
+    /// What the file says under another name, and what is recorded of it then; nil where it is not as it was made. The record is written
+    /// before the files: one that is that of the new name already, after a change that was cut off, counts too.
+    fileprivate func renamed(
+      _ found: [UInt8], from old: GuestName, to new: GuestName
+    ) -> (bytes: [UInt8], entry: Entry)? {
+      let isAsMade = SHA256.hex(of: found) == digest
+      guard let last = names.last else {
+        let changed = found.renamed(from: old, to: new)
+        let entry = Entry(path, holding: changed)
+        return isAsMade || entry.digest == digest ? (changed, entry) : nil
+      }
+      if isAsMade {
+        guard last.end <= found.count else { return nil }
+        let changed = names.filling(new, into: found)
+        return (changed, Entry(path, holding: changed, names: names.moved(to: new)))
+      }
+      let before = names.moved(to: old)
+      guard before.have(old, in: found) else { return nil }
+      let changed = before.filling(new, into: found)
+      return SHA256.hex(of: changed) == digest ? (changed, self) : nil
     }
   }
 
@@ -35,11 +66,13 @@ package struct TemplateRecord: Sendable, Equatable {
     guard bytes.count <= Self.largest else { return }
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
       let digest = String(decoding: line.prefix(64), as: UTF8.self)
-      let path = ByteString(line.dropFirst(66))
+      let words = ByteString(line.dropFirst(66)).split(separator: " ", omittingEmptySubsequences: false)
+      let names = words.dropFirst().prefix(Self.mostNames).compactMap { FilledName(parsing: $0) }
       guard digest.utf8.count == 64, digest.allSatisfy({ $0.isHexDigit }), line.dropFirst(64).starts(with: "  ".utf8),
-        Self.isListable(path), entries.count < Self.most
+        let path = words.first, Self.isListable(path), names.count == words.count - 1, names.areInOrder,
+        entries.count < Self.most
       else { continue }
-      entries.append(Entry(path, digest: digest.lowercased()))
+      entries.append(Entry(path, digest: digest.lowercased(), names: names))
     }
   }
 
@@ -50,7 +83,15 @@ package struct TemplateRecord: Sendable, Equatable {
         .allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
   }
 
-  package func render() -> [UInt8] { entries.flatMap { Array("\($0.digest)  ".utf8) + $0.path.bytes + [0x0A] } }
+  package func render() -> [UInt8] {
+    var bytes: [UInt8] = []
+    for entry in entries {
+      bytes += "\(entry.digest)  ".utf8
+      bytes += entry.path.bytes
+      bytes += "\(entry.names.map { " \($0.text)" }.joined())\n".utf8
+    }
+    return bytes
+  }
 
   /// Writes it into a guest, or takes away that of another guest.
   package func place(in guest: some GuestFiles) throws(Failure) {
@@ -58,19 +99,17 @@ package struct TemplateRecord: Sendable, Equatable {
     try guest.place(Self.path, render(), mode: 0o600)
   }
 
-  /// What those files say under another name, of those that are as they were made. The record is written before them: one that has
-  /// the new content already, after a change that was cut off, is one of them too.
+  /// What those files say under another name, of those that are as they were made.
   mutating func rename(
     from old: GuestName, to new: GuestName, in guest: some GuestFiles, but others: Set<ByteString>
   ) throws(Failure) -> [(path: ByteString, found: [UInt8], changed: [UInt8])] {
     var changes: [(path: ByteString, found: [UInt8], changed: [UInt8])] = []
     for (index, entry) in entries.enumerated() where !others.contains(entry.path) {
-      guard try guest.kind(entry.path) == .file, let found = try guest.readLeniently(entry.path) else { continue }
-      let changed = found.renamed(from: old, to: new)
-      let digest = SHA256.hex(of: changed)
-      guard digest == entry.digest || SHA256.hex(of: found) == entry.digest else { continue }
-      entries[index] = Entry(entry.path, digest: digest)
-      changes.append((entry.path, found, changed))
+      guard try guest.kind(entry.path) == .file, let found = try guest.readLeniently(entry.path),
+        let renamed = entry.renamed(found, from: old, to: new)
+      else { continue }
+      entries[index] = renamed.entry
+      changes.append((entry.path, found, renamed.bytes))
     }
     return changes
   }

@@ -71,7 +71,7 @@ struct ImportTarget {
           "again": .bool(isAgain), "unsound": unsound, "instance": .string(instanceID.description),
           "seed": seed.filesInGuest(instanceID), "settings": settings?.json ?? nil,
           "identity": .optional(identity?.rawValue), "clean": .array(configuration.clean.map { .string($0) }),
-          "site": site?.json(behind: 1, isRecorded: true) ?? nil,
+          "site": site?.json(behind: 1) ?? nil,
         ], [.disk(root)] + (site?.streams ?? []), .editing(root), .worker(onDiskOf: root.size), steps)
     }
     var made = try run(isAgain: false)

@@ -34,7 +34,9 @@ extension SiteFiles {
       }
       entries.append(entry)
     }
-    return SeedSite(entries, runsScripts: runsScripts, templates: TemplateRecord(templates))
+    // The script in the guest goes by words alone.
+    let record = TemplateRecord(templates.map { TemplateRecord.Entry($0.path, digest: $0.digest) })
+    return SeedSite(entries, runsScripts: runsScripts, templates: record)
   }
 
   private static func failure(_ path: ByteString, _ words: String, remedy: String) -> Failure {

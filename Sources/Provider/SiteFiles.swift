@@ -25,7 +25,7 @@ final class SiteFiles {
   /// - Parameter fill: gives the text of a template; nil where only its words are looked at.
   /// - Throws: `.invalid` for what a guest does not get, and for what others than root could have written.
   init?(
-    _ configuration: Configuration, fill: ((SiteTemplate) throws(Failure) -> [UInt8])?
+    _ configuration: Configuration, fill: ((SiteTemplate) throws(Failure) -> SiteTemplate.Filled)?
   ) throws(Failure) {
     guard configuration.files != nil || !configuration.firstBoot.isEmpty else { return nil }
     let kept = KeptFiles(try Descriptor(inMemory: "what the site adds"))
@@ -58,16 +58,15 @@ final class SiteFiles {
     _ configuration: Configuration, for name: GuestName, _ network: NetworkPlan
   ) throws(Failure) {
     let network = network.network
-    try self.init(configuration) { template throws(Failure) in try template.rendered(for: name, network) }
+    try self.init(configuration) { template throws(Failure) in try template.filled(for: name, network) }
   }
 
   /// For the worker, behind what else it gets.
   var streams: [WorkerDescriptor] { [.stream(kept.spool.view), .stream(list.view)] }
 
-  /// - Parameter isRecorded: the guest gets a record of its templates, for a rename to go by.
-  func json(behind count: Int, isRecorded: Bool = false) -> JSON {
-    let record = TemplateRecord(templates).render()
-    return ["at": .integer(count), "scripts": .bool(runsScripts), "record": isRecorded ? .bytes(record) : nil]
+  /// With the record of its templates, for a rename to go by.
+  func json(behind count: Int) -> JSON {
+    ["at": .integer(count), "scripts": .bool(runsScripts), "record": .bytes(TemplateRecord(templates).render())]
   }
 
   /// Writes into a guest what its worker was told of by `json`; a null is for none.
@@ -81,9 +80,7 @@ final class SiteFiles {
     try guest.makeDirectory("/etc")
     for line in try files.merge(into: guest.filesystem) { context.steps.note(line) }
     if hasScripts { try FirstBootScripts.enable(in: guest) }
-    if let record = json["record"], record != .null {
-      try TemplateRecord(parsing: json.bytes("record")).place(in: guest)
-    }
+    try TemplateRecord(parsing: json.bytes("record")).place(in: guest)
   }
 }
 

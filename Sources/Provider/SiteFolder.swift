@@ -20,7 +20,7 @@ struct SiteFolder {
 
   let top: String
   /// What is filled into a template; nil where that is only looked at.
-  let fill: ((SiteTemplate) throws(Failure) -> [UInt8])?
+  let fill: ((SiteTemplate) throws(Failure) -> SiteTemplate.Filled)?
   private let content: KeptFiles
   /// Only root can come into the folder: the owner of a file in it can do nothing with that here.
   private var isClosed = true
@@ -29,7 +29,7 @@ struct SiteFolder {
   /// The templates that have the guest's name in them, in the guest.
   private(set) var naming: [TemplateRecord.Entry] = []
 
-  init(_ top: String, into content: KeptFiles, fill: ((SiteTemplate) throws(Failure) -> [UInt8])?) {
+  init(_ top: String, into content: KeptFiles, fill: ((SiteTemplate) throws(Failure) -> SiteTemplate.Filled)?) {
     self.top = top
     self.content = content
     self.fill = fill
@@ -119,11 +119,12 @@ struct SiteFolder {
         remedy: "give what is not to be filled in a name that does not end in .tmpl")
     }
     let template = try SiteTemplate(bytes, file: path)
-    let filled = try fill?(template) ?? bytes
+    let filled = try fill?(template)
+    let content = filled?.bytes ?? bytes
     if template.isNaming, TemplateRecord.isListable(place) {
-      naming.append(TemplateRecord.Entry(place, holding: filled))
+      naming.append(TemplateRecord.Entry(place, holding: content, names: filled?.names ?? []))
     }
-    return filled
+    return content
   }
 
   private func tooMuch(_ words: String) -> Failure {

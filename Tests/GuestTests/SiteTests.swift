@@ -10,7 +10,7 @@ struct SiteTemplateTests {
   private let name = GuestName("vm1.example.com")
 
   private func rendered(_ text: String, _ network: GuestNetwork = .standard) throws -> String {
-    String(decoding: try SiteTemplate(Array(text.utf8), file: "motd").rendered(for: name, network), as: UTF8.self)
+    String(decoding: try SiteTemplate(Array(text.utf8), file: "motd").filled(for: name, network).bytes, as: UTF8.self)
   }
 
   @Test("has its words filled in, and all else stays, byte by byte")
@@ -28,7 +28,7 @@ struct SiteTemplateTests {
         == "2001:db8::7/64 192.0.2.1 aa:00:00:00:00:01")
     #expect(try rendered("{{ braces }} .Values }} }}{") == "{{ .Values }} }}{")
     let noise: [UInt8] = [0xFF, 0, 0x7B, 0x0A]
-    #expect(try SiteTemplate(noise, file: "x").rendered(for: name, network) == noise)
+    #expect(try SiteTemplate(noise, file: "x").filled(for: name, network).bytes == noise)
   }
 
   @Test(

@@ -71,20 +71,20 @@ struct SiteFilesTests {
   func templates() throws {
     try withScratch { scratch in
       let guest = try guest(scratch, more: "address = \"static\"\nprefix = 24")
-      try scratch.write("I am {{ fqdn }}, {{ name }} at {{ address }}.\n", to: "files/etc/motd.tmpl")
+      try scratch.write("vm1: I am {{ fqdn }}, {{ name }} at {{ address }}.\n", to: "files/etc/motd.tmpl")
       try scratch.write("{{ name }}\n", to: "files/etc/plain")
       let disk = try guest.disk()
       try guest.run(
         guest.request(.create(isReinstall: false), disks: [disk]),
         guest.surroundings(addresses: ["vm1.example.com": ["192.0.2.9"]]))
-      #expect(try guestFile("/etc/motd", on: disk) == "I am vm1.example.com, vm1 at 192.0.2.9.\n")
+      #expect(try guestFile("/etc/motd", on: disk) == "vm1: I am vm1.example.com, vm1 at 192.0.2.9.\n")
       #expect(try guestFile("/etc/plain", on: disk) == "{{ name }}\n")
       #expect(try guestFile("/etc/motd.tmpl", on: disk) == nil)
       let old = try InstanceName("vm1.example.com")
       try guest.run(
         guest.request(.rename(from: old), "vm2.example.com", disks: [disk]),
         guest.surroundings(addresses: ["vm2.example.com": ["192.0.2.9"]]))
-      #expect(try guestFile("/etc/motd", on: disk) == "I am vm2.example.com, vm2 at 192.0.2.9.\n")
+      #expect(try guestFile("/etc/motd", on: disk) == "vm1: I am vm2.example.com, vm2 at 192.0.2.9.\n")
       #expect(try problems(of: disk) == nil)
     }
   }
@@ -193,15 +193,15 @@ struct SiteFilesTests {
       let script = try scratch.write("#!/bin/sh\n", to: "site")
       let image = "image = \"\(raw)\"\nsums = \"\(scratch("SUMS"))\"\nfirst_boot = [\"\(script)\"]\n"
       let guest = try guest(scratch, more: image)
-      try scratch.write("I am {{ name }}\n", to: "files/srv/motd.tmpl")
+      try scratch.write("vm1: I am {{ name }}\n", to: "files/srv/motd.tmpl")
       let disk = try guest.disk(mebibytes: 700)
       _ = try create(guest, on: disk)
       #expect(try layout.faults(of: disk) == [])
-      #expect(try guestFile("/srv/motd", on: layout.rootOn(disk)) == "I am vm1\n")
+      #expect(try guestFile("/srv/motd", on: layout.rootOn(disk)) == "vm1: I am vm1\n")
       #expect(try guestFile("/var/lib/guestsmith/first-boot/01-site", on: layout.rootOn(disk)) == "#!/bin/sh\n")
       let old = try InstanceName("vm1.example.com")
       try guest.run(guest.request(.rename(from: old), "vm2.example.com", disks: [disk]))
-      #expect(try guestFile("/srv/motd", on: layout.rootOn(disk)) == "I am vm2\n", "it follows a rename")
+      #expect(try guestFile("/srv/motd", on: layout.rootOn(disk)) == "vm1: I am vm2\n", "it follows a rename")
       #expect(try layout.faults(of: disk) == [])
       let left = try self.guest(scratch, more: image + "configure = \"none\"\n")
       let faults = VerifyPlan(RequestedOS(definition: left.definition, name: "guestsmith")).faults
