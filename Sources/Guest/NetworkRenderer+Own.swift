@@ -36,7 +36,9 @@ extension NetworkRenderer {
     Place(renderer: .wicked, folder: WickedFiles.folder, begins: "ifroute-nic"),
     Place(renderer: .wicked, folder: WickedFiles.folder, begins: "ifsysctl-nic"),
     Place(renderer: .cloudInit, folder: "/etc/cloud/cloud.cfg.d", begins: "99-guestsmith-network", ends: ".cfg"),
-    Place(renderer: nil, folder: "/etc/udev/rules.d", begins: "70-guestsmith-", ends: ".rules"),
+    // Others of ours there are not about the network.
+    Place(renderer: nil, folder: "/etc/udev/rules.d", begins: "70-guestsmith-names", ends: ".rules"),
+    Place(renderer: nil, folder: "/etc/udev/rules.d", begins: "70-guestsmith-network", ends: ".rules"),
     Place(renderer: nil, folder: "/etc/systemd/resolved.conf.d", begins: "60-guestsmith", ends: ".conf"),
   ]
 

@@ -79,6 +79,19 @@ struct AddressChangeTests {
     #expect(guest.text(ReleaseFile.path)?.contains("\nADDRESS=\(address)/24,") == true)
   }
 
+  @Test("keeps what of ours is not about the network")
+  func console() throws {
+    let guest = MemoryGuest.debian()
+    guest.put("/usr/lib/systemd/system-generators/netplan", [])
+    var identity = exampleIdentity()
+    identity.network = network("192.0.2.7")
+    identity.renderer = .netplan
+    try identity.apply(to: guest)
+    try Renaming(from: names[0], to: names[1], network: network("192.0.2.8")).apply(to: guest)
+    #expect(guest.text("/etc/netplan/60-guestsmith.yaml")?.contains("192.0.2.8/24") == true)
+    #expect(guest.text(Console.path) == Console.rules)
+  }
+
   @Test(
     "labels its files at the next boot where it has SELinux and a file came to be",
     arguments: [("enforcing", 2, true), ("permissive", 2, true), ("enforcing", 1, false), ("disabled", 2, false)])
