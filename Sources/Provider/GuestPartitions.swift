@@ -18,6 +18,9 @@ enum GuestPartitions {
     case other(String)
   }
 
+  /// More than any guest has, and than an answer has room for.
+  fileprivate static let most = 256
+
   static let finding = WorkerTask("partitions", .reader) { context throws(Failure) in
     let disk = try context.disk(0)
     guard let found = try disk.partitionTable() else { return nil }
@@ -65,7 +68,13 @@ extension PartitionedDisk {
 
 extension Disk {
   fileprivate func inside(_ table: PartitionTable) throws(Failure) -> PartitionedDisk {
-    try PartitionedDisk(path, table) { range throws(Failure) in
+    let count = table.partitions.count
+    guard count <= GuestPartitions.most else {
+      throw Failure(
+        .guest, "\(path) has \(count) partitions, and a guest's disk has at most \(GuestPartitions.most)",
+        remedy: "delete those that nothing uses, with sfdisk --delete or sgdisk --delete")
+    }
+    return try PartitionedDisk(path, table) { range throws(Failure) in
       try descriptor.bytes(at: range.offset, count: Int(range.length))
     } _: { range throws(Failure) in
       try Filesystem(opening: Region(self, range), writable: false)

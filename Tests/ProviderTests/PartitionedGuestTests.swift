@@ -246,4 +246,32 @@ struct PartitionedGuestTests {
       #expect(try bash("blkid -p '\(scratch("restored"))'").status != 0)
     }
   }
+
+  @Test("A disk with more partitions than any guest has is refused, with how many they are") func many() throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      let raw = try makeSparseFile(scratch("raw"), size: 700 << 20)
+      try shell(
+        """
+        {
+          printf 'label: gpt\\ntable-length: 1024\\n'
+          echo '1: size=1MiB type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709'
+          seq -f '%g: size=1MiB' 2 600
+        } | /sbin/sfdisk --quiet '\(raw)'
+        """)
+      let failure = #expect(throws: Failure.self) { try restore(raw, as: "vm2.example.com", mebibytes: 800, guest) }
+      #expect(failure?.code == .guest)
+      #expect(
+        failure?.message == "\(scratch("restored")) has 600 partitions, and a guest's disk has at most 256",
+        "\(String(describing: failure))")
+      #expect(try bash("blkid -p '\(scratch("restored"))'").status != 0)
+      let before = try digest(of: raw)
+      let renaming = #expect(throws: Failure.self) {
+        try guest.run(
+          guest.request(.rename(from: InstanceName("vm1.example.com")), "web.example.org", disks: [raw]))
+      }
+      #expect(renaming?.message.contains("has 600 partitions") == true, "\(String(describing: renaming))")
+      #expect(try digest(of: raw) == before)
+    }
+  }
 }
