@@ -16,12 +16,15 @@ struct OCIArchive {
     var offset: UInt64 = 0
     var entries = 0
     var longName: String?
+    var longSize: UInt64?
     while true {
       let header = try [UInt8](upTo: 512) { buffer throws(Failure) in try file.readFull(into: buffer, at: offset) }
       // Two blocks of zeros are the end, and one is enough.
       if header.count < 512 || header.allSatisfy({ $0 == 0 }) { return }
       entries += 1
-      guard entries <= Self.most, Self.isSound(header), let size = Self.number(header[124..<136]),
+      // What only tells about others has its own size.
+      let told = Self.tellsOfOthers(header[156]) ? nil : longSize
+      guard entries <= Self.most, Self.isSound(header), let size = told ?? Self.number(header[124..<136]),
         size <= 1 << 60
       else {
         throw Failure(.guest, "\(file.name) is not a tar at byte \(offset)", remedy: "correct format, or the image")
@@ -30,14 +33,18 @@ struct OCIArchive {
       switch header[156] {
       case UInt8(ascii: "0"), 0:
         files[Self.plain(longName ?? Self.name(header))] = ByteRange(offset: offset, length: size)
-        longName = nil
-      // What the next entry is called.
+        (longName, longSize) = (nil, nil)
+      // What the next entry is called, and how long it is.
       case UInt8(ascii: "L"): longName = Self.text(try Self.head(size, of: file, at: offset)[...])
-      case UInt8(ascii: "x"): longName = Self.path(inPax: try Self.head(size, of: file, at: offset)) ?? longName
+      case UInt8(ascii: "x"):
+        let records = Self.records(inPax: try Self.head(size, of: file, at: offset))
+        longName = records["path"] ?? longName
+        // One that is not a number is larger than any.
+        longSize = records["size"].map { UInt64($0) ?? .max } ?? longSize
       // For all that come.
-      case UInt8(ascii: "g"): break
+      case UInt8(ascii: "g"), UInt8(ascii: "K"): break
       // A link or a folder has nothing that is needed.
-      default: longName = nil
+      default: (longName, longSize) = (nil, nil)
       }
       offset += (size + 511) / 512 * 512
     }
@@ -55,15 +62,20 @@ struct OCIArchive {
     try [UInt8](upTo: Int(min(size, 16384))) { buffer throws(Failure) in try file.readFull(into: buffer, at: offset) }
   }
 
-  /// The path in records of pax(1): each is its length, a blank, a key, an equals sign, a value and a newline.
-  private static func path(inPax bytes: [UInt8]) -> String? {
-    var (rest, found) = (bytes[...], String?.none)
+  /// Whether an entry of that type says something of the next one, or of all that come: GNU's for long names, and those of pax(1).
+  private static func tellsOfOthers(_ type: UInt8) -> Bool { "LKxg".utf8.contains(type) }
+
+  /// The path and the size in records of pax(1): each is its length, a blank, a key, an equals sign, a value and a newline.
+  private static func records(inPax bytes: [UInt8]) -> [String: String] {
+    var (rest, found) = (bytes[...], [String: String]())
     while let blank = rest.firstIndex(of: UInt8(ascii: " ")),
       let length = Int(String(decoding: rest[..<blank], as: UTF8.self)), length > blank - rest.startIndex + 1,
       length <= rest.count
     {
       let record = rest[(blank + 1)..<(rest.startIndex + length)]
-      if record.starts(with: "path=".utf8) { found = String(decoding: record.dropFirst(5).dropLast(), as: UTF8.self) }
+      for key in ["path", "size"] where record.starts(with: "\(key)=".utf8) {
+        found[key] = String(decoding: record.dropFirst(5).dropLast(), as: UTF8.self)
+      }
       rest = rest.dropFirst(length)
     }
     return found

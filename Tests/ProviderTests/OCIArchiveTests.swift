@@ -30,6 +30,47 @@ import Testing
     }
   }
 
+  @Test("A size in a record of pax counts, as Go's tar writes that of 8 GiB and more, for the entry behind it alone")
+  func largeSizes() throws {
+    try withScratch { scratch in
+      try scratch.write(
+        """
+        import io, tarfile
+        with tarfile.open('a.tar', 'w', format=tarfile.PAX_FORMAT) as tar:
+            # In the field of the header it is 0.
+            for name, size in [('large', 700), ('blobs/sha512/' + 'a' * 128, 3)]:
+                entry = tarfile.TarInfo(name)
+                entry.pax_headers = {'size': str(size)}
+                tar.addfile(entry)
+                tar.fileobj.write((b'x' * size).ljust((size + 511) // 512 * 512, b'\\0'))
+                tar.offset += (size + 511) // 512 * 512
+            entry = tarfile.TarInfo('index.json')
+            entry.size = 5
+            tar.addfile(entry, io.BytesIO(b'hello'))
+        for name, size in [('bad.tar', 'many'), ('huge.tar', str(1 << 63))]:
+            with tarfile.open(name, 'w', format=tarfile.PAX_FORMAT) as tar:
+                entry = tarfile.TarInfo('large')
+                entry.pax_headers = {'size': size}
+                tar.addfile(entry)
+        """, to: "make.py")
+      try shell("cd '\(scratch.path)'; python3 make.py")
+      let file = SharedDescriptor(try Descriptor(scratch("a.tar"), O_RDONLY))
+      let files = try OCIArchive(file).files
+      #expect(Set(files.keys.map { $0.prefix(12) }) == ["large", "blobs/sha512", "index.json"])
+      #expect(files["large"]?.length == 700 && files["index.json"]?.length == 5, "\(files)")
+      for (name, range) in files {
+        let byte = name == "index.json" ? UInt8(ascii: "h") : UInt8(ascii: "x")
+        #expect(try Descriptor(scratch("a.tar"), O_RDONLY).bytes(at: range.offset, count: 1) == [byte], "\(name)")
+      }
+      for name in ["bad.tar", "huge.tar"] {
+        let failure = try #require(throws: Failure.self) {
+          _ = try OCIArchive(SharedDescriptor(Descriptor(scratch(name), O_RDONLY)))
+        }
+        #expect(failure.message.contains("is not a tar at byte 1024"), "\(failure.message)")
+      }
+    }
+  }
+
   @Test("What is not a tar is refused, whatever its bytes are")
   func noise() throws {
     var random = SystemRandomNumberGenerator()
