@@ -14,7 +14,7 @@ package func populate(
 ) throws(Failure) -> PopulatedImage {
   let tree = LayeredTree()
   for (layer, source) in layers.enumerated() {
-    try source.read { archive throws(Failure) in
+    try source.read(isLayer: true) { archive throws(Failure) in
       var number = 0
       while let entry = try archive.next() {
         try tree.add(entry, .init(layer: layer, number: number))
@@ -78,7 +78,7 @@ extension Filesystem {
     try makeFolders(of: tree.root, as: Filesystem.root, &places)
     var listed: [(InodeNumber, TarEntry)] = []
     for (layer, source) in layers.enumerated() {
-      try source.read { archive throws(Failure) in
+      try source.read(isLayer: true) { archive throws(Failure) in
         var number = 0
         while let entry = try archive.next() {
           let content = LayeredTree.Content(layer: layer, number: number)

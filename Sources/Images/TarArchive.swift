@@ -48,12 +48,14 @@ struct TarArchive: ~Copyable {
   ///
   /// - Parameters:
   ///   - packings: how it may be packed; it is unpacked in this process.
+  ///   - mayBeEmpty: whether no bytes are an archive without entries, as a layer of an image may be; tar(1) ends each with zeros.
   ///   - read: puts the next bytes into the buffer; 0 only at the end.
   init(
-    _ name: String, packings: [PackedStream] = [], read: @escaping TarStream.Read
+    _ name: String, packings: [PackedStream] = [], mayBeEmpty: Bool = false, read: @escaping TarStream.Read
   ) throws(Failure) {
     let stream = TarStream(read)
     try self.init(name, stream) { archive in
+      if mayBeEmpty { archive_read_support_format_empty(archive) }
       for packing in packings where packing.support(archive) != ARCHIVE_OK { return ARCHIVE_FATAL }
       return stream.open(archive)
     }

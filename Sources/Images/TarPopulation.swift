@@ -43,9 +43,14 @@ package struct TreeSource {
   }
 
   /// Reads it from its beginning; all of it is compared with its digest when `body` is done.
-  func read<R>(_ body: (borrowing TarArchive) throws(Failure) -> R) throws(Failure) -> R {
+  ///
+  /// - Parameter isLayer: whether it may be empty.
+  func read<R>(
+    isLayer: Bool = false, _ body: (borrowing TarArchive) throws(Failure) -> R
+  ) throws(Failure) -> R {
     let reading = try CheckedReading(name, digest, begin())
-    let archive = try TarArchive(name, packings: packing.map { [$0] } ?? []) { buffer throws(Failure) in
+    let archive = try TarArchive(name, packings: packing.map { [$0] } ?? [], mayBeEmpty: isLayer) {
+      buffer throws(Failure) in
       try reading.read(into: buffer)
     }
     let result = try body(archive)

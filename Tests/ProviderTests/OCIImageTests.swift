@@ -132,6 +132,32 @@ import Testing
     }
   }
 
+  @Test("A layer without a byte, and one of which packing left none, add nothing; as an image they are not one")
+  func emptyLayers() throws {
+    try withScratch { scratch in
+      let oci = "application/vnd.oci.image.layer.v1.tar"
+      try publish(
+        [Self.base, "add('srv/later', b'later')"], scratch,
+        change: """
+          manifest["layers"] = [blob(b"", "\(oci)"), layers[0], blob(gzip.compress(b""), "\(oci)+gzip"), layers[1],
+              blob(subprocess.run(["zstd", "-qc"], input=b"", stdout=-1).stdout, "\(oci)+zstd")]
+          """)
+      let (disk, told) = try create(guest(scratch))
+      #expect(try problems(of: disk) == nil, "\(told)")
+      #expect(try guestFile("/srv/later", on: disk) == "later")
+      #expect(try guestFile("/srv/first", on: disk) == "srv/first")
+      try publish([Self.base], scratch, change: "manifest['layers'] = [blob(b'', '\(oci)')]")
+      let none = try #require(throws: Failure.self) { _ = try create(guest(scratch), disk: "none") }
+      #expect(none.message.contains("holds no root filesystem"), "\(none.message)")
+      let sums = try shell("cd '\(scratch.path)'; : > a.tar; sha256sum a.tar")
+      let tar = try SmallGuest(
+        in: scratch,
+        configuration: "image = \"\(scratch("a.tar"))\"\ndigest = \"sha256:\(sums.prefix(64))\"\n")
+      let failure = try #require(throws: Failure.self) { _ = try create(tar, disk: "tar") }
+      #expect(failure.message.contains("cannot read the archive"), "\(failure.message)")
+    }
+  }
+
   @Test("A layout that umoci made becomes the tree that umoci unpacks") func another() throws {
     try withScratch { scratch in
       try shell(
