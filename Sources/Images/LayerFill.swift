@@ -26,7 +26,7 @@ package func populate(
   var counted: Set<LayeredTree.Content> = []
   try tree.root.eachBelow { node, path throws(Failure) in
     if let content = node.content, node.kind != .directory, !counted.insert(content).inserted { return }
-    try measure.add(node.kind, size: node.size, path)
+    try measure.add(node.kind, node.length, path)
   }
   guard measure.content <= most else {
     throw Failure(

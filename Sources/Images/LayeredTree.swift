@@ -14,7 +14,7 @@ struct LayeredTree {
     let kind: FileKind
     /// Where a symbolic link leads.
     let target: ByteString
-    let size: UInt64
+    let length: TarLength
     let depth: Int
     /// Nil for a folder that no entry has named.
     var content: Content?
@@ -22,10 +22,13 @@ struct LayeredTree {
     var layer: Int
     var children: [ByteString: Node] = [:]
 
-    init(_ kind: FileKind, target: ByteString = "", size: UInt64 = 0, depth: Int, content: Content?, layer: Int) {
+    init(
+      _ kind: FileKind, target: ByteString = "", length: TarLength = TarLength(), depth: Int, content: Content?,
+      layer: Int
+    ) {
       self.kind = kind
       self.target = target
-      self.size = size
+      self.length = length
       self.depth = depth
       self.content = content
       self.layer = layer
@@ -70,7 +73,7 @@ struct LayeredTree {
       }
       guard parent.children[name] !== node else { return }
       parent.children[name] = Node(
-        node.kind, target: node.target, size: node.size, depth: parent.depth + 1, content: node.content,
+        node.kind, target: node.target, length: node.length, depth: parent.depth + 1, content: node.content,
         layer: content.layer)
       return
     }
@@ -79,7 +82,7 @@ struct LayeredTree {
       return
     }
     parent.children[name] = Node(
-      entry.kind, target: entry.target, size: entry.size, depth: try depth(below: parent), content: content,
+      entry.kind, target: entry.target, length: entry.length, depth: try depth(below: parent), content: content,
       layer: content.layer)
   }
 

@@ -18,11 +18,36 @@ struct TarEntry {
   var permissions: UInt16
   var seconds: Int64
   var nanoseconds: UInt32
-  var size: UInt64
+  var length: TarLength
   var major: UInt32
   var minor: UInt32
   var attributes: [ExtendedAttribute]
   var lists: [AccessControlList]
+}
+
+/// How long the content of an entry is, and how much of that is there: the rest is holes.
+struct TarLength {
+  /// In bytes, with the holes.
+  var size: UInt64 = 0
+  /// In bytes, without them.
+  var data: UInt64 = 0
+  /// In how many places that lies; 0 where all of it is there.
+  var places: UInt64 = 0
+}
+
+extension TarLength {
+  fileprivate init(of entry: OpaquePointer) {
+    size = UInt64(max(0, archive_entry_size(entry)))
+    data = size
+    guard archive_entry_sparse_reset(entry) > 0 else { return }
+    data = 0
+    var (offset, length): (Int64, Int64) = (0, 0)
+    while archive_entry_sparse_next(entry, &offset, &length) == ARCHIVE_OK {
+      // None lies over another one, or behind the end.
+      data = min(size, data.saturatingAdding(UInt64(max(0, length))))
+      places += 1
+    }
+  }
 }
 
 /// A tar archive, read from its beginning by libarchive.
@@ -106,7 +131,7 @@ struct TarArchive: ~Copyable {
       permissions: permissions,
       seconds: Int64(archive_entry_mtime(entry)),
       nanoseconds: UInt32(archive_entry_mtime_nsec(entry)),
-      size: hardLink == nil ? UInt64(max(0, archive_entry_size(entry))) : 0,
+      length: hardLink == nil ? TarLength(of: entry) : TarLength(),
       major: UInt32(truncatingIfNeeded: archive_entry_rdevmajor(entry)),
       minor: UInt32(truncatingIfNeeded: archive_entry_rdevminor(entry)),
       attributes: attributes(of: entry),

@@ -102,7 +102,7 @@ extension Filesystem {
           end = offset + UInt64(bytes.count)
           progress.advance(by: UInt64(bytes.count))
         }
-        if end < entry.size { try content.setLength(entry.size) }
+        if end < entry.length.size { try content.setLength(entry.length.size) }
       }
     default: return try makeSpecial(entry.kind, major: entry.major, minor: entry.minor, as: name, in: parent)
     }

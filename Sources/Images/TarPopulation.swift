@@ -137,19 +137,34 @@ struct TreeMeasure {
     block = UInt64(options.blockSize)
   }
 
-  mutating func add(_ entry: TarEntry) throws(Failure) { try add(entry.kind, size: entry.size, entry.path) }
+  mutating func add(_ entry: TarEntry) throws(Failure) { try add(entry.kind, entry.length, entry.path) }
 
-  mutating func add(_ kind: FileKind, size: UInt64, _ path: ByteString) throws(Failure) {
+  mutating func add(_ kind: FileKind, _ length: TarLength, _ path: ByteString) throws(Failure) {
     entries += 1
-    guard size <= options.largestSize else {
-      throw Failure(.guest, "/\(path) in the archive has \(size) bytes, more than any disk that is made")
+    guard length.size <= options.largestSize else {
+      throw Failure(.guest, "/\(path) in the archive has \(length.size) bytes, more than any disk that is made")
     }
-    content = content.saturatingAdding(size)
-    blocks = blocks.saturatingAdding((size + block - 1) / block)
+    content = content.saturatingAdding(length.data)
+    // What lies between holes need not begin and end with a block.
+    let data = min((length.size + block - 1) / block, (length.data + block - 1) / block + 2 * length.places)
+    blocks = blocks.saturatingAdding(data)
     // A directory has a block of its own; a long link and large attributes have one too.
     if kind != .file { blocks += 1 }
-    // An index block of extents for each 340 extents of a fragmented file at the worst, pointer blocks without extents.
-    blocks += size / (block * (options.kind == .ext4 ? 340 : block / 4))
+    blocks += options.kind == .ext4 ? indexBlocks(of: data, length) : pointerBlocks(of: data, length)
+  }
+
+  /// A block for each 340 extents of a fragmented file at the worst, and those above it.
+  private func indexBlocks(of data: UInt64, _ length: TarLength) -> UInt64 {
+    data / 340 + (length.places > 0 ? 4 : 0)
+  }
+
+  /// Without extents. What lies far apart needs four of its own each, two of the lowest level and two above, and those of a file
+  /// without holes are the most.
+  private func pointerBlocks(of data: UInt64, _ length: TarLength) -> UInt64 {
+    let pointers = block / 4
+    guard length.places > 0 else { return data / pointers }
+    let all = length.size / (block * pointers)
+    return min(all + all / pointers, data / pointers + 4 * length.places) + 3
   }
 
   /// In bytes.

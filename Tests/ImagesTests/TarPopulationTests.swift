@@ -217,6 +217,30 @@ struct TarPopulationTests {
     }
   }
 
+  @Test(
+    "A file of many pieces and holes fits into the filesystem that is made for it",
+    arguments: FilesystemOptions.Kind.allCases, [1024, 4096] as [UInt32])
+  func holes(kind: FilesystemOptions.Kind, blockSize: UInt32) throws {
+    try withScratch { scratch in
+      // Each piece lies over the end of a block, and far from the next one.
+      try shell(
+        """
+        cd '\(scratch.path)'
+        mkdir tree
+        python3 -c "
+        with open('tree/pieces', 'wb') as file:
+            for number in range(1, 3000):
+                file.seek(number * (5 << 20) - 3)
+                file.write(b'piece ')
+        "
+        tar -C tree --create --sparse --file tree.tar .
+        """)
+      let image = try populated(scratch, scratch("tree.tar"), FilesystemOptions(kind: kind, blockSize: blockSize))
+      #expect(try problems(of: scratch("disk.img")) == nil)
+      #expect(image.size < 400 << 20, "\(image.size)")
+    }
+  }
+
   @Test("An archive that leads out of the guest is refused")
   func refusesDotDot() throws {
     try withScratch { scratch in

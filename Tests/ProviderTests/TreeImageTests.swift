@@ -171,6 +171,33 @@ import Testing
     }
   }
 
+  @Test("Of a file with holes what is in it takes room, not how long it is", arguments: ["gnu", "pax"])
+  func sparse(format: String) throws {
+    try withScratch { scratch in
+      try scratch.folder("www")
+      try scratch.write("root:x:0:0::/root:/bin/sh\n", to: "tree/etc/passwd")
+      try scratch.write("start", to: "tree/var/log/lastlog")
+      try shell(
+        """
+        cd '\(scratch("tree"))'; truncate -s 300G var/log/lastlog; truncate -s 10G var/hole
+        printf middle | dd of=var/log/lastlog bs=1 seek=5000000000 conv=notrunc status=none
+        tar --create --sparse --format=\(format) --file ../www/a.tar .
+        cd ../www; sha256sum a.tar >SUMS
+        """)
+      let guest = try guest(scratch, of: "a.tar", more: "cache_max_size = \"200M\"")
+      let (disk, told) = try create(guest, mebibytes: 200)
+      #expect(try problems(of: disk) == nil, "\(told)")
+      func about(_ command: String) throws -> String { try shell("debugfs -R '\(command)' '\(disk)' 2>/dev/null") }
+      #expect(try about("stat /var/log/lastlog").contains("Size: \(300 << 30)"))
+      #expect(try about("stat /var/hole").contains("Size: \(10 << 30)"))
+      let block = try about("bmap /var/log/lastlog \(5_000_000_000 / 4096)")
+      let middle = try shell(
+        "dd if='\(disk)' bs=4096 skip=\(block) count=1 status=none | tail -c +\(5_000_000_000 % 4096 + 1) | head -c 6")
+      #expect(middle == "middle", "\(block)")
+      #expect(try about("bmap /var/log/lastlog 5000") == "0")
+    }
+  }
+
   private static let firmware: [(words: String, options: String)] = [
     ("bios", ""),
     ("uefi", "-machine q35 -drive if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd"),
