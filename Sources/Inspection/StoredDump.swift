@@ -39,8 +39,12 @@ package final class StoredDump {
   private func place() throws(Failure) -> ByteRange {
     let (size, types) = (index.manifest.diskSize, index.manifest.filesystems)
     let isWhole = types.contains { $0.offset == 0 && FilesystemKind(named: $0.type).can.contains(.editFiles) }
-    if isWhole, partition == nil { return ByteRange(offset: 0, length: size) }
     let source = TableSource(path, size: size, sectorSize: nil) { [self] range throws(Failure) in try bytes(in: range) }
+    if isWhole, partition == nil {
+      // A table that has partitions says what is on the disk, whatever superblock is left before the first of them.
+      let found = try? PartitionTable.read(source)
+      guard let found, !found.table.partitions.isEmpty else { return ByteRange(offset: 0, length: size) }
+    }
     guard let table = try PartitionTable.read(source)?.table else {
       if let partition {
         throw Failure(.usage, "\(path) has no partition \(partition): the disk in it has no partition table")

@@ -63,7 +63,11 @@ struct GuestKernel {
 
   /// The disk, and the files in memory for kernel and initrd.
   static let task = WorkerTask("kernel", .reader) { context throws(Failure) in
-    let filesystem = try Filesystem(opening: Region(of: context.descriptor(0)), writable: false)
+    let file = try context.descriptor(0)
+    let size = try file.length()
+    let disk = Disk(handedOver: file, size: size, sectorSize: 1, isBlockDevice: false)
+    guard !disk.isDivided else { return nil }
+    let filesystem = try Filesystem(opening: Region(disk), writable: false)
     guard let path = newest(of: try filesystem.list("/boot")), let kernel = try filesystem.read(path, limit: limit)
     else { return nil }
     try context.descriptor(1).writeAll(kernel)

@@ -2,6 +2,7 @@
 internal import Ext4
 internal import LinuxIO
 internal import Report
+internal import Sources
 internal import Storage
 
 /// A disk while it gets its content, in ascending order: its first bytes, where every filesystem and partition table
@@ -70,6 +71,7 @@ extension Disk {
   ) throws(Failure) where Bytes.Index == Int {
     let range = Superblock.range
     guard offset <= UInt64(range.lowerBound), offset + UInt64(bytes.count) >= UInt64(range.upperBound),
+      offset > 0 || !StreamKind.hasPartitions(Array(bytes.prefix(512))),
       let superblock = Superblock(Array(bytes[(range.lowerBound - Int(offset))..<(range.upperBound - Int(offset))]))
     else { return }
     if let journal = superblock.journal {

@@ -36,13 +36,14 @@ extension DiskRestoration {
 
   /// Copies what counts of a spooled disk to its place, made smaller where it must be.
   private func copy(_ spool: Disk) throws(Failure) {
-    let superblock = try? spool.superblock()
-    let isFilesystem = superblock?.isUnknown == false
+    var isFilesystem = false
+    if case .noTable = try spool.findRoot(by: GuestPartitions.finding, workers, Steps(.quiet)) {
+      isFilesystem = (try? spool.superblock())?.isUnknown == false
+    }
     if isFilesystem {
       try shrink(spool)
     } else if spool.size > disk.size {
       // What is behind the partitions is the copy of their table.
-      _ = try spool.findRoot(by: GuestPartitions.finding, workers, Steps(.quiet))
       let end = spool.layout.partitions.map(\.range.end).max() ?? spool.size
       guard spool.layout.table != .none, end <= disk.size else { throw .tooSmall(disk, "the image has", spool.size) }
     }

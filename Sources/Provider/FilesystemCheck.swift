@@ -172,7 +172,8 @@ extension Disk {
     return Failure(.guest, "the filesystem on \(path) is for reading only: its files share blocks")
   }
 
-  /// Whether there is an ext filesystem where the root is, be it damaged or not.
+  /// Whether there is an ext filesystem where the root is, be it damaged or not. Of a whole disk that counts only where no table
+  /// divides it.
   func holdsExt() throws(Failure) -> Bool {
     let bytes = try superblockBytes()
     // s_magic (kernel, fs/ext4/ext4.h).

@@ -23,7 +23,7 @@ enum GuestPartitions {
 
   static let finding = WorkerTask("partitions", .reader) { context throws(Failure) in
     let disk = try context.disk(0)
-    guard let found = try disk.partitionTable() else { return nil }
+    guard let found = try disk.guestTable() else { return nil }
     for note in found.notes { context.steps.note(note) }
     return try disk.inside(found.table).answer
   }
@@ -31,7 +31,7 @@ enum GuestPartitions {
   /// The table comes to fill the disk, and so does the partition of the root filesystem, where nothing is behind it.
   static let fitting = WorkerTask("fit-partitions", .editor) { context throws(Failure) in
     let disk = try context.disk(0)
-    guard let found = try disk.partitionTable() else { return nil }
+    guard let found = try disk.guestTable() else { return nil }
     for note in found.notes { context.steps.note(note) }
     return try context.steps.step("fit the partition table to the disk") { progress throws(Failure) in
       var table = try found.table.moved(to: disk.size, called: disk.path)
@@ -67,6 +67,13 @@ extension PartitionedDisk {
 }
 
 extension Disk {
+  /// Its partition table; nil where it is one filesystem. What can't be believed of a table, or has no partitions, is a boot loader's
+  /// where an ext filesystem is the whole disk.
+  fileprivate func guestTable() throws(Failure) -> FoundTable? {
+    if let found = believedTable() { return found }
+    return try holdsExt() ? nil : partitionTable()
+  }
+
   fileprivate func inside(_ table: PartitionTable) throws(Failure) -> PartitionedDisk {
     let count = table.partitions.count
     guard count <= GuestPartitions.most else {

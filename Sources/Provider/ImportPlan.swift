@@ -129,8 +129,14 @@ package struct ImportPlan: Plan, ~Copyable {
       switch try disk.findRoot(by: GuestPartitions.fitting, workers, steps) {
       case .root: try settle(target, of: instance, steps)
       case .other(let words): try seed(target, words, of: instance, steps)
-      case .noTable where target.seed.hasDisk: try seed(target, what, of: instance, steps)
-      case .noTable: try leave(target, what, steps)
+      case .noTable:
+        if try disk.holdsExt() {
+          try settle(target, of: instance, steps)
+        } else if target.seed.hasDisk {
+          try seed(target, what, of: instance, steps)
+        } else {
+          try leave(target, what, steps)
+        }
       }
     }
   }

@@ -51,9 +51,12 @@ final class KeptFilesSpool {
   private static func holdsGuest(
     _ disk: Disk, _ configuration: Configuration, _ workers: Workers, _ steps: Steps
   ) throws(Failure) -> Bool {
+    switch try disk.findRoot(by: GuestPartitions.finding, workers, steps) {
+    case .root: return true
     // blkid passes over one that is damaged.
-    if try disk.holdsExt() { return true }
-    if case .root = try disk.findRoot(by: GuestPartitions.finding, workers, steps) { return true }
+    case .noTable: if try disk.holdsExt() { return true }
+    case .other: break
+    }
     let what: String
     switch try DataDisk.contents(of: disk, workers) {
     case .nothing: what = "nothing"

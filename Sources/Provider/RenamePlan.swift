@@ -57,11 +57,10 @@ package struct RenamePlan: Plan, ~Copyable {
 
   /// What is on the disk, where that is not a guest whose files can be edited; the disk knows where the others are.
   private static func obstacle(on root: Disk, _ workers: Workers) throws(Failure) -> String? {
-    if try root.holdsExt() { return nil }
     switch try root.findRoot(by: GuestPartitions.finding, workers, Steps(.quiet)) {
     case .root: return nil
     case .other(let words): return words
-    case .noTable: return try root.describedContents(workers)
+    case .noTable: return try root.holdsExt() ? nil : root.describedContents(workers)
     }
   }
 

@@ -17,17 +17,18 @@ struct UsedBlocks {
   var partitions: [Manifest.Partition] = []
   let disk: Disk
 
-  /// By the bitmaps of a clean ext filesystem; else every block that is not zero. A journal that needs recovery holds
-  /// what the bitmaps do not say, so they are not believed then, nor where they are not at one with the rest. Holes of
-  /// an image file are in no dump.
+  /// By partition, where a table divides the disk; by the bitmaps of a clean ext filesystem; else every block that is not
+  /// zero. A journal that needs recovery holds what the bitmaps do not say, so they are not believed then, nor where they
+  /// are not at one with the rest. Holes of an image file are in no dump.
   ///
   /// - Throws: `.device` where a filesystem is larger than the disk: the rest of it is lost, or the disk is not all.
   init(of disk: Disk, progress: StepProgress) throws(Failure) {
     self.disk = disk
     extents = ExtentMap(diskSize: disk.size)
     let device = Region(rootOf: disk)
+    let table = disk.believedTable()?.table
     var doubt: String?
-    if let filesystem = try? Filesystem(opening: device, writable: false) {
+    if table == nil, let filesystem = try? Filesystem(opening: device, writable: false) {
       try Self.refuseCutOff(filesystem, on: disk)
       try Self.refuseJournalElsewhere(filesystem, on: disk)
       filesystems = [
@@ -43,7 +44,7 @@ struct UsedBlocks {
         progress.detail("\(Words.bytes(extents.used)) of \(Words.bytes(disk.size)), by the \(filesystem.type) bitmaps")
         return
       }
-    } else if let uuid = try SwapArea.uuid(on: disk) {
+    } else if table == nil, let uuid = try SwapArea.uuid(on: disk) {
       // What was swapped out is of no use to anybody else.
       filesystems = [Manifest.Filesystem(offset: 0, type: "swap", uuid: uuid.description, label: nil)]
       selection = .usedBlocks
@@ -54,7 +55,8 @@ struct UsedBlocks {
       filesystems = try disk.contents().map {
         Manifest.Filesystem(offset: $0.offset, type: $0.type, uuid: $0.uuid, label: $0.label)
       }
-      if let type = type(at: 0), let space = space(of: type, in: ByteRange(offset: 0, length: disk.size)) {
+      if table == nil, let type = type(at: 0), let space = space(of: type, in: ByteRange(offset: 0, length: disk.size))
+      {
         selection = .usedBlocks
         // Holes too: nothing else tells the reader what is used, and so has to be zero.
         for range in space.ranges { try extents.append(range) }
@@ -63,7 +65,7 @@ struct UsedBlocks {
       }
     }
     progress.expect(disk.size)
-    if let table = try? disk.partitionTable()?.table, table.partitions.count <= Manifest.mostPartitions {
+    if let table, table.partitions.count <= Manifest.mostPartitions {
       try takePartitions(of: table, progress)
       progress.detail("\(Words.bytes(extents.used)) of \(Words.bytes(disk.size)), by partition")
       return

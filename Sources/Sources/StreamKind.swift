@@ -15,7 +15,7 @@ package enum StreamKind: Equatable, Sendable {
   case dump8
   case tar
   case qcow2
-  /// A raw ext2, ext3 or ext4 filesystem.
+  /// A raw ext2, ext3 or ext4 filesystem, which no partition table divides.
   case ext
   /// Another raw disk: a partition table, XFS, btrfs, LVM, swap, or zeros as far as can be seen.
   case disk
@@ -59,12 +59,25 @@ package enum StreamKind: Equatable, Sendable {
   private static func structured(_ bytes: [UInt8]) -> StreamKind {
     if TarHeader.begins(bytes) { return .tar }
     if isDump8(bytes) { return .dump8 }
-    if has(bytes, [0x53, 0xEF], at: 1024 + 56) { return .ext }
+    // Partitioning leaves the superblock of what the disk was before.
+    if has(bytes, [0x53, 0xEF], at: 1024 + 56), !hasPartitions(bytes) { return .ext }
     let isDisk =
       has(bytes, [0x55, 0xAA], at: 510) || has(bytes, "EFI PART", at: 512) || has(bytes, "EFI PART", at: 4096)
       || has(bytes, "XFSB") || has(bytes, "_BHRfS_M", at: (64 << 10) + 64) || has(bytes, "LABELONE", at: 512)
       || has(bytes, "SWAPSPACE2", at: 4096 - 10) || (bytes.count >= 512 && bytes.allSatisfy { $0 == 0 })
     return isDisk ? .disk : .unknown
+  }
+
+  /// Whether the first sector has entries of partitions, and not only the mark that a boot loader has too.
+  package static func hasPartitions(_ bytes: [UInt8]) -> Bool {
+    guard has(bytes, [0x55, 0xAA], at: 510) else { return false }
+    let entries = (0..<4).map { bytes[446 + 16 * $0..<462 + 16 * $0] }
+    // Flags, type, start and length.
+    return entries.allSatisfy { [0, 0x80].contains($0[$0.startIndex]) }
+      && entries.contains { entry in
+        entry[entry.startIndex + 4] != 0 && entry.dropFirst(8).prefix(4).contains { $0 != 0 }
+          && entry.dropFirst(12).contains { $0 != 0 }
+      }
   }
 
   /// `c_magic` and `c_checksum` of a header in <protocols/dumprestore.h>, in either byte order.

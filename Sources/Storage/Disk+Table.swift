@@ -16,6 +16,16 @@ extension Disk {
       TableSource(path, size: size, sectorSize: tableSectorSize) { range throws(Failure) in try read(range) })
   }
 
+  /// Its partition table, where that can be believed and has partitions: it alone says what is on the disk then. A superblock
+  /// before the first of them is left of what the disk was before, which partitioning does not take away.
+  package func believedTable() -> FoundTable? {
+    guard let found = try? partitionTable(), !found.table.partitions.isEmpty else { return nil }
+    return found
+  }
+
+  /// Whether there is such a table.
+  package var isDivided: Bool { believedTable() != nil }
+
   /// Reads what will be there once the mark is.
   package var reading: (ByteRange) throws(Failure) -> [UInt8] {
     let (view, isUnmarked) = (descriptor.view, mark == .withheld)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Layout
 internal import LinuxIO
 package import Report
 
@@ -35,7 +36,7 @@ extension Disk {
   /// What is on the disk, or in its partitions; empty where nothing is known. What can't be told for certain is left
   /// out.
   package func contents() throws(Failure) -> [DiskContent] {
-    if let content = try probe(ByteRange(offset: 0, length: size)).content { return [content] }
+    if !isDivided, let content = try probe(ByteRange(offset: 0, length: size)).content { return [content] }
     var contents: [DiskContent] = []
     for partition in try partitions() where partition.offset < size {
       if let content = try probe(partition).content { contents.append(content) }
@@ -45,11 +46,15 @@ extension Disk {
 
   /// What the disk as a whole is used for.
   package func use() throws(Failure) -> DiskUse {
-    let found = try probe(ByteRange(offset: 0, length: size))
-    if found == .nothing, let table = try descriptor.partitionTable(atMost: Self.mostPartitions) {
-      return .partitions(table.type)
+    let divided = believedTable()
+    let found = divided == nil ? try probe(ByteRange(offset: 0, length: size)) : .nothing
+    guard found == .nothing else { return found }
+    if let table = try descriptor.partitionTable(atMost: Self.mostPartitions) { return .partitions(table.type) }
+    switch divided?.table {
+    case .gpt: return .partitions("gpt")
+    case .mbr: return .partitions("dos")
+    case nil: return .nothing
     }
-    return found
   }
 
   /// What is on the disk, in the words of a message.

@@ -104,6 +104,23 @@ struct StreamKindTests {
     #expect(length([]) == nil)
   }
 
+  @Test(
+    "A superblock beside entries of partitions is an older filesystem's; beside the code of a boot loader it counts")
+  func divided() {
+    var disk = [UInt8](repeating: 0, count: StreamKind.prefixLength)
+    disk.replaceSubrange(1080..<1082, with: [0x53, 0xEF])
+    disk.replaceSubrange(510..<512, with: [0x55, 0xAA])
+    #expect(kind(disk) == .ext)
+    // Flags, a type, and sectors 2048 to 4095.
+    disk.replaceSubrange(446..<462, with: [0x80, 0, 0, 0, 0x83, 0, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0])
+    #expect(kind(disk) == .disk)
+    disk[462] = 0x41
+    #expect(kind(disk) == .ext)
+    disk[462] = 0
+    disk[450] = 0
+    #expect(kind(disk) == .ext)
+  }
+
   @Test("What mke2fs and mkswap make is known", .enabled(if: has("mke2fs") && has("mkswap")))
   func made() throws {
     let scratch = try Scratch()

@@ -51,10 +51,12 @@ struct PartitionedGuest: CustomStringConvertible, Sendable {
   static let all = [debian, ubuntu, logical, single]
 
   /// Makes its disk, of 192 MiB, with GRUB's marks where GRUB is.
-  func make(_ name: String = "raw", in scratch: Scratch) throws -> String {
+  ///
+  /// - Parameter before: a command that is run on `$disk` before that is divided.
+  func make(_ name: String = "raw", in scratch: Scratch, after before: String = "true") throws -> String {
     let disk = try makeSparseFile(scratch(name), size: 192 << 20)
     try scratch.write(script, to: "script")
-    try shell("/sbin/sfdisk --quiet '\(disk)' < '\(scratch("script"))'")
+    try shell("disk='\(disk)'; \(before); /sbin/sfdisk --quiet --wipe never '\(disk)' < '\(scratch("script"))'")
     try makeTree(in: scratch)
     try shell(
       """

@@ -42,6 +42,25 @@ struct DiskUseTests {
     #expect(try use("printf 'label: \(type)\\n,10M\\n' | sfdisk -q $disk") == .partitions(type))
   }
 
+  @Test(
+    "A table with partitions counts, and not the filesystem that was there before", arguments: ["mke2fs", "mkswap"])
+  func divided(_ older: String) throws {
+    let make = older == "mke2fs" ? "mke2fs -q -F -t ext4" : "mkswap -q"
+    #expect(
+      try use("\(make) $disk; printf 'label: dos\\n,10M\\n' | sfdisk -q --wipe never $disk") == .partitions("dos"))
+    try withScratch { scratch in
+      let path = try makeSparseFile(scratch("disk"), size: 64 << 20)
+      try shell(
+        """
+        PATH=$PATH:/sbin:/usr/sbin; cd '\(scratch.path)'; \(make) disk
+        printf 'label: dos\\nstart=2048,size=32M\\n' | sfdisk -q --wipe never disk
+        mke2fs -q -F -t ext2 -E offset=1048576 disk 32M
+        """)
+      let contents = try Disk(path, for: .reading).contents()
+      #expect(contents.map(\.type) == ["ext2"] && contents.first?.offset == 1 << 20, "\(contents)")
+    }
+  }
+
   @Test("Two filesystems in one place are several things")
   func several() throws {
     // The beginning of a squashfs lies before the superblock of ext4.

@@ -47,7 +47,7 @@ struct ConfinedProcessTests {
       try copyImage(bench.guest.disk, to: copy)
       try withDisks(copy) { disk in
         try whileHeld(
-          "guestsmith-worker", of: bench.rename(disk), where: { $0.descriptors([disk])[4] == disk },
+          "guestsmith-worker", of: bench.rename(disk), where: { $0.descriptors([disk])[4] == disk && $0.writes(to: 4) },
           after: { try shell("dd if='\(bench.guest.disk)' of='\(disk)' bs=1M conv=notrunc status=none") }
         ) { worker, _ in
           try Walls(isWorker: true, files: [disk], handed: [disk]).expect(worker)

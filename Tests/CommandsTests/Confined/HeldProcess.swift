@@ -66,6 +66,14 @@ struct HeldProcess {
     }
   }
 
+  /// Whether it may write to what that descriptor is open on.
+  func writes(to descriptor: Int) -> Bool {
+    let lines = (fileText("/proc/\(pid)/fdinfo/\(descriptor)") ?? "").split(separator: "\n")
+    // Octal digits, of which the last two bits say that.
+    let flags = lines.first { $0.hasPrefix("flags:") }?.split(separator: "\t").last
+    return (flags.flatMap { Int32($0, radix: 8) } ?? 0) & O_ACCMODE != O_RDONLY
+  }
+
   private static func words(for link: String, _ status: stat) -> String {
     if link.hasPrefix("/memfd:") { return "memory" }
     if link.hasSuffix(" (deleted)"), status.st_nlink == 0 { return "a file without a name" }
