@@ -13,7 +13,7 @@ package struct ImageOrigin: Equatable, Sendable {
   package var trust: String
   /// The fingerprint of the key whose signature was verified; nil where none was.
   package var signer: String?
-  /// How large a disk has to be, in bytes: up to where the last partition ends.
+  /// How large a disk has to be, in bytes: up to where the last partition ends, and the copy of a GPT behind it.
   package var end: UInt64
   /// The type of the root filesystem; nil where none is known.
   package var root: String?

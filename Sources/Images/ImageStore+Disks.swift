@@ -24,7 +24,7 @@ extension ImageStore {
 
   /// The key of the image that a published file makes.
   package static func key(ofDisk digest: String, format: String) -> String {
-    SHA256.hex(of: Array("disk 1\ndigest \(digest)\nformat \(format)\n".utf8))
+    SHA256.hex(of: Array("disk 2\ndigest \(digest)\nformat \(format)\n".utf8))
   }
 
   /// The key of the image that a published root filesystem makes.

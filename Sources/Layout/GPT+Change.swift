@@ -23,6 +23,13 @@ extension GPT {
     return moved
   }
 
+  /// The smallest disk that it can be moved to, in bytes: behind the last partition comes the copy, entries and header.
+  var smallestDisk: UInt64 {
+    let sectors = max(firstUsable, lastPartition?.last ?? 0).saturatingAdding(entrySectors + 2)
+    let (bytes, overflow) = sectors.multipliedReportingOverflow(by: sectorSize)
+    return overflow ? .max : bytes
+  }
+
   /// With that partition up to the end of the disk, or to the last whole MiB before it; the same where another partition
   /// lies behind it, or nothing is to be gained.
   package func growing(_ number: Int) -> GPT {

@@ -12,6 +12,9 @@ extension MBR {
     return moved
   }
 
+  /// The smallest disk that it can be moved to, in bytes.
+  var smallestDisk: UInt64 { (bootSector.entries.filter(\.isUsed).map(\.end).max() ?? 1) * sectorSize }
+
   /// With that partition up to the last whole MiB of the disk, or of what 32 bits can say; a logical one takes the partition
   /// that holds it along. The same where another partition lies behind it, or nothing is to be gained.
   package func growing(_ number: Int) -> MBR {

@@ -71,6 +71,14 @@ package enum PartitionTable: Equatable, Sendable {
     }
   }
 
+  /// The smallest disk that it can be moved to, in bytes.
+  package var smallestDisk: UInt64 {
+    switch self {
+    case .gpt(let gpt): gpt.smallestDisk
+    case .mbr(let mbr): mbr.smallestDisk
+    }
+  }
+
   /// With that partition up to the end of the disk; the same where it can't grow.
   package func growing(_ number: Int) -> PartitionTable {
     switch self {

@@ -3,6 +3,7 @@ internal import Dump
 internal import Ext4
 internal import Glibc
 internal import Images
+internal import Layout
 internal import LinuxIO
 internal import Report
 internal import Sources
@@ -90,7 +91,8 @@ extension DiskImage {
     }
   }
 
-  /// The disk, and where the list of its used ranges goes: offset and length of each, 8 bytes each, the lowest first.
+  /// The disk, and where the list of its used ranges goes: offset and length of each, 8 bytes each, the lowest first. Tells how
+  /// small a disk its table can be moved to, where it has one.
   static let measuring = WorkerTask("used-space", .reader) { context throws(Failure) in
     let disk = try context.disk(0)
     let list = try context.descriptor(1)
@@ -98,7 +100,8 @@ extension DiskImage {
       try UsedBlocks(of: disk, progress: progress)
     }
     try write(blocks.extents, to: list)
-    return nil
+    let smallest: JSON = disk.believedTable().map { .number($0.table.smallestDisk) } ?? nil
+    return ["smallest": smallest]
   }
 
   /// Offset and length of each, 8 bytes each, the lowest first.

@@ -241,7 +241,7 @@ package struct DiskImage {
   ) throws(Failure) -> PublishedImage {
     let disk = try Disk(path, for: .reading)
     let list = try Descriptor(inMemory: "the used blocks")
-    _ = try workers.run(
+    let measured = try workers.run(
       Self.measuring, nil, [.disk(disk), .stream(list.view)], .init(.guest, "looks at the image"),
       .worker(onDiskOf: disk.size), steps)
     let used = try Self.ranges(in: list, of: disk.size)
@@ -251,7 +251,7 @@ package struct DiskImage {
     case .noTable: root = try disk.holdsExt() ? "ext4" : nil
     case .root, .other:
       root = disk.layout.rootPartition?.filesystem
-      if disk.layout.rootPartition != nil { end = disk.layout.partitions.map(\.range.end).max() ?? end }
+      if disk.layout.rootPartition != nil { end = measured["smallest"]?.integer.map { UInt64(clamping: $0) } ?? end }
     }
     if root?.hasPrefix("ext") == true {
       let found = try workers.run(

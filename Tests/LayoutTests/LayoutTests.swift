@@ -77,6 +77,7 @@ import Testing
       // 1 MiB before, two partitions of 1 GiB, 33 sectors behind.
       let needed: UInt64 = 1 << 20 + 2 << 30 + 33 * 512
       let table = try #require(try disk.read()).table
+      #expect(table.smallestDisk == needed)
       #expect {
         try table.moved(to: needed - 512, called: "disk")
       } throws: {

@@ -237,6 +237,29 @@ import Testing
     }
   }
 
+  @Test("A reinstallation on a disk without room for the copy of the table is refused, and the old guest stays")
+  func noRoomForCopy() throws {
+    try withScratch { scratch in
+      let raw = try PartitionedGuest.debian.make(in: scratch)
+      try publish(raw, as: "a.qcow2", scratch)
+      let guest = try guest(scratch, of: "a.qcow2")
+      // The last partition ends with this disk; 32 sectors of entries and a header come behind it.
+      let disk = try guest.disk(mebibytes: 128)
+      try shell("mke2fs -q -F -t ext4 '\(disk)'")
+      let before = try digest(of: disk)
+      let failure = try #require(throws: Failure.self) {
+        try guest.run(guest.request(.create(isReinstall: true), "vm2.example.com", disks: [disk]))
+      }
+      #expect(failure.code == .device)
+      #expect(failure.message.contains("(\(128 << 20 + 33 * 512) bytes)"), "\(failure.message)")
+      #expect(failure.remedy == "give the instance a disk of at least 129 MiB")
+      #expect(try digest(of: disk) == before)
+      try shell("truncate --size \(128 << 20 + 33 * 512) '\(disk)'")
+      try guest.run(guest.request(.create(isReinstall: true), "vm2.example.com", disks: [disk]))
+      #expect(try PartitionedGuest.debian.faults(of: disk) == [])
+    }
+  }
+
   @Test("A whole disk of ext4 without a table does too") func withoutTable() throws {
     try withScratch { scratch in
       let raw = try makeSparseFile(scratch("raw"), size: 64 << 20)
