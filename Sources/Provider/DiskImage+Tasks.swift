@@ -15,79 +15,117 @@ extension DiskImage {
   /// The largest disk in an image, in bytes: 16 TiB, as large as a file of ext4 can be.
   static let largest: UInt64 = 16 << 40
 
-  /// The stream in its two descriptors, the file that the disk goes to, and for qcow2 the one that it is read from: the image
-  /// itself, or (`unpacks`) an empty one.
+  /// What comes of unpacking a stream.
+  enum Unpacked: String {
+    /// The disk as it is.
+    case disk
+    /// An image of qemu that other hands had packed.
+    case qcow2
+    /// Another file that they had packed.
+    case file
+  }
+
+  /// What `unpacking` is told: of how many bytes that are not zero its file may be made, and what that is to be.
+  static func values(_ most: UInt64, _ unpacked: Unpacked = .disk, threads: Int = 1) -> JSON {
+    ["most": .number(most), "as": .string(unpacked.rawValue), "threads": .integer(threads)]
+  }
+
+  /// The stream in its two descriptors, the file that is made of it, and for an image of qemu, whose disk it is then, the image.
   static let unpacking = WorkerTask("image", .decoder) { context throws(Failure) in
     let values = context.values
     let (stream, _) = try context.stream()
-    let disk = try context.descriptor(2)
+    let file = SharedDescriptor(try context.descriptor(2))
+    let content = try SparseContent(view: file.view, name: stream.name, most: values.number("most"))
+    let unpacked = Unpacked(rawValue: try values.text("as")) ?? .file
     try context.steps.step("unpacking the disk") { progress throws(Failure) in
       if context.count > 3 {
         let image = try context.descriptor(3)
-        try unpackQcow2(
-          stream, at: image, isThere: !values.flag("unpacks"), to: disk, threads: Int(values.number("threads")),
-          progress)
+        try unpackQcow2(stream, in: image, to: content, threads: Int(values.number("threads")), progress)
       } else {
-        try unpackRaw(stream, to: disk, progress)
+        try unpack(stream, as: unpacked, to: content, progress)
       }
     }
+    withExtendedLifetime(file) {}
     return nil
   }
 
-  private static func unpackRaw(
-    _ stream: IncomingStream, to disk: borrowing Descriptor, _ progress: StepProgress
+  private static func unpack(
+    _ stream: IncomingStream, as unpacked: Unpacked, to content: SparseContent, _ progress: StepProgress
   ) throws(Failure) {
-    let view = disk.view
+    var content = content
+    let longest = unpacked == .qcow2 ? try longestQcow2(stream, content) : largest
     try stream.eachPiece { bytes, offset throws(Failure) in
-      try refuse(offset + UInt64(bytes.count), stream)
-      try write(bytes, at: offset, to: view)
+      let length = offset + UInt64(bytes.count)
+      guard length <= longest else {
+        throw Failure(
+          .dump, "\(stream.name) is longer than \(Words.bytes(longest)), the most that is taken of such an image")
+      }
+      try content.write(bytes, at: offset)
       progress.advance(by: UInt64(bytes.count))
     }
     guard stream.count > 0 else { throw Failure(.dump, "\(stream.name) has no bytes") }
-    try disk.setLength((stream.count + 511) / 512 * 512)
+    try content.view.setLength(unpacked == .disk ? (stream.count + 511) / 512 * 512 : stream.count)
   }
 
-  private static func unpackQcow2(
-    _ stream: IncomingStream, at file: borrowing Descriptor, isThere: Bool, to disk: borrowing Descriptor, threads: Int,
-    _ progress: StepProgress
-  ) throws(Failure) {
+  /// How long an image of qemu is at most: as its disk, with an eighth and 64 MiB for how that is described, or as much as the
+  /// cache takes, as with snapshots. Zeros without an end would come to an end only with the patience of whoever waits.
+  private static func longestQcow2(_ stream: IncomingStream, _ content: SparseContent) throws(Failure) -> UInt64 {
+    let size = try qcow2(stream, in: content.view).size
+    return max(content.most, size + size / 8 + (64 << 20))
+  }
+
+  /// No cluster goes to its place before all are there: an image is read where it is.
+  private static func qcow2(_ stream: IncomingStream, in file: DescriptorView) throws(Failure) -> Qcow2Image {
     guard try stream.prefix(4) == Array("QFI".utf8) + [0xFB] else {
       throw Failure(
         .dump, "\(stream.name) is not a qcow2 image: it starts with other bytes", remedy: "correct format, or the image"
       )
     }
-    // No cluster goes to its place before all are there: an image is read where it is.
-    var image = try Qcow2Image(stream, spool: file.view, largest: 0)
-    try refuse(image.size, stream)
-    var length: UInt64 = 0
-    if isThere {
-      length = UInt64(try file.status().st_size)
-    } else {
-      try stream.eachPiece { bytes, offset throws(Failure) in
-        try image.take(bytes, at: offset) { _, _ throws(Failure) in }
-      }
-      length = stream.count
+    let image = try Qcow2Image(stream, spool: file, largest: 0)
+    guard image.size <= largest else {
+      throw Failure(
+        .dump,
+        "the disk in \(stream.name) has \(Words.bytes(image.size)), and at most \(Words.bytes(largest)) are taken")
     }
-    try disk.setLength(image.size)
-    let view = disk.view
-    try image.finish(length: length, threads: threads) { bytes, place throws(Failure) in
-      try write(bytes, at: place, to: view)
+    return image
+  }
+
+  private static func unpackQcow2(
+    _ stream: IncomingStream, in file: borrowing Descriptor, to content: SparseContent, threads: Int,
+    _ progress: StepProgress
+  ) throws(Failure) {
+    var content = content
+    let image = try qcow2(stream, in: file.view)
+    try content.view.setLength(image.size)
+    try image.finish(length: try file.length(), threads: threads) { bytes, place throws(Failure) in
+      try content.write(bytes, at: place)
       progress.advance(by: UInt64(bytes.count))
     }
   }
 
-  private static func refuse(_ size: UInt64, _ stream: IncomingStream) throws(Failure) {
-    guard size <= largest else {
-      throw Failure(
-        .dump, "the disk in \(stream.name) has \(Words.bytes(size)), and at most \(Words.bytes(largest)) are taken")
-    }
-  }
+  /// A file in the cache that gets all but zeros, up to a limit.
+  private struct SparseContent {
+    let view: DescriptorView
+    /// What it comes from.
+    let name: String
+    /// In bytes.
+    let most: UInt64
+    private var written: UInt64 = 0
 
-  private static func write(
-    _ bytes: UnsafeRawBufferPointer, at offset: UInt64, to view: DescriptorView
-  ) throws(Failure) {
-    try NonZeroRuns(in: bytes, unit: 4096).each { run throws(Failure) in
-      try view.writeAll(UnsafeRawBufferPointer(rebasing: bytes[run]), at: offset + UInt64(run.lowerBound))
+    init(view: DescriptorView, name: String, most: UInt64) {
+      (self.view, self.name, self.most) = (view, name, most)
+    }
+
+    mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
+      try NonZeroRuns(in: bytes, unit: 4096).each { run throws(Failure) in
+        written += UInt64(run.count)
+        guard written <= most else {
+          throw Failure(
+            .dump, "\(name) holds more than \(Words.bytes(most)), the most that the cache takes",
+            remedy: "raise cache_max_size in the configuration")
+        }
+        try view.writeAll(UnsafeRawBufferPointer(rebasing: bytes[run]), at: offset + UInt64(run.lowerBound))
+      }
     }
   }
 

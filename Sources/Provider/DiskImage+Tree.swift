@@ -105,10 +105,8 @@ extension DiskImage {
   ) throws(Failure) -> SharedDescriptor {
     guard let packing = format.packing else { return packed }
     let unpacked = try Descriptor(spool, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
-    var limits = ChildLimits.worker(streaming: mostKept, threads: 1)
-    limits.room = try .init(unpacked.view, most: mostKept)
-    _ = try IncomingStream(reading: packed).unpacked(packing, to: mostKept)
-      .run(Self.unpacking, nil, [.stream(unpacked.view)], by: workers, limits, steps)
+    try write(
+      IncomingStream(reading: packed).unpacked(packing, to: mostKept), as: .file, to: unpacked, workers, steps)
     return SharedDescriptor(try unpacked.view.duplicate(named: words))
   }
 

@@ -201,38 +201,42 @@ package struct DiskImage {
     _ file: String, to path: String, spool: String, _ workers: Workers, _ steps: Steps
   ) throws(Failure) {
     let disk = try Descriptor(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+    var file = file
+    if let packing = format.packing, format.kind != .raw {
+      let unpacked = try Descriptor(spool, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+      let stream = try IncomingStream(reading: opened(file)).unpacked(packing, to: mostKept)
+      try write(stream, as: format.kind == .qcow2 ? .qcow2 : .file, to: unpacked, workers, steps)
+      file = spool
+    }
     let image = try opened(file)
-    let most = mostKept
     var stream = IncomingStream(reading: image)
-    if let packing = format.packing { stream = try stream.unpacked(packing, to: most) }
-    var others: [WorkerDescriptor] = [.stream(disk.view)]
-    var spooled: SharedDescriptor?
-    var limit = ChildLimits.worker(streaming: most, threads: threads)
-    if format.kind == .vmdk || format.kind == .vhdx {
-      var path = file
-      if format.packing != nil {
-        let unpacked = try Descriptor(spool, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
-        limit.room = try .init(unpacked.view, most: most)
-        _ = try stream.run(Self.unpacking, nil, [.stream(unpacked.view)], by: workers, limit, steps)
-        path = spool
-      }
-      limit.room = try .init(disk.view, most: most)
-      return try convert(path, format.kind, to: disk, limit, steps)
+    switch format.kind {
+    case .vmdk, .vhdx:
+      var limits = ChildLimits.worker(streaming: mostKept, threads: threads)
+      limits.room = try .init(disk.view, most: mostKept)
+      try convert(file, format.kind, to: disk, limits, steps)
+    case .qcow2: try write(stream, as: .disk, in: image, to: disk, workers, steps)
+    default:
+      if let packing = format.packing { stream = try stream.unpacked(packing, to: mostKept) }
+      try write(stream, as: .disk, to: disk, workers, steps)
     }
-    if format.kind == .qcow2 {
-      if format.packing == nil {
-        others.append(.stream(image.view))
-      } else {
-        let file = SharedDescriptor(try Descriptor(spool, O_RDWR | O_CREAT | O_EXCL, mode: 0o600))
-        spooled = file
-        others.append(.stream(file.view))
-      }
-    }
-    limit.room = try .init(disk.view, most: most)
+  }
+
+  /// Has a worker write what is in the stream to an empty file.
+  ///
+  /// - Parameter image: of qemu, which the stream is then.
+  func write(
+    _ stream: IncomingStream, as unpacked: Unpacked, in image: SharedDescriptor? = nil, to file: borrowing Descriptor,
+    _ workers: Workers, _ steps: Steps
+  ) throws(Failure) {
+    var limits = ChildLimits.worker(streaming: mostKept, threads: threads)
+    // The worker says what was too much; this is for one that does not count.
+    limits.room = try .init(file.view, most: mostKept + (64 << 20))
+    var files: [WorkerDescriptor] = [.stream(file.view)]
+    if let image { files.append(.stream(image.view)) }
     _ = try stream.run(
-      Self.unpacking, ["unpacks": .bool(spooled != nil), "threads": .integer(threads)], others, by: workers, limit,
-      steps)
-    withExtendedLifetime(spooled) {}
+      Self.unpacking, Self.values(mostKept, unpacked, threads: threads), files, by: workers, limits, steps)
+    withExtendedLifetime(image) {}
   }
 
   /// What is used of the disk, and what it is.
