@@ -42,15 +42,15 @@ extension DiskImage {
         let image = try context.descriptor(3)
         try unpackQcow2(stream, in: image, to: content, threads: Int(values.number("threads")), progress)
       } else {
-        try unpack(stream, as: unpacked, to: content, progress)
+        try makeFile(unpacked, of: stream, in: content, progress)
       }
     }
     withExtendedLifetime(file) {}
     return nil
   }
 
-  private static func unpack(
-    _ stream: IncomingStream, as unpacked: Unpacked, to content: SparseContent, _ progress: StepProgress
+  private static func makeFile(
+    _ unpacked: Unpacked, of stream: IncomingStream, in content: SparseContent, _ progress: StepProgress
   ) throws(Failure) {
     var content = content
     let longest = unpacked == .qcow2 ? try longestQcow2(stream, content) : largest

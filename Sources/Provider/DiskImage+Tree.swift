@@ -105,8 +105,8 @@ extension DiskImage {
   ) throws(Failure) -> SharedDescriptor {
     guard let packing = format.packing else { return packed }
     let unpacked = try Descriptor(spool, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
-    try write(
-      IncomingStream(reading: packed).unpacked(packing, to: mostKept), as: .file, to: unpacked, workers, steps)
+    let stream = try IncomingStream(reading: packed).unpacked(packing, to: mostKept)
+    try make(.file, of: stream, to: unpacked, workers, steps)
     return SharedDescriptor(try unpacked.view.duplicate(named: words))
   }
 

@@ -205,7 +205,7 @@ package struct DiskImage {
     if let packing = format.packing, format.kind != .raw {
       let unpacked = try Descriptor(spool, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
       let stream = try IncomingStream(reading: opened(file)).unpacked(packing, to: mostKept)
-      try write(stream, as: format.kind == .qcow2 ? .qcow2 : .file, to: unpacked, workers, steps)
+      try make(format.kind == .qcow2 ? .qcow2 : .file, of: stream, to: unpacked, workers, steps)
       file = spool
     }
     let image = try opened(file)
@@ -215,18 +215,21 @@ package struct DiskImage {
       var limits = ChildLimits.worker(streaming: mostKept, threads: threads)
       limits.room = try .init(disk.view, most: mostKept)
       try convert(file, format.kind, to: disk, limits, steps)
-    case .qcow2: try write(stream, as: .disk, in: image, to: disk, workers, steps)
+    case .qcow2: try make(.disk, of: stream, in: image, to: disk, workers, steps)
     default:
       if let packing = format.packing { stream = try stream.unpacked(packing, to: mostKept) }
-      try write(stream, as: .disk, to: disk, workers, steps)
+      if let other = OtherForm(beginning: try stream.prefix(StreamKind.prefixLength)) {
+        throw other.failure(words, format)
+      }
+      try make(.disk, of: stream, to: disk, workers, steps)
     }
   }
 
-  /// Has a worker write what is in the stream to an empty file.
+  /// Has a worker make of a stream what is to be in an empty file.
   ///
   /// - Parameter image: of qemu, which the stream is then.
-  func write(
-    _ stream: IncomingStream, as unpacked: Unpacked, in image: SharedDescriptor? = nil, to file: borrowing Descriptor,
+  func make(
+    _ unpacked: Unpacked, of stream: IncomingStream, in image: SharedDescriptor? = nil, to file: borrowing Descriptor,
     _ workers: Workers, _ steps: Steps
   ) throws(Failure) {
     var limits = ChildLimits.worker(streaming: mostKept, threads: threads)
@@ -244,6 +247,7 @@ package struct DiskImage {
     _ path: String, _ verified: Publication.Verified, _ workers: Workers, _ steps: Steps
   ) throws(Failure) -> PublishedImage {
     let disk = try Disk(path, for: .reading)
+    try refuseBlank(disk, workers)
     let list = try Descriptor(inMemory: "the used blocks")
     let measured = try workers.run(
       Self.measuring, nil, [.disk(disk), .stream(list.view)], .init(.guest, "looks at the image"),
@@ -263,6 +267,18 @@ package struct DiskImage {
       try refuse(architecture: found.string)
     }
     return PublishedImage(used: used, origin: origin(verified, end: end, root: root))
+  }
+
+  /// Refuses what nothing can start from and nothing is found on: a page of the web, or zeros.
+  private func refuseBlank(_ disk: Disk, _ workers: Workers) throws(Failure) {
+    // The mark of a first sector; libblkid passes over an ext that is damaged.
+    if try disk.descriptor.bytes(at: 510, count: 2) == [0x55, 0xAA] { return }
+    if try disk.holdsExt() { return }
+    guard try DataDisk.contents(of: disk, workers) == .nothing else { return }
+    throw Failure(
+      .guest,
+      "what is in \(words) is not a disk: it has no boot sector, no partition table and no filesystem that is known",
+      remedy: "correct image, or format")
   }
 
   func origin(_ verified: Publication.Verified, end: UInt64, root: String?) -> ImageOrigin {

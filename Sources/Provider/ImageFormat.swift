@@ -3,6 +3,7 @@ internal import Report
 internal import Sources
 
 /// How an image is in a file: as the administrator says or the name of the file, never by its bytes, of which a stranger decides.
+/// They can only have it refused (`OtherForm`).
 struct ImageFormat: Equatable {
   enum Kind: String {
     case raw, qcow2, vmdk, vhdx
@@ -53,9 +54,14 @@ struct ImageFormat: Equatable {
   /// It is a root filesystem, and no disk.
   var isTree: Bool { kind == .tar || kind == .oci || kind == .ociArchive }
 
-  /// As the configuration has it.
-  var words: String {
-    let ending = Self.packings.first { $0.packing == packing }?.ending
-    return kind.rawValue + (ending.map { ".\($0)" } ?? "")
+  /// What the configuration calls a packing, such as `xz`; nil for one of which no image is taken.
+  static func ending(of packing: Packing) -> String? {
+    packings.first { $0.packing == packing }.map { String($0.ending) }
   }
+
+  /// Nil where it is not packed.
+  var ending: String? { packing.flatMap(Self.ending(of:)) }
+
+  /// As the configuration has it.
+  var words: String { kind.rawValue + (ending.map { ".\($0)" } ?? "") }
 }
