@@ -13,7 +13,7 @@ extension StreamDecoder {
     let beginning = try stream.prefix(StreamKind.prefixLength)
     let isDivided = StreamKind.hasPartitions(beginning)
     let superblock = isDivided ? nil : Superblock(Array(beginning.dropFirst(1024).prefix(1024)))
-    let stated = RawDisk.length(beginning: isDivided ? Self.withoutSuperblock(beginning) : beginning)
+    let stated = RawDisk.length(beginning: beginning)
     let isExt = StreamKind(prefix: beginning) == .ext && superblock?.isJournal != true
     var length = stated
     if !isExt, let stated, stated > disk.size { length = try partitionsEnd(beginning) ?? stated }
@@ -29,14 +29,6 @@ extension StreamDecoder {
       try fill(DiskFilling(disk, isZeroed: wiped != .none), of: disk, with: stream, atLeast: length, stated: stated)
     }
     return isExt ? .filesystem(of: nil) : .other("a disk without an ext filesystem of its own", of: nil)
-  }
-
-  /// Beside partitions a superblock is left of what the disk was before.
-  private static func withoutSuperblock(_ beginning: [UInt8]) -> [UInt8] {
-    guard beginning.count >= Superblock.range.upperBound else { return beginning }
-    var bytes = beginning
-    bytes.replaceSubrange(Superblock.range, with: repeatElement(0, count: Superblock.range.count))
-    return bytes
   }
 
   /// Where the partitions end of a disk that is larger than the one that it is for, in bytes; nil where it has none.

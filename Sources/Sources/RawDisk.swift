@@ -14,17 +14,18 @@ package enum RawDisk {
       return (bigEndian ? field : field.reversed()).reduce(0) { $0 << 8 | UInt64($1) }
     }
     func has(_ signature: String, _ offset: Int) -> Bool { bytes.dropFirst(offset).starts(with: signature.utf8) }
-    if let size = Superblock(Array(bytes.dropFirst(1024).prefix(1024)))?.size { return size }
+    // Beside partitions a superblock is left of what the disk was before.
+    let isDivided = StreamKind.hasPartitions(bytes)
+    if !isDivided, let size = Superblock(Array(bytes.dropFirst(1024).prefix(1024)))?.size { return size }
     if has("XFSB", 0) { return product(number(4, 4, bigEndian: true), number(8, 8, bigEndian: true)) }
     if has("_BHRfS_M", (64 << 10) + 64) { return number((64 << 10) + 112, 8) }
-    for sector in [512, 4096] where has("EFI PART", sector) {
+    let entries = (0..<4).map { 446 + 16 * $0 }
+    let goesByMBR = isDivided && !entries.contains { bytes[$0 + 4] == protective }
+    for sector in [512, 4096] where !goesByMBR && has("EFI PART", sector) {
       // The last sector of the disk holds the copy of this header.
       return product(number(sector + 32, 8) &+ 1, UInt64(sector))
     }
-    guard number(510, 2) == 0xAA55 else { return nil }
-    let entries = (0..<4).map { 446 + 16 * $0 }
-    // Where a boot sector has code or text there instead of a table, the first bytes tell: they are only ever these two.
-    guard entries.allSatisfy({ bytes[$0] & 0x7F == 0 }) else { return nil }
+    guard isDivided else { return nil }
     // A table that protects a GPT says what that says, or nothing.
     return entries.filter { ![0, protective].contains(bytes[$0 + 4]) }
       .map { (number($0 + 8, 4) + number($0 + 12, 4)) * 512 }.max()
