@@ -19,7 +19,8 @@ import Testing
   private func importing(_ disk: String) -> [String: String] {
     [
       "IMPORT_INDEX": "0", "IMPORT_DEVICE": disk, "IMPORT_DISK_PATH": disk, "OSP_CONFIGURE": "seed",
-      "NIC_COUNT": "1", "NIC_0_MAC": "aa:00:00:11:22:33", "NIC_0_IP": "192.0.2.9", "NIC_0_MODE": "bridged", "NIC_0_NETWORK_SUBNET": "192.0.2.0/25",
+      "NIC_COUNT": "1", "NIC_0_MAC": "aa:00:00:11:22:33", "NIC_0_IP": "192.0.2.9", "NIC_0_MODE": "bridged",
+      "NIC_0_NETWORK_SUBNET": "192.0.2.0/25",
       "OSP_ADDRESS": "static", "OSP_PREFIX": "24",
     ]
   }
