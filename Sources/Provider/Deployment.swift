@@ -35,9 +35,7 @@ struct Deployment: Sendable {
     }
     let pieces = entry.pieces.filter { $0.offset < region.range.length }
     progress.expect(pieces.reduce(0) { $0 + UInt64($1.length) })
-    let uncached = Descriptor(writingUncached: region.view)
-    let copy = PieceCopy(
-      of: pieces, from: image.view, to: region.view, past: uncached?.view, in: region.range, keepingBack: kept)
+    let copy = PieceCopy(of: pieces, from: image.view, to: region.view, in: region.range, keepingBack: kept)
     let workers = max(1, min(4, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
     DispatchQueue.concurrentPerform(iterations: workers) { worker in
       withBuffer(of: PieceCopy.most) { buffer in
@@ -75,16 +73,17 @@ private final class PieceCopy: Sendable {
   private let image: DescriptorView
   private let disk: DescriptorView
   /// The disk, opened past the cache; nil where that can't be.
-  private let uncached: DescriptorView?
+  private let uncached: SharedDescriptor?
   private let place: ByteRange
   private let kept: Deployment.Head
   private let state = Mutex(State())
 
   init(
-    of pieces: [ImagePiece], from image: DescriptorView, to disk: DescriptorView, past uncached: DescriptorView?,
-    in place: ByteRange, keepingBack kept: Deployment.Head
+    of pieces: [ImagePiece], from image: DescriptorView, to disk: DescriptorView, in place: ByteRange,
+    keepingBack kept: Deployment.Head
   ) {
-    (self.pieces, self.image, self.disk, self.uncached) = (pieces, image, disk, uncached)
+    (self.pieces, self.image, self.disk) = (pieces, image, disk)
+    uncached = if let file = Descriptor(writingUncached: disk) { SharedDescriptor(file) } else { nil }
     (self.place, self.kept) = (place, kept)
   }
 
@@ -163,7 +162,7 @@ private final class PieceCopy: Sendable {
   private func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
     var written = 0
     if let uncached, (offset | UInt64(bytes.count)).isMultiple(of: Self.page), state.withLock({ $0.writesUncached }) {
-      written = try uncached.writeUncached(bytes, at: offset)
+      written = try uncached.view.writeUncached(bytes, at: offset)
       if written == bytes.count { return }
       state.withLock { $0.writesUncached = false }
     }

@@ -67,7 +67,7 @@ import Testing
     try withScratch { folder in
       let host = TestHost(folder)
       try folder.define("one")
-      try host.create(disks: ["0:size=16"])
+      try host.create(disks: ["0:size=16", "1:size=16"])
       try folder.write("kernel", to: "guest/boot/vmlinuz-6.9.1-a")
       let disk = folder("state/instances/vm1/disk0")
       try shell(
