@@ -38,10 +38,11 @@ package struct CopiedIdentity: Sendable, Equatable {
       case .cloudInit: if try guest.kind(Seed.program) != nil { try treat(row, of: guest) }
       case .machineID: try FirstBoot.resetMachineID(of: guest)
       case .sshHostKeys:
+        let own = try find(row, in: guest)
         keptSSHHostKeys = try FirstBoot.resetSSHHostKeys(row, of: guest) == .kept
-        let keys = try SSHDaemon(of: .root, in: guest).hostKeys
-        for path in keys where !path.hasPrefix("/etc/ssh/ssh_host_") {
-          if try guest.kind(path) == .file { told.append(path) }
+        for path in try SSHDaemon(of: .root, in: guest).hostKeys where !own.contains(path) {
+          let kind = try guest.kind(path)
+          if kind == .file || kind == .symbolicLink { told.append(path) }
         }
       case .udevNames: try removeRules(row, of: guest)
       case .initiator: try resetInitiator(row, of: guest)

@@ -67,8 +67,8 @@ package enum IdentityTable {
       "/etc/ssh/ssh_host_key.pub",
     ],
     then:
-      "the guest's sshd makes them where its distribution has that, else a unit of ours; they stay where nothing would, "
-      + "and elsewhere, where HostKey names such files, which are reported",
+      "the guest's sshd makes them where its distribution has that, else a unit of ours; they stay where nothing would. "
+      + "Those that HostKey names elsewhere stay, and are reported",
     .sshHostKeys)
 
   private static let seeds = IdentityRow(

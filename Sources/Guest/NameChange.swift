@@ -3,9 +3,10 @@ import Report
 
 /// The files of a guest that change when its name does: first worked out whole, then written.
 struct NameChange {
-  /// New contents by path, in the order in which they are written. `/etc/hostname` is the last: a change that was
-  /// interrupted is one that did not take place, and can be repeated.
+  /// New contents by path. A change that was interrupted is one that did not take place, and can be repeated.
   private(set) var files: [(path: ByteString, bytes: [UInt8])] = []
+  /// Those of them that configure the network.
+  private var ofNetwork: Set<ByteString> = []
   /// Files of ours that the new network does not have.
   private var removed: [ByteString] = []
   /// The network of a guest that came out of an image, where it is not the one that it has.
@@ -95,7 +96,9 @@ struct NameChange {
       if !ours.isEmpty {
         try rematch(network, ours, in: guest)
       } else {
-        for file in try NetworkRenderer.rematching(network, in: guest) { add(file.path, file.found, file.changed) }
+        for file in try NetworkRenderer.rematching(network, in: guest) {
+          addOfNetwork(file.path, file.found, file.changed)
+        }
       }
       return nil
     }
@@ -118,7 +121,7 @@ struct NameChange {
     let found = try NetworkRenderer.foreign(files, in: guest)
     if !found.isEmpty {
       let places = Words.list(found.map(\.description))
-      notes.append("these speak of the same interfaces or addresses, and stay as they are: \(places)")
+      notes.append("these are in the place of files of ours, and stay as they are: \(places)")
     }
     return found
   }
@@ -145,7 +148,7 @@ struct NameChange {
       for: network, knowsPermanentAddress: try Networkd.knowsPermanentAddress(guest))
     let foreign = try noteForeign(among: all, in: guest)
     let new = all.filter { !foreign.contains($0.path) }
-    for file in new { add(file.path, try guest.read(file.path) ?? [], file.bytes) }
+    for file in new { addOfNetwork(file.path, try guest.read(file.path) ?? [], file.bytes) }
     removed = ours.filter { path in !new.contains { $0.path == path } }
     return new
   }
@@ -181,26 +184,36 @@ struct NameChange {
       guard ours.contains(path), let found = try guest.read(path) else { continue }
       let changed = Network.rematching(found, to: interface.match)
       if changed != found, case .order = interface.match { marked.append(interface) }
-      add(path, found, changed)
+      addOfNetwork(path, found, changed)
     }
     guard let rules = NetworkdFiles.rules(marking: marked), try noteForeign(among: [rules], in: guest).isEmpty else {
       return
     }
-    add(rules.path, try guest.read(rules.path) ?? [], rules.bytes)
+    addOfNetwork(rules.path, try guest.read(rules.path) ?? [], rules.bytes)
   }
 
   var isEmpty: Bool { files.isEmpty && removed.isEmpty && renewed == nil && release == oldRelease }
 
+  /// The network and the release file, which tell the address that goes, come behind the files that have it, and `/etc/hostname`, which
+  /// tells the name, is the last.
   func apply(to guest: some GuestFiles) throws(Failure) {
     let guest = WatchedFiles(guest)
+    func write(where isMeant: (ByteString) -> Bool) throws(Failure) {
+      for file in files where isMeant(file.path) { try guest.write(file.path, file.bytes, mode: 0o644) }
+    }
+    try write { $0 != Hostname.path && !ofNetwork.contains($0) }
+    for path in removed { try guest.remove(path) }
+    if let renewed { try renewed.renderer.apply(renewed.network, to: guest) }
+    try write { ofNetwork.contains($0) }
     if let release, release != oldRelease {
       try guest.write(ReleaseFile.path, release.render(), mode: 0o644)
     }
-    for path in removed { try guest.remove(path) }
-    if let renewed { try renewed.renderer.apply(renewed.network, to: guest) }
-    for file in files where file.path != Hostname.path { try guest.write(file.path, file.bytes, mode: 0o644) }
-    if guest.hasNew { try SELinux.relabel(guest) }
-    for file in files where file.path == Hostname.path { try guest.write(file.path, file.bytes, mode: 0o644) }
+    try write { $0 == Hostname.path }
+  }
+
+  private mutating func addOfNetwork(_ path: ByteString, _ found: [UInt8], _ changed: [UInt8]) {
+    add(path, found, changed)
+    ofNetwork.insert(path)
   }
 
   private mutating func add(_ path: ByteString, _ found: [UInt8], _ changed: [UInt8]) {

@@ -45,10 +45,10 @@ package struct Renaming: Sendable {
     if isNew { return .alreadyNamed }
     let release = try ReleaseFile.read(from: guest)
     let change = try NameChange(from: old, to: new, network: network, release: release, in: guest)
-    if change.isEmpty { return .alreadyNamed }
+    change.notes.forEach(note)
+    if change.isEmpty && change.notes.isEmpty { return .alreadyNamed }
     try change.apply(to: guest)
     if !change.told.isEmpty { tell(change.told) }
-    change.notes.forEach(note)
     return .renamed
   }
 }

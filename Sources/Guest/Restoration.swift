@@ -83,7 +83,7 @@ package struct Restoration: Sendable {
     }
     outcome.notes += try settings?.apply(to: guest) ?? []
     if isCopy, !seed.isEmpty { try Seed.place(seed, in: guest) }
-    if isCopy || guest.hasNew { try SELinux.relabel(guest) }
+    if isCopy { try SELinux.relabel(guest) }
     return outcome
   }
 

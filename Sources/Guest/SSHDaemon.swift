@@ -44,12 +44,14 @@ struct SSHDaemon {
       let words = Self.words(of: line)
       let values = Array(words.dropFirst())
       switch words.first?.lowercased() {
-      case "match": condition = outer == .unmet ? .unmet : self.condition(values)
+      case "match":
+        let own = outer == .unmet ? outer : self.condition(values)
+        condition = outer == .unknown && own == .met ? .unknown : own
       case "authorizedkeysfile":
         switch condition {
         case .always: ofAll = ofAll ?? values
         case .met: ofLogin = ofLogin ?? values
-        case .unknown: hasOtherKeyFiles = true
+        case .unknown: if ofLogin == nil { hasOtherKeyFiles = true }
         case .unmet: break
         }
       case "hostkey": hostKeys += values.map { ByteString($0) }
@@ -70,25 +72,20 @@ struct SSHDaemon {
       if criterion == "all" { continue }
       guard let value = rest.popFirst() else { return .unknown }
       switch criterion {
-      case "user": if !Self.isIn(value, login.name) { return .unmet }
-      case "group": if !groups.contains(where: { Self.isIn(value, $0) }) { return .unmet }
+      case "user": if !Self.isAny(of: [login.name], in: value) { return .unmet }
+      case "group": if !Self.isAny(of: groups, in: value) { return .unmet }
       default: result = .unknown
       }
     }
     return result
   }
 
-  /// Whether a list of patterns has a name: one that begins with `!` excludes it (PATTERNS in ssh_config(5)).
-  private static func isIn(_ list: String, _ name: String) -> Bool {
-    var isThere = false
-    for pattern in list.split(separator: ",") {
-      if pattern.hasPrefix("!") {
-        if matches(name[...], pattern.dropFirst()) { return false }
-      } else if matches(name[...], pattern) {
-        isThere = true
-      }
-    }
-    return isThere
+  /// Whether a list of patterns has any of the names: a pattern that begins with `!` excludes all of them (PATTERNS in ssh_config(5)).
+  private static func isAny(of names: [String], in list: String) -> Bool {
+    let patterns = list.split(separator: ",")
+    func isThere(_ pattern: Substring) -> Bool { names.contains { matches($0[...], pattern) } }
+    return patterns.contains { !$0.hasPrefix("!") && isThere($0) }
+      && !patterns.contains { $0.hasPrefix("!") && isThere($0.dropFirst()) }
   }
 
   private static func matches(_ name: Substring, _ pattern: Substring) -> Bool {

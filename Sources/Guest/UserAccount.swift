@@ -111,7 +111,7 @@ package struct UserAccount: Sendable, Equatable {
       guard kind == .directory else { return "\(login.home) is not a folder: \(name) lacks a home" }
       try guest.setOwnerAndMode(login.home, uid: login.uid, gid: login.gid, mode: try homeMode(in: guest))
       return
-        "\(login.home) was in the guest already: the folder belongs to \(name) now, and what is in it to whom it did"
+        "\(login.home) was in the guest already: the folder belongs to \(name) now, and the files in it keep their owners"
     }
     try guest.makeDirectory(login.home)
     try guest.setOwnerAndMode(login.home, uid: login.uid, gid: login.gid, mode: try homeMode(in: guest))

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Report
 
-/// The files of a guest, and whether any came to be there that had not been: in a guest with SELinux it lacks a label.
+/// The files of a guest, which labels them when it boots, where it has SELinux and any comes to be there that had not been. That is
+/// asked for before the first: whatever ends the program, none is left without a label.
 final class WatchedFiles<Files: GuestFiles>: GuestFiles {
   private let files: Files
-  private(set) var hasNew = false
+  private var hasNew = false
 
   init(_ files: Files) { self.files = files }
 
@@ -15,11 +16,17 @@ final class WatchedFiles<Files: GuestFiles>: GuestFiles {
       switch try files.kind(path) {
       case .file: break
       // Where it leads to something, that is written.
-      case .symbolicLink: hasNew = try files.readLeniently(path) == nil
-      default: hasNew = true
+      case .symbolicLink: if try files.readLeniently(path) == nil { try awaitNew() }
+      default: try awaitNew()
       }
     }
     try files.write(path, bytes, mode: mode)
+  }
+
+  private func awaitNew() throws(Failure) {
+    guard !hasNew else { return }
+    hasNew = true
+    try SELinux.relabel(files)
   }
 
   func remove(_ path: ByteString) throws(Failure) { try files.remove(path) }
@@ -28,12 +35,12 @@ final class WatchedFiles<Files: GuestFiles>: GuestFiles {
 
   /// A link that is replaced is a new one.
   func link(_ path: ByteString, to target: ByteString) throws(Failure) {
-    hasNew = true
+    try awaitNew()
     try files.link(path, to: target)
   }
 
   func makeDirectory(_ path: ByteString) throws(Failure) {
-    if !hasNew { hasNew = try files.kind(path) == nil }
+    if try files.kind(path) == nil { try awaitNew() }
     try files.makeDirectory(path)
   }
 

@@ -36,7 +36,7 @@ struct YAMLScan {
         fault = "line \(number) is indented by a tab"
         return
       }
-      var column = place
+      var column = place - 1
       // `- - key: value`
       while place < line.count, "-?".contains(line[place]), isBlank(line, place + 1) {
         column = place

@@ -24,6 +24,7 @@ extension ImageStore {
 
   /// The key of the image that a published file makes.
   package static func key(ofDisk digest: String, format: String) -> String {
+    // 1: `end` was that of the last partition, without the copy of the table.
     SHA256.hex(of: Array("disk 2\ndigest \(digest)\nformat \(format)\n".utf8))
   }
 

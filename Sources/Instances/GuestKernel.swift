@@ -66,7 +66,7 @@ struct GuestKernel {
     let file = try context.descriptor(0)
     let size = try file.length()
     let disk = Disk(handedOver: file, size: size, sectorSize: 1, isBlockDevice: false)
-    guard !disk.isDivided else { return nil }
+    guard try disk.believedTable() == nil else { return nil }
     let filesystem = try Filesystem(opening: Region(disk), writable: false)
     guard let path = newest(of: try filesystem.list("/boot")), let kernel = try filesystem.read(path, limit: limit)
     else { return nil }

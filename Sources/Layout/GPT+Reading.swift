@@ -25,8 +25,6 @@ extension GPT {
             + "\(needed)", remedy: "use a disk with sectors of \(sectorSize) bytes")
       }
       let gpt = GPT(header, entries, boot ?? BootSector(), sectorSize: sectorSize, size: source.size)
-      // The kernel and boot loaders go by an MBR with partitions of its own, which an older program has written over this disk.
-      if !isProtected, gpt.isHybrid { return nil }
       try gpt.refuseUnsound(of: source.name)
       return FoundTable(table: .gpt(gpt), notes: [note].compactMap { $0 } + gpt.notes(on: boot, of: source.name))
     }

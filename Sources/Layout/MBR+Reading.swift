@@ -7,9 +7,7 @@ extension MBR {
 
   /// That of a disk; nil where the first sector is another thing, or describes no partition.
   static func read(_ source: TableSource, _ boot: BootSector) throws(Failure) -> MBR? {
-    guard !boot.isOfFilesystem, boot.entries.allSatisfy({ [0, 0x80].contains($0.flags) }),
-      boot.entries.contains(where: \.isUsed)
-    else { return nil }
+    guard isDescribed(by: boot) else { return nil }
     var mbr = MBR(sectorSize: source.sectorSize ?? 512, size: source.size, bootSector: boot, links: [])
     let used = boot.entries.enumerated().filter { $1.isUsed }.map { index, entry in
       Partition(index + 1, entry, from: 0)
@@ -31,6 +29,12 @@ extension MBR {
       try mbr.refuseUnsoundLinks(in: extended, of: source.name)
     }
     return mbr
+  }
+
+  /// Whether a first sector has entries of partitions, and not a boot loader's code or a filesystem's fields in their place.
+  static func isDescribed(by boot: BootSector) -> Bool {
+    !boot.isOfFilesystem && boot.entries.allSatisfy { [0, 0x80].contains($0.flags) }
+      && boot.entries.contains(where: \.isUsed)
   }
 
   /// The chain of logical partitions.

@@ -22,7 +22,9 @@ package enum PartitionTable: Equatable, Sendable {
   /// - Throws: `.guest` for a table that can't be believed; `.device` where its partitions don't fit on the disk.
   package static func read(_ source: TableSource) throws(Failure) -> FoundTable? {
     let boot = try source.bytes(at: 0, UInt64(BootSector.length)).flatMap { BootSector($0) }
-    if let gpt = try GPT.read(source, after: boot) { return gpt }
+    // The kernel and boot loaders go by an MBR that protects no GPT, whatever an older program has left behind it.
+    let goesByMBR = boot.map { MBR.isDescribed(by: $0) && !$0.entries.contains(where: \.isProtective) } ?? false
+    if !goesByMBR, let gpt = try GPT.read(source, after: boot) { return gpt }
     guard let boot, let mbr = try MBR.read(source, boot) else { return nil }
     let isBeforeGPT = try source.bytes(at: 512, 8) == Array("EFI PART".utf8)
     let note =

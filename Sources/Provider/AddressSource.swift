@@ -76,11 +76,13 @@ struct AddressSource {
     let isIPv6 = own.contains(":")
     guard (isIPv6 ? nic.network?.subnet : nic.network?.subnet6) != nil else { return [first] }
     // A name that is not known has the address that the host tells, and no other.
-    let others = ((try? resolve(request.instance.text)) ?? []).filter { $0.contains(":") != isIPv6 }
+    let others = ((try? resolve(request.instance.text)) ?? []).filter {
+      $0.contains(":") != isIPv6 && isInNetwork($0)
+    }
     return try [first] + others.prefix(1).map { other throws(Failure) in try checked(other, prefix: nil) }
   }
 
-  /// The first address of a name: one that has room for the prefix before one that has not.
+  /// The first address of a name that is in the host's network, and has room for the prefix; else the first.
   private func address(of name: String) throws(Failure) -> String {
     let addresses: [String]
     do {
@@ -92,10 +94,22 @@ struct AddressSource {
           + "address = \"dhcp\"")
     }
     let prefix = configuration.prefix ?? 0
+    let fitting = addresses.filter(isInNetwork)
     guard
-      let address = addresses.first(where: { prefix <= IPAddress($0)?.longestPrefix ?? 0 }) ?? addresses.first
+      let address = fitting.first(where: { prefix <= IPAddress($0)?.longestPrefix ?? 0 }) ?? fitting.first
+        ?? addresses.first
     else { throw Failure(.invalid, "\(name) has no address") }
     return address
+  }
+
+  /// Whether the host's network has it, where that is known.
+  private func isInNetwork(_ text: String) -> Bool {
+    guard let address = IPAddress(text), let subnet = subnet(of: address) else { return true }
+    return IPAddress(subnet.address)?.isNear(address, prefix: subnet.prefix) == true
+  }
+
+  private func subnet(of address: IPAddress) -> RequestedNIC.Subnet? {
+    address.isIPv6 ? nic.network?.subnet6 : nic.network?.subnet
   }
 
   /// An address that the interface can have, with its prefix: its own, else that of the host's network, else the
@@ -106,13 +120,13 @@ struct AddressSource {
         .invalid, "the address of interface \(nic.index) is not one: \(text.quoted)",
         remedy: "correct the address of the instance's interface")
     }
-    let subnet = address.isIPv6 ? nic.network?.subnet6 : nic.network?.subnet
-    if own == nil, let subnet, IPAddress(subnet.address)?.isNear(address, prefix: subnet.prefix) != true {
+    let subnet = subnet(of: address)
+    if own == nil, let subnet, !isInNetwork(text) {
       throw Failure(
         .invalid,
         "\(request.instance) can't have the address \(text) on interface \(nic.index): the host's network there is "
           + "\(subnet.address)/\(subnet.prefix)",
-        remedy: "give the interface an address of that network, or correct the network")
+        remedy: "give the interface, or its name in the DNS, an address of that network, or correct the network")
     }
     guard let prefix = own ?? subnet?.prefix ?? configuration.prefix else {
       throw Failure(

@@ -138,7 +138,7 @@ extension DiskImage {
       try UsedBlocks(of: disk, progress: progress)
     }
     try write(blocks.extents, to: list)
-    let smallest: JSON = disk.believedTable().map { .number($0.table.smallestDisk) } ?? nil
+    let smallest: JSON = try disk.believedTable().map { .number($0.table.smallestDisk) } ?? nil
     return ["smallest": smallest]
   }
 

@@ -131,7 +131,10 @@ package struct DiskImagePlan: Plan, ~Copyable {
 
   private func refuseUnfit(_ manifest: ImageManifest) throws(Failure) {
     guard let origin = manifest.origin else { throw Failure(.io, "the image \(manifest.key) is not one of a disk") }
-    guard disk.size >= origin.end else { throw .tooSmall(disk, "the image \(image.words) needs", origin.end) }
+    // Of an image that an earlier version measured it is not known whether a copy of its table comes behind that.
+    let isMeasured = manifest.key == ImageStore.key(ofDisk: origin.digest, format: origin.format)
+    let needed = isMeasured ? origin.end : max(origin.end, min(manifest.size, origin.end.saturatingAdding(1 << 20)))
+    guard disk.size >= needed else { throw .tooSmall(disk, "the image \(image.words) needs", needed) }
     guard origin.root?.hasPrefix("ext") == true || configuration.configure != .files else {
       throw Failure(
         .guest,

@@ -70,7 +70,7 @@ extension Disk {
   /// Its partition table; nil where it is one filesystem. What can't be believed of a table, or has no partitions, is a boot loader's
   /// where an ext filesystem is the whole disk.
   fileprivate func guestTable() throws(Failure) -> FoundTable? {
-    if let found = believedTable() { return found }
+    if let found = try believedTable() { return found }
     return try holdsExt() ? nil : partitionTable()
   }
 

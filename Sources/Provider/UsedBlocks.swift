@@ -26,7 +26,7 @@ struct UsedBlocks {
     self.disk = disk
     extents = ExtentMap(diskSize: disk.size)
     let device = Region(rootOf: disk)
-    let table = disk.believedTable()?.table
+    let table = try disk.believedTable()?.table
     var doubt: String?
     if table == nil, let filesystem = try? Filesystem(opening: device, writable: false) {
       try Self.refuseCutOff(filesystem, on: disk)

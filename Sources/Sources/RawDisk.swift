@@ -14,11 +14,11 @@ package enum RawDisk {
       return (bigEndian ? field : field.reversed()).reduce(0) { $0 << 8 | UInt64($1) }
     }
     func has(_ signature: String, _ offset: Int) -> Bool { bytes.dropFirst(offset).starts(with: signature.utf8) }
-    // Beside partitions a superblock is left of what the disk was before.
+    // Beside partitions superblocks are left of what the disk was before.
     let isDivided = StreamKind.hasPartitions(bytes)
     if !isDivided, let size = Superblock(Array(bytes.dropFirst(1024).prefix(1024)))?.size { return size }
-    if has("XFSB", 0) { return product(number(4, 4, bigEndian: true), number(8, 8, bigEndian: true)) }
-    if has("_BHRfS_M", (64 << 10) + 64) { return number((64 << 10) + 112, 8) }
+    if !isDivided, has("XFSB", 0) { return product(number(4, 4, bigEndian: true), number(8, 8, bigEndian: true)) }
+    if !isDivided, has("_BHRfS_M", (64 << 10) + 64) { return number((64 << 10) + 112, 8) }
     let entries = (0..<4).map { 446 + 16 * $0 }
     let goesByMBR = isDivided && !entries.contains { bytes[$0 + 4] == protective }
     for sector in [512, 4096] where !goesByMBR && has("EFI PART", sector) {

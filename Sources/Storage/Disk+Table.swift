@@ -18,13 +18,16 @@ extension Disk {
 
   /// Its partition table, where that can be believed and has partitions: it alone says what is on the disk then. A superblock
   /// before the first of them is left of what the disk was before, which partitioning does not take away.
-  package func believedTable() -> FoundTable? {
-    guard let found = try? partitionTable(), !found.table.partitions.isEmpty else { return nil }
-    return found
+  ///
+  /// - Throws: `.io` for a disk that can't be read.
+  package func believedTable() throws(Failure) -> FoundTable? {
+    do throws(Failure) {
+      return try partitionTable().flatMap { $0.table.partitions.isEmpty ? nil : $0 }
+    } catch {
+      guard error.code == .guest || error.code == .device else { throw error }
+      return nil
+    }
   }
-
-  /// Whether there is such a table.
-  package var isDivided: Bool { believedTable() != nil }
 
   /// Reads what will be there once the mark is.
   package var reading: (ByteRange) throws(Failure) -> [UInt8] {

@@ -36,7 +36,9 @@ extension Disk {
   /// What is on the disk, or in its partitions; empty where nothing is known. What can't be told for certain is left
   /// out.
   package func contents() throws(Failure) -> [DiskContent] {
-    if !isDivided, let content = try probe(ByteRange(offset: 0, length: size)).content { return [content] }
+    if try believedTable() == nil, let content = try probe(ByteRange(offset: 0, length: size)).content {
+      return [content]
+    }
     var contents: [DiskContent] = []
     for partition in try partitions() where partition.offset < size {
       if let content = try probe(partition).content { contents.append(content) }
@@ -46,7 +48,7 @@ extension Disk {
 
   /// What the disk as a whole is used for.
   package func use() throws(Failure) -> DiskUse {
-    let divided = believedTable()
+    let divided = try believedTable()
     let found = divided == nil ? try probe(ByteRange(offset: 0, length: size)) : .nothing
     guard found == .nothing else { return found }
     if let table = try descriptor.partitionTable(atMost: Self.mostPartitions) { return .partitions(table.type) }

@@ -197,10 +197,11 @@ struct SeedTests {
     "#cloud-config\n", "#cloud-config \r\nusers:\r\n- default\r\n", "#cloud-config\n---\n# x\n\npackages: [a]\n",
     "#cloud-config\n{\"a\": 1}\n", "#!/bin/sh\n\t- x\n", "#include\nhttps://192.0.2.1/x\n",
     "Content-Type: multipart/mixed; boundary=x\n", "## template: jinja\n#cloud-config\n", "#cloud-boothook\nx\n",
+    "#cloud-config\na:\n  first\n  \"second\nb:\n  |\n  it is\n  \"so\n",
     "#cloud-config-archive\n- x\n", "#cloud-config-jsonp\n[{\"op\": \"add\"}]\n",
-    "#cloud-config\nwrite_files:\n- content: |\n    \ta: [\n   'x\n  path: /a\nruncmd:\n - [ sh, -c, \"echo '{x'\" ]\n",
+    "#cloud-config\nwrite_files:\n- content: |\n    \ta: [\n    'x\n  path: /a\nruncmd:\n - [ sh, -c, \"echo '{x'\" ]\n",
     "#cloud-config\nruncmd:\n  - echo [ \"a\n    [b 'c\n  - 'it''s: #'\n  - \"a \\\" b\n    [c\"\n  - {a: 'b',\n  c: [d]} # }\n",
-    "#cloud-config\nssh_authorized_keys:\n  - ssh-ed25519 AAAA it's me\n\t\nx: &a !!str \"y\" # [\n\"k\" : >-\n  ]\nz: *a\n",
+    "#cloud-config\nssh_authorized_keys:\n  - ssh-ed25519 AAAA it's me\nx: &a !!str \"y\" # [\n\"k\" : >-\n  ]\nz: *a\n",
   ]
 
   @Test("takes all kinds of user data that cloud-init knows", arguments: kinds)

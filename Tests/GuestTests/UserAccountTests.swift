@@ -120,6 +120,7 @@ struct UserAccountTests {
         "Match Group sud?\nInclude sshd_config.d/*.conf\nMatch User x\n", "AuthorizedKeysFile .b\n", "/home/admin/.b",
         1002
       ),
+      ("Match Group *,!sudo\nAuthorizedKeysFile .a\n", "", "/home/admin/.ssh/authorized_keys", 1002),
       ("Match Group wheel\nAuthorizedKeysFile .a\n", "", "/home/admin/.ssh/authorized_keys", 1002),
       ("AuthorizedKeysFile %k ../../etc/passwd .ok\n", "", "/home/admin/.ok", 1002),
       ("Include sshd_config.d/*\n", "Include sshd_config.d/*\n", "/home/admin/.ssh/authorized_keys", 1002),
@@ -140,6 +141,11 @@ struct UserAccountTests {
         "ssh_keys of admin are in /home/admin/.ssh/authorized_keys: a Match in the configuration of the guest's sshd names "
           + "another file for some of its logins"
       ])
+    let nested = guest([
+      "/etc/ssh/sshd_config": "Match Address 192.0.2.0/24\nInclude x\n",
+      "/etc/ssh/x": "Match User admin\nAuthorizedKeysFile .b\n",
+    ])
+    #expect(try accounts().add(to: nested).count == 1 && nested.text("/home/admin/.ssh/authorized_keys") != nil)
     let mounting = guest(["/etc/fstab": "UUID=1 / ext4 defaults 0 1\nUUID=2 /home ext4 defaults 0 2\n"])
     #expect(
       try accounts().add(to: mounting) == [
@@ -148,7 +154,7 @@ struct UserAccountTests {
     let left = guest(["/home/admin/x": ""])
     #expect(
       try accounts().add(to: left) == [
-        "/home/admin was in the guest already: the folder belongs to admin now, and what is in it to whom it did"
+        "/home/admin was in the guest already: the folder belongs to admin now, and the files in it keep their owners"
       ])
     #expect(left.entries["/home/admin"]?.uid == 1002 && left.entries["/home/admin/x"]?.uid == 0)
   }

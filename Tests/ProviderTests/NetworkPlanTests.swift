@@ -85,6 +85,20 @@ struct NetworkPlanTests {
     #expect(interfaces[0].routes == [.init(by: "192.0.2.1")])
   }
 
+  @Test("Of the addresses of a name those count that the host's network has")
+  func namesInNetwork() throws {
+    let known = ["192.0.2.9", "198.51.100.9", "2001:db8:9::7", "2001:db8::9"]
+    let network = try plan(
+      [Self.nic(0, in: "198.51.100.0/24", subnet6: "2001:db8::/64")], ["address": "static"], known: known
+    ).network
+    #expect(network.fixedAddresses == [.init("198.51.100.9", prefix: 24), .init("2001:db8::9", prefix: 64)])
+    let other = try plan(
+      [Self.nic(0, "198.51.100.9", in: "198.51.100.0/24", subnet6: "2001:db8:1::/64")], ["address": "static"],
+      known: known
+    ).network
+    #expect(other.fixedAddresses == [.init("198.51.100.9", prefix: 24)])
+  }
+
   @Test("An address with a prefix of its own may be outside the host's network")
   func ownPrefix() throws {
     let network = try plan([Self.nic(0, in: "198.51.100.0/24")], ["nic_0": "192.0.2.7/24"]).network

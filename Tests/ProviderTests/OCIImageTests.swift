@@ -146,6 +146,10 @@ import Testing
       #expect(try problems(of: disk) == nil, "\(told)")
       #expect(try guestFile("/srv/later", on: disk) == "later")
       #expect(try guestFile("/srv/first", on: disk) == "srv/first")
+    }
+    // With a cache of its own, as an image that is there stays in use.
+    try withScratch { scratch in
+      let oci = "application/vnd.oci.image.layer.v1.tar"
       try publish([Self.base], scratch, change: "manifest['layers'] = [blob(b'', '\(oci)')]")
       let none = try #require(throws: Failure.self) { _ = try create(guest(scratch), disk: "none") }
       #expect(none.message.contains("holds no root filesystem"), "\(none.message)")

@@ -30,14 +30,16 @@ shows_console() { shows socat on_master gnt-instance console --show-cmd "$1" && 
 
 # Follows them: follow FILE [HEADING].
 follow() {
-  local command
+  local command count=0
   while read -r command <&3; do
+    [ -z "$command" ] || ((count++))
     case $command in
       '') ;;
       "gnt-instance console "*) check "gnt-instance console" shows_console "${command##* }" ;;
       *) check "$(cut -d ' ' -f 1-3 <<<"$command" | tr / ' ')" without_warning on_master bash -c "$command" ;;
     esac
   done 3< <(documented "$@")
+  check "has commands" test "$count" -gt 0
 }
 
 # Nothing of one page is there for the next.
