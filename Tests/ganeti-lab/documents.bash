@@ -7,8 +7,8 @@ second=${instances[1]}
 node_kernel=$storage/vmlinuz node_initrd=$storage/initrd.img
 
 # The commands of the blocks below a line <!-- run on a cluster -->, one a line, in the names of the lab: documented FILE [HEADING].
-# The lab's disks are files, of which Ganeti takes no snapshot: a guest is down while it is exported, which has to be allowed. Its
-# Debian is that of the machine, and nobody is there to say yes.
+# The lab's disks are files, of which Ganeti takes no snapshot: a guest is down while it is exported, which has to be allowed, and no
+# dump is named after one. Its Debian is that of the machine, and nobody is there to say yes.
 documented() {
   local key
   key=$(printf 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI%043d' 0)
@@ -21,7 +21,7 @@ documented() {
     sed -e "s/guestsmith+debian-12/$os/; s/-t plain/-t file/; s|ssh-ed25519 AAAA…|$key|" \
       -e "s/vm1[.]example[.]com/$first/g; s/try1[.]example[.]com/$second/g; s/vm2[.]example[.]com/$third/g" \
       -e "s|kernel_path=/vmlinuz|kernel_path=$node_kernel|; s|initrd_path=/initrd.img|initrd_path=$node_initrd|" \
-      -e 's/gnt-backup export/& --long-sleep/; s/gnt-instance remove/& -f --shutdown-timeout=5/'
+      -e 's|/[*][.]snap[*]|/*-*|' -e 's/gnt-backup export/& --long-sleep/; s/gnt-instance remove/& -f --shutdown-timeout=5/'
   echo
 }
 

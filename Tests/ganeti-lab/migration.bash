@@ -41,6 +41,10 @@ test_migration() {
   check "theirs again" on_master gnt-instance modify --os-type debootstrap+default "$first"
   begin "migration, export"
   follow docs/migrating.md "From an export of ganeti-instance-debootstrap"
+  # It runs by now, and so is another than it was.
+  check "is removed" on_master gnt-instance remove -f --shutdown-timeout=5 "$first"
+  check "import, not started" without_warning on_master gnt-backup import -n node1.gnt.test --src-node node1.gnt.test \
+    --src-dir "$first" -t file -H "kvm:kernel_path=$node_kernel,initrd_path=$node_initrd,root_path=/dev/vda" --no-ip-check "$first"
   check "it is ours" shows "$os" on_master gnt-instance list --no-headers -o os "$first"
   check "the filesystem is clean" e2fsck -fn "$(root_disk "$first")"
   check "contents are equal" trees_are_equal "$scratch/theirs.img" "$(root_disk "$first")"
