@@ -61,9 +61,7 @@ int clinux_exchange(int folder, const char *one, const char *other) {
   return renameat2(folder, one, folder, other, RENAME_EXCHANGE) == 0 ? 0 : errno;
 }
 
-int clinux_open_uncached(const char *path, bool writes) {
-  return open(path, (writes ? O_WRONLY : O_RDONLY) | O_DIRECT | O_CLOEXEC);
-}
+int clinux_open_uncached(const char *path) { return open(path, O_RDONLY | O_DIRECT | O_CLOEXEC); }
 
 int clinux_waiting(int fd, int *count) { return ioctl(fd, FIONREAD, count) == 0 ? 0 : errno; }
 

@@ -100,16 +100,9 @@ extension Descriptor {
 
   /// A block device, opened once more to be read past the cache of this machine.
   package init(uncached device: DescriptorView) throws(Failure) {
-    let raw = clinux_open_uncached(device.path, false)
+    let raw = clinux_open_uncached(device.path)
     guard raw >= 0 else { throw .system("open", device.name) }
     self.init(owning: raw, name: device.name)
-  }
-
-  /// A file or block device, opened once more to be written past the cache of this machine; nil where its filesystem has no such way.
-  package init?(writingUncached file: DescriptorView) {
-    let raw = clinux_open_uncached(file.path, true)
-    guard raw >= 0 else { return nil }
-    self.init(owning: raw, name: file.name)
   }
 
   /// Gives a file that length; what is added reads as zeros.
@@ -154,23 +147,6 @@ extension DescriptorView {
   package func writeThrough(_ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
     try writeAll(buffer, at: offset)
     startWriting(ByteRange(offset: offset, length: UInt64(buffer.count)))
-  }
-
-  /// Writes past the cache, to what was opened so.
-  ///
-  /// - Parameter buffer: from the beginning of a page of memory.
-  /// - Returns: how many bytes were written: fewer than all where the disk does not take some by their place or number.
-  package func writeUncached(_ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) -> Int {
-    var written = 0
-    while written < buffer.count {
-      let count = retrying {
-        pwrite(raw, buffer.baseAddress! + written, buffer.count - written, off_t(offset) + off_t(written))
-      }
-      if count < 0, errno == EINVAL { return written }
-      guard count > 0 else { throw .system("write to", name) }
-      written += count
-    }
-    return written
   }
 
   /// Has the kernel begin to bring what was written there to the disk.

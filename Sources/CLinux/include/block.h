@@ -18,7 +18,7 @@ struct clinux_block {
 };
 
 /// Opens a block device to be read past the cache of this machine; -1 with `errno`.
-int clinux_open_uncached(const char *path, bool writes);
+int clinux_open_uncached(const char *path);
 
 /// All these return 0 or an errno.
 int clinux_examine_block(int fd, struct clinux_block *block);
