@@ -17,7 +17,7 @@ struct YAMLScan {
     for (index, line) in lines.enumerated() where fault == nil { read(Array(line), index + 1) }
     guard fault == nil else { return }
     if let quote {
-      fault = "the quote in line \(quote.line) has no end"
+      fault = "the quote in line \(quote.line) is not closed"
     } else if let open = flow.last {
       fault = "the \(open.mark) in line \(open.line) is not closed"
     }

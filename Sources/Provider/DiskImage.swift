@@ -277,7 +277,7 @@ package struct DiskImage {
     guard try DataDisk.contents(of: disk, workers) == .nothing else { return }
     throw Failure(
       .guest,
-      "what is in \(words) is not a disk: it has no boot sector, no partition table and no filesystem that is known",
+      "what is in \(words) is not a disk: it lacks a boot sector, a partition table and a known filesystem",
       remedy: "correct image, or format")
   }
 

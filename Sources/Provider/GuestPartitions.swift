@@ -67,8 +67,8 @@ extension PartitionedDisk {
 }
 
 extension Disk {
-  /// Its partition table; nil where it is one filesystem. What can't be believed of a table, or has no partitions, is a boot loader's
-  /// where an ext filesystem is the whole disk.
+  /// Its partition table; nil where the disk is one filesystem. A table that can't be believed, or lacks partitions, belongs to a boot
+  /// loader where an ext filesystem fills the disk.
   fileprivate func guestTable() throws(Failure) -> FoundTable? {
     if let found = try believedTable() { return found }
     return try holdsExt() ? nil : partitionTable()

@@ -60,13 +60,13 @@ import Testing
       "{ echo guestsmith image 1; cat disk; } >a.raw", as: "a.raw", "an image that guestsmith exported",
       "set format to gsi"),
     Case(
-      "yes '<p>Not found</p>' | head -c 20000 >a.raw", as: "a.raw", "is not a disk: it has no boot sector",
+      "yes '<p>Not found</p>' | head -c 20000 >a.raw", as: "a.raw", "is not a disk: it lacks a boot sector",
       "correct image"),
-    Case("head -c 2000000 /dev/zero | gzip >a.raw.gz", as: "a.raw.gz", "is not a disk: it has no boot sector"),
-    Case("echo text >a", as: "a", format: "raw", "is not a disk: it has no boot sector"),
+    Case("head -c 2000000 /dev/zero | gzip >a.raw.gz", as: "a.raw.gz", "is not a disk: it lacks a boot sector"),
+    Case("echo text >a", as: "a", format: "raw", "is not a disk: it lacks a boot sector"),
     Case(
       "truncate -s 20M b; qemu-img convert -f raw -O qcow2 b a.qcow2", as: "a.qcow2",
-      "is not a disk: it has no boot sector"),
+      "is not a disk: it lacks a boot sector"),
   ]
 
   @Test(
