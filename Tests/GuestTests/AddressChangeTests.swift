@@ -42,6 +42,18 @@ struct AddressChangeTests {
     #expect(guest.text(ReleaseFile.path) == nil)
   }
 
+  @Test("finds its old address again where a rename was cut off: what tells it is written last but for the name")
+  func order() throws {
+    let guest = guest(["/etc/systemd/system/multi-user.target.wants/systemd-networkd.service": ""])
+    try NetworkRenderer.networkd.apply(network("192.0.2.7"), to: guest)
+    let before = guest.changes.count
+    try Renaming(from: names[0], to: names[1], network: network("192.0.2.8")).apply(to: guest)
+    let written = guest.changes.dropFirst(before)
+    let places = ["/etc/hosts", Network.path, "/etc/hostname"].map { written.firstIndex(of: $0) ?? -1 }
+    #expect(places == places.sorted() && places[0] >= 0, "\(written)")
+    #expect(written.last == "/etc/hostname")
+  }
+
   @Test(
     "keeps a file of ours that its administrator has replaced, which is noted",
     arguments: NetworkRenderer.allCases.filter { $0 != .alpine })
