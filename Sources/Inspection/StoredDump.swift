@@ -42,8 +42,7 @@ package final class StoredDump {
     let source = TableSource(path, size: size, sectorSize: nil) { [self] range throws(Failure) in try bytes(in: range) }
     if isWhole, partition == nil {
       // A table that has partitions says what is on the disk, whatever superblock is left before the first of them.
-      let found = try? PartitionTable.read(source)
-      guard let found, !found.table.partitions.isEmpty else { return ByteRange(offset: 0, length: size) }
+      guard try PartitionTable.believed(source) != nil else { return ByteRange(offset: 0, length: size) }
     }
     guard let table = try PartitionTable.read(source)?.table else {
       if let partition {

@@ -32,6 +32,19 @@ package enum PartitionTable: Equatable, Sendable {
     return FoundTable(table: .mbr(mbr), notes: isBeforeGPT ? [note] : [])
   }
 
+  /// The same, where it can be believed and has partitions: it alone says what is on the disk then. A superblock before the first of
+  /// them is left of what the disk was before, which partitioning does not take away.
+  ///
+  /// - Throws: a failure of the source alone.
+  package static func believed(_ source: TableSource) throws(Failure) -> FoundTable? {
+    do throws(Failure) {
+      return try read(source).flatMap { $0.table.partitions.isEmpty ? nil : $0 }
+    } catch {
+      guard error.code == .guest || error.code == .device else { throw error }
+      return nil
+    }
+  }
+
   package var sectorSize: UInt64 {
     switch self {
     case .gpt(let gpt): gpt.sectorSize

@@ -10,23 +10,16 @@ extension Disk {
   /// Its partition table; nil where it has none.
   ///
   /// - Throws: `.guest` for a table that can't be believed; `.device` where its partitions don't fit on the disk.
-  package func partitionTable() throws(Failure) -> FoundTable? {
-    let read = reading
-    return try PartitionTable.read(
-      TableSource(path, size: size, sectorSize: tableSectorSize) { range throws(Failure) in try read(range) })
-  }
+  package func partitionTable() throws(Failure) -> FoundTable? { try PartitionTable.read(tableSource) }
 
-  /// Its partition table, where that can be believed and has partitions: it alone says what is on the disk then. A superblock
-  /// before the first of them is left of what the disk was before, which partitioning does not take away.
+  /// The same, where it can be believed and has partitions.
   ///
   /// - Throws: `.io` for a disk that can't be read.
-  package func believedTable() throws(Failure) -> FoundTable? {
-    do throws(Failure) {
-      return try partitionTable().flatMap { $0.table.partitions.isEmpty ? nil : $0 }
-    } catch {
-      guard error.code == .guest || error.code == .device else { throw error }
-      return nil
-    }
+  package func believedTable() throws(Failure) -> FoundTable? { try PartitionTable.believed(tableSource) }
+
+  private var tableSource: TableSource {
+    let read = reading
+    return TableSource(path, size: size, sectorSize: tableSectorSize) { range throws(Failure) in try read(range) }
   }
 
   /// Reads what will be there once the mark is.
