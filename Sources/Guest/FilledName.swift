@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Report
 
-/// A place in a file of a guest where the guest's name was filled in.
+/// A place in a file of a guest where the guest's name was filled in, or a part of it.
 package struct FilledName: Sendable, Equatable {
   package enum Form: String, Sendable {
     case full = "f"
     case short = "s"
+    case domain = "d"
 
-    func text(of name: GuestName) -> String {
+    /// Nil for the domain of a name that has one part.
+    func text(of name: GuestName) -> String? {
       switch self {
       case .full: name.full
       case .short: name.short
+      case .domain: name.domain
       }
     }
   }
@@ -52,19 +55,22 @@ extension [FilledName] {
   /// Whether each is behind the one before it.
   var areInOrder: Bool { zip(self, dropFirst()).allSatisfy { $0.end <= $1.offset } }
 
-  /// Where they are in the file with this name.
+  /// Where they are in the file with this name. Where it has no text for one, what is there stays.
   func moved(to name: GuestName) -> [FilledName] {
     var shift = 0
     return map { place in
       let moved = FilledName(
-        offset: place.offset + shift, length: place.form.text(of: name).utf8.count, form: place.form)
+        offset: place.offset + shift, length: place.form.text(of: name)?.utf8.count ?? place.length, form: place.form)
       shift += moved.length - place.length
       return moved
     }
   }
 
   func have(_ name: GuestName, in file: [UInt8]) -> Bool {
-    allSatisfy { $0.end <= file.count && file[$0.offset..<$0.end].elementsEqual($0.form.text(of: name).utf8) }
+    allSatisfy { place in
+      place.end <= file.count
+        && place.form.text(of: name).map { file[place.offset..<place.end].elementsEqual($0.utf8) } ?? true
+    }
   }
 
   /// The file with this name in its places, all of which it has.
@@ -73,7 +79,7 @@ extension [FilledName] {
     var end = 0
     for place in self {
       result += file[end..<place.offset]
-      result += place.form.text(of: name).utf8
+      if let text = place.form.text(of: name) { result += text.utf8 } else { result += file[place.offset..<place.end] }
       end = place.end
     }
     return result + file[end...]

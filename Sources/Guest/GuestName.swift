@@ -9,6 +9,9 @@ package struct GuestName: Sendable, Equatable {
   package let full: String
   package let short: String
 
+  /// `example.com`; nil where the name has one part.
+  package var domain: String? { full == short ? nil : String(full.dropFirst(short.count + 1)) }
+
   /// `instance` is a name of words in no need of quotes that was checked before; the dot of the root is left out.
   package init(_ instance: String) {
     full = instance.lowercased().withoutRoot

@@ -137,6 +137,11 @@ struct NameChange {
     let changes = try record.rename(from: old, to: new, in: guest, but: others)
     if !changes.isEmpty { add(TemplateRecord.path, found, record.render()) }
     for change in changes { add(change.path, change.found, change.changed) }
+    if new.domain == nil {
+      for entry in record.entries where entry.hasDomain && changes.contains(where: { $0.path == entry.path }) {
+        notes.append("\(entry.path) keeps the domain of \(old.full): \(new.full) has one part")
+      }
+    }
     return changes.map(\.path)
   }
 

@@ -14,6 +14,7 @@ package struct SiteTemplate: Sendable {
       switch self {
       case .instance, .fqdn: .full
       case .name: .short
+      case .domain: .domain
       default: nil
       }
     }
@@ -58,7 +59,7 @@ package struct SiteTemplate: Sendable {
     parts.append(.text(Array(rest)))
   }
 
-  /// Whether the name of the guest is in it.
+  /// Whether the name of the guest is in it, or a part of it.
   package var isNaming: Bool {
     parts.contains { if case .word(let word, _) = $0 { word.form != nil } else { false } }
   }
@@ -101,7 +102,7 @@ package struct SiteTemplate: Sendable {
     switch word {
     case .instance, .fqdn: return name.full
     case .name: return name.short
-    case .domain: return name.full == name.short ? nil : String(name.full.dropFirst(name.short.count + 1))
+    case .domain: return name.domain
     case .address: return address(.ipv4)?.address
     case .prefix: return address(.ipv4).map { "\($0.prefix)" }
     case .gateway: return gateway(.ipv4)

@@ -4,7 +4,7 @@ package import Report
 
 /// Which files of a guest were filled in with its name, what is in them, and where the name is: a rename changes those that are still as
 /// they were made. A line is one of sha256sum(1), and behind the path come the places, each after a blank: in `120+15f` is the name in
-/// full, in `140+3s` in short.
+/// full, in `140+3s` in short, in `150+11d` its domain.
 ///
 /// A line without places, as the script of a seed reads it, stands for each word that is the name, whatever put it there. What knows of
 /// no places takes them for a part of the path, and finds no such file.
@@ -23,6 +23,12 @@ package struct TemplateRecord: Sendable, Equatable {
     package let digest: String
     /// In the order in which they are in the file.
     package let names: [FilledName]
+
+    /// Whether more than the domain of the name is in the file.
+    package var hasWholeName: Bool { names.isEmpty || names.contains { $0.form != .domain } }
+
+    /// Whether the domain of the guest's name is in the file.
+    var hasDomain: Bool { names.contains { $0.form == .domain } }
 
     package init(_ path: ByteString, digest: String, names: [FilledName] = []) {
       self.path = path

@@ -72,7 +72,7 @@ enum GuestInstallation {
       "version": .string(release.version), "installed": .string(release.installed), "image": .string(release.image),
       "suite": .string(release.suite), "wipe": .string(release.wipe), "kept": .bool(kept),
       "site": site?.json(behind: kept ? 3 : 1) ?? nil,
-      "naming": .array((site?.templates ?? []).map { ["path": .bytes($0.path.bytes)] }),
+      "naming": .array((site?.templates ?? []).filter(\.hasWholeName).map { ["path": .bytes($0.path.bytes)] }),
       "clean": .array(identity.cleaning.map { .string($0.rawValue) }),
       "data": .array(
         identity.data.map {

@@ -35,8 +35,8 @@ extension SiteFiles {
       entries.append(entry)
     }
     // The script in the guest goes by words alone.
-    let record = TemplateRecord(templates.map { TemplateRecord.Entry($0.path, digest: $0.digest) })
-    return SeedSite(entries, runsScripts: runsScripts, templates: record)
+    let named = templates.filter(\.hasWholeName).map { TemplateRecord.Entry($0.path, digest: $0.digest) }
+    return SeedSite(entries, runsScripts: runsScripts, templates: TemplateRecord(named))
   }
 
   private static func failure(_ path: ByteString, _ words: String, remedy: String) -> Failure {

@@ -71,6 +71,22 @@ struct TemplateRecordTests {
     #expect(guest.text("/srv/a") == "host: db.example.com", "its administrator has changed it")
   }
 
+  @Test("has the domain follow, which stays where the new name has none")
+  func domain() throws {
+    let guest = try guest(called: "db.example.com", template: "{{ domain }} {{ name }}@{{domain}} # example.com")
+    var old = "db.example.com"
+    for (name, text, isNoted) in [
+      ("db.example.org", "example.org db@example.org", false), ("web", "example.org web@example.org", true),
+      ("a.b", "b a@b", false), ("c.long.example.net", "long.example.net c@long.example.net", false),
+    ] {
+      var notes: [String] = []
+      try Renaming(from: GuestName(old), to: GuestName(name)).apply(to: guest, note: { notes.append($0) })
+      #expect(guest.text("/srv/a") == "\(text) # example.com")
+      #expect(notes.contains { $0.contains("/srv/a keeps the domain") } == isNoted)
+      old = name
+    }
+  }
+
   @Test("has the places, too, after a change that was cut off between it and the files")
   func placesOfCut() throws {
     let guest = try guest(called: "db.example.com", template: Self.template)
