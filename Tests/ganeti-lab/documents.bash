@@ -64,6 +64,7 @@ test_documents() {
   check "export" without_warning on_master gnt-backup export -n node1.gnt.test "$first"
   follow docs/backups.md
   clear_cluster
-  check "kvm is not the default" on_master gnt-cluster modify --enabled-hypervisors=fake,kvm
+  # docs/ganeti.md has the cluster give each guest more memory.
+  check "kvm is not the default" on_master gnt-cluster modify --enabled-hypervisors=fake,kvm -B memory=128M
   sed -i 's/^#layout = "none"/layout = "none"/' /etc/guestsmith/guestsmith.toml
 }

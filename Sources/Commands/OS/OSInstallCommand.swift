@@ -87,7 +87,8 @@ struct OSInstallCommand: ParsableCommand {
     guard api == 5 else {
       let variant = api >= 15 ? preferredVariant(of: variants) : nil
       let os = name + (variant.map { "+\($0)" } ?? "")
-      return "gnt-instance add -o \(os) -t plain --disk 0:size=4G vm1.example.com"
+      return
+        "gnt-instance add -o \(os) -t plain -H kvm:kernel_path= -B memory=1G --disk 0:size=4G vm1.example.com"
     }
     let os = name + (variant.map { "+\($0)" } ?? "")
     let folder = String(installation.path.dropLast(os.count + 1))
