@@ -13,11 +13,12 @@ struct OSInstallCommand: ParsableCommand {
       VARIANT.toml each in /etc/guestsmith/variants, or in the folder variants beside the scripts; without any there is \
       one, default. For version 20 there are verify and parameters.list too. The definition's own configuration, \
       guestsmith.toml, may be put beside them. Installing again brings the lists up to date, and changes nothing else; a \
-      folder with anything else in it is left alone.
+      folder with anything else in it is left alone. That of the Debian package is in /usr/share/ganeti/os: one in \
+      another folder hides it, or is hidden by it.
 
       Examples:
         guestsmith os install --api 5
-        guestsmith os install --api 20
+        guestsmith os install --api 20 --into /usr/share/ganeti/os
       """)
 
   @Option(help: "The version of the guest OS interface: 5 for Ganeti 1.2; 20, 15 or 10 for Ganeti 2 and 3.")
@@ -87,8 +88,7 @@ struct OSInstallCommand: ParsableCommand {
     guard api == 5 else {
       let variant = api >= 15 ? preferredVariant(of: variants) : nil
       let os = name + (variant.map { "+\($0)" } ?? "")
-      return
-        "gnt-instance add -o \(os) -t plain -H kvm:kernel_path= -B memory=1G --disk 0:size=4G vm1.example.com"
+      return "gnt-instance add -o \(os) -t plain -H kvm:kernel_path= -B memory=1G --disk 0:size=4G vm1.example.com"
     }
     let os = name + (variant.map { "+\($0)" } ?? "")
     let folder = String(installation.path.dropLast(os.count + 1))
