@@ -19,7 +19,7 @@ struct BackupDrillCommand: ParsableCommand {
 
       Examples:
         guestsmith backup drill vm1.example.com
-        guestsmith backup drill /srv/ganeti/export/vm1.example.com -B memory=1G --json
+        guestsmith backup drill /var/lib/ganeti/export/vm1.example.com -B memory=1G --json
       """)
 
   @Argument(

@@ -13,7 +13,8 @@ struct BackupImportCommand: ParsableCommand {
       given is taken from the export. If a script fails, nothing is left of the instance.
 
       Example:
-        guestsmith backup import vm2.example.com --src-dir /srv/ganeti/export/vm1.example.com --disk 0:size=20G
+        guestsmith backup import vm2.example.com --src-dir /var/lib/ganeti/export/vm1.example.com \\
+            --disk 0:size=20G
       """)
 
   @Argument(help: "The name of the new instance.")

@@ -9,6 +9,7 @@ internal import Report
 struct ImageExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export", abstract: "Write an image of the cache to a file, for the caches of other machines.",
+    usage: "guestsmith image export [<image>] <file> [--config <path>] [--variant <variant>] [--json] [--quiet]",
     discussion: """
       The file has the used blocks of the image with their digests, packed by zstd, and what the image was made from: \
       guestsmith image import puts it into another cache, where a create then needs no network. Every byte is compared with its \
@@ -20,9 +21,9 @@ struct ImageExportCommand: ParsableCommand {
       """)
 
   @Argument(
-    help:
-      "The key of the image, as guestsmith image list shows it, or its beginning; and the file, or - for standard output."
-  )
+    help: ArgumentHelp(
+      "The key of the image, or its beginning: guestsmith image list; and the file, or - for standard output.",
+      valueName: "image|file"))
   var words: [String]
 
   @OptionGroup var options: ImageOptions

@@ -26,10 +26,6 @@ struct ImageOptions: ParsableArguments {
   /// Of the images that its guests are made from.
   ///
   /// - Parameter cannotBe: told of one that a host may ask for and this machine can't make.
-  func recipes(_ cannotBe: (Failure) -> Void = { _ in }) throws(Failure) -> [ImageRecipe] {
-    try Self.recipes(of: configuration(), cannotBe)
-  }
-
   static func recipes(
     of configuration: Configuration, _ cannotBe: (Failure) -> Void
   ) throws(Failure) -> [ImageRecipe] {

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
+internal import Configuration
 internal import Images
+internal import Provider
 internal import Report
 
 struct ImageShowCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "show", abstract: "Show what an image is, and when and from what it was built.",
     discussion: """
-      Without IMAGE, that of the configuration, and the one of disks without partitions where it has two. JSON is the whole \
-      manifest.
+      Without IMAGE, that of the configuration, built or fetched, and the one of disks without partitions where it has \
+      two. JSON is the whole manifest.
 
-      Example:
+      Examples:
         guestsmith image show 3f9a
+        guestsmith image show --variant rocky-9
       """)
 
   @Argument(help: "The key of the image, as guestsmith image list shows it, or its beginning.")
@@ -22,15 +25,29 @@ struct ImageShowCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let store = try options.store()
-    let key = if let image { try store.key(beginningWith: image) } else { try options.recipes()[0].key }
+    let configuration = try options.configuration()
+    let store = try configuration.imageStore()
+    let key = if let image { try store.key(beginningWith: image) } else { try configuredKey(configuration, in: store) }
     guard let entry = try store.entry(key) else {
-      throw Failure(
-        .invalid, "the image for the configuration is not in the cache \(store.folder)",
-        remedy: "build it with guestsmith image build")
+      throw missing(from: store, remedy: "build it with guestsmith image build")
     }
     let listed = try store.list().first { $0.key == key }
     try output.write(entry.manifest.json, else: entry.manifest.lines(path: entry.path, listed: listed))
+  }
+
+  private func configuredKey(_ configuration: Configuration, in store: ImageStore) throws(Failure) -> String {
+    guard let image = try DiskImage(configuration) else {
+      let recipes = try ImageOptions.recipes(of: configuration) { _ in }
+      return recipes[0].key
+    }
+    guard let key = try image.keyOfKnown(in: store) else {
+      throw missing(from: store, remedy: "fetch it with guestsmith image pull")
+    }
+    return key
+  }
+
+  private func missing(from store: ImageStore, remedy: String) -> Failure {
+    Failure(.invalid, "the image for the configuration is not in the cache \(store.folder)", remedy: remedy)
   }
 }
 

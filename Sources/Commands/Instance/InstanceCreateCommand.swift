@@ -15,7 +15,7 @@ struct InstanceCreateCommand: ParsableCommand {
       are those of gnt-instance(8).
 
       Example:
-        guestsmith instance create vm1.example.com -o guestsmith \\
+        guestsmith instance create vm1.example.com -o guestsmith+debian-12 -O disk_1=swap \\
             --disk 0:size=10G --disk 1:size=1G --net 0:ip=192.0.2.10 -B memory=1G
       """)
 

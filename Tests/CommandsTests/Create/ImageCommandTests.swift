@@ -48,6 +48,37 @@ import Testing
     }
   }
 
+  @Test("the image that was fetched for the configuration is shown, and before that the way to it")
+  func fetchedImage() throws {
+    try withScratch { scratch in
+      try scratch.write("one\n", to: "tree/etc/os-release")
+      try shell(
+        """
+        cd '\(scratch.path)'; truncate -s 40M disk.raw
+        printf 'label: gpt\\n1: start=2048 size=65536 type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709\\n' | /sbin/sfdisk -q disk.raw
+        mke2fs -q -F -t ext4 -d tree -E offset=1048576 disk.raw 32768k
+        """)
+      try scratch.write(
+        """
+        cache = "\(scratch("cache"))"
+        image = "\(scratch("disk.raw"))"
+        verify = "none"
+        \(sandboxLine)
+        """, to: "guestsmith.toml")
+      let missing = try run("show", in: scratch)
+      #expect(missing.status == Failure.Code.invalid.rawValue, "\(missing)")
+      #expect(missing.errors.contains("is not in the cache \(scratch("cache"))"), "\(missing)")
+      #expect(missing.errors.contains("fetch it with guestsmith image pull"), "\(missing)")
+      let pulled = try run("pull --json", in: scratch)
+      #expect(pulled.status == 0, "\(pulled)")
+      let key = try #require(JSON(parsing: pulled.bytes)["key"]?.string)
+      let shown = try run("show --json", in: scratch)
+      #expect(shown.status == 0, "\(shown)")
+      #expect(try JSON(parsing: shown.bytes)["key"]?.string == key)
+      #expect(try run("show", in: scratch).output.contains(key))
+    }
+  }
+
   @Test("a configuration that is named must be there") func configurationNamedMust() throws {
     try withScratch { scratch in
       let outcome = try bash("'\(program)' image list --config '\(scratch("nowhere"))'")
