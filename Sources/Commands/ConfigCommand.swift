@@ -46,7 +46,8 @@ struct ConfigSampleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sample", abstract: "Write a guestsmith.toml with every key, commented out.",
     discussion: """
-      Each key has its purpose, its possible values and its default beside it. As written, the file changes nothing.
+      Each key has its purpose, its possible values and its default beside it, or an example where it is unset. As \
+      written, the file changes nothing.
 
       Example:
         guestsmith config sample >/etc/guestsmith/guestsmith.toml

@@ -4,7 +4,8 @@ extension Configuration {
   /// A `guestsmith.toml` that says what each key is for and changes nothing: every line is a comment.
   package static func sample() -> String {
     let head = """
-      # guestsmith.toml: how guestsmith makes and dumps guests. Every key has a default, which a line without # overrides.
+      # guestsmith.toml: how guestsmith makes and dumps guests. A line without # sets its key. The value behind a # is the
+      # default, or an example where the line before says that the key is unset.
 
       """
     return head
@@ -12,7 +13,7 @@ extension Configuration {
         """
 
         # \(key.help.prefix(1).uppercased())\(key.help.dropFirst()).
-        # Must be \(key.rule).
+        # Must be \(key.rule).\(key.standard == nil ? "\n# Unset by default; for example:" : "")
         #\(key.name) = \(key.standard ?? key.example?.literal ?? "\"\"")
 
         """

@@ -21,12 +21,16 @@ struct KeyTests {
   @Test("the sample changes nothing, and says the defaults once its lines are taken")
   func sample() throws {
     let sample = Configuration.sample()
+    let unset = Key.all.filter { $0.standard == nil }.map(\.name)
+    let examples = Key.all.filter { $0.standard == nil && !$0.isRepeated }
     #expect(sample.hasPrefix("# guestsmith.toml: "))
     #expect(
       sample.contains(
         "\n# The block size of the filesystem, in bytes.\n# Must be 1024, 2048 or 4096.\n#block_size = 4096\n"))
+    #expect(
+      sample.contains(".\n# Must be \"none\".\n# Unset by default; for example:\n#verify = \"none\"\n"))
+    #expect(sample.split(separator: "\n").count { $0 == "# Unset by default; for example:" } == examples.count)
     #expect(try load(sample).origins.isEmpty)
-    let unset = Key.all.filter { $0.standard == nil }.map(\.name)
     let taken = sample.split(separator: "\n").filter { $0.hasPrefix("#") && !$0.hasPrefix("# ") }.map { $0.dropFirst() }
     #expect(taken.count == Key.all.count - 14 - 7, "of disk_1 to disk_15, and of nic_0 to nic_7, one is enough")
     let kept = taken.filter { line in !unset.contains { line.hasPrefix($0 + " ") } }
