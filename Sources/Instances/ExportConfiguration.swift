@@ -38,6 +38,8 @@ package struct ExportConfiguration: Sendable {
   var hypervisorParameters: [String: String] = [:]
   /// The names of parameters of the hypervisor that are for the administrator of this machine alone, and were dropped.
   package var dropped: [String] = []
+  /// The names of parameters of the OS that were dropped, since their values name what this machine would read.
+  var droppedParameters: [String] = []
   /// What is not known here, in words, and nothing was made of.
   package var ignored: [String] = []
 }
@@ -90,6 +92,8 @@ extension ExportConfiguration {
     }
     for (key, value) in Self.values(file["os"]) { parameters[key] = .init(value, .public) }
     for (key, value) in Self.values(file["os_private"]) { parameters[key] = .init(value, .private) }
+    droppedParameters = parameters.filter { Self.isPlace($0.value.value, of: $0.key) }.keys.sorted()
+    for name in droppedParameters { parameters[name] = nil }
     let hypervisorValues = Self.values(file["hypervisor"])
     hypervisorParameters = hypervisorValues.filter { !Self.isOfTheMachine($0.key, $0.value) }
     dropped = hypervisorValues.keys.filter { hypervisorParameters[$0] == nil }.sorted()
@@ -157,6 +161,17 @@ extension ExportConfiguration {
       || ["path", "file", "script", "args", "extra", "cmd", "devices", "model", "config"].contains {
         words.contains($0)
       }
+  }
+
+  /// Whether a parameter of the OS names a place that this machine would read: whoever wrote the export would have root read
+  /// what he names, into the guest.
+  private static func isPlace(_ value: String, of parameter: String) -> Bool {
+    // These are files of the guest.
+    guard parameter != "reinstall_keep" else { return false }
+    let text = value.drop { $0.isWhitespace }.lowercased()
+    // A mirror on the web is read with its signatures, by apt; nothing tells what user data should be.
+    let places = ["/", "./", "../", "file:", "copy:", "mirror+file:"] + (parameter == "user_data" ? ["http"] : [])
+    return places.contains { text.hasPrefix($0) }
   }
 
   private static func fault(_ file: INI, _ section: INI.Section, _ key: String, _ words: String) -> Failure {

@@ -60,6 +60,11 @@ extension Node {
         "dropped from \(export.path), since they are for this machine's administrator to give (with -H): "
           + export.dropped.joined(separator: ", "))
     }
+    if !export.droppedParameters.isEmpty {
+      steps.note(
+        "dropped from \(export.path), since they name what this machine would read (give them with -O): "
+          + export.droppedParameters.joined(separator: ", "))
+    }
     let (planned, definition) = try plan(request, export)
     let dumps = try dumps(of: export)
     try verify(planned, by: definition)

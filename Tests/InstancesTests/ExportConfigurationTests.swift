@@ -38,6 +38,34 @@ extension BackupTests {
     }
   }
 
+  @Test(
+    "what would have root read the machine's files into the guest is told and dropped, unless it is given again",
+    arguments: ["/etc/shadow", "file:///etc/shadow", "HTTP://192.0.2.1/latest"])
+  func namesFilesForGuest(_ userData: String) throws {
+    try withScratch { folder in
+      let kept = [
+        "ssh_keys": "ssh-ed25519 AAAA/BBBB= a@b", "source": "http://deb.debian.org/debian", "disk_1": "data:/srv",
+        "reinstall_keep": "/etc/ssh/ssh_host_*",
+      ]
+      let dropped = ["keyring": "/root/key", "mirror": "File:/srv/debian", "key": "../../key", "user_data": userData]
+      let names = (Array(kept.keys) + Array(dropped.keys)).map { "\($0) help\n" }.joined()
+      try folder.define("one", version: "20\n", scripts: Self.scripts, files: ["parameters.list": names])
+      let host = TestHost(folder)
+      let path = try host.node().exportBackup(of: filled(host).name)
+      let lines = kept.map { "\($0.key) = \($0.value)" }
+      let hidden = dropped.map { "\($0.key) = \($0.value)" }
+      try folder.write((["[os]"] + lines + ["[os_private]"] + hidden).joined(separator: "\n") + "\n", to: "more")
+      try shell("cd '\(path)'; sed -i '/^\\[os/d' config.ini; cat '\(folder("more"))' >>config.ini")
+      let outcome = try host.program(
+        "backup import vm2 --src-instance vm1 -O keyring=/srv/key \(TestHost.options)")
+      #expect(outcome.status == 0, "\(outcome)")
+      let expected = kept.merging(["keyring": "/srv/key"]) { $1 }
+      #expect(try host.state.instance(InstanceName("vm2")).parameters.mapValues(\.value) == expected)
+      #expect(outcome.errors.contains(": key, keyring, mirror, user_data\n"), "\(outcome)")
+      #expect(!outcome.errors.contains(userData), "\(outcome)")
+    }
+  }
+
   @Test("what is not known in config_ini is told, and no failure") func notKnownConfig() throws {
     try withScratch { folder in
       let host = try host(folder)
