@@ -137,6 +137,20 @@ private final class DiskExport: Sendable {
         .script, "the export script of \(call.definition.name) wrote to disk \(index) of \(call.instance.name)",
         remedy: remedy)
     }
+    guard try !isEmpty() else {
+      throw Failure(
+        .script,
+        "the export script of \(call.definition.name) ended well, but has written nothing for disk \(index) of "
+          + "\(call.instance.name)", remedy: "correct the script: it is to write the dump to its standard output")
+    }
     try dump.flush()
+  }
+
+  /// Whether the script has written nothing.
+  private func isEmpty() throws(Failure) -> Bool {
+    let length = try dump.length()
+    // At its end gzip has the length of what it was given, in 32 bits (RFC 1952); 4 GiB take more bytes than this.
+    guard isGzipped, (4..<64).contains(length) else { return length == 0 }
+    return try dump.bytes(at: length - 4, count: 4).allSatisfy { $0 == 0 }
   }
 }

@@ -107,6 +107,29 @@ import Testing
     }
   }
 
+  @Test(
+    "an export script that writes nothing for a disk fails, and leaves the export that was there",
+    arguments: [("5\n", 0), ("10\n", 0), ("10\n", 1)])
+  func writesNothing(_ version: String, _ disk: Int) throws {
+    try withScratch { folder in
+      let host = try host(folder, version: version, scripts: ["export": "cat \"${4:-$EXPORT_DISK_PATH}\""])
+      let vm1 = try filled(host)
+      try host.node().exportBackup(of: vm1.name)
+      let before = try host.snapshot()
+      let script = "[ \"${EXPORT_INDEX:-0}\" = \(disk) ] || printf x"
+      _ = try self.host(folder, version: version, scripts: ["export": script])
+      let failed = failure { try host.node().exportBackup(of: vm1.name) }
+      #expect(failed?.code == .script)
+      #expect(
+        failed?.message == "the export script of one ended well, but has written nothing for disk \(disk) of vm1",
+        "\(String(describing: failed))")
+      #expect(try host.snapshot() == before)
+      // One byte is a dump.
+      _ = try self.host(folder, version: version, scripts: ["export": "printf x"])
+      try host.node().exportBackup(of: vm1.name)
+    }
+  }
+
   @Test("an export of version 5 for which there is no room fails, and leaves none", .enabled(if: isRoot, "needs root"))
   func exportVersion5() throws {
     try withScratch { folder in

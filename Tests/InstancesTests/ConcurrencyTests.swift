@@ -94,7 +94,7 @@ import Testing
   @Test("an instance that is being exported is not changed, and not removed") func instanceBeingExported() throws {
     try withScratch { folder in
       let host = TestHost(folder)
-      try folder.define("one", scripts: ["export": "touch ../../running; \(waiting(for: "go"))"])
+      try folder.define("one", scripts: ["export": "echo dump; touch ../../running; \(waiting(for: "go"))"])
       try host.create()
       let outcome = try host.program(
         """
