@@ -70,6 +70,19 @@ import Testing
     }
   }
 
+  @Test("an export that is damaged is one, whatever its script makes of it") func isDamaged() throws {
+    var scripts = BackupTests.scripts
+    scripts["import"] = "cat >/dev/null; exit 3"
+    try withExport(scripts) { host in
+      try host.folder.write("", to: "state/exports/vm1/disk0.dump")
+      let outcome = try drill(host, "--json", boots: "echo >>started; exec sleep 600")
+      #expect(outcome.status == Failure.Code.dump.rawValue, "\(outcome)")
+      let json = try JSON(parsing: Array(outcome.output.utf8))
+      #expect(json["result"] == "failed" && json["reason"]?.string?.hasSuffix("disk0.dump is empty") == true)
+      #expect(try host.folder.read("started") == "")
+    }
+  }
+
   @Test(
     "one that is ended leaves nothing, and the export is free while the guest boots",
     arguments: ["TERM", "HUP", "KILL"])

@@ -83,12 +83,23 @@ struct BackupDrillCommand: ParsableCommand {
       ) { bytes throws(Failure) in try file.writeAll(bytes) }
     } catch {
       Interrupts.holdIfInterrupted()
-      failure = error
+      // That a script failed says nothing about the dump that it was given.
+      let isOfScript = error.code == .script && drill.restoration == nil
+      failure = isOfScript ? damage(of: configuration, node) ?? error : error
     }
     let report = DrillReport(
       export: configuration, instance: request.name, words: until, drill: drill, failure: failure)
     try output.write(report.json, else: report.lines)
     if let failure { throw failure }
+  }
+
+  /// What is wrong with the first dump that is damaged; nil where that can't be told of any.
+  private func damage(of export: ExportConfiguration, _ node: Node) -> Failure? {
+    let verification = ExportVerification(workers: node.workers, searchPath: node.searchPath, steps: node.steps)
+    for disk in verification.disks(of: export) {
+      if let failure = disk.failure, failure.code == .dump { return failure }
+    }
+    return nil
   }
 
   private func request(_ name: InstanceName) throws(Failure) -> InstanceRequest {
