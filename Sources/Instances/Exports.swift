@@ -94,7 +94,7 @@ extension Node {
   package func removeBackup(_ text: String) throws(Failure) {
     let name = try InstanceName(text)
     let key = State.key(name)
-    try state.locking([key], for: "backup remove", steps: steps) { _ throws(Failure) in
+    try state.locking([State.lock(ofExport: key)], for: "backup remove", steps: steps) { _ throws(Failure) in
       let folder = try Folder(state.exports)
       guard try folder.has(key) else { throw missing(name) }
       let draft = State.draft(ofExport: key)

@@ -14,9 +14,8 @@ extension Node {
   @discardableResult
   package func exportBackup(of name: InstanceName) throws(Failure) -> String {
     let adopted = (try? state.instance(name))?.adoptedPaths ?? []
-    return try state.locking(
-      [State.key(name)] + adopted.compactMap(adoptionKey), for: "backup export", steps: steps
-    ) { _ throws(Failure) in
+    let keys = [State.key(name), State.lock(ofExport: State.key(name))] + adopted.compactMap(adoptionKey)
+    return try state.locking(keys, for: "backup export", steps: steps) { _ throws(Failure) in
       let instance = try state.instance(name)
       if let fault = instance.unusable(in: state) { throw fault }
       let definition = try definition(of: instance)

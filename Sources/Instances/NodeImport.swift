@@ -47,7 +47,7 @@ extension Node {
 
   /// The locks that keep the export as it is while it is read.
   func sourceKeys(of place: ExportPlace) -> [String] {
-    if case .instance(let name) = place { [State.key(name)] } else { [] }
+    if case .instance(let name) = place { [State.lock(ofExport: State.key(name))] } else { [] }
   }
 
   func planRestoration(_ request: InstanceRequest, from place: ExportPlace) throws(Failure) -> Restoration {

@@ -12,7 +12,7 @@ package import Report
 /// instances/.NAME.new/                             a change of it that is under way, or what it has replaced
 /// exports/NAME/config.ini, disk0.dump, …           an export, as Ganeti has it
 /// exports/NAME.new/                                one that is under way, or that was replaced
-/// locks/NAME                                       who works on either
+/// locks/NAME, locks/.exp-NAME                      who works on an instance, and on an export
 /// ```
 ///
 /// An instance and an export change by one rename(2). So what has `new` in its name is never needed: whoever meets it
@@ -38,6 +38,18 @@ package struct State: Sendable {
 
   static func draft(ofInstance key: String) -> String { ".\(key).new" }
   static func draft(ofExport key: String) -> String { "\(key).new" }
+
+  /// As long as what a draft adds, so that the longest name has room for both.
+  private static let exportLockPrefix = ".exp-"
+
+  /// What an export is locked by: its instance may run while it is read or removed.
+  static func lock(ofExport key: String) -> String { "\(exportLockPrefix)\(key)" }
+
+  /// What has a lock, in words.
+  static func words(forLock key: String) -> String {
+    let isOfExport = key.hasPrefix(exportLockPrefix)
+    return Words.printable(isOfExport ? "the export of \(key.dropFirst(exportLockPrefix.count))" : key)
+  }
 
   func instanceFolder(_ name: InstanceName) -> String { "\(instances)/\(Self.key(name))" }
   func exportFolder(_ name: InstanceName) -> String { "\(exports)/\(Self.key(name))" }

@@ -6,7 +6,7 @@ internal import Report
 
 /// One or several names that belong to this process for as long as this lives: nobody else changes what has them.
 final class StateLock: Sendable {
-  /// Of instances, or of disks that are adopted.
+  /// Of instances, of exports, or of disks that are adopted.
   let keys: [String]
   private let locks: [Held]
 
@@ -55,12 +55,13 @@ final class StateLock: Sendable {
       let note = FileLock.noted(in: path)
       if isAtWork(note) {
         throw Failure(
-          .busy, "\(Words.printable(key)) is in use by \(Words.printable(note))", remedy: "wait until that has ended")
+          .busy, "\(State.words(forLock: key)) is in use by \(Words.printable(note))",
+          remedy: "wait until that has ended")
       }
       usleep(10_000)
     }
     throw Failure(
-      .busy, "\(Words.printable(key)) is in use by another command", remedy: "wait until that has ended")
+      .busy, "\(State.words(forLock: key)) is in use by another command", remedy: "wait until that has ended")
   }
 
   /// How long to wait for a holder who is about to let go, in hundredths of a second.

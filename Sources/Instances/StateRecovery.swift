@@ -15,11 +15,15 @@ extension State {
       try whileFree(key, held) { () throws(Failure) in try recoverInstance(key, holding: held + [key], steps) }
     }
     for entry in visibleEntries(of: exports).names where entry.hasSuffix(".new") {
-      try whileFree(String(entry.dropLast(".new".count)), held) { () throws(Failure) in
-        // Whoever had it may have finished since the folder was listed.
-        guard examine("\(exports)/\(entry)", itself: true).error == 0 else { return }
-        try Folder(exports).remove(entry)
-        steps.note("removed \(exports)/\(entry), which an export that was cut short had left")
+      let key = String(entry.dropLast(".new".count))
+      // Up to version 0.2 an export that is being made has the lock of its instance alone.
+      try whileFree(key, held) { () throws(Failure) in
+        try whileFree(Self.lock(ofExport: key), held) { () throws(Failure) in
+          // Whoever had it may have finished since the folder was listed.
+          guard examine("\(exports)/\(entry)", itself: true).error == 0 else { return }
+          try Folder(exports).remove(entry)
+          steps.note("removed \(exports)/\(entry), which an export that was cut short had left")
+        }
       }
     }
   }

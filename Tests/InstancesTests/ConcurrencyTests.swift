@@ -104,13 +104,14 @@ import Testing
           '\(program)' $command --state state 2>/dev/null; echo $?
         done
         for command in 'instance rename vm1 vm2' 'instance reinstall vm1' 'backup import vm3 --src-instance vm1'; do
-          '\(program)' $command \(TestHost.options) 2>/dev/null; echo $?
+          '\(program)' $command \(TestHost.options) 2>told; echo $?
         done
         touch go; wait $pid
         """)
       #expect(outcome.status == 0, "\(outcome)")
       // No export of it is there yet to be removed.
       #expect(outcome.output == "5\n5\n7\n5\n5\n5\n")
+      #expect(try folder.read("told").contains("the export of vm1 is in use by guestsmith backup export (process "))
       #expect(try host.state.list().map(\.name) == ["vm1"])
     }
   }
