@@ -57,11 +57,25 @@ package enum Firmware: String, CaseIterable, Sendable {
     in folder: String, from template: String, keepsChanges: Bool
   ) throws(Failure) -> [SharedDescriptor] {
     let path = "\(folder)/\(variablesName)"
-    let source = access(path, F_OK) == 0 ? path : template
+    let source = isWhole(path, as: template) ? path : template
     guard keepsChanges else { return [SharedDescriptor(try Descriptor(source, O_RDONLY))] }
-    if source == template {
-      try Folder(folder).write(readFile(template, limit: Self.limit), to: variablesName, mode: 0o600)
-    }
+    if source == template { try makeVariables(in: folder, from: template) }
     return try [O_RDONLY, O_RDWR].map { flags throws(Failure) in SharedDescriptor(try Descriptor(path, flags)) }
+  }
+
+  /// Whether variables are kept there that the firmware can use: it maps as many bytes as the template has.
+  private func isWhole(_ path: String, as template: String) -> Bool {
+    let (kept, new) = (examine(path), examine(template))
+    return kept.error == 0 && new.error == 0 && kept.status.st_size == new.status.st_size
+  }
+
+  /// Makes the variables of a new machine, all of them or none.
+  private func makeVariables(in folder: String, from template: String) throws(Failure) {
+    let folder = try Folder(folder)
+    let draft = variablesName + ".new"
+    try folder.remove(draft)
+    try folder.write(readFile(template, limit: Self.limit), to: draft, mode: 0o600)
+    try folder.move(draft, to: folder, as: variablesName)
+    try folder.flush()
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import Host
 import Instances
 import Interface
@@ -78,6 +79,29 @@ import Testing
       let outcome = try boot(host, "vm1")
       #expect(!outcome.output.contains("-kernel"), "\(outcome)")
       #expect(outcome.errors.hasPrefix("booting vm1 by the boot loader on \(disk)\n"), "\(outcome)")
+    }
+  }
+
+  @Test(
+    "variables of the firmware that were written in part are made anew, and whole ones stay",
+    .enabled(if: access("/usr/share/OVMF/OVMF_VARS_4M.fd", R_OK) == 0, "needs the package ovmf"))
+  func variablesInPart() throws {
+    try withScratch { folder in
+      let host = TestHost(folder)
+      try folder.define("one")
+      try host.create()
+      let instance = folder("state/instances/vm1")
+      for short in ["variables.uefi", "variables.uefi.new"] {
+        try shell("cd '\(instance)'; rm -f variables.uefi; printf cut >\(short)")
+        let outcome = try StandIn(host).boot("vm1", "--accelerator tcg --firmware uefi")
+        #expect(outcome.status == 0, "\(outcome)")
+        try shell("cmp '\(instance)/variables.uefi' /usr/share/OVMF/OVMF_VARS_4M.fd")
+        let files = try shell("cd '\(instance)'; ls; stat -c %a variables.uefi")
+        #expect(files == "disk0\ndisk1\ninstance.ini\nvariables.uefi\n600")
+      }
+      try shell("printf mine | dd of='\(instance)/variables.uefi' conv=notrunc status=none")
+      #expect(try StandIn(host).boot("vm1", "--accelerator tcg --firmware uefi").status == 0)
+      #expect(try folder.read("state/instances/vm1/variables.uefi").hasPrefix("mine"))
     }
   }
 
