@@ -47,6 +47,8 @@ enum Frame: Equatable {
 }
 
 extension Frame {
+  var isProgress: Bool { if case .progress = self { true } else { false } }
+
   /// What of it is shown whatever comes after, in bytes.
   var words: Int {
     switch self {

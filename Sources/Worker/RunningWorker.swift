@@ -12,7 +12,8 @@ package final class RunningWorker: @unchecked Sendable {
   /// Waits for one in this process.
   private let awaitThread: () -> Void
 
-  /// All that it may say: more is said by one that a guest has taken over.
+  /// All that it may say beside its progress: more is said by one that a guest has taken over. How often it tells how far it
+  /// is depends on how long its work takes, and that has limits of its own.
   private static let mostFrames = 1_000_000
   private static let deepestStep = 8
   /// Of notes, titles and ends of steps, in bytes.
@@ -61,7 +62,8 @@ package final class RunningWorker: @unchecked Sendable {
     // Steps of one that is gone have failed.
     defer { for step in open.reversed() { step.end("failed") } }
     var words = 0
-    for _ in 0..<Self.mostFrames {
+    var count = 0
+    while count < Self.mostFrames {
       guard let json = try wire.receive(atMost: Wire.longestFrame) else {
         // Where we are being ended, so are our workers: that is not a failure of the step.
         Interrupts.holdIfInterrupted()
@@ -69,6 +71,7 @@ package final class RunningWorker: @unchecked Sendable {
       }
       let frame = Frame(json)
       words += frame?.words ?? 0
+      count += frame?.isProgress == true ? 0 : 1
       guard words <= Self.mostWords else { throw Failure(.io, "more than \(Self.mostWords) bytes of words") }
       switch frame {
       case .begin(let title) where open.count < Self.deepestStep: open.append(steps.begin(title))

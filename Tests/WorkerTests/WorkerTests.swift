@@ -130,6 +130,23 @@ struct WorkerTests {
     #expect(failure.message.contains("more than 1048576 bytes of words"), "\(failure)")
   }
 
+  @Test("that tells for days how far it is goes on") func progressForDays() throws {
+    // What takes a day tells ten times a second: here 1000001 times, each of 25 bytes behind their length.
+    let value = try run(
+      #"""
+      say '{"begin": "read it"}'
+      yes '#~~~{"progress": {"done": 1}}' | tr -d '\n' | tr '#~' '\031\000' | head -c 29000029 >&3
+      say '{"end": null}'
+      say '{"done": "all"}'
+      """#)
+    #expect(value == "all")
+  }
+
+  @Test("that says little without end is ended") func talksLittle() throws {
+    let failure = try failure(#"yes '#~~~{"note": ""}' | tr -d '\n' | tr '#~' '\014\000' >&3"#)
+    #expect(failure.message.contains("more than 1000000 messages"), "\(failure)")
+  }
+
   @Test("is stopped at the limits of time, processor and files")
   func limits() throws {
     var limits = Self.limits
