@@ -3,6 +3,7 @@ internal import Dump
 internal import Ext4
 internal import Filesystems
 internal import Layout
+internal import LinuxIO
 internal import Report
 internal import Storage
 
@@ -25,17 +26,22 @@ extension UsedBlocks {
     partitions = found.sorted { $0.number < $1.number }
   }
 
-  /// Of a clean filesystem that is whole and tells what it uses, that; of a swap area its first page; else what is not zero.
+  /// Of a clean filesystem that is whole and tells what it uses, that, and what is not zero behind it; of a swap area its first page;
+  /// else what is not zero.
   private mutating func take(_ range: ByteRange, _ progress: StepProgress) throws(Failure) -> Manifest.Selection {
-    if let filesystem = try? Filesystem(opening: Region(disk, range), writable: false),
+    let signatures = Self.signatures(of: disk, in: range)
+    if signatures?.isExt != false, let filesystem = try? Filesystem(opening: Region(disk, range), writable: false),
       filesystem.size <= range.length, filesystem.externalJournal == nil, filesystem.isClean,
       !filesystem.needsRecovery, filesystem.bitmapFault() == nil
     {
       try takeUsed(of: filesystem, at: range.offset)
-      progress.advance(by: range.length)
+      progress.advance(by: filesystem.size)
+      try takeBehind(filesystem.size, of: range, progress)
       return .usedBlocks
     }
-    if range.length >= SwapArea.smallest, try SwapArea.uuid(on: disk, at: range.offset) != nil {
+    if signatures?.isSwap == true, range.length >= SwapArea.smallest,
+      try SwapArea.uuid(on: disk, at: range.offset) != nil
+    {
       try extents.append(ByteRange(offset: range.offset, length: SwapArea.pageSize))
       progress.advance(by: range.length)
       return .usedBlocks

@@ -19,16 +19,20 @@ struct UsedBlocks {
 
   /// By partition, where a table divides the disk; by the bitmaps of a clean ext filesystem; else every block that is not
   /// zero. A journal that needs recovery holds what the bitmaps do not say, so they are not believed then, nor where they
-  /// are not at one with the rest. Holes of an image file are in no dump.
+  /// are not at one with the rest, or libblkid finds something else there too. Holes of an image file are in no dump.
   ///
   /// - Throws: `.device` where a filesystem is larger than the disk: the rest of it is lost, or the disk is not all.
   init(of disk: Disk, progress: StepProgress) throws(Failure) {
     self.disk = disk
     extents = ExtentMap(diskSize: disk.size)
     let device = Region(rootOf: disk)
+    let whole = ByteRange(offset: 0, length: disk.size)
     let table = try disk.believedTable()?.table
+    let signatures = Self.signatures(of: disk, in: whole)
     var doubt: String?
-    if table == nil, let filesystem = try? Filesystem(opening: device, writable: false) {
+    if table == nil, signatures?.excludesExt != true,
+      let filesystem = try? Filesystem(opening: device, writable: false)
+    {
       try Self.refuseCutOff(filesystem, on: disk)
       try Self.refuseJournalElsewhere(filesystem, on: disk)
       filesystems = [
@@ -37,14 +41,19 @@ struct UsedBlocks {
           label: filesystem.label.isEmpty ? nil : filesystem.label)
       ]
       let isClean = filesystem.isClean && !filesystem.needsRecovery
-      if isClean { doubt = filesystem.bitmapFault() }
+      if isClean {
+        doubt =
+          signatures?.isExt == false
+          ? "libblkid does not find the \(filesystem.type) alone" : filesystem.bitmapFault()
+      }
       if isClean, doubt == nil {
-        selection = .usedBlocks
         try takeUsed(of: filesystem)
+        // Who restores a dump of used blocks need not clear the rest.
+        selection = try takeBehind(filesystem.size, of: whole, progress) ? .nonZeroBlocks : .usedBlocks
         progress.detail("\(Words.bytes(extents.used)) of \(Words.bytes(disk.size)), by the \(filesystem.type) bitmaps")
         return
       }
-    } else if table == nil, let uuid = try SwapArea.uuid(on: disk) {
+    } else if table == nil, signatures?.isSwap == true, let uuid = try SwapArea.uuid(on: disk) {
       // What was swapped out is of no use to anybody else.
       filesystems = [Manifest.Filesystem(offset: 0, type: "swap", uuid: uuid.description, label: nil)]
       selection = .usedBlocks
@@ -55,8 +64,7 @@ struct UsedBlocks {
       filesystems = try disk.contents().map {
         Manifest.Filesystem(offset: $0.offset, type: $0.type, uuid: $0.uuid, label: $0.label)
       }
-      if table == nil, let type = type(at: 0), let space = space(of: type, in: ByteRange(offset: 0, length: disk.size))
-      {
+      if table == nil, let type = type(at: 0), let space = space(of: type, in: whole) {
         selection = .usedBlocks
         // Holes too: nothing else tells the reader what is used, and so has to be zero.
         for range in space.ranges { try extents.append(range) }
@@ -70,10 +78,15 @@ struct UsedBlocks {
       progress.detail("\(Words.bytes(extents.used)) of \(Words.bytes(disk.size)), by partition")
       return
     }
-    try takeNonZero(ByteRange(offset: 0, length: disk.size), progress)
+    try takeNonZero(whole, progress)
     progress.detail(
       "\(Words.bytes(extents.used)) of \(Words.bytes(disk.size)) are not zero"
         + (doubt.map { "; the bitmaps are not believed: \($0)" } ?? ""))
+  }
+
+  /// What libblkid knows in a range; nil where it could not read all that it looks at, which says nothing of what is there.
+  static func signatures(of disk: Disk, in range: ByteRange) -> Signatures? {
+    try? disk.descriptor.signatures(in: range)
   }
 
   private static func refuseCutOff(_ filesystem: borrowing Filesystem, on disk: Disk) throws(Failure) {
@@ -100,6 +113,16 @@ struct UsedBlocks {
     try filesystem.eachWrittenExtent { inside throws(Failure) in
       try takeData(of: ByteRange(offset: base + inside.offset, length: inside.length))
     }
+  }
+
+  /// Takes what is not zero behind a filesystem of `length` bytes that does not fill its range, such as the superblock of a RAID.
+  ///
+  /// - Returns: whether anything is there.
+  @discardableResult
+  mutating func takeBehind(_ length: UInt64, of range: ByteRange, _ progress: StepProgress) throws(Failure) -> Bool {
+    let before = extents.used
+    try takeNonZero(ByteRange(offset: range.offset + length, length: range.length - length), progress)
+    return extents.used > before
   }
 
   /// What a filesystem other than ext uses; nil where it does not tell, or can't be believed.
