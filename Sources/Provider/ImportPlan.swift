@@ -117,7 +117,10 @@ package struct ImportPlan: Plan, ~Copyable {
     guard case .guest(let target) = goal else {
       _ = try restoration.receive(stream, kind, orArchive: false)
       // A swap area knows its size: it grows with its disk, and stays the one that the guest's fstab names.
-      return try SwapArea.grow(on: disk)
+      _ = try workers.run(
+        OtherDisk.fitting, nil, [.disk(disk)], .init(.guest, "fits what was restored to \(disk.path)"),
+        .worker(onDiskOf: disk.size), steps)
+      return
     }
     switch try restoration.receive(stream, kind, orArchive: true) {
     case .archive:

@@ -23,7 +23,7 @@ package struct Provider: Sendable {
     DiskExport.task, GuestRename.task, StreamDecoder.task, SpoolCopy.task, Agreement.task, Disk.probing, DataDisk.task,
     Disk.clearing,
     Disk.unclaiming, Disk.counting, Disk.recovering, GuestInstallation.task, KeptFiles.task,
-    GuestPartitions.finding, GuestPartitions.fitting,
+    GuestPartitions.finding, GuestPartitions.fitting, OtherDisk.fitting,
     SeedPartition.finding, SeedPartition.writing, SeedPartition.renaming,
     DiskImage.unpacking, DiskImage.measuring, DiskImage.asking, DiskImage.filling,
     ImageTransfer.reading,

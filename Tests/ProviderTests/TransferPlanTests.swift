@@ -60,6 +60,59 @@ struct TransferPlanTests {
     }
   }
 
+  private func restore(_ input: String, mebibytes: UInt64, _ guest: SmallGuest) throws -> String {
+    let disk = try guest.disk("other", mebibytes: mebibytes)
+    var request = try guest.request(.import, disks: [disk])
+    request.instanceDisks[0].role = nil
+    try guest.run(request, guest.surroundings(input: input))
+    return disk
+  }
+
+  @Test(
+    "The partition table of a disk that is not the root ends where a smaller or larger disk does",
+    arguments: [32, 96] as [UInt64])
+  func otherTable(mebibytes: UInt64) throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      let raw = try makeSparseFile(scratch("raw"), size: 64 << 20)
+      try shell(
+        """
+        printf 'label: gpt\nstart=2048 size=40960\n' | /sbin/sfdisk -q '\(raw)'
+        head -c 20971520 /dev/urandom | dd of='\(raw)' bs=1M seek=1 conv=notrunc status=none
+        """)
+      let dump = try scratch.write("", to: "dump")
+      try guest.run(guest.request(.export(sizeDescriptor: nil), disks: [raw]), guest.surroundings(output: dump))
+      for input in [dump, raw] {
+        let disk = try restore(input, mebibytes: mebibytes, guest)
+        #expect(try shell("/sbin/sgdisk --verify '\(disk)'").contains("No problems found"))
+        try shell("cmp --ignore-initial=1048576 --bytes=20971520 '\(raw)' '\(disk)'")
+      }
+    }
+  }
+
+  @Test("A disk that is not the root is refused where a partition leaves the table's copy no room")
+  func noRoom() throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      let raw = try makeSparseFile(scratch("raw"), size: 64 << 20)
+      try shell("printf 'label: gpt\nstart=2048 size=63488\n' | /sbin/sfdisk -q '\(raw)'")
+      let failure = #expect(throws: Failure.self) { try restore(raw, mebibytes: 32, guest) }
+      #expect(failure?.code == .device)
+    }
+  }
+
+  @Test("A swap area grows with its disk, and a mark that one has left changes nothing") func swap() throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      let raw = try makeSparseFile(scratch("raw"), size: 32 << 20)
+      try shell("mkswap -q '\(raw)'")
+      let disk = try restore(raw, mebibytes: 64, guest)
+      #expect(try shell("od -A n -t u4 -j 1028 -N 4 '\(disk)' | tr -d ' '") == "\((64 << 20) / 4096 - 1)")
+      try shell("printf 'LUKS\\272\\276\\000\\001' | dd of='\(raw)' conv=notrunc status=none")
+      try shell("cmp --bytes=33554432 '\(raw)' '\(restore(raw, mebibytes: 64, guest))'")
+    }
+  }
+
   @Test("The plans are told, and nothing is touched or read")
   func lines() throws {
     try withScratch { scratch in
