@@ -163,6 +163,13 @@ static int seek(int fd, int whence, uint64_t offset, uint64_t *result) {
 int clinux_seek_data(int fd, uint64_t offset, uint64_t *data) { return seek(fd, SEEK_DATA, offset, data); }
 int clinux_seek_hole(int fd, uint64_t offset, uint64_t *hole) { return seek(fd, SEEK_HOLE, offset, hole); }
 
+int clinux_flush_filesystem(int fd) {
+  while (syncfs(fd) != 0)
+    if (errno != EINTR)
+      return errno;
+  return 0;
+}
+
 void clinux_start_writing(int fd, uint64_t offset, uint64_t length) {
   sync_file_range(fd, (off_t)offset, (off_t)length, SYNC_FILE_RANGE_WRITE);
 }

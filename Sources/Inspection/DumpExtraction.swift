@@ -16,20 +16,26 @@ package struct Extracted: Sendable {
 }
 
 extension Extracted {
-  /// The dump and the folder that all goes into.
+  /// Up to so many files are brought to the disk one by one. For more it takes less time to do so with all of a filesystem, where
+  /// others may have written much too.
+  fileprivate static let mostFlushed = 64
+
+  /// The dump and the folder that all goes into; returns how many files were made.
   static let task = WorkerTask("dump-extract", .extractor) { context throws(Failure) in
     let stored = try StoredDump(context.descriptor(0), partition: context.values["partition"]?.integer)
     let target = Folder(owning: try context.descriptor(1))
     let preserving = try context.values.flag("preserving")
+    var files = 0
     for value in try context.values.list("paths") {
       let path = ByteString(try value.bytes("path"))
-      try context.steps.step("extract \(path)") { progress throws(Failure) in
+      files += try context.steps.step("extract \(path)") { progress throws(Failure) in
         let made = try stored.extract(
           path, to: target, preserving: preserving, steps: context.steps, progress: progress)
         progress.detail(made.words(target.path))
+        return made.files
       }
     }
-    return nil
+    return ["files": .integer(files)]
   }
 
   private func words(_ target: String) -> String {
@@ -41,7 +47,7 @@ extension Extracted {
 
 extension DumpFile {
   /// Makes the files or trees at `paths` in the folder `target`, each under its last name; the root's content has no name
-  /// of its own and goes into the folder itself. Nothing that is there is replaced.
+  /// of its own and goes into the folder itself. Nothing that is there is replaced. When it returns, all is on the disk.
   ///
   /// - Parameters:
   ///   - partition: the number of the one to look into; nil is that of the root filesystem.
@@ -51,13 +57,18 @@ extension DumpFile {
     _ paths: [ByteString], partition: Int?, to target: String, preserving: Bool, by workers: Workers, _ steps: Steps
   ) throws(Failure) {
     let folder = try Folder(target)
-    _ = try workers.run(
+    let answer = try workers.run(
       Extracted.task,
       [
         "preserving": .bool(preserving), "partition": partition.map { .integer($0) } ?? nil,
         "paths": .array(paths.map { ["path": .bytes($0.bytes)] }),
       ],
       [handedOver, .stream(folder.descriptor.view)], .init(.dump, "reads \(descriptor.name)"), limits, steps)
+    if answer["files"]?.integer ?? .max > Extracted.mostFlushed {
+      try folder.descriptor.flushFilesystem()
+    } else {
+      try folder.flush()
+    }
   }
 }
 
@@ -106,6 +117,8 @@ private struct Extraction {
     walk = GuestWalk(root: root)
   }
 
+  private var flushesEach: Bool { done.files < Extracted.mostFlushed }
+
   mutating func fill(
     _ folder: borrowing ExtractionFolder, from source: GuestFile, in filesystem: borrowing Filesystem, depth: Int
   ) throws(Failure) {
@@ -127,12 +140,15 @@ private struct Extraction {
       let made = try folder.makeFolder(name)
       try fill(made, from: file, in: filesystem, depth: depth + 1)
       try finish(made.folder.descriptor, as: file, from: filesystem)
+      if flushesEach { try made.folder.flush() }
     case .file:
       if let other = made[file.inode], try folder.makeName(name, of: other, in: target) { break }
       let made = try folder.makeFile(name)
       try write(file, to: made, from: filesystem)
       try finish(made, as: file, from: filesystem)
       if attributes.links > 1 { self.made[file.inode] = try MadeFile(made, place: folder.place(of: name)) }
+      if flushesEach { try made.flush() }
+      try made.close()
     case .symbolicLink:
       try finish(try folder.makeLink(name, to: file.target ?? ""), as: file, from: filesystem)
     default:

@@ -98,6 +98,12 @@ extension Descriptor {
     return clinux_lock_holder(raw, &pid) == 0 ? pid : 0
   }
 
+  /// Waits until everything written to its filesystem is on the disk.
+  package borrowing func flushFilesystem() throws(Failure) {
+    let error = clinux_flush_filesystem(raw)
+    if error != 0 { throw .system("flush the filesystem of", name, errno: error) }
+  }
+
   /// A block device, opened once more to be read past the cache of this machine.
   package init(uncached device: DescriptorView) throws(Failure) {
     let raw = clinux_open_uncached(device.path)

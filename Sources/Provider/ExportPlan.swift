@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
+internal import Glibc
 package import Interface
 internal import LinuxIO
 package import Report
@@ -36,6 +37,8 @@ package struct ExportPlan: Plan, ~Copyable {
 
   package consuming func apply(_ steps: Steps) throws(Failure) {
     _ = try start(steps).result(steps)
+    let status = try output.status()
+    if status.isRegular || status.isBlockDevice { try output.flush() }
     try output.close()
   }
 

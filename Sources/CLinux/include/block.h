@@ -58,5 +58,8 @@ int clinux_probe(int fd, struct clinux_content *content, bool *several);
 /// Finds the ranges of up to `limit` partitions; `table` is the type of the partition table, empty where there is none.
 int clinux_find_partitions(int fd, struct clinux_content *partitions, int limit, int *count, char table[32]);
 
+/// Waits until all that was written to the filesystem of an open file is on its disk.
+int clinux_flush_filesystem(int fd);
+
 /// Has the kernel begin to write a range to the disk, so that less is left for the flush at the end.
 void clinux_start_writing(int fd, uint64_t offset, uint64_t length);

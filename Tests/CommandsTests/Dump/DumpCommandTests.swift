@@ -106,6 +106,28 @@ extension Dumps {
       }
     }
 
+    @Test("What can't be brought to the disk, of an extraction and of a dump that goes to a file, is a failure")
+    func unflushed() throws {
+      try withBench { bench in
+        try bench.export()
+        func run(failing call: String, _ line: String) throws -> Outcome {
+          try bash("strace -f -qq -o /dev/null -e signal=none -e inject=\(call):error=EIO \(line)")
+        }
+        let target = try bench.scratch.folder("out")
+        // Few files are flushed by themselves, and many with all of their filesystem.
+        for (call, path) in [("fsync", "/etc/hostname"), ("syncfs", "/many")] {
+          let extraction = try run(
+            failing: call, "'\(program)' dump extract -q '\(bench.dump)' \(path) --to '\(target)'")
+          #expect(extraction.status == Failure.Code.io.rawValue, "\(extraction)")
+        }
+        let dump = bench.scratch("again")
+        let export = try run(
+          failing: "fsync", "'\(bench.definition.folder)/export' -i vm1.example.com -b '\(bench.guest)' >'\(dump)'")
+        #expect(export.status == Failure.Code.io.rawValue, "\(export)")
+        #expect(export.errors.contains("standard output"), "\(export)")
+      }
+    }
+
     @Test("A guest's link in the way of a folder, and a name with a slash, lead nowhere")
     func hostile() throws {
       // Without checksums of folders, so that names can be changed on the disk.
