@@ -42,6 +42,8 @@ package struct Failure: Error, Equatable, Sendable {
     case system(Int32)
     /// A part of a dump holds what no writer writes. The message does not say yet where that part lies.
     case unlocatedDamage
+    /// A worker was ended by SIGKILL and not at a limit of its own, as the kernel does for want of memory.
+    case killed
   }
 
   package init(_ code: Code, _ message: String, remedy: String? = nil, cause: Cause? = nil) {

@@ -49,7 +49,8 @@ package final class RunningWorker: @unchecked Sendable {
     let status = try child.take()?.wait() ?? .exited(0)
     awaitThread()
     switch last {
-    case _ where !status.isSuccess: throw failure(words(for: status))
+    case _ where !status.isSuccess:
+      throw failure(words(for: status), cause: status == .signalled(SIGKILL) ? .killed : nil)
     case .done(let value): return value
     case .failure(let failure): throw failure
     default: throw failure("ended without an answer")
@@ -95,8 +96,8 @@ package final class RunningWorker: @unchecked Sendable {
     return last
   }
 
-  private func failure(_ words: String) -> Failure {
-    Failure(purpose.code, "the worker that \(purpose.words) \(words)")
+  private func failure(_ words: String, cause: Failure.Cause? = nil) -> Failure {
+    Failure(purpose.code, "the worker that \(purpose.words) \(words)", cause: cause)
   }
 
   private func words(for status: ExitStatus) -> String {

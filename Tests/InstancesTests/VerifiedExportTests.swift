@@ -208,6 +208,37 @@ import Testing
     try withExport([try Self.packed(raw, by: "xz -c")]) { try expect(["unknown"], $0) }
   }
 
+  @Test("one that can't be read is not called damaged, and the exit status tells why; damage beside it counts more")
+  func unread() throws {
+    let good = try Self.good("zstd")
+    func verify(_ host: TestHost, _ words: String) throws -> (outcome: Outcome, rows: [JSON]) {
+      let outcome = try bash(
+        """
+        cd '\(host.folder.path)'
+        strace -f -qq -o /dev/null -e signal=none -e inject=openat:error=EMFILE \
+          -P '\(host.state.exports)/vm1/disk0.dump' \
+          '\(program)' backup verify \(words) --state state --json --quiet
+        """)
+      return (outcome, try #require(JSON(parsing: Array(outcome.output.utf8)).array, "\(outcome)"))
+    }
+    try withExport([good]) { host in
+      let (outcome, rows) = try verify(host, "vm1")
+      #expect(outcome.status == Failure.Code.io.rawValue, "\(outcome)")
+      #expect(rows.map { $0["verdict"]?.string } == ["unknown"], "\(outcome)")
+      #expect(rows.first?["failure"]?.string?.contains("Too many open files") == true, "\(outcome)")
+      let (all, told) = try verify(host, "--all")
+      #expect(all.status == Failure.Code.io.rawValue && told.first?["result"] == "unknown", "\(all)")
+      #expect(told.first?["reason"]?.string?.contains("Too many open files") == true, "\(all)")
+    }
+    try withExport([good, []]) { host in
+      let (outcome, rows) = try verify(host, "vm1")
+      #expect(outcome.status == Failure.Code.dump.rawValue, "\(outcome)")
+      #expect(rows.map { $0["verdict"]?.string } == ["unknown", "damaged"], "\(outcome)")
+      let (all, told) = try verify(host, "--all")
+      #expect(all.status == Failure.Code.dump.rawValue && told.first?["result"] == "damaged", "\(all)")
+    }
+  }
+
   // MARK: Whose they are
 
   @Test("of another definition's dump emptiness and its packing are judged, and nothing else") func foreign() throws {

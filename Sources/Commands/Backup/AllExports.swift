@@ -38,13 +38,13 @@ struct AllExports {
       return rows
     }
     let failures = rows.compactMap { $0.failure }
-    guard let first = failures.first else { return (rows, nil) }
+    guard let worst = failures.reduce(nil as Failure?, { VerifiedDisk.worse($0, $1) }) else { return (rows, nil) }
     return (
       rows,
       Failure(
-        first.code,
+        worst.code,
         "\(failures.count) of \(rows.count) exports cannot be relied on: "
-          + rows.filter { $0.failure != nil }.map { $0.name }.joined(separator: ", "), remedy: first.remedy)
+          + rows.filter { $0.failure != nil }.map { $0.name }.joined(separator: ", "), remedy: worst.remedy)
     )
   }
 
@@ -71,7 +71,7 @@ struct AllExports {
     for disk in verification.disks(of: configuration) {
       part.passOne()
       verdict.disks.append(disk)
-      verdict.failure = verdict.failure ?? disk.failure
+      verdict.failure = VerifiedDisk.worse(verdict.failure, disk.failure)
     }
     return verdict
   }
@@ -87,7 +87,8 @@ struct ExportVerdict: Listed {
   var reason: String? { failure?.message }
   private var made: Int? { export.configuration?.timestamp }
   private var result: VerifiedDisk.Verdict {
-    failure != nil ? .damaged : disks.contains { $0.verdict == .unknown } ? .unknown : .good
+    if let failure { return .init(of: failure) }
+    return disks.contains { $0.verdict == .unknown } ? .unknown : .good
   }
 
   static let header = ["Instance", "Made", "Size", "Result"]
@@ -95,7 +96,7 @@ struct ExportVerdict: Listed {
   var cells: [String] {
     [
       name, made.map { Timestamp(seconds: $0).text } ?? "-", Words.bytes(export.bytes),
-      reason.map { "damaged: \($0)" } ?? result.rawValue,
+      reason.map { "\(result.rawValue): \($0)" } ?? result.rawValue,
     ]
   }
 

@@ -11,7 +11,8 @@ struct BackupVerifyCommand: ParsableCommand {
       Dumps of guestsmith are compared with their checksums to the last byte, also those that are packed by gzip, xz, \
       bzip2, lz4 or zstd. Where guestsmith wrote the export, what does not begin as anything that its import takes is \
       damaged. A dump in the format of another OS definition is checked to be there, not empty, and whole as far as its \
-      packing tells. The exit status is 0 if nothing is wrong, else 7.
+      packing tells. A dump that cannot be read or unpacked on this machine is unknown, not damaged. The exit status is 0 \
+      if nothing is wrong, 7 if anything is damaged, and else that of what could not be read.
 
       With --all every export of the state folder is checked, also behind one that is damaged. Their JSON has name, path, \
       result (good, unknown or damaged), reason, bytes, timestamp and disks of each, for what watches over backups.
@@ -50,16 +51,16 @@ struct BackupVerifyCommand: ParsableCommand {
       return
     }
     let configuration = try ExportConfiguration(in: node.export(named: export))
-    var first: Failure?
+    var worst: Failure?
     var told: [JSON] = []
     let verification = ExportVerification(workers: workers, searchPath: node.searchPath, steps: node.steps)
     for disk in verification.disks(of: configuration) {
-      first = first ?? disk.failure
+      worst = VerifiedDisk.worse(worst, disk.failure)
       told.append(disk.json)
       if !output.json { try writeOutput(["disk \(disk.number): \(disk.words)"]) }
     }
     if output.json { try writeOutput(.array(told)) }
     // An export that names no dump is one of nothing.
-    if let failure = first ?? configuration.missing { throw failure }
+    if let failure = worst ?? configuration.missing { throw failure }
   }
 }

@@ -12,16 +12,29 @@ internal import Worker
 struct VerifiedDisk {
   enum Verdict: String {
     case good
-    /// There, in a format that only its OS definition can check.
+    /// There, in a format that only its OS definition can check, or not to be checked here and now.
     case unknown
     /// Or missing.
     case damaged
+
+    /// What a failure says of the dump: it is unknown where this machine could not read or unpack it.
+    init(of failure: Failure) {
+      let isUnchecked = [Failure.Code.io, .tool, .space].contains(failure.code)
+      self = isUnchecked ? .unknown : .damaged
+    }
+  }
+
+  /// Which of two failures counts: damage before what could not be checked, else the first.
+  static func worse(_ one: Failure?, _ other: Failure?) -> Failure? {
+    guard let one, let other else { return one ?? other }
+    return Verdict(of: one) == .unknown && Verdict(of: other) == .damaged ? other : one
   }
 
   let number: Int
   let path: String
   let bytes: UInt64
   let verdict: Verdict
+  /// Of one that is damaged or could not be checked.
   let failure: Failure?
 
   var words: String {
@@ -43,8 +56,8 @@ struct ExportVerification {
   let searchPath: SearchPath
   let steps: Steps
 
-  /// What is found of each dump that an export names, one after the other as it is asked for; one that is damaged or missing
-  /// ends nothing.
+  /// What is found of each dump that an export names, one after the other as it is asked for; one that is damaged, missing or
+  /// not to be read ends nothing.
   func disks(of configuration: ExportConfiguration) -> some Sequence<VerifiedDisk> {
     let expected = ExpectedDumps(configuration, searchPath)
     return configuration.namedDumps.lazy.map { dump in verify(dump, of: configuration, expected) }
@@ -65,8 +78,10 @@ struct ExportVerification {
       return found(verdict)
     } catch {
       Interrupts.holdIfInterrupted()
-      // What another definition has packed is not damaged for want of a tool here.
-      guard error.code == .tool, !isOurs else { return found(.damaged, error) }
+      // The kernel ends a worker for want of memory, whatever the dump is like.
+      let failure = error.cause == .killed ? Failure(.io, error.message, remedy: error.remedy) : error
+      // What another definition has packed is checked as far as there are tools for it.
+      guard failure.code == .tool, !isOurs else { return found(.init(of: failure), failure) }
       steps.note("\(dump.path) was not unpacked: \(error.message)")
       return found(.unknown)
     }
