@@ -62,6 +62,18 @@ import Testing
     }
   }
 
+  @Test("a state folder that is missing is a failure, and one without exports is not") func missing() throws {
+    try withScratch { folder in
+      let host = TestHost(folder)
+      let none = try host.program("backup verify --all --state typo --json")
+      #expect(none.status == Failure.Code.io.rawValue && none.output.isEmpty, "\(none)")
+      #expect(none.errors.contains("cannot look for exports in \(folder("typo"))/exports"), "\(none)")
+      try folder.folder("state/exports")
+      let empty = try host.program("backup verify --all --state state --json")
+      #expect(empty.status == 0 && empty.errors.contains("0 exports were checked"), "\(empty)")
+    }
+  }
+
   @Test("neither an export nor --all, and both, are refused", arguments: ["", "vm1 --all"])
   func refused(_ words: String) throws {
     try withScratch { folder in

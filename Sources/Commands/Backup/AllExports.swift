@@ -11,7 +11,15 @@ struct AllExports {
   let workers: Workers
 
   /// What is said of each, and what the command ends with: nil where nothing is wrong.
+  ///
+  /// - Throws: also where the folder of all exports is missing: what watches over backups may look into the wrong one.
   func verify() throws(Failure) -> (rows: [ExportVerdict], failure: Failure?) {
+    let error = examine(node.state.exports).error
+    guard error == 0 else {
+      var failure = Failure.system("look for exports in", node.state.exports, errno: error)
+      failure.remedy = "name the folder that guestsmith backup export fills: --state DIR"
+      throw failure
+    }
     node.recover()
     let exports = try node.state.listExports()
     guard !exports.isEmpty else {
