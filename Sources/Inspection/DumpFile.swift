@@ -31,6 +31,7 @@ package struct DumpFile {
     var file = try DumpFile(path)
     let beginning = IncomingStream(reading: file.descriptor)
     if Packing(StreamKind(prefix: try beginning.prefix(StreamKind.prefixLength))) != nil {
+      try Self.refuseReadingOnce(path, called: file.descriptor.name)
       file = try steps.step("unpack \(path)") { progress throws(Failure) in
         try Self.unpack(path, workers, progress)
       }
@@ -40,6 +41,15 @@ package struct DumpFile {
         .invalid, "\(path) is not a file", remedy: "name a file that export wrote; a pipe can't be searched")
     }
     self = file
+  }
+
+  /// Refuses what can't be opened once more to be read from its beginning, as unpacking takes it.
+  private static func refuseReadingOnce(_ path: String, called name: String) throws(Failure) {
+    let status = examine(path).status
+    guard path == "-" || !(status.isRegular || status.isBlockDevice) else { return }
+    throw Failure(
+      .invalid, "\(name) is packed, and only a file that is named can be unpacked",
+      remedy: "name a file that export wrote; a pipe can't be searched")
   }
 
   /// For a task that makes a `StoredDump` of it.
@@ -52,8 +62,8 @@ package struct DumpFile {
   func unpacked() throws(Failure) -> (stream: IncomingStream, packing: String?) {
     let stream = IncomingStream(reading: descriptor)
     let packing = Packing(StreamKind(prefix: try stream.prefix(StreamKind.prefixLength)))
-    // A dump is compressed already: it has not been made much smaller. Of one in a pipe the size is not known.
-    let (inner, kind) = try stream.unpacked(to: size ?? 16 << 40)
+    // A dump without compression of its own may have been made much smaller.
+    let (inner, kind) = try stream.unpacked(to: size.map { max($0, 1 << 40) } ?? 16 << 40)
     guard kind == .dump else {
       throw Failure(
         .dump, "\(descriptor.name) is not a dump of guestsmith",

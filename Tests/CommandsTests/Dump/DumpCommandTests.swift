@@ -106,6 +106,22 @@ extension Dumps {
       }
     }
 
+    @Test("A packed dump is searched by its name alone; from standard input and from a pipe it says so")
+    func packedInput() throws {
+      try withBench { bench in
+        try bench.export()
+        try shell("gzip -k '\(bench.dump)'")
+        for line in ["list - <'\(bench.dump).gz'", "list <(cat '\(bench.dump).gz')"] {
+          let outcome = try guestsmith(line)
+          #expect(outcome.status == Failure.Code.invalid.rawValue, "\(outcome)")
+          #expect(outcome.errors.contains("is packed, and only a file that is named can be unpacked"), "\(outcome)")
+          #expect(outcome.errors.contains("a pipe can't be searched"), "\(outcome)")
+        }
+        try EndToEnd.succeeded(guestsmith("list '\(bench.dump).gz'"))
+        try EndToEnd.succeeded(guestsmith("list - <'\(bench.dump)'"))
+      }
+    }
+
     @Test("What can't be brought to the disk, of an extraction and of a dump that goes to a file, is a failure")
     func unflushed() throws {
       try withBench { bench in
