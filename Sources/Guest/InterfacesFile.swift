@@ -97,7 +97,8 @@ enum InterfacesFile {
     if !interface.searchDomains.isEmpty {
       stanzas[0].options.append("dns-search \(interface.searchDomains.joined(separator: " "))")
     }
-    return ["auto \(name)"]
+    // What is plugged in later is brought up by udev, which goes by this word of ifupdown's alone.
+    return ["auto \(name)"] + (reader == .ifupdown ? ["allow-hotplug \(name)"] : [])
       + stanzas.flatMap { stanza in
         ["iface \(name) \(stanza.family == .ipv4 ? "inet" : "inet6") \(stanza.method)"]
           + stanza.options.map { "    " + $0 }
