@@ -26,7 +26,7 @@ extension ScriptCall {
     if version >= InterfaceVersion.firstWithVariants {
       os.variant = instance.variant ?? preferredVariant(of: definition.contents?.variants ?? [])
     }
-    os.parameters = instance.parameters.mapValues(\.value)
+    os.parameters = instance.parameters.filter { isTold($0.value) }.mapValues(\.value)
     guard let requested else { return .verify(os) }
     let disks = instance.disks.indices.map(requestedDisk)
     var request = Request(requested, instance.name, disks: disks, os: os)
@@ -47,6 +47,14 @@ extension ScriptCall {
     request.backend = instance.backend
     request.hypervisorParameters = instance.hypervisorParameters
     return .request(request)
+  }
+
+  /// Whether a script learns of it: what is secret is for those that look at it and that make a guest of it.
+  private func isTold(_ parameter: Instance.Parameter) -> Bool {
+    switch purpose {
+    case .create, .verify: true
+    case .rename, .export, .import: parameter.visibility != .secret
+    }
   }
 
   /// Nil for `verify`.

@@ -18,7 +18,10 @@ import Testing
   ]
 
   /// The names of the variables that a script is told, with its arguments, mask and folder as the first line.
-  private func told(_ version: Int, _ purpose: ScriptCall.Purpose, in folder: Scratch) throws -> (String, Set<String>) {
+  private func told(
+    _ version: Int, _ purpose: ScriptCall.Purpose, in folder: Scratch,
+    _ visibility: Instance.Parameter.Visibility = .public
+  ) throws -> (String, Set<String>) {
     let script = """
       [ ! -t 0 ] && echo "$# $* $(umask) $(pwd)" >&2
       env | sed 's/=.*//' >&2
@@ -33,7 +36,7 @@ import Testing
     (nic.ip, nic.link) = ("192.0.2.1", "br0")
     instance.nics = [nic]
     instance.backend = ["memory": "128"]
-    if version == 20 { instance.parameters = ["size": .init("1")] }
+    if version == 20 { instance.parameters = ["size": .init("1", visibility)] }
     let definition = try SearchPath([folder("os")]).definition(named: "one")
     var call = try ScriptCall(definition, purpose, of: instance)
     let size = try Descriptor(folder("size"), O_RDWR | O_CREAT, mode: 0o600)
@@ -78,6 +81,23 @@ import Testing
       let dump = try Descriptor(folder("dump"), O_RDWR | O_CREAT, mode: 0o600)
       let (_, imported) = try told(version, .import(disk: 0, from: dump.view), in: folder)
       #expect(imported == all.union(["IMPORT_DEVICE", "IMPORT_DISK_PATH", "IMPORT_INDEX"]))
+    }
+  }
+
+  @Test("tells what is secret to create and verify alone") func tellsSecret() throws {
+    let cases: [(ScriptCall.Purpose, Bool)] = [
+      (.create(isReinstall: false), true), (.create(isReinstall: true), true), (.verify, true),
+      (.rename(from: try InstanceName("vm0")), false), (.import(disk: 0, from: nil), false),
+    ]
+    for (purpose, isTold) in cases {
+      try withScratch { folder in
+        let (_, names) = try told(20, purpose, in: folder, .secret)
+        #expect(names.contains("OSP_SIZE") == isTold, "\(purpose)")
+      }
+    }
+    try withScratch { folder in
+      let (_, names) = try told(20, .export(disk: 0, path: folder("disk"), to: nil), in: folder, .secret)
+      #expect(!names.contains("OSP_SIZE"))
     }
   }
 }
