@@ -110,9 +110,9 @@ extension Trial {
       let disks = try ["left", "right"].map { name throws(Failure) in
         [try newDisk(name), try newSwap("\(name)-swap")]
       }
-      let names = [oldName, newName]
-      let calls = try zip(disks, names).map { disks, name throws(Failure) in
-        try scriptCall(.create(isReinstall: false), instance(disks, named: name))
+      let instances = [instance(disks[0]), instance(disks[1], named: newName, isOther: true)]
+      let calls = try instances.map { instance throws(Failure) in
+        try scriptCall(.create(isReinstall: false), instance)
       }
       let endings = Mutex<[Int: Ending]>([:])
       try watched("two creates") { () throws(Failure) in

@@ -161,14 +161,16 @@ final class Trial {
     var evidence: [String] { status == nil ? lines : [words] + lines }
   }
 
-  func instance(_ disks: [ScratchDisk], named name: InstanceName? = nil) -> Instance {
+  /// - Parameter isOther: whether it is there beside the first one: then all that tells instances apart differs.
+  func instance(_ disks: [ScratchDisk], named name: InstanceName? = nil, isOther: Bool = false) -> Instance {
+    let start = isOther ? "2e7d41b8-93c4-4a06-8b15-0f3c9d52" : "1c1b25f5-6a1b-4fd8-9a0e-5d7f6c6a"
     var instance = Instance(
       name: name ?? oldName, os: definition.name, variant: version >= 15 ? variant : nil,
-      uuid: "1c1b25f5-6a1b-4fd8-9a0e-5d7f6c6a0b01", created: 1_700_000_000)
+      uuid: "\(start)0b01", created: 1_700_000_000)
     instance.disks = disks.enumerated().map { index, disk in
-      Instance.Disk(path: disk.path, size: disk.size, uuid: "1c1b25f5-6a1b-4fd8-9a0e-5d7f6c6a0c0\(index)")
+      Instance.Disk(path: disk.path, size: disk.size, uuid: "\(start)0c0\(index)")
     }
-    var nic = Instance.NIC(mac: "aa:00:00:5a:3c:01", uuid: "1c1b25f5-6a1b-4fd8-9a0e-5d7f6c6a0d00")
+    var nic = Instance.NIC(mac: isOther ? "aa:00:00:5a:3c:02" : "aa:00:00:5a:3c:01", uuid: "\(start)0d00")
     nic.link = "br0"
     instance.nics = [nic]
     instance.backend = ["memory": "512", "vcpus": "1"]

@@ -93,4 +93,23 @@ struct BrokenTests {
     #expect(
       judged.checks("fail") == ["import.half-dump", "import.last-byte-missing", "import.garbage", "import.empty"])
   }
+
+  @Test("What a guest is told apart by may come from what the host tells of its instance")
+  func toldIdentity() throws {
+    try withScratch { scratch in
+      let folder = try scratch.example("tiny-10")
+      try shell(
+        """
+        cat >>'\(folder)/create' <<'END'
+        tune2fs -U "$DISK_0_UUID" "$DISK_0_PATH" >/dev/null 2>&1
+        printf '%s\\n' "$INSTANCE_UUID" "$NIC_0_MAC" >"$scratch/machine-id"
+        printf 'cd /etc\\nwrite %s machine-id\\n' "$scratch/machine-id" |
+          debugfs -w -f - "$DISK_0_PATH" >/dev/null 2>&1
+        END
+        """)
+      let judged = try Judged(folder, "--disk-size 32M")
+      #expect(judged.checks("fail").isEmpty, "\(judged.failures)")
+      #expect(judged.evidence("create.identities").contains("compared: /etc/machine-id"), "\(judged.failures)")
+    }
+  }
 }
