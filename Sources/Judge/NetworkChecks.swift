@@ -95,22 +95,36 @@ private struct NetworkFiles {
     let names: Set<String> = [nic.mac, nic.ip ?? nic.mac, "eth\(index)"]
     let found = lines.first { line in
       guard !line.text.drop(while: \.isWhitespace).hasPrefix("#") else { return false }
-      return Self.words(of: line.text).contains { names.contains($0) || Self.isForAll($0) }
+      let words = Self.words(of: line.text)
+      if let first = words.first, Self.leadingElsewhere.contains(first) { return false }
+      return words.contains(where: Self.isForAll) || Self.parts(of: words).contains { names.contains($0) }
     }
     return found.map { "\($0.path): \($0.text)" }
   }
 
+  /// What a line of interfaces(5) begins with that names other files: those are read by themselves.
+  private static let leadingElsewhere = ["source", "source-directory"]
+
   private static func words(of line: Substring) -> [String] {
-    var words = line.lowercased().split { " \t=,;\"'[]{}()".contains($0) }.map { String($0) }
-    // `192.0.2.10/24`, `eth0:`, and `ifcfg-eth0`, which is a path.
-    words += words.flatMap { $0.split(separator: "/") }.map {
-      $0.hasPrefix("ifcfg-") ? String($0.dropFirst(6)) : String($0)
-    }
-    return words.map { $0.hasSuffix(":") ? String($0.dropLast()) : $0 }
+    line.lowercased().split { " \t=,;\"'[]{}()".contains($0) }.map(withoutColon)
   }
 
-  /// `ether` is a type of systemd.network(5); a pattern names those that begin as an Ethernet interface does.
+  /// The words, and what is in them: in `192.0.2.10/24`, and in `ifcfg-eth0`, which is the end of a path.
+  private static func parts(of words: [String]) -> [String] {
+    words
+      + words.flatMap { $0.split(separator: "/") }.map {
+        withoutColon($0.hasPrefix("ifcfg-") ? $0.dropFirst(6) : $0)
+      }
+  }
+
+  private static func withoutColon(_ word: Substring) -> String {
+    String(word.hasSuffix(":") ? word.dropLast() : word)
+  }
+
+  /// `ether` is a type of systemd.network(5); a pattern, behind a slash in interfaces(5), names those that begin as an
+  /// Ethernet interface does.
   private static func isForAll(_ word: String) -> Bool {
-    word == "ether" || ["e*", "en*", "eth*", "/e*", "*"].contains(word)
+    let pattern = word.hasPrefix("/") ? word.dropFirst() : word[...]
+    return word == "ether" || ["e*", "en*", "eth*", "*"].contains(pattern)
   }
 }

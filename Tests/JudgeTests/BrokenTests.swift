@@ -112,4 +112,20 @@ struct BrokenTests {
       #expect(judged.evidence("create.identities").contains("compared: /etc/machine-id"), "\(judged.failures)")
     }
   }
+
+  @Test(
+    "A line that names other files configures no interface, and a pattern configures all",
+    arguments: [
+      ("source /etc/network/interfaces.d/*", "fail"), ("source-directory /etc/network/interfaces.d", "fail"),
+      ("auto /e*", "pass"),
+    ])
+  func interfaces(_ line: String, _ outcome: String) throws {
+    try withScratch { scratch in
+      let folder = try scratch.example("broken-one-nic")
+      try shell(
+        "sed -i '/^done >/a echo \"\(line)\" >>\"$scratch/tree/etc/network/interfaces\"' '\(folder)/create'")
+      let judged = try Judged(folder, "--disk-size 32M --api 20")
+      #expect(judged.checks(outcome).contains("create.network"), "\(judged.failures)")
+    }
+  }
 }
