@@ -87,7 +87,8 @@ struct DiskFiles {
     let words: String
     /// Whether that is the content alone, and its size.
     var isOfContent = false
-    var isInBoth = true
+    var isNew = false
+    var isMissing = false
   }
 
   /// Sorted by path.
@@ -99,8 +100,8 @@ struct DiskFiles {
         var same = mine
         (same.content, same.size) = (others.content, others.size)
         return Difference(path: path, words: mine.words(of: others), isOfContent: same == others)
-      case (nil, _): return Difference(path: path, words: "is missing", isInBoth: false)
-      case (_, nil): return Difference(path: path, words: "is new", isInBoth: false)
+      case (nil, _): return Difference(path: path, words: "is missing", isMissing: true)
+      case (_, nil): return Difference(path: path, words: "is new", isNew: true)
       }
     }
   }
@@ -140,4 +141,14 @@ func isIdentity(_ path: ByteString) -> Bool {
     "etc/NetworkManager/system-connections", "etc/sysconfig/network-scripts", "etc/udev/rules.d", "boot/loader/entries",
   ]
   return files.contains(path) || starts.contains { path.hasPrefix($0) }
+}
+
+/// Files that a restored guest may lack: what it makes anew at its next boot.
+func isMadeAnew(_ path: ByteString) -> Bool {
+  let files: Set<ByteString> = [
+    "etc/machine-id", "var/lib/dbus/machine-id", "var/lib/systemd/random-seed", "var/lib/urandom/random-seed",
+  ]
+  // udev wrote the names of interfaces and drives into such files.
+  let isOfUdev = path.hasPrefix("etc/udev/rules.d/") && path.description.contains("persistent")
+  return files.contains(path) || path.hasPrefix("lost+found") || path.hasPrefix("etc/ssh/ssh_host_") || isOfUdev
 }

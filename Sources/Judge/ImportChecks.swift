@@ -134,7 +134,8 @@ extension Trial {
     var serious: [DiskFiles.Difference] = []
     for difference in differences {
       // Owners and modes of such a file are the same for every guest.
-      if isIdentity(difference.path) && (difference.isOfContent || !difference.isInBoth) { continue }
+      if isIdentity(difference.path) && (difference.isOfContent || difference.isNew) { continue }
+      if difference.isMissing && isMadeAnew(difference.path) { continue }
       let (after, before) = (
         try restored.text("/\(difference.path)", in: found),
         try guest.disk.text("/\(difference.path)", in: guest.content)
