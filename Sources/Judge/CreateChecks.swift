@@ -43,7 +43,7 @@ extension Trial {
     return formatted.flatMap { disk, content in
       guard content.isExt else {
         return .missing(
-          because: "a filesystem of type \(content.type) is not read: only the kernel could, and the definition made it"
+          because: "\(content.words) is not read: only the kernel could, and the definition made it"
         )
       }
       do throws(Failure) {
@@ -132,12 +132,12 @@ extension Trial {
     }
   }
 
-  /// What is wrong with a disk that a create made; nil when it is as good as the first one.
+  /// What is wrong with a disk that a create made; nil when it is as good as the first one, as far as can be told.
   func problems(of disk: ScratchDisk, like guest: CreatedGuest) throws(Failure) -> [String]? {
     guard let wanted = guest.content else { return nil }
     guard let content = try disk.filesystem(), content.type == wanted.type else {
       return ["there is no filesystem of type \(wanted.type) on the disk"]
     }
-    return try disk.problems(of: content)
+    return content.canBeChecked ? try disk.problems(of: content) : nil
   }
 }

@@ -100,7 +100,7 @@ final class ScratchDisk {
 
   // MARK: Its filesystem
 
-  /// The filesystem of the guest: the largest of those on the disk that are not swap.
+  /// The filesystem of the guest, or what that may be in, such as LVM: the largest of those on the disk that are not swap.
   func filesystem() throws(Failure) -> DiskContent? {
     try flush()
     return try Disk(path, for: .reading).contents().filter { $0.type != "swap" }.max { $0.room < $1.room }
@@ -145,11 +145,17 @@ final class ScratchDisk {
   }
 
   /// The last lines of what the checker of its filesystem says; nil where it finds nothing.
+  ///
+  /// - Throws: `.tool` also where no checker is known for its kind.
   func problems(of content: DiskContent) throws(Failure) -> [String]? {
     try flush()
     let kind = FilesystemKind(named: content.type)
-    guard let checker = kind.checker, content.offset == 0 || kind.can.contains(.editFiles) else {
-      return ["no checker is known for \(kind) at \(content.offset) bytes"]
+    guard let checker = kind.checker else { throw Failure(.tool, "no checker is known for \(kind)") }
+    // The others take a whole disk alone.
+    guard content.offset == 0 || kind.can.contains(.editFiles) else {
+      var whole = content
+      whole.offset = 0
+      return try excerpt(of: content).problems(of: whole)
     }
     var path = kind.can.contains(.editFiles) ? self.path : image
     if content.offset > 0 { path += "?offset=\(content.offset)" }
@@ -160,11 +166,33 @@ final class ScratchDisk {
     if status.isSuccess { return nil }
     return ["\(command.executable) \(status)"] + lines(of: output)
   }
+
+  /// A disk with that alone.
+  private func excerpt(of content: DiskContent) throws(Failure) -> ScratchDisk {
+    let excerpt = try ScratchDisk("\(image).part", size: content.room, isDevice: false)
+    let (status, output) = try Command(
+      "dd",
+      [
+        "if=\(image)", "of=\(excerpt.image)", "bs=1M", "iflag=skip_bytes,count_bytes,fullblock",
+        "skip=\(content.offset)", "count=\(content.room)", "conv=sparse,notrunc", "status=none",
+      ]
+    ).capture(limit: 4096)
+    guard status.isSuccess else {
+      throw Failure(.io, "cannot copy a part of \(image): \(String(decoding: output, as: UTF8.self).escaped)")
+    }
+    return excerpt
+  }
 }
 
 extension DiskContent {
   /// Whether the files in it can be read here.
   var isExt: Bool { FilesystemKind(named: type).can.contains(.editFiles) }
+
+  /// In a message. LVM and LUKS are not filesystems, and may hold one.
+  var words: String { isFilesystem ? "a filesystem of type \(type)" : "what is in \(type)" }
+
+  /// Whether a checker is known for it.
+  var canBeChecked: Bool { FilesystemKind(named: type).checker != nil }
 }
 
 /// The last lines of what a program wrote, fit for a reader.

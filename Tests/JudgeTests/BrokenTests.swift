@@ -128,4 +128,28 @@ struct BrokenTests {
       #expect(judged.checks(outcome).contains("create.network"), "\(judged.failures)")
     }
   }
+
+  @Test("An XFS in a partition is checked, and its damage found", arguments: [false, true])
+  func partitionedXFS(isDamaged: Bool) throws {
+    try withScratch { scratch in
+      let folder = try scratch.example("noop")
+      // The magic number of the second allocation group.
+      let damage = isDamaged ? "printf xxxx | dd of=\"$part\" bs=1 seek=$((80 << 20)) conv=notrunc status=none" : ":"
+      try scratch.write(
+        """
+        #!/bin/sh
+        set -e
+        part=$(mktemp)
+        trap 'rm -f "$part"' EXIT
+        echo 'start=2048, size=655360' | sfdisk --quiet --no-reread --no-tell-kernel --label dos "$DISK_0_PATH" >/dev/null 2>&1
+        truncate -s 320M "$part"
+        mkfs.xfs -q -f -d agcount=4 "$part" >/dev/null 2>&1
+        \(damage)
+        dd if="$part" of="$DISK_0_PATH" bs=1M seek=1 conv=notrunc,sparse status=none 2>/dev/null
+        """, to: "os/noop/create", mode: 0o755)
+      let judged = try Judged(folder, "--disk-size 384M --api 10")
+      #expect(judged.checks(isDamaged ? "fail" : "pass").contains("create.filesystem"), "\(judged.failures)")
+      #expect(judged.checks(isDamaged ? "fail" : "pass").contains("import.filesystem"), "\(judged.failures)")
+    }
+  }
 }

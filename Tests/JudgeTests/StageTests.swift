@@ -72,4 +72,14 @@ struct StageTests {
     let reasons = try reasons("tiny-10", "", mounts: "mount --bind /bin/false \"$(command -v dumpe2fs)\"")
     #expect(reasons["import.features"]?.hasPrefix("the check could not be made: dumpe2fs ") == true)
   }
+
+  @Test("A filesystem that no checker is known for is not a fault of the definition")
+  func checker() throws {
+    let change = #"printf '#!/bin/sh\nmkfs.fat "$DISK_0_PATH" >/dev/null 2>&1\n' >create"#
+    let reasons = try reasons("noop", "--api 10", change)
+    for id in ["create.filesystem", "import.filesystem"] {
+      #expect(reasons[id] == "the check could not be made: no checker is known for vfat", "\(id)")
+    }
+    for id in ["create.environment", "create.two-at-once", "import.same-contents"] { #expect(reasons[id] == nil) }
+  }
 }
