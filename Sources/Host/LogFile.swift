@@ -38,13 +38,34 @@ struct LogFile: ~Copyable, Sendable {
   }
 
   /// The last lines that this call wrote, fit for a terminal.
-  func lastLines(_ count: Int) -> [String] {
+  ///
+  /// - Parameter secrets: what is in none of them, whole or in part, the longest first.
+  func lastLines(_ count: Int, without secrets: [[UInt8]]) -> [String] {
     let limit: UInt64 = 32768
     let length = length
     guard length > 0 else { return [] }
-    let from = start + length - min(length, limit)
-    guard let bytes = try? file.bytes(at: from, count: Int(min(length, limit))) else { return [] }
-    let lines = bytes.split(whereSeparator: { $0 == 0x0a || $0 == 0x0d })
+    let shown = min(length, limit)
+    // A secret may begin before what is shown.
+    let before = min(length - shown, UInt64(secrets.first?.count ?? 0))
+    let from = start + length - shown - before
+    guard let bytes = try? file.bytes(at: from, count: Int(before + shown)) else { return [] }
+    let lines = Self.hiding(secrets, in: bytes, from: Int(before)).split { $0 == 0x0a || $0 == 0x0d }
     return lines.suffix(count).map { Words.printable(String(decoding: $0, as: UTF8.self), limit: 500) }
+  }
+
+  /// The bytes from `start` on, with a word in the place of each secret.
+  private static func hiding(_ secrets: [[UInt8]], in bytes: [UInt8], from start: Int) -> [UInt8] {
+    var shown: [UInt8] = []
+    var position = 0
+    while position < bytes.count {
+      if let secret = secrets.first(where: { bytes[position...].starts(with: $0) }) {
+        position += secret.count
+        if position > start { shown += Array("[secret]".utf8) }
+      } else {
+        if position >= start { shown.append(bytes[position]) }
+        position += 1
+      }
+    }
+    return shown
   }
 }

@@ -91,6 +91,7 @@ package struct ScriptCall: Sendable {
     package let status: ExitStatus
     /// The path of its log.
     package let log: String
+    /// Without the values of secret parameters.
     package let lastLines: [String]
   }
 
@@ -117,15 +118,22 @@ package struct ScriptCall: Sendable {
     let started = ContinuousClock.now
     let status = try command.start().wait { () throws(Failure) in
       if let seconds = limits.seconds, started.duration(to: .now) > .seconds(seconds) {
-        throw failure("was ended: it took longer than \(seconds) s", log.path, log.lastLines(20))
+        throw failure("was ended: it took longer than \(seconds) s", log.path, lastLines(of: log))
       }
-      if limits.isToEnd() { throw failure("was ended because another script failed", log.path, log.lastLines(20)) }
+      if limits.isToEnd() { throw failure("was ended because another script failed", log.path, lastLines(of: log)) }
       if log.length > limits.log {
         throw failure(
-          "was ended: it wrote more than \(limits.log >> 20) MiB to its log", log.path, log.lastLines(20))
+          "was ended: it wrote more than \(limits.log >> 20) MiB to its log", log.path, lastLines(of: log))
       }
     }
-    return End(status: status, log: log.path, lastLines: log.lastLines(20))
+    return End(status: status, log: log.path, lastLines: lastLines(of: log))
+  }
+
+  /// Without the values that are in no message.
+  private func lastLines(of log: borrowing LogFile) -> [String] {
+    let secrets = instance.parameters.values.filter { $0.visibility == .secret && !$0.value.isEmpty }
+      .map { Array($0.value.utf8) }
+    return log.lastLines(20, without: secrets.sorted { $0.count > $1.count })
   }
 
   /// The number that the descriptor for the expected size has in the script: Ganeti's is 11 as well.

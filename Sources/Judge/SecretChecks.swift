@@ -41,11 +41,11 @@ extension Trial {
       var evidence = ["tried with \(values.keys.sorted().joined(separator: ", ")): \(ending.words)"]
       for (name, value) in values.sorted(by: { $0.key < $1.key }) {
         if seen.contains(value) { evidence.append("the value of \(name) was an argument of a process, for all to see") }
-        for log in logs where (fileText(log) ?? "").contains(value) {
+        for log in logs where (try? isFound(value, in: log)) == true {
           evidence.append("the value of \(name) is in the log of the script")
         }
-        for file in host.changedFiles() where (fileText(file) ?? "").contains(value) {
-          evidence.append("the value of \(name) is in \(file.escaped)")
+        for path in host.changedFiles() where (try? isFound(value, in: path)) == true {
+          evidence.append("the value of \(name) is in \(path.escaped)")
         }
       }
       if evidence.count > 1 { return .fail(evidence[1], evidence) }
@@ -77,6 +77,37 @@ extension Trial {
 
   private var logs: [String] {
     allEntries(of: "\(runner.logFolder)/os").names.map { "\(runner.logFolder)/os/\($0)" }
+  }
+}
+
+/// Whether the value is anywhere in the file at `path`; what was never written of that is not read.
+private func isFound(_ value: String, in path: String) throws(Failure) -> Bool {
+  let (wanted, piece) = (Array(value.utf8), 1 << 20)
+  let file = try Descriptor(path, O_RDONLY | O_NONBLOCK)
+  let view = file.view
+  return try withBuffer(of: piece + wanted.count) { buffer throws(Failure) in
+    var offset: UInt64 = 0
+    while let data = view.nextData(from: offset) {
+      let count = try view.readFull(into: buffer, at: data)
+      guard count > 0 else { break }
+      if UnsafeRawBufferPointer(rebasing: buffer[..<count]).has(wanted) { return true }
+      // The pieces overlap: the value may lie over the end of one.
+      offset = data + UInt64(piece)
+    }
+    return false
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  fileprivate func has(_ wanted: [UInt8]) -> Bool {
+    guard let first = wanted.first, let start = baseAddress else { return false }
+    var position = 0
+    while position + wanted.count <= count, let found = memchr(start + position, Int32(first), count - position) {
+      position = start.distance(to: UnsafeRawPointer(found))
+      if position + wanted.count <= count, memcmp(start + position, wanted, wanted.count) == 0 { return true }
+      position += 1
+    }
+    return false
   }
 }
 

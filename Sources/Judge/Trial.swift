@@ -88,19 +88,11 @@ final class Trial {
     tell(Finding(check, version: version, shown, evidence: result.evidence.map(withoutSecrets)))
   }
 
-  /// What a script says may have what it was told.
+  /// What is told may have what a script was told, as it is or as it is shown.
   private func withoutSecrets(_ text: String) -> String {
-    var text = text
-    for name in options.secrets {
-      guard let value = options.parameters[name], !value.isEmpty else { continue }
-      var left = ""
-      while let range = text.firstRange(of: value) {
-        left += text[..<range.lowerBound] + "[secret]"
-        text = String(text[range.upperBound...])
-      }
-      text = left + text
-    }
-    return text
+    let values = options.secrets.compactMap { options.parameters[$0] }.filter { !$0.isEmpty }
+    let forms = values + values.map(\.escaped)
+    return forms.reduce(text) { $0.replacing($1, with: "[secret]") }
   }
 
   /// Makes one check.

@@ -57,6 +57,14 @@ struct FaultTests {
       Fault(
         script: "create", lines: #"echo "${OSP_PASSWORD_HASH-}" >>/var/log/tiny.log"#, wanted: ["leaks.secrets"],
         example: "tiny-20"),
+      // Behind the first MiB, and over its end.
+      Fault(
+        script: "create",
+        lines: #"{ head -c 1048570 /dev/zero | tr '\0' x; echo "${OSP_PASSWORD_HASH-}"; } >/var/log/tiny.log"#,
+        wanted: ["leaks.secrets"], example: "tiny-20"),
+      Fault(
+        script: "create", lines: #"head -c 2M /dev/zero | tr '\0' '\n' >&2; echo "${OSP_PASSWORD_HASH-}" >&2"#,
+        wanted: ["leaks.secrets"], example: "tiny-20"),
       Fault(script: "verify", lines: "exit 1", wanted: ["verify.accepts"], example: "tiny-20"),
     ])
   func line(_ fault: Fault) throws {

@@ -152,6 +152,17 @@ struct SandboxTests {
     }
   }
 
+  @Test("No line of a secret that has several is in what the judge says")
+  func secretLines() throws {
+    try withScratch { scratch in
+      let folder = try scratch.example("tiny-20")
+      try shell("sed -i '2i echo \"$OSP_MOTD is the motd\" >&2' '\(folder)/create'")
+      let judged = try Judged(folder, "--disk-size 64M --api 20 --secret motd=$'Kx92hidden\\nKx93hidden'")
+      #expect(judged.evidence("create.succeeds").contains("[secret] is the motd"), "\(judged.failures)")
+      #expect(!judged.json.serialized().contains("hidden"))
+    }
+  }
+
   @Test("Without root the files are judged, and the rest says why it is not")
   func withoutRoot() throws {
     try withScratch { scratch in
