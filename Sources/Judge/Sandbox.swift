@@ -38,6 +38,12 @@ struct Sandbox {
     if let failure = told.failure {
       throw Failure(failure.code, "cannot judge without a sandbox: \(failure.message)", remedy: failure.remedy)
     }
+    guard told.isInside else {
+      throw Failure(
+        .tool, "cannot judge without a sandbox: unshare \(status)",
+        remedy: "give the judge unshare and setpriv of util-linux, and the capability CAP_SYS_ADMIN, which a container "
+          + "may lack")
+    }
     guard !told.isWhole || !status.isSuccess else { return told }
     // The check that it was at when it died is taken for what killed it.
     let words = "the host was killed, or ended, during this check"
@@ -104,6 +110,8 @@ final class Records {
   private func write(_ value: JSON) { try? file.writeAll(Array(value.serialized().utf8) + [0]) }
 
   struct Told {
+    /// Whether the sandbox was there: nothing of the definition runs before.
+    var isInside = false
     var findings: [Finding] = []
     var mounts: [CoveredMount] = []
     var failure: Failure?
@@ -120,6 +128,7 @@ final class Records {
         Finding(finding).map { told.findings.append($0) }
         told.current = nil
       } else if let mounts = value["mounts"]?.array {
+        told.isInside = true
         told.mounts = mounts.compactMap { CoveredMount($0) }
       } else if let check = value["at"]?.string.flatMap({ Check(rawValue: $0) }) {
         told.current = (check, value["version"]?.integer)

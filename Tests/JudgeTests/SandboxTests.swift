@@ -140,6 +140,22 @@ struct SandboxTests {
     }
   }
 
+  @Test(
+    "Where unshare or setpriv cannot make the sandbox that is an error, and no fault of the definition",
+    arguments: [
+      ("", "setpriv --bounding-set -sys_admin --"), ("mount --bind /bin/false \"$(command -v setpriv)\" &&", "exec"),
+    ])
+  func withoutRights(_ before: String, _ way: String) throws {
+    try withScratch { scratch in
+      let folder = try scratch.example("tiny-10")
+      try scratch.write("\(before) \(way) '\(program)' os check '\(folder)' --quiet", to: "restricted")
+      let outcome = try bash("unshare --mount --propagation private bash '\(scratch("restricted"))'")
+      #expect(outcome.status == Failure.Code.tool.rawValue, "\(outcome)")
+      #expect(outcome.errors.contains("guestsmith: cannot judge without a sandbox: unshare ended with exit status 1"))
+      #expect(outcome.output.isEmpty)
+    }
+  }
+
   @Test("A secret that is given is in nothing that the judge says")
   func secret() throws {
     try withScratch { scratch in
