@@ -8,13 +8,15 @@ extension Firmware {
   package enum FirstWords: Sendable {
     /// Of what was started.
     case loader(String)
-    /// Of the firmware, which found nothing to start.
+    /// Of the firmware, which found nothing to start, or of a loader, which says that of itself.
     case nothing(String)
+    /// None: why nothing can be told.
+    case silence(String)
   }
 
   /// Starts a disk, which is only read, in an emulated machine, until what the firmware finds on it says its first words.
   ///
-  /// - Throws: `.tool` without qemu or the firmware; `.guest` where nothing is said for so long.
+  /// - Throws: `.tool` without qemu or the firmware.
   package func firstWords(from disk: String, within seconds: Int) throws(Failure) -> FirstWords {
     let file = SharedDescriptor(try Descriptor(disk, O_RDONLY))
     let own = try attach(in: "/", keepsChanges: false)
@@ -37,8 +39,7 @@ extension Firmware {
     }
     if let words = console.firstWords { return words }
     if case .ended(let status, let words) = end, !status.isSuccess { throw Failure(.tool, "qemu \(status): \(words)") }
-    throw Failure(
-      .guest,
+    return .silence(
       "\(self.name) started something from the disk, or looked for it, and the console showed nothing of that "
         + "within \(seconds) s")
   }
@@ -76,6 +77,19 @@ struct LoaderConsole {
     lines.append("")
   }
 
+  /// What a line begins with by which firmware, or a loader without what it is to load, says that it starts nothing.
+  private static let failures = [
+    // SeaBIOS and OVMF.
+    "Boot failed", "BdsDxe: ",
+    // The first sectors of syslinux, of Windows and of mkfs.fat.
+    "Missing operating system", "Operating system not found", "Operating system load error",
+    "Error loading operating system", "Invalid partition table", "BOOTMGR is missing", "NTLDR is missing",
+    "This is not a bootable disk",
+    // That of GRUB, which writes no more than its name before; its core; and shim.
+    "GRUB Hard Disk Error", "GRUB Geom Error", "GRUB Read Error", "GRUB Error", "error: ",
+    "Failed to open \\EFI\\", "Failed to load image \\EFI\\",
+  ]
+
   /// The first line that follows what the firmware says of its last attempt.
   var firstWords: Firmware.FirstWords? {
     let whole = lines.dropLast()
@@ -85,7 +99,7 @@ struct LoaderConsole {
     guard attempt + 1 < whole.endIndex else { return nil }
     let next = whole[attempt + 1]
     if whole[attempt].contains("Shell") { return .nothing(whole[attempt]) }
-    return next.hasPrefix("Boot failed") || next.contains("No bootable") || next.hasPrefix("BdsDxe: ")
-      ? .nothing(next) : .loader(next)
+    let isFailure = next.contains("No bootable") || Self.failures.contains { next.hasPrefix($0) }
+    return isFailure ? .nothing(next) : .loader(next)
   }
 }

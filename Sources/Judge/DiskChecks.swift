@@ -40,6 +40,8 @@ extension Trial {
     case .loader(let words): .pass(["the console shows \(Words.printable(words, limit: 100).quoted)"])
     case .nothing(let words):
       .fail("the firmware finds nothing to start: \(Words.printable(words, limit: 200))")
+    // A loader may write to a screen alone.
+    case .silence(let words): .notApplicable(words)
     }
   }
 }

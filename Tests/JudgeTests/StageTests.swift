@@ -82,4 +82,10 @@ struct StageTests {
     }
     for id in ["create.environment", "create.two-at-once", "import.same-contents"] { #expect(reasons[id] == nil) }
   }
+
+  @Test("A loader that shows nothing on the console may be one that writes to a screen")
+  func silentLoader() throws {
+    let reasons = try reasons("tiny-disk", "", "sed -i 's/tiny guest.r.n//' guest.sh")
+    #expect(reasons["create.boots-bios"]?.contains("the console showed nothing of that within 20 s") == true)
+  }
 }
