@@ -152,4 +152,14 @@ struct BrokenTests {
       #expect(judged.checks(isDamaged ? "fail" : "pass").contains("import.filesystem"), "\(judged.failures)")
     }
   }
+
+  @Test("A parameter reaches create as it is meant, with a comma in its value and in whatever case its name is given")
+  func parameter() throws {
+    try withScratch { scratch in
+      let folder = try scratch.example("tiny-20")
+      try shell(#"echo '[ "$OSP_MOTD" = "one, two" ] || exit 3' >>'\#(folder)/create'"#)
+      let judged = try Judged(folder, #"--disk-size 32M --api 20 -O 'MOTD=one\, two'"#)
+      #expect(judged.checks("fail").isEmpty, "\(judged.failures)")
+    }
+  }
 }

@@ -2,6 +2,7 @@
 internal import ArgumentParser
 internal import Glibc
 internal import Host
+internal import Instances
 internal import Judge
 internal import LinuxIO
 internal import Report
@@ -76,7 +77,7 @@ struct OSCheckCommand: ParsableCommand {
 
   func run() throws {
     let found = try found()
-    let judge = Judge(found, trial: try trial(), steps: .forStandardError(quiet: quiet))
+    let judge = Judge(found, trial: try trial(of: found), steps: .forStandardError(quiet: quiet))
     if let insideOf {
       return try judge.tryScripts(inside: insideOf, command: try commandInside(found.path) + [insideOf])
     }
@@ -108,24 +109,15 @@ struct OSCheckCommand: ParsableCommand {
       remedy: "give its folder, with a slash in it, or --search-path")
   }
 
-  private func trial() throws(Failure) -> TrialOptions {
+  private func trial(of definition: OSDefinition) throws(Failure) -> TrialOptions {
     var trial = TrialOptions()
     trial.runs = !self.static
     trial.versions = api
+    if let variant, let known = definition.contents?.variants, !known.contains(variant) {
+      throw undeclared("variant", variant, known, definition)
+    }
     trial.variant = variant
-    for text in parameters.flatMap({ $0.split(separator: ",") }) {
-      let (name, value) = try pair(String(text), "-O")
-      trial.parameters[name] = value
-    }
-    for text in secret {
-      guard text.contains("=") else {
-        trial.secrets.insert(text)
-        continue
-      }
-      let (name, value) = try pair(text, "--secret")
-      trial.parameters[name] = value
-      trial.secrets.insert(name)
-    }
+    try addParameters(of: definition, to: &trial)
     guard let size = bytes(ofSize: diskSize) else {
       throw Failure(.usage, "--disk-size: \(diskSize.quoted) is not a size", remedy: "write it as 10G, 512M or MiB")
     }
@@ -141,12 +133,42 @@ struct OSCheckCommand: ParsableCommand {
     return trial
   }
 
-  private func pair(_ text: String, _ option: String) throws(Failure) -> (String, String) {
-    // The value may be a secret: no message has it.
-    guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
-      throw Failure(.usage, "what is given to \(option) is not NAME=VALUE")
+  private func addParameters(of definition: OSDefinition, to trial: inout TrialOptions) throws(Failure) {
+    for text in parameters {
+      for (name, value) in try Assignments.parse(text, of: "-O") {
+        try add(value, to: declared(name, by: definition), of: &trial)
+      }
     }
-    return (String(text[..<equals]), String(text[text.index(after: equals)...]))
+    for text in secret {
+      let name = try declared(String(text.prefix { $0 != "=" }), by: definition)
+      trial.secrets.insert(name)
+      guard let equals = text.firstIndex(of: "=") else { continue }
+      try add(String(text[text.index(after: equals)...]), to: name, of: &trial)
+    }
+  }
+
+  private func add(_ value: String, to name: String, of trial: inout TrialOptions) throws(Failure) {
+    guard trial.parameters.updateValue(value, forKey: name) == nil else {
+      throw Failure(.usage, "the parameter \(name.quoted) is given twice")
+    }
+  }
+
+  /// The name of a parameter as the definition writes it: a host takes it in any case. That of a definition which is not
+  /// valid stays as it is.
+  private func declared(_ name: String, by definition: OSDefinition) throws(Failure) -> String {
+    guard let known = definition.contents?.parameters.map(\.name) else { return name }
+    guard let own = known.first(where: { $0.lowercased() == name.lowercased() }) else {
+      throw undeclared("parameter", name, known, definition)
+    }
+    return own
+  }
+
+  private func undeclared(
+    _ what: String, _ name: String, _ known: [String], _ definition: OSDefinition
+  ) -> Failure {
+    Failure(
+      .usage, "\(definition.path.escaped) does not declare the \(what) \(name.quoted)",
+      remedy: known.isEmpty ? "leave the option out: it declares none" : "it declares \(known.joined(separator: ", "))")
   }
 
   /// This command again, but for the scratch folder: its options go another way, since some of them are secret.
