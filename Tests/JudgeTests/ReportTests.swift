@@ -23,6 +23,18 @@ struct ReportTests {
     }
   }
 
+  @Test("A file that cannot be written is told before anything is tried, and a full disk does not lose the table")
+  func unwritable() throws {
+    for option in ["--html", "--junit"] {
+      let missing = try bash("'\(program)' os check '\(examples)/tiny-10' --static \(option) /nonexistent/report")
+      #expect(missing.status == 1 && missing.output.isEmpty, "\(missing)")
+      #expect(missing.errors.contains("/nonexistent/report"))
+      let full = try bash("'\(program)' os check '\(examples)/tiny-10' --static \(option) /dev/full")
+      #expect(full.status != 0 && full.output.contains("tiny-10: accepted"), "\(full)")
+      #expect(full.errors.contains("/dev/full"))
+    }
+  }
+
   @Test("The table has a line for each check, and the failures in full")
   func table() throws {
     try withScratch { scratch in

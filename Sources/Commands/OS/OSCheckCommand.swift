@@ -86,10 +86,12 @@ struct OSCheckCommand: ParsableCommand {
         .usage, "\(found.path.escaped) does not declare version \(stranger)",
         remedy: "use one of those that it declares")
     }
+    let junitFile = try junit.map { path in try ReportFile(path) }
+    let htmlFile = try html.map { path in try ReportFile(path) }
     let verdict = try judge.verdict(inSandbox: try commandInside(found.path))
-    if let junit { try write(verdict.junit, to: junit) }
-    if let html { try write(verdict.html, to: html) }
     try output.write(verdict.json, else: verdict.lines)
+    try junitFile?.write(verdict.junit)
+    try htmlFile?.write(verdict.html)
     if !verdict.isAccepted { throw ExitCode(Failure.Code.script.rawValue) }
   }
 
@@ -175,9 +177,19 @@ struct OSCheckCommand: ParsableCommand {
   private func commandInside(_ path: String) throws(Failure) -> [String] {
     [try OSInstallation.runningProgram(), "os", "check", path] + (quiet ? ["--quiet"] : []) + ["--inside-of"]
   }
+}
 
-  private func write(_ text: String, to path: String) throws(Failure) {
-    let file = try Descriptor(path, O_WRONLY | O_CREAT | O_TRUNC)
+/// A file for what is found, which is open before anything is tried: that takes long, and is not lost for a wrong path.
+private final class ReportFile {
+  private var file: Descriptor?
+
+  init(_ path: String) throws(Failure) {
+    file = try Descriptor(path, O_WRONLY | O_CREAT | O_TRUNC)
+  }
+
+  /// Writes all of it, once.
+  func write(_ text: String) throws(Failure) {
+    guard let file = file.take() else { return }
     try file.writeAll(Array(text.utf8))
     try file.close()
   }
