@@ -49,18 +49,24 @@ extension Trial {
       command.workingDirectory = definition.path
       command.output = .descriptor(output.view)
       command.error = .descriptor(output.view)
-      let started = ContinuousClock.now
-      let limit = Failure(.script, "did not end in \(options.seconds) s")
+      let (started, most) = (ContinuousClock.now, ScriptCall.Limits().log)
       let status: ExitStatus?
-      do {
+      var limit: [String] = []
+      do throws(Failure) {
         status = try command.start().wait { () throws(Failure) in
-          if started.duration(to: .now) > .seconds(options.seconds) { throw limit }
+          if started.duration(to: .now) > .seconds(options.seconds) {
+            throw Failure(.script, "\(script) did not end in \(options.seconds) s")
+          }
+          if UInt64(try output.status().st_size) > most {
+            throw Failure(.script, "\(script) wrote more than \(most >> 20) MiB")
+          }
         }
       } catch {
         status = nil
+        limit = [error.message]
       }
       let told = try readFile(output.name, limit: 1 << 16)
-      return Ending(script: script, status: status, lines: lines(of: told))
+      return Ending(script: script, status: status, lines: limit + lines(of: told))
     }
   }
 

@@ -88,6 +88,17 @@ struct FaultTests {
     """
   }
 
+  @Test("A script that does not stop talking when it is asked for its usage is ended")
+  func flood() throws {
+    try withScratch { scratch in
+      let folder = try scratch.example("tiny-5")
+      try shell("sed -i '1a [ \"$*\" != -h ] || exec yes usage' '\(folder)/create'")
+      let judged = try Judged(folder, "--disk-size 32M --api 5")
+      #expect(judged.checks("fail") == ["usage.help"], "\(judged.failures)")
+      #expect(judged.evidence("usage.help").contains("create -h: create wrote more than 64 MiB"))
+    }
+  }
+
   @Test("A restored guest may lack what it makes anew")
   func madeAnew() throws {
     try withScratch { scratch in
