@@ -23,6 +23,8 @@ package struct OSDefinition: Sendable, Equatable {
     package var parameters: [Parameter] = []
     /// False when it has a `create_untrusted`, which hosts run in a virtual machine.
     package var isTrusted = true
+    /// Whether that is all that it has, so that it can be created in a virtual machine alone.
+    package var lacksCreate = false
   }
 
   package struct Parameter: Sendable, Equatable {

@@ -73,6 +73,7 @@ extension OSDefinition {
     var contents = Contents()
     let highest = versions.max() ?? 0
     contents.isTrusted = examine(files.path(DefinitionFile.untrustedCreate)).error != 0
+    contents.lacksCreate = !contents.isTrusted && examine(files.path(Script.create.rawValue)).error != 0
     if highest >= InterfaceVersion.firstWithVariants { contents.variants = files.variantLines(withComments: false) }
     guard highest >= InterfaceVersion.firstWithParameters else { return contents }
     for (index, line) in files.parameterLines.enumerated() {

@@ -94,7 +94,17 @@ extension ScriptCall {
     return requested
   }
 
-  // MARK: What cannot be passed
+  // MARK: What cannot be called, or passed
+
+  /// A create beside the other one is called, as hosts before Ganeti 2.12 do, which know that alone.
+  func checkForCreate() throws(Failure) {
+    guard script == .create, definition.contents?.lacksCreate == true else { return }
+    throw Failure(
+      .script,
+      "the OS \(definition.name) lacks create: its \(DefinitionFile.untrustedCreate) is for a virtual machine, in which "
+        + "this host runs no scripts",
+      remedy: "give it a create that may run on the host, or leave it to Ganeti 2.12 or later")
+  }
 
   func checkForArguments() throws(Failure) {
     guard instance.disks.count == 2 else {

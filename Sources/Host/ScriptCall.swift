@@ -63,6 +63,7 @@ package struct ScriptCall: Sendable {
     self.version = spoken
     self.purpose = purpose
     self.instance = instance
+    try checkForCreate()
     try spoken == InterfaceVersion.byArguments ? checkForArguments() : checkForEnvironment()
   }
 

@@ -41,6 +41,7 @@ package struct Judge: Sendable {
   private func reasonNotToRun(_ found: [Finding]) -> String? {
     if geteuid() != 0 { return "needs root" }
     if versions.isEmpty { return "it declares no version that is known here" }
+    if definition.contents?.lacksCreate == true { return "its create_untrusted is for a virtual machine" }
     let needed: Set<Check> = [.folder, .scripts, .interpreters]
     guard let fault = found.first(where: { needed.contains($0.check) && $0.hasFailed }) else { return nil }
     return "\(fault.check.rawValue) failed"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 import Host
+import Interface
 import Report
 import TestSupport
 import Testing
@@ -133,6 +134,26 @@ import Testing
       try folder.define("one", version: "15\n10\n")
       try shell("cd '\(folder("os/one"))'; rm verify; mv create create_untrusted")
       #expect(folder.inventory().definitions.first?.contents?.isTrusted == false)
+    }
+  }
+
+  @Test("a create_untrusted alone is not called, and a create beside it is") func createUntrusted() throws {
+    try withScratch { folder in
+      try folder.define("one", version: "15\n10\n", files: ["variants.list": "small\n"])
+      let instance = Instance(name: try InstanceName("vm1"), os: "one", uuid: "u", created: 1)
+      func refusal() throws -> String? {
+        let definition = try SearchPath([folder("os")]).definition(named: "one")
+        do {
+          _ = try ScriptCall(definition, .create(isReinstall: false), of: instance)
+          return nil
+        } catch {
+          return error.message
+        }
+      }
+      try shell("cd '\(folder("os/one"))'; cp create create_untrusted")
+      #expect(try refusal() == nil)
+      try shell("rm '\(folder("os/one/create"))'")
+      #expect(try refusal()?.hasPrefix("the OS one lacks create: its create_untrusted is for a virtual") == true)
     }
   }
 

@@ -88,4 +88,12 @@ struct StageTests {
     let reasons = try reasons("tiny-disk", "", "sed -i 's/tiny guest.r.n//' guest.sh")
     #expect(reasons["create.boots-bios"]?.contains("the console showed nothing of that within 20 s") == true)
   }
+
+  @Test("A definition with a create_untrusted alone is judged by its files")
+  func untrusted() throws {
+    let reasons = try reasons("tiny-10", "", "mv create create_untrusted")
+    for id in ["create.succeeds", "rename.succeeds", "leaks.secrets"] {
+      #expect(reasons[id] == "its create_untrusted is for a virtual machine", "\(id)")
+    }
+  }
 }
