@@ -121,7 +121,9 @@ struct OSCheckCommand: ParsableCommand {
     trial.variant = variant
     try addParameters(of: definition, to: &trial)
     guard let size = bytes(ofSize: diskSize) else {
-      throw Failure(.usage, "--disk-size: \(diskSize.quoted) is not a size", remedy: "write it as 10G, 512M or MiB")
+      throw Failure(
+        .usage, "--disk-size: \(diskSize.quoted) is not a size",
+        remedy: "write it as 10G or 512M; a number alone is in MiB")
     }
     guard timeout > 0 else {
       throw Failure(.usage, "--timeout: \(timeout) is not a time", remedy: "give it in seconds")

@@ -23,6 +23,13 @@ import Testing
     #expect(outcome.errors.contains(words) && !outcome.errors.contains("hidden"), "\(outcome)")
   }
 
+  @Test("What is not a size is refused with how one is written")
+  func size() throws {
+    let outcome = try bash("'\(program)' os check '\(examples)/tiny-10' --static --disk-size large")
+    #expect(outcome.status == 2, "\(outcome)")
+    #expect(outcome.errors.contains("write it as 10G or 512M; a number alone is in MiB"), "\(outcome)")
+  }
+
   @Test("What it declares is taken, with a comma in a value too")
   func declared() throws {
     let options = #"--variant ext3 -O 'MOTD=one\, two' --secret password_hash"#
