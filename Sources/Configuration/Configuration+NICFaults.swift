@@ -48,7 +48,7 @@ extension Configuration {
           ))
       }
     }
-    faults += routeFaults(addresses)
+    faults += routeFaults(addresses) + routerFaults()
     for (_, gateway) in gateways.sorted(by: { $0.value.key < $1.value.key }) {
       guard let owner = addresses[gateway.address] else { continue }
       faults.append(
@@ -98,6 +98,18 @@ extension Configuration {
         }
         before.append((key, route))
       }
+    }
+    return faults
+  }
+
+  /// What is wrong with the routers of an interface beside the addresses of the others.
+  private func routerFaults() -> [(key: String, words: String, remedy: String)] {
+    let all = Self.keyedNICs.map { (index: $0, addresses: NICAddresses(words(ofNIC: $0) ?? [], ofNIC: $0)) }
+    var faults: [(key: String, words: String, remedy: String)] = []
+    for (index, addresses) in all {
+      let routers = (words(ofNIC: index) ?? []).compactMap(\.router)
+      guard let fault = addresses.fault(ofRouters: routers, among: all) else { continue }
+      faults.append(("nic_\(index)", fault.words, fault.remedy))
     }
     return faults
   }

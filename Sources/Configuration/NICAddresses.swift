@@ -39,6 +39,31 @@ package struct NICAddresses {
     known.contains { $0.prefix == route.prefix && $0.address.isNear(route.address, prefix: route.prefix) }
   }
 
+  /// Whether a router is in the network of one of them, as far as that is known.
+  package func haveInNetwork(_ router: IPAddress) -> Bool {
+    known.contains { own in own.prefix.map { own.address.isNear(router, prefix: $0) } == true }
+  }
+
+  /// What is wrong with a router that only another interface has in a network, as it follows the name of the key; nil where the
+  /// interface may reach each of them. With an address outside of all networks a router is on the link.
+  ///
+  /// - Parameter all: the addresses of all interfaces.
+  package func fault(
+    ofRouters texts: [String], among all: [(index: Int, addresses: NICAddresses)]
+  ) -> (words: String, remedy: String)? {
+    guard !mayHaveMore, known.allSatisfy({ $0.prefix != nil }) else { return nil }
+    for text in texts {
+      guard let router = IPAddress(text), has(ipv6: router.isIPv6), !(router.isIPv6 && router.isOfLink),
+        !haveInNetwork(router), let other = all.first(where: { $0.addresses.haveInNetwork(router) })
+      else { continue }
+      return (
+        words: "has the router \(text), which is in the network of interface \(other.index)",
+        remedy: "move it to nic_\(other.index), or name the router of this interface"
+      )
+    }
+    return nil
+  }
+
   /// Why no router that the interface can reach has this address, as it follows "it is"; nil where one can have it.
   package func fault(ofGateway gateway: IPAddress) -> String? {
     for own in known {

@@ -61,6 +61,9 @@ package enum NICWord: Hashable, Sendable {
 
   package var route: NICRoute? { if case .route(let route) = self { route } else { nil } }
 
+  /// The address of the router that the word names, of whatever it is to lead to.
+  package var router: String? { gatewayAddress ?? route?.gateway }
+
   /// Whether the interface may have an address by it.
   var givesAddress: Bool {
     switch self {

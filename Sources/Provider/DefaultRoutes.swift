@@ -5,23 +5,26 @@ internal import Interface
 internal import Report
 
 /// Which of the gateways that are known is the guest's: one of each family, of the first interface that has one, unless
-/// the key of an interface says so.
+/// the key of an interface says so. The one that is configured belongs to the interface in whose network it is.
 struct DefaultRoutes {
+  /// Who says that it is one: the key of the interface, the host of its network, or `gateway`.
+  private enum Origin { case key, host, configuration }
+
   private struct Gateway {
     /// The place of the interface among the others.
     let index: Int
     let text: String
     let address: IPAddress
-    /// Whether the key of the interface says it.
-    let isExplicit: Bool
+    let origin: Origin
     let interface: GuestNetwork.Interface
+
+    var isReached: Bool { interface.reaches(text) }
   }
 
   private let configured: String?
+  /// In the order of the interfaces.
   private var gateways: [Gateway] = []
   private var interfaces: [GuestNetwork.Interface] = []
-  /// The families whose first fixed address was seen.
-  private var seen: Set<Bool> = []
 
   init(_ configuration: Configuration) {
     configured = configuration.gateway
@@ -35,51 +38,65 @@ struct DefaultRoutes {
     if let fault = interface.fixed.fault(ofGateways: own) {
       throw Failure(.invalid, "nic_\(nic.index) \(fault.words)", remedy: fault.remedy)
     }
+    let place = interfaces.count - 1
     var explicit: Set<Bool> = []
     for text in own {
       guard let address = IPAddress(text) else { continue }
       explicit.insert(address.isIPv6)
-      try add(text, address, isExplicit: true, interface)
+      try add(text, address, by: .key, ofInterfaceAt: place)
     }
-    for isIPv6 in [false, true] where interface.hasFixed(ipv6: isIPv6) {
-      let isFirst = seen.insert(isIPv6).inserted
-      if explicit.contains(isIPv6) { continue }
-      let told = isIPv6 ? nic.network?.gateway6 : nic.network?.gateway
-      if let told {
-        guard let address = IPAddress(told), address.isIPv6 == isIPv6 else {
-          throw Failure(
-            .invalid,
-            "the gateway that the host's network of interface \(nic.index) has, \(told), is not an address of "
-              + (isIPv6 ? "IPv6" : "IPv4"), remedy: "correct the gateway of that network")
-        }
-        try add(told, address, isExplicit: false, interface)
-      } else if isFirst, let configured, let address = IPAddress(configured), address.isIPv6 == isIPv6 {
-        try add(configured, address, isExplicit: false, interface)
+    for isIPv6 in [false, true] where interface.hasFixed(ipv6: isIPv6) && !explicit.contains(isIPv6) {
+      guard let told = isIPv6 ? nic.network?.gateway6 : nic.network?.gateway else { continue }
+      guard let address = IPAddress(told), address.isIPv6 == isIPv6 else {
+        throw Failure(
+          .invalid,
+          "the gateway that the host's network of interface \(nic.index) has, \(told), is not an address of "
+            + (isIPv6 ? "IPv6" : "IPv4"), remedy: "correct the gateway of that network")
       }
+      try add(told, address, by: .host, ofInterfaceAt: place)
     }
   }
 
+  /// The one that is configured: where no interface with an address of its family is in its network, it is of the first. An interface
+  /// that has another one keeps that.
+  private mutating func addConfigured() throws(Failure) {
+    guard let configured, let address = IPAddress(configured) else { return }
+    let fitting = interfaces.indices.filter { interfaces[$0].hasFixed(ipv6: address.isIPv6) }
+    guard let place = fitting.first(where: { interfaces[$0].reaches(configured) }) ?? fitting.first,
+      !gateways.contains(where: { $0.index == place && $0.address.isIPv6 == address.isIPv6 })
+    else { return }
+    try add(configured, address, by: .configuration, ofInterfaceAt: place)
+  }
+
   private mutating func add(
-    _ text: String, _ address: IPAddress, isExplicit: Bool, _ interface: GuestNetwork.Interface
+    _ text: String, _ address: IPAddress, by origin: Origin, ofInterfaceAt place: Int
   ) throws(Failure) {
+    let interface = interfaces[place]
     if let reason = interface.fixed.fault(ofGateway: address) {
       throw Failure(
         .invalid, "\(text) can't be the gateway of interface \(interface.index): it is \(reason)",
         remedy: "name the address of the router")
     }
-    gateways.append(
-      Gateway(
-        index: interfaces.count - 1, text: text, address: address, isExplicit: isExplicit, interface: interface))
+    let gateway = Gateway(index: place, text: text, address: address, origin: origin, interface: interface)
+    gateways.insert(gateway, at: gateways.firstIndex { $0.index > place } ?? gateways.endIndex)
+  }
+
+  /// Of those of one family: the first, but for a configured one in no network of an interface where another one is in one.
+  private static func chosen(of gateways: [Gateway]) -> Gateway? {
+    if let explicit = gateways.first(where: { $0.origin == .key }) { return explicit }
+    guard let first = gateways.first, first.origin == .configuration, !first.isReached else { return gateways.first }
+    return gateways.first(where: \.isReached) ?? first
   }
 
   /// Gives the guest its routes; returns what is to be told of the gateways that are not used.
-  func apply(to network: inout GuestNetwork) throws(Failure) -> [String] {
+  mutating func apply(to network: inout GuestNetwork) throws(Failure) -> [String] {
+    try addConfigured()
     var notes: [String] = []
     for isIPv6 in [false, true] {
       let all = gateways.filter { $0.address.isIPv6 == isIPv6 }
-      guard let chosen = all.first(where: \.isExplicit) ?? all.first else { continue }
+      guard let chosen = Self.chosen(of: all) else { continue }
       network.interfaces[chosen.index].routes.append(
-        GuestNetwork.Route(by: chosen.text, isOnLink: !chosen.interface.reaches(chosen.text)))
+        GuestNetwork.Route(by: chosen.text, isOnLink: !chosen.isReached))
       notes += all.filter { $0.index != chosen.index }.map { other in
         "the gateway \(other.text) of interface \(other.interface.index) is not used: the default route of "
           + "\(chosen.address.familyName) is by \(chosen.text) on interface \(chosen.interface.index)"
@@ -142,10 +159,7 @@ extension GuestNetwork.Interface {
   /// Whether a gateway is on its link by its own address, or in a network of it; those that others give it are not known.
   func reaches(_ gateway: String) -> Bool {
     guard let gateway = IPAddress(gateway) else { return false }
-    return gateway.isIPv6 && gateway.isOfLink || !hasFixed(ipv6: gateway.isIPv6)
-      || addresses.contains { own in
-        IPAddress(own.address).map { $0.isNear(gateway, prefix: own.prefix) } == true
-      }
+    return gateway.isIPv6 && gateway.isOfLink || !hasFixed(ipv6: gateway.isIPv6) || fixed.haveInNetwork(gateway)
   }
 
   fileprivate func hasFixed(ipv6: Bool) -> Bool { addresses.contains { $0.address.contains(":") == ipv6 } }

@@ -34,6 +34,7 @@ struct NetworkPlan {
       network.interfaces.append(interface)
     }
     try refuseDoubleAddresses()
+    try refuseRoutersOfOthers(configuration)
     notes += try gateways.apply(to: &network)
     nameServers(configuration)
     try addRoutes(configuration)
@@ -99,6 +100,16 @@ struct NetworkPlan {
           : "the interfaces \(other) and \(interface.index) get the same address, \(text)"
         throw Failure(.invalid, place, remedy: "give each interface of the instance an address of its own")
       }
+    }
+  }
+
+  /// What the keys say alone is refused before; here, with the addresses that the host gives.
+  private func refuseRoutersOfOthers(_ configuration: Configuration) throws(Failure) {
+    let all = network.interfaces.map { (index: $0.index, addresses: $0.fixed) }
+    for (index, addresses) in all {
+      let routers = (configuration.words(ofNIC: index) ?? []).compactMap(\.router)
+      guard let fault = addresses.fault(ofRouters: routers, among: all) else { continue }
+      throw Failure(.invalid, "nic_\(index) \(fault.words)", remedy: fault.remedy)
     }
   }
 

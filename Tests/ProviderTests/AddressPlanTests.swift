@@ -25,6 +25,14 @@ struct AddressPlanTests {
         ["nic_1": "static gateway:192.0.2.1 gateway:fe80::1"],
         "nic_1 has gateways of both families, and \"static\" gives it one address"
       ),
+      (
+        ["nic_0": "10.0.0.5/24 gateway:192.0.2.1", "nic_1": "192.0.2.7/24"],
+        "nic_0 has the router 192.0.2.1, which is in the network of interface 1"
+      ),
+      (
+        ["nic_0": "192.0.2.7/24", "nic_1": "10.0.0.5/24 route:198.18.0.0/15@192.0.2.1"],
+        "nic_1 has the router 192.0.2.1, which is in the network of interface 0"
+      ),
       (["nic_0": "static static"], "nic_0 has \"static\" twice"),
       (
         ["nic_0": "dhcp4 2001:db8::7/64", "mtu": "1000"],

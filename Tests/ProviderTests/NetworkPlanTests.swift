@@ -12,7 +12,7 @@ import Testing
 struct NetworkPlanTests {
   private static let name = "vm1.example.com"
 
-  private static func nic(
+  static func nic(
     _ index: Int, _ ip: String? = nil, in subnet: String? = nil, by gateway: String? = nil, subnet6: String? = nil,
     gateway6: String? = nil, tags: [String] = []
   ) -> RequestedNIC {
@@ -30,7 +30,7 @@ struct NetworkPlanTests {
     return nic
   }
 
-  private func plan(
+  static func planned(
     _ nics: [RequestedNIC], _ parameters: [String: String] = [:], known: [String] = []
   ) throws -> NetworkPlan {
     var request = Request(
@@ -43,6 +43,12 @@ struct NetworkPlanTests {
       guard !known.isEmpty else { throw Failure(.invalid, "no such name") }
       return known
     }
+  }
+
+  private func plan(
+    _ nics: [RequestedNIC], _ parameters: [String: String] = [:], known: [String] = []
+  ) throws -> NetworkPlan {
+    try Self.planned(nics, parameters, known: known)
   }
 
   @Test("A host that tells nothing gets DHCP on the first interface, known by its order")
@@ -137,20 +143,6 @@ struct NetworkPlanTests {
       ])
   }
 
-  @Test(
-    "The configured gateway is that of the first static address of its family, on the link where it is not near",
-    arguments: [
-      ("192.0.2.9/32", "203.0.113.1", true), ("192.0.2.9/28", "192.0.2.31", true), ("192.0.2.9/24", "192.0.2.1", false),
-      ("2001:db8::9/128", "2001:db8:1::1", true), ("2001:db8::9/64", "2001:db8::ffff:1", false),
-      ("2001:db8::9/128", "fe80::1", false),
-    ])
-  func gateway(address: String, gateway: String, isOnLink: Bool) throws {
-    let interfaces = try plan(
-      [Self.nic(0), Self.nic(1), Self.nic(2)], ["nic_0": "dhcp", "nic_1": address, "nic_2": "none", "gateway": gateway]
-    ).network.interfaces
-    #expect(interfaces.map(\.routes) == [[], [.init(by: gateway, isOnLink: isOnLink)], []])
-  }
-
   @Test("Networks are reached by routers of their own, on the link where no address of the interface is near")
   func routes() throws {
     let plan = try plan(
@@ -173,50 +165,6 @@ struct NetworkPlanTests {
         == "network: interface 0, aa:00:00:00:00:00: 192.0.2.9/24, gateway 192.0.2.1, 203.0.113.0/24 by 192.0.2.2, "
         + "198.18.0.0/15 by 10.0.0.1 on the link, name servers 192.0.2.53")
     #expect(try !self.plan([Self.nic(0)], ["nic_0": "dhcp route:198.18.0.0/15@192.0.2.2"]).isPlain)
-  }
-
-  @Test(
-    "Default routes that a guest may have beside one another are told once",
-    arguments: [
-      ([:], ["interfaces 0 and 1 may each get a default route by DHCP: the guest decides which is used"]),
-      (
-        ["nic_1": "dhcp4"],
-        ["interfaces 0 and 1 may each get a default route of IPv4 by DHCP: the guest decides which is used"]
-      ),
-      (
-        ["nic_0": "dhcp6", "nic_1": "dhcp6"],
-        [
-          "interfaces 0 and 1 may each get a default route of IPv6 as routers advertise it: the guest decides which is used"
-        ]
-      ),
-      (
-        ["nic_0": "192.0.2.9/24 gateway:192.0.2.1"],
-        [
-          "interface 0 has the gateway 192.0.2.1, and interface 1 may get another default route of IPv4 by DHCP: the guest "
-            + "decides which is used"
-        ]
-      ),
-      (
-        ["nic_0": "192.0.2.9/24 dhcp4", "nic_1": "dhcp4", "gateway": "192.0.2.1"],
-        [
-          "interface 0 has the gateway 192.0.2.1, and interfaces 0 and 1 may each get another default route of IPv4 by "
-            + "DHCP: the guest decides which is used"
-        ]
-      ),
-      (
-        ["nic_0": "none", "nic_1": "2001:db8::9/64 dhcp gateway:fe80::1"],
-        [
-          "interface 1 has the gateway fe80::1, and may get another default route of IPv6 as routers advertise it: the "
-            + "guest decides which is used"
-        ]
-      ),
-      (["nic_1": "none"], []), (["nic_0": "dhcp4", "nic_1": "dhcp6"], []), (["nic_0": "192.0.2.9/24"], []),
-      (["nic_0": "192.0.2.9/24 gateway:192.0.2.1", "nic_1": "dhcp6"], []),
-      (["nic_0": "slaac", "nic_1": "slaac"], []),
-    ] as [([String: String], [String])])
-  func rivals(parameters: [String: String], notes: [String]) throws {
-    #expect(try plan([Self.nic(0), Self.nic(1)], parameters).notes == notes)
-    #expect(try plan([Self.nic(0)]).notes == [])
   }
 
   @Test("What each interface gets comes to a worker as it is")
