@@ -6,7 +6,7 @@ extension GuestNetwork.Interface {
     addresses.filter { $0.family == family }
   }
 
-  func defaultRoute(_ family: GuestNetwork.Family) -> GuestNetwork.Route? {
+  package func defaultRoute(_ family: GuestNetwork.Family) -> GuestNetwork.Route? {
     routes.first { $0.destination == nil && $0.family == family }
   }
 
@@ -20,7 +20,7 @@ extension GuestNetwork.Interface {
   }
 
   /// Whether it has an address of the family, from wherever.
-  func has(_ family: GuestNetwork.Family) -> Bool {
+  package func has(_ family: GuestNetwork.Family) -> Bool {
     switch family {
     case .ipv4: dhcp4 || !addresses(.ipv4).isEmpty
     case .ipv6: dhcp6 || acceptsAdvertisements || !addresses(.ipv6).isEmpty
@@ -45,7 +45,7 @@ extension GuestNetwork {
 }
 
 extension GuestNetwork.Family {
-  init(of address: String) { self = address.contains(":") ? .ipv6 : .ipv4 }
+  package init(of address: String) { self = address.contains(":") ? .ipv6 : .ipv4 }
 }
 
 extension GuestNetwork.Route {

@@ -36,7 +36,7 @@ struct NetworkPlan {
     try refuseDoubleAddresses()
     try refuseRoutersOfOthers(configuration)
     notes += try gateways.apply(to: &network)
-    nameServers(configuration)
+    addNameServers(configuration)
     try addRoutes(configuration)
     try refuseOwnGateways()
     notes += Self.strayKeys(configuration, count: request.nics.count)
@@ -113,13 +113,30 @@ struct NetworkPlan {
     }
   }
 
-  /// The interface by which the guest reaches others is asked for names.
-  private mutating func nameServers(_ configuration: Configuration) {
+  /// Gives each server to the interface by which the guest reaches its family, or else to the one for the other family, and the domains
+  /// to the first interface that has a server.
+  private mutating func addNameServers(_ configuration: Configuration) {
+    guard let leading = placeForServers(of: .ipv4) ?? placeForServers(of: .ipv6) else { return }
+    for server in configuration.nameservers {
+      let family = GuestNetwork.Family(of: server)
+      let place = placeForServers(of: family)
+      if place == nil, IPAddress(server)?.isOfLoopback != true {
+        notes.append(
+          "the guest can't reach the name server \(server): none of its interfaces gets an address of "
+            + (family == .ipv4 ? "IPv4" : "IPv6"))
+      }
+      network.interfaces[place ?? leading].nameservers.append(server)
+    }
+    let first = network.interfaces.firstIndex { !$0.nameservers.isEmpty }
+    network.interfaces[first ?? leading].searchDomains = configuration.search
+  }
+
+  /// The interface that has the default route of a family, else one that may get it by DHCP, else any with an address of it.
+  private func placeForServers(of family: GuestNetwork.Family) -> Int? {
     let interfaces = network.interfaces
-    let leading = interfaces.firstIndex { !$0.routes.isEmpty || $0.dhcp4 || $0.dhcp6 }
-    guard let index = leading ?? interfaces.firstIndex(where: { !$0.isUnconfigured }) else { return }
-    network.interfaces[index].nameservers = configuration.nameservers
-    network.interfaces[index].searchDomains = configuration.search
+    return interfaces.firstIndex { $0.defaultRoute(family) != nil }
+      ?? interfaces.firstIndex { family == .ipv4 ? $0.dhcp4 : $0.dhcp6 }
+      ?? interfaces.firstIndex { $0.has(family) }
   }
 
   /// The networks that the keys have interfaces reach by routers of their own.

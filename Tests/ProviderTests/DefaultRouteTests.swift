@@ -53,6 +53,36 @@ struct DefaultRouteTests {
     #expect(failure?.code == .invalid && failure?.remedy != nil)
   }
 
+  @Test(
+    "A name server is of the interface that has the default route of its family, or else an address of that",
+    arguments: [
+      (["nic_0": "dhcp4", "nic_1": "192.0.2.7/24 gateway:192.0.2.1"], [[], ["192.0.2.53", "2001:db8::53"]], 1),
+      (
+        ["nic_0": "2001:db8::7/64 gateway:2001:db8::1", "nic_1": "192.0.2.7/24 gateway:192.0.2.1"],
+        [["2001:db8::53"], ["192.0.2.53"]], 0
+      ),
+      (["nic_0": "192.0.2.7/24", "nic_1": "dhcp"], [[], ["192.0.2.53", "2001:db8::53"]], 0),
+      (["nic_0": "192.0.2.7/24", "nic_1": "slaac"], [["192.0.2.53"], ["2001:db8::53"]], 0),
+      (["nic_0": "none", "nic_1": "192.0.2.7/24"], [[], ["192.0.2.53", "2001:db8::53"]], 1),
+    ] as [([String: String], [[String]], Int)])
+  func nameServers(parameters: [String: String], servers: [[String]], unreached: Int) throws {
+    let given = ["nameservers": "192.0.2.53 2001:db8::53", "search": "example.com"]
+    let plan = try NetworkPlanTests.planned(
+      [NetworkPlanTests.nic(0), NetworkPlanTests.nic(1)], parameters.merging(given) { $1 })
+    let interfaces = plan.network.interfaces
+    #expect(interfaces.map(\.nameservers) == servers)
+    let first = try #require(servers.firstIndex { !$0.isEmpty })
+    #expect(interfaces.map(\.searchDomains) == interfaces.indices.map { $0 == first ? ["example.com"] : [] })
+    let note = "the guest can't reach the name server 2001:db8::53: none of its interfaces gets an address of IPv6"
+    #expect(plan.notes.filter { $0.contains("name server") } == [String](repeating: note, count: unreached))
+  }
+
+  @Test("A name server in the guest itself is not told to be out of reach")
+  func ownServer() throws {
+    let plan = try NetworkPlanTests.planned([NetworkPlanTests.nic(0)], ["nic_0": "192.0.2.7/24", "nameservers": "::1"])
+    #expect(plan.network.interfaces[0].nameservers == ["::1"] && plan.notes == [])
+  }
+
   private static func two(told: String? = nil) -> [RequestedNIC] {
     [
       NetworkPlanTests.nic(0, "10.0.0.5", in: "10.0.0.0/24"),
