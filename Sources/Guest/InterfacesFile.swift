@@ -31,10 +31,12 @@ enum InterfacesFile {
   ) -> [NetworkRenderer.File] {
     let configured = network.interfaces.filter { !$0.isUnconfigured }
     var lines = ["\(NetworkRenderer.mark). Your own settings belong into files beside this one."]
+    let isRouted = configured.contains { $0.defaultRoute(.ipv4) != nil }
     for var interface in configured {
       if !tellsServers { (interface.nameservers, interface.searchDomains) = ([], []) }
       let name = InterfaceNames.name(of: interface)
-      lines += [""] + stanzas(for: interface, name: name, isForSecond ? .ifupdown2 : .ifupdown)
+      lines +=
+        [""] + stanzas(for: interface, name: name, isForSecond ? .ifupdown2 : .ifupdown, ranksLeases: isRouted)
     }
     return [NetworkRenderer.File(ownPath, lines)] + InterfaceNames.files(for: configured)
   }
@@ -70,8 +72,11 @@ enum InterfacesFile {
     var options: [String] = []
   }
 
+  /// - Parameter ranksLeases: whether the default route of a lease goes behind another one. ifupdown fails where a route of the same
+  ///   metric is there already, and leaves out what follows. ifupdown2 does not hand the metric on to its client of DHCP; that of
+  ///   Alpine sets one by itself.
   private static func stanzas(
-    for interface: GuestNetwork.Interface, name: String, _ reader: Reader
+    for interface: GuestNetwork.Interface, name: String, _ reader: Reader, ranksLeases: Bool = false
   ) -> [String] {
     var stanzas =
       reader == .alpine || reader == .ifupdown2 && interface.dhcp4
@@ -83,6 +88,11 @@ enum InterfacesFile {
       // Not every method of ifupdown has the option `mtu`.
       let line = reader == .ifupdown2 ? "mtu \(mtu)" : "pre-up ip link set dev $IFACE mtu \(mtu)"
       stanzas[0].options.insert(line, at: 0)
+    }
+    if ranksLeases, reader == .ifupdown,
+      let lease = stanzas.firstIndex(where: { $0.family == .ipv4 && $0.method == "dhcp" })
+    {
+      stanzas[lease].options.append("metric 1024")
     }
     for family in GuestNetwork.Family.allCases {
       // Alpine's file lacks a stanza for the other family where that is static.

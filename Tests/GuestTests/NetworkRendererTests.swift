@@ -170,6 +170,29 @@ struct NetworkRendererTests {
     #expect(full[InterfaceNames.path]?.contains("nic1") == false)
   }
 
+  @Test(
+    "ifupdown puts the default route of a lease behind one that is chosen, on whichever interface, and of IPv4 alone")
+  func rankedLeases() throws {
+    let lease = Networks.interface(0) { ($0.dhcp4, $0.dhcp6, $0.acceptsAdvertisements) = (true, true, true) }
+    let fixed = Networks.interface(1) {
+      $0.addresses = [.init("192.0.2.7", prefix: 24), .init("2001:db8::7", prefix: 64)]
+      $0.routes = [.init(by: "2001:db8::1")]
+    }
+    var routed = fixed
+    routed.routes.append(.init(by: "192.0.2.1"))
+    var both = routed
+    both.dhcp4 = true
+    for (interfaces, count) in [([lease, fixed], 0), ([lease, routed], 1), ([both], 1), ([lease, both], 2)] {
+      let file = try #require(InterfacesFile.ifupdown(for: GuestNetwork(interfaces)).first)
+      let text = String(decoding: file.bytes, as: UTF8.self)
+      #expect(text.ranges(of: "\n    metric 1024\n").count == count, "\(text)")
+      let inLease = text.split(separator: "iface ").filter { $0.contains(" inet dhcp\n") && $0.contains("metric ") }
+      #expect(inLease.count == count, "\(text)")
+    }
+    let second = try #require(InterfacesFile.ifupdown(for: GuestNetwork([lease, routed]), isForSecond: true).first)
+    #expect(!String(decoding: second.bytes, as: UTF8.self).contains("metric"))
+  }
+
   @Test("Alpine refuses an address of DHCPv6 alone, by its name")
   func alpine() {
     #expect(throws: Failure.self) { try NetworkRenderer.alpine.files(for: Networks.full) }
