@@ -82,7 +82,7 @@ struct AddressSource {
     return try [first] + others.prefix(1).map { other throws(Failure) in try checked(other, prefix: nil) }
   }
 
-  /// The first address of a name that is in the host's network, and has room for the prefix; else the first.
+  /// The first address of a name that is in the host's network, and whose prefix is known; else the first.
   private func address(of name: String) throws(Failure) -> String {
     let addresses: [String]
     do {
@@ -93,12 +93,10 @@ struct AddressSource {
         remedy: "give the instance's first interface an address, enter the name into the DNS or /etc/hosts, or set "
           + "address = \"dhcp\"")
     }
-    let prefix = configuration.prefix ?? 0
     let fitting = addresses.filter(isInNetwork)
-    guard
-      let address = fitting.first(where: { prefix <= IPAddress($0)?.longestPrefix ?? 0 }) ?? fitting.first
-        ?? addresses.first
-    else { throw Failure(.invalid, "\(name) has no address") }
+    guard let address = fitting.first(where: hasKnownPrefix) ?? fitting.first ?? addresses.first else {
+      throw Failure(.invalid, "\(name) has no address")
+    }
     return address
   }
 
@@ -112,8 +110,19 @@ struct AddressSource {
     address.isIPv6 ? nic.network?.subnet6 : nic.network?.subnet
   }
 
-  /// An address that the interface can have, with its prefix: its own, else that of the host's network, else the
-  /// configured one.
+  /// Of an address without one of its own: that of the host's network, else the configured one. One that an address of IPv4 can have
+  /// is not meant for IPv6.
+  private func knownPrefix(of address: IPAddress) -> Int? {
+    if let subnet = subnet(of: address) { return subnet.prefix }
+    return configuration.prefix.flatMap { address.isIPv6 && $0 <= 32 ? nil : $0 }
+  }
+
+  private func hasKnownPrefix(_ text: String) -> Bool {
+    guard let address = IPAddress(text), let prefix = knownPrefix(of: address) else { return false }
+    return prefix <= address.longestPrefix
+  }
+
+  /// An address that the interface can have, with its prefix: its own, or else the one that is known.
   private func checked(_ text: String, prefix own: Int?) throws(Failure) -> Network.StaticAddress {
     guard let address = IPAddress(text) else {
       throw Failure(
@@ -128,12 +137,14 @@ struct AddressSource {
           + "\(subnet.address)/\(subnet.prefix)",
         remedy: "give the interface, or its name in the DNS, an address of that network, or correct the network")
     }
-    guard let prefix = own ?? subnet?.prefix ?? configuration.prefix else {
+    guard let prefix = own ?? knownPrefix(of: address) else {
+      let example =
+        address.isIPv6
+        ? "write it behind the address, such as nic_\(nic.index) = \"\(text)/64\""
+        : "set prefix in the configuration, such as prefix = 24"
       throw Failure(
         .invalid, "no prefix length is known for the static address \(text) of \(request.instance)",
-        remedy:
-          "set prefix in the configuration, such as prefix = 24, or connect the interface to a network of the host"
-      )
+        remedy: "\(example), or connect the interface to a network of the host")
     }
     guard prefix <= address.longestPrefix else {
       throw Failure(

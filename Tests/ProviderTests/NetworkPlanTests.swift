@@ -111,6 +111,13 @@ struct NetworkPlanTests {
     #expect(network.fixedAddresses == [.init("192.0.2.7", prefix: 24)])
   }
 
+  @Test("A configured prefix of up to 32 is of IPv4 alone, and a longer one of IPv6", arguments: [24, 32, 33, 64])
+  func configuredPrefix(prefix: Int) throws {
+    let known = ["2001:db8::9", "192.0.2.9"]
+    let network = try plan([], ["address": "static", "prefix": "\(prefix)"], known: known).network
+    #expect(network.fixedAddresses == [.init(prefix > 32 ? known[0] : known[1], prefix: prefix)])
+  }
+
   @Test("Static addresses are those of the host, of the name and of the keys, with one default route of each family")
   func fixed() throws {
     let plan = try plan(
@@ -223,6 +230,10 @@ struct NetworkPlanTests {
     Refusal(
       testDescription: "a key without a prefix", nics: [nic(0)], parameters: ["nic_0": "192.0.2.9"],
       words: "no prefix length is known for the static address 192.0.2.9"),
+    Refusal(
+      testDescription: "an address of IPv6 beside a prefix of IPv4", nics: [nic(0)],
+      parameters: ["nic_0": "192.0.2.7 2001:db8::7", "prefix": "24"],
+      words: "no prefix length is known for the static address 2001:db8::7"),
     Refusal(
       testDescription: "a prefix of 0", nics: [nic(0, "192.0.2.9", in: "0.0.0.0/0")],
       words: "it is in a network of all addresses"),
