@@ -13,8 +13,7 @@ enum WickedFiles {
       let head = "\(NetworkRenderer.mark). It is replaced when the network of the instance changes."
       files.append(NetworkRenderer.File("\(folder)/ifcfg-\(name)", [head] + variables(of: interface)))
       if !interface.routes.isEmpty {
-        let lines = interface.routes.map { "\($0.network) \($0.gateway) - -\($0.isOnLink ? " onlink" : "")" }
-        files.append(NetworkRenderer.File("\(folder)/ifroute-\(name)", [head] + lines))
+        files.append(NetworkRenderer.File("\(folder)/ifroute-\(name)", [head] + routes(of: interface)))
       }
       let accepts = interface.hearsRouters ? 1 : 0
       files.append(
@@ -41,6 +40,17 @@ enum WickedFiles {
     var lines = ["STARTMODE='auto'", "BOOTPROTO='\(protocols.joined(separator: "+"))'"]
     if let mtu = interface.mtu { lines.append("MTU='\(mtu)'") }
     lines += interface.addresses.enumerated().map { "IPADDR\($0 == 0 ? "" : "_\($0)")='\($1.withPrefix)'" }
+    return lines
+  }
+
+  /// wicked takes `onlink` behind `nexthop` alone, and passes over a line with it: a route to the router itself comes first.
+  private static func routes(of interface: GuestNetwork.Interface) -> [String] {
+    var lines: [String] = []
+    for route in interface.routes {
+      let router = "\(route.gateway)/\(route.family == .ipv4 ? 32 : 128) - - -"
+      if route.isOnLink, !lines.contains(router) { lines.append(router) }
+      lines.append("\(route.network) \(route.gateway) - -")
+    }
     return lines
   }
 

@@ -193,6 +193,18 @@ struct NetworkRendererTests {
     #expect(!String(decoding: second.bytes, as: UTF8.self).contains("metric"))
   }
 
+  @Test("wicked is told a route to a router on the link, once, and no option that it does not know")
+  func routersOfWicked() throws {
+    var network = Networks.onLink
+    network.interfaces[0].routes.append(.init(to: "198.18.0.0/15", by: "203.0.113.1", isOnLink: true))
+    let text = try NetworkRenderer.wicked.texts(for: network)["\(WickedFiles.folder)/ifroute-nic0"]
+    let lines = [
+      "203.0.113.1/32 - - -", "0.0.0.0/0 203.0.113.1 - -", "2001:db8:1::1/128 - - -", "::/0 2001:db8:1::1 - -",
+      "198.18.0.0/15 203.0.113.1 - -",
+    ]
+    #expect(text?.split(separator: "\n").dropFirst().map(String.init) == lines)
+  }
+
   @Test("Alpine refuses an address of DHCPv6 alone, by its name")
   func alpine() {
     #expect(throws: Failure.self) { try NetworkRenderer.alpine.files(for: Networks.full) }
