@@ -90,7 +90,9 @@ package enum IdentityTable {
     IdentityRow(
       "DHCP leases and DUIDs", .removed,
       [
-        "/var/lib/dhcp/*.lease", "/var/lib/dhcp/*.leases", "/var/lib/dhclient/*.lease", "/var/lib/dhclient/*.leases",
+        // A server keeps its own beside them.
+        "/var/lib/dhcp/dhclient*.lease", "/var/lib/dhcp/dhclient*.leases", "/var/lib/dhclient/*.lease",
+        "/var/lib/dhclient/*.leases",
         "/var/lib/dhcpcd/*.lease", "/var/lib/dhcpcd/*.lease6", "/var/lib/dhcpcd/*duid", "/var/lib/dhcpcd/*secret",
         "/var/lib/dhcpcd5/*.lease", "/var/lib/dhcpcd5/*.lease6", "/var/db/dhcpcd/**/*", "/etc/dhcpcd.duid",
         "/etc/dhcpcd.secret", "/var/lib/dhcpv6/dhcp6c_duid",

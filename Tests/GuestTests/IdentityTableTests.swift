@@ -83,16 +83,32 @@ struct IdentityTableTests {
         "/var/lib/NetworkManager/a.lease/b": "f", "/home/me/.bash_history/f": "f", "/etc/pki/consumer/a.pem/b": "",
       ],
       links: [
-        "/var/log": "/etc", "/home/evil": "/srv", "/var/tmp": "/", "/var/lib/dhcp/x.leases": "/srv/a.leases",
+        "/var/log": "/etc", "/home/evil": "/srv", "/var/tmp": "/", "/var/lib/dhcp/dhclient.x.leases": "/srv/a.leases",
         "/var/lib/cloud": "/", "/var/mail/root": "/etc/passwd",
       ])
     let copied = try CopiedIdentity(resetting: guest, cleaning: Cleaning.allCases)
     #expect(guest.text("/etc/passwd") == "p" && guest.text("/srv/a.leases") == "s")
-    #expect(try guest.kind("/var/lib/dhcp/x.leases") == nil)
+    #expect(try guest.kind("/var/lib/dhcp/dhclient.x.leases") == nil)
     for path: ByteString in [
       "/var/lib/NetworkManager/a.lease/b", "/home/me/.bash_history/f", "/etc/pki/consumer/a.pem/b",
     ] { #expect(guest.text(path) != nil, "\(path)") }
-    #expect(copied.removed == ["/var/lib/dhcp/x.leases"])
+    #expect(copied.removed == ["/var/lib/dhcp/dhclient.x.leases"])
+  }
+
+  @Test("is not what a DHCP server has given to others")
+  func leasesOfServer() throws {
+    let server: [ByteString: String] = [
+      "/var/lib/dhcp/dhcpd.leases": "lease 192.0.2.9 {}\n", "/var/lib/dhcp/dhcpd6.leases": "ia-na {}\n",
+    ]
+    let client: [ByteString] = [
+      "/var/lib/dhcp/dhclient.leases", "/var/lib/dhcp/dhclient.eth0.leases", "/var/lib/dhcp/dhclient6.eth0.leases",
+      "/var/lib/dhcp/dhclient-eth0.lease",
+    ]
+    let guest = MemoryGuest(server)
+    for path in client { guest.put(path, Array("lease {}\n".utf8)) }
+    let copied = try CopiedIdentity(resetting: guest)
+    #expect(Set(copied.removed) == Set(client))
+    for (path, text) in server { #expect(guest.text(path) == text) }
   }
 
   @Test("is told to be unfinished in a folder of more files than are looked at")
