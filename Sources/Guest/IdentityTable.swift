@@ -134,7 +134,7 @@ package enum IdentityTable {
       "token of Ubuntu Pro, registration with Landscape", .removed,
       [
         "/var/lib/ubuntu-advantage/machine-token.json", "/var/lib/ubuntu-advantage/private/machine-*",
-        "/var/lib/landscape/client/broker.bpickle*",
+        "/etc/apt/auth.conf.d/90ubuntu-advantage", "/var/lib/landscape/client/broker.bpickle*",
       ], then: "register the copy: `pro attach`, `landscape-config`"),
     IdentityRow(
       "name and keys of the Salt minion", .removed,
@@ -150,7 +150,7 @@ package enum IdentityTable {
         "/etc/puppetlabs/puppet/ssl/private_keys/*.pem", "/var/lib/puppet/ssl/private_keys/*.pem",
         "/etc/wireguard/*.conf", "/var/lib/tailscale/tailscaled.state", "/var/lib/zerotier-one/identity.secret",
         "/var/lib/kubelet/pki/*.pem", "/etc/dropbear/*_host_key", "/etc/ssl/private/ssl-cert-snakeoil.key",
-        "/etc/hostid", "/etc/popularity-contest.conf",
+        "/etc/hostid", "/etc/popularity-contest.conf", "/etc/zypp/credentials.d/*",
       ], then: "join the copy anew, or take them from it"),
     IdentityRow(
       "configuration that names its network interfaces by address", .told,

@@ -111,6 +111,22 @@ struct IdentityTableTests {
     for (path, text) in server { #expect(guest.text(path) == text) }
   }
 
+  @Test("is what a copy would get packages by: registrations go, and credentials beside them are told")
+  func credentials() throws {
+    let apt: ByteString = "/etc/apt/auth.conf.d/90ubuntu-advantage"
+    let (suse, service): (ByteString, ByteString) = (
+      "/etc/zypp/credentials.d/SCCcredentials", "/etc/zypp/credentials.d/SLES"
+    )
+    let guest = MemoryGuest([
+      apt: "machine esm.ubuntu.com/apps/ubuntu/ login bearer password abc\n", suse: "username=SCC_1\n",
+      service: "username=SCC_1\n", "/etc/apt/auth.conf.d/mine.conf": "machine example.com login a password b\n",
+    ])
+    let copied = try CopiedIdentity(resetting: guest)
+    #expect(Set(copied.removed) == [apt, suse])
+    #expect(copied.told == [service])
+    #expect(SeedScript.text(id: "1", name: GuestName("vm1"), site: nil).contains("\nrm -f \(apt)\n"))
+  }
+
   @Test("is told to be unfinished in a folder of more files than are looked at")
   func huge() throws {
     let guest = HugeFolder()
