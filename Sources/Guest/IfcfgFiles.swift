@@ -15,6 +15,7 @@ enum IfcfgFiles {
       let name = "guestsmith\(interface.index)"
       let head = "\(NetworkRenderer.mark). It is replaced when the network of the instance changes."
       files.append(NetworkRenderer.File("\(folder)/ifcfg-\(name)", [head] + variables(of: interface)))
+      if needsAliases(interface) { files += aliases(of: interface, head) }
       for (family, prefix) in [(GuestNetwork.Family.ipv4, "route-"), (.ipv6, "route6-")] {
         let routes = interface.otherRoutes(family) + withoutVariable(family, of: interface)
         if routes.isEmpty { continue }
@@ -33,17 +34,38 @@ enum IfcfgFiles {
   }
 
   private static func isNamed(_ interface: GuestNetwork.Interface) -> Bool {
-    interface.mac == nil || interface.routes.contains(where: needsName)
+    interface.mac == nil || interface.routes.contains(where: needsName) || needsAliases(interface)
   }
 
-  /// The default route by the variable of ifcfg; nil where that does not do: beside an address of DHCP, or where the
-  /// interface has to be named.
+  /// Whether it has fixed addresses of IPv4 beside DHCP: the scripts then read none of its own file, as NetworkManager does.
+  private static func needsAliases(_ interface: GuestNetwork.Interface) -> Bool {
+    interface.dhcp4 && !interface.addresses(.ipv4).isEmpty
+  }
+
+  /// A file for each of them, which goes by the name of the interface. NetworkManager passes over it.
+  private static func aliases(of interface: GuestNetwork.Interface, _ head: String) -> [NetworkRenderer.File] {
+    interface.addresses(.ipv4).enumerated().map { index, address in
+      let device = "\(InterfaceNames.name(of: interface)):\(index)"
+      return NetworkRenderer.File(
+        "\(folder)/ifcfg-\(device)",
+        [
+          head, "DEVICE=\(device)", "ONPARENT=yes", "IPADDR=\(address.address)", "PREFIX=\(address.prefix)",
+          "IPV6INIT=no",
+        ])
+    }
+  }
+
+  /// The default route by the variable of ifcfg; nil where that does not do: where the interface has to be named, or lacks a fixed
+  /// address, and of IPv4 beside DHCP, or outside of the network of the first address, where the scripts pass over it.
   private static func variable(
     _ family: GuestNetwork.Family, of interface: GuestNetwork.Interface
   ) -> GuestNetwork.Route? {
-    guard let route = interface.defaultRoute(family), !needsName(route), !interface.addresses(family).isEmpty else {
-      return nil
-    }
+    guard let route = interface.defaultRoute(family), !needsName(route), let first = interface.addresses(family).first
+    else { return nil }
+    guard family == .ipv4 else { return route }
+    guard !interface.dhcp4, let own = IPAddress(first.address), let gateway = IPAddress(route.gateway),
+      own.isNear(gateway, prefix: first.prefix)
+    else { return nil }
     return route
   }
 

@@ -30,6 +30,7 @@ extension NetworkRenderer {
     Place(renderer: .ifupdown, folder: "/etc/network/interfaces.d", begins: "guestsmith"),
     Place(renderer: .networkManager, folder: ConnectionFiles.folder, begins: "guestsmith-", ends: ".nmconnection"),
     Place(renderer: .sysconfig, folder: IfcfgFiles.folder, begins: "ifcfg-guestsmith"),
+    Place(renderer: .sysconfig, folder: IfcfgFiles.folder, begins: "ifcfg-nic"),
     Place(renderer: .sysconfig, folder: IfcfgFiles.folder, begins: "route-guestsmith"),
     Place(renderer: .sysconfig, folder: IfcfgFiles.folder, begins: "route6-guestsmith"),
     Place(renderer: .wicked, folder: WickedFiles.folder, begins: "ifcfg-nic"),

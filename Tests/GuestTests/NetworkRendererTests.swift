@@ -193,6 +193,48 @@ struct NetworkRendererTests {
     #expect(!String(decoding: second.bytes, as: UTF8.self).contains("metric"))
   }
 
+  @Test(
+    "Red Hat's scripts are told a gateway by a route where they would pass over the variable, and addresses beside DHCP"
+  )
+  func passedOver() throws {
+    let folder = IfcfgFiles.folder
+    var interface = Networks.interface(0) {
+      $0.addresses = [.init("198.51.100.9", prefix: 25), .init("192.0.2.7", prefix: 24)]
+      $0.routes = [.init(by: "192.0.2.1")]
+    }
+    for isLeased in [false, true] {
+      interface.dhcp4 = isLeased
+      let files = try NetworkRenderer.sysconfig.texts(for: GuestNetwork([interface]))
+      #expect(files["\(folder)/ifcfg-guestsmith0"]?.contains("GATEWAY=") == false)
+      #expect(files["\(folder)/ifcfg-guestsmith0"]?.contains("\nIPADDR1=192.0.2.7\nPREFIX1=24\n") == true)
+      #expect(files["\(folder)/ifcfg-guestsmith0"]?.contains("\nDEVICE=nic0\n") == isLeased)
+      #expect(files["\(folder)/route-guestsmith0"]?.hasSuffix("\n0.0.0.0/0 via 192.0.2.1\n") == true)
+      let alias = files["\(folder)/ifcfg-nic0:1"]
+      #expect((alias != nil) == isLeased && (files["\(folder)/ifcfg-nic0:0"] != nil) == isLeased)
+      if let alias { #expect(alias.contains("\nDEVICE=nic0:1\nONPARENT=yes\nIPADDR=192.0.2.7\nPREFIX=24\n")) }
+    }
+    interface.addresses.reverse()
+    interface.dhcp4 = false
+    let near = try NetworkRenderer.sysconfig.texts(for: GuestNetwork([interface]))
+    #expect(near["\(folder)/ifcfg-guestsmith0"]?.contains("\nGATEWAY=192.0.2.1\n") == true)
+    #expect(near["\(folder)/route-guestsmith0"] == nil)
+  }
+
+  @Test("Those addresses go with the file of the interface")
+  func removedAliases() throws {
+    var interface = Networks.interface(0) {
+      $0.addresses = [.init("192.0.2.7", prefix: 24)]
+      $0.dhcp4 = true
+    }
+    let guest = MemoryGuest()
+    try NetworkRenderer.sysconfig.apply(GuestNetwork([interface]), to: guest)
+    let alias: ByteString = "\(IfcfgFiles.folder)/ifcfg-nic0:0"
+    #expect(guest.text(alias) != nil)
+    interface.dhcp4 = false
+    try NetworkRenderer.sysconfig.apply(GuestNetwork([interface]), to: guest)
+    #expect(guest.text(alias) == nil && guest.text("\(IfcfgFiles.folder)/ifcfg-guestsmith0") != nil)
+  }
+
   @Test("wicked is told a route to a router on the link, once, and no option that it does not know")
   func routersOfWicked() throws {
     var network = Networks.onLink
