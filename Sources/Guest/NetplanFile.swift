@@ -8,14 +8,17 @@ internal import Report
 enum NetplanFile {
   static let folder: ByteString = "/etc/netplan"
 
-  static func files(for network: GuestNetwork) -> [NetworkRenderer.File] {
+  /// - Parameter isForNetworkManager: whether that does the work. Without `dhcp6` netplan has it ignore IPv6; with it, it hears routers, and
+  ///   asks DHCPv6 where they say so. An older systemd-networkd would ask whatever they say.
+  static func files(for network: GuestNetwork, isForNetworkManager: Bool = false) -> [NetworkRenderer.File] {
     var lines = ["\(NetworkRenderer.mark). Your own settings belong into files beside this one."]
     let configured = network.interfaces.filter { !$0.isUnconfigured }
     lines += ["network:", "  version: 2"]
     if !configured.isEmpty { lines.append("  ethernets:") }
     for interface in configured {
       lines.append(#"    "00-guestsmith\#(interface.index)":"#)
-      lines += self.lines(for: interface).map { "      " + $0 }
+      let asksDHCP6 = isForNetworkManager ? interface.hearsRouters : interface.dhcp6
+      lines += self.lines(for: interface, asksDHCP6: asksDHCP6).map { "      " + $0 }
       // Or else a boot that waits for the network waits for all of them, connected or not.
       if interface.index != configured[0].index { lines.append("      optional: true") }
     }
@@ -24,14 +27,29 @@ enum NetplanFile {
     return [file] + InterfaceNames.files(for: configured.filter { $0.mac == nil })
   }
 
-  private static func lines(for interface: GuestNetwork.Interface) -> [String] {
+  /// Whether NetworkManager does the work in a guest: the last of its files counts that names a renderer.
+  static func isForNetworkManager(in guest: some GuestFiles) throws(Failure) -> Bool {
+    var renderer = ""
+    let folders: [ByteString] = ["/lib/netplan", folder]
+    for folder in folders {
+      for name in try guest.list(folder) where name.hasSuffix(".yaml") {
+        for line in TextLines(try guest.readLeniently("\(folder)/\(name)") ?? []).lines {
+          let words = TextLines.fields(of: line).map(\.text)
+          if words.count > 1, words[0] == "renderer:" { renderer = words[1].filter(\.isLetter) }
+        }
+      }
+    }
+    return renderer == "NetworkManager"
+  }
+
+  private static func lines(for interface: GuestNetwork.Interface, asksDHCP6: Bool) -> [String] {
     var lines = ["match:"]
     if let mac = interface.mac {
       lines.append(#"  macaddress: "\#(mac)""#)
     } else {
       lines.append(#"  name: "\#(InterfaceNames.name(of: interface))""#)
     }
-    lines += ["dhcp4: \(interface.dhcp4)", "dhcp6: \(interface.dhcp6)", "accept-ra: \(interface.hearsRouters)"]
+    lines += ["dhcp4: \(interface.dhcp4)", "dhcp6: \(asksDHCP6)", "accept-ra: \(interface.hearsRouters)"]
     if let mtu = interface.mtu { lines.append("mtu: \(mtu)") }
     if !interface.addresses.isEmpty {
       lines.append("addresses:")

@@ -27,6 +27,8 @@ extension NetworkRenderer {
       let isSecond = try guest.kind(InterfacesFile.second) != nil
       files = InterfacesFile.ifupdown(for: network, tellsServers: !hasResolver, isForSecond: isSecond)
       if hasResolver { files += Networkd.resolverFiles(for: network) }
+    case .netplan:
+      files = NetplanFile.files(for: network, isForNetworkManager: try NetplanFile.isForNetworkManager(in: guest))
     case .alpine: try Self.haveAlpineStart(of: guest)
     default: break
     }

@@ -149,6 +149,29 @@ struct NetworkApplyingTests {
     }
   }
 
+  @Test(
+    "netplan is told of routers in the way of what does the work",
+    arguments: [
+      ([:], false), (["/lib/netplan/00-all.yaml": "network:\n  renderer: NetworkManager\n"], true),
+      (["/etc/netplan/01-all.yaml": "network:\n  version: 2\n  renderer: 'NetworkManager' # all\n"], true),
+      (
+        [
+          "/etc/netplan/01-all.yaml": "network: \n  renderer: NetworkManager\n",
+          "/etc/netplan/50-server.yaml": "network:\n  renderer: networkd\n",
+        ], false
+      ),
+      (["/etc/netplan/01-all.yaml": "network:\n  # renderer: NetworkManager\n"], false),
+    ] as [([ByteString: String], Bool)])
+  func netplanRenderer(files: [ByteString: String], isNetworkManager: Bool) throws {
+    let guest = Self.systemd(files)
+    let routed = Networks.interface(0) { $0.acceptsAdvertisements = true }
+    let other = Networks.interface(1) { $0.dhcp4 = true }
+    try NetworkRenderer.netplan.apply(GuestNetwork([routed, other]), to: guest)
+    let text = try #require(guest.text("/etc/netplan/60-guestsmith.yaml"))
+    #expect(text.contains("dhcp4: false\n      dhcp6: \(isNetworkManager)\n      accept-ra: true\n"), "\(text)")
+    #expect(text.contains("dhcp4: true\n      dhcp6: false\n      accept-ra: false\n"), "\(text)")
+  }
+
   @Test("Stanzas of others are told of, which ifupdown would go through as well")
   func stanzas() throws {
     let guest = Self.ifupdown(Self.loopback + "allow-hotplug ens3\niface ens3 inet dhcp\n")

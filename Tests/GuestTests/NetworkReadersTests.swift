@@ -140,6 +140,22 @@ struct NetworkReadersTests {
     }
   }
 
+  @Test("netplan has NetworkManager hear routers as well", .enabled(if: hasReaders, need))
+  func netplanForNetworkManager() throws {
+    try withScratch { scratch in
+      for file in NetplanFile.files(for: Networks.full, isForNetworkManager: true) {
+        try scratch.write(file.bytes, to: "root\(file.path)", mode: UInt32(file.mode))
+      }
+      let renderer = "network: {version: 2, renderer: NetworkManager}\n"
+      try scratch.write(renderer, to: "root/etc/netplan/01-all.yaml", mode: 0o600)
+      let outcome = try bash("\(readers)/netplan-generate --root-dir '\(scratch("root"))'")
+      try #require(outcome.status == 0, "\(outcome)")
+      let made = try Self.files(below: scratch("root/run/NetworkManager/system-connections"))
+      let wanted = Self.joined(NetworkFacts(Networks.full).all).filter { $0.hasSuffix(" auto6") }
+      #expect(NetworkFacts(keyfiles: made.values).all.filter { $0.hasSuffix(" auto6") } == wanted)
+    }
+  }
+
   @Test("NetworkManager accepts each connection, and reads the same in it", .enabled(if: hasReaders, need))
   func networkManager() throws {
     for network in [Networks.full, Networks.onLink, Networks.byOrder] {
