@@ -28,7 +28,7 @@ extension GuestNetwork.Interface {
   }
 
   /// DHCPv6 hands out no routes (RFC 8415): a guest that asks it for its address takes them from the routers all the same.
-  var hearsRouters: Bool { acceptsAdvertisements || dhcp6 }
+  package var hearsRouters: Bool { acceptsAdvertisements || dhcp6 }
 
   var mac: String? { if case .mac(let mac) = match { mac } else { nil } }
 }

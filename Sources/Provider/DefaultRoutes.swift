@@ -103,13 +103,13 @@ struct DefaultRoutes {
       }
     }
     try refuseOtherFamily(network)
-    return notes + Self.notesOfDHCP(network.interfaces)
+    return notes + Self.notesOfOthers(network.interfaces)
   }
 
-  /// What is to be told where interfaces that use DHCP may get default routes beside another one: how the guest ranks them is
-  /// its own affair. Once, where both families have the same.
-  private static func notesOfDHCP(_ interfaces: [GuestNetwork.Interface]) -> [String] {
-    let (four, six) = (interfaces.filter(\.dhcp4).map(\.index), interfaces.filter(\.dhcp6).map(\.index))
+  /// What is to be told where interfaces that use DHCP or hear routers may get default routes beside another one: how the guest ranks
+  /// them is its own affair. Once, where both families have the same.
+  private static func notesOfOthers(_ interfaces: [GuestNetwork.Interface]) -> [String] {
+    let (four, six) = (interfaces.filter(\.dhcp4).map(\.index), interfaces.filter(\.hearsRouters).map(\.index))
     if four == six, interfaces.allSatisfy(\.routes.isEmpty) {
       return four.count > 1 ? ["\(words(four)) may each get a default route by DHCP: \(decision)"] : []
     }
@@ -118,7 +118,7 @@ struct DefaultRoutes {
 
   private static let decision = "the guest decides which is used"
 
-  /// Of one family, for which these interfaces ask by DHCP; nil where there is one default route at most.
+  /// Of one family, of which these interfaces may get a default route from others; nil where there is one default route at most.
   private static func note(
     _ family: GuestNetwork.Family, _ asking: [Int], _ interfaces: [GuestNetwork.Interface]
   ) -> String? {

@@ -127,7 +127,20 @@ struct DefaultRouteTests {
       ),
       (["nic_1": "none"], []), (["nic_0": "dhcp4", "nic_1": "dhcp6"], []), (["nic_0": "192.0.2.9/24"], []),
       (["nic_0": "192.0.2.9/24 gateway:192.0.2.1", "nic_1": "dhcp6"], []),
-      (["nic_0": "slaac", "nic_1": "slaac"], []),
+      (["nic_0": "slaac", "nic_1": "none"], []),
+      (
+        ["nic_0": "slaac", "nic_1": "192.0.2.9/24 slaac"],
+        [
+          "interfaces 0 and 1 may each get a default route of IPv6 as routers advertise it: the guest decides which is used"
+        ]
+      ),
+      (
+        ["nic_0": "2001:db8::7/64 gateway:2001:db8::1", "nic_1": "slaac"],
+        [
+          "interface 0 has the gateway 2001:db8::1, and interface 1 may get another default route of IPv6 as routers "
+            + "advertise it: the guest decides which is used"
+        ]
+      ),
     ] as [([String: String], [String])])
   func rivals(parameters: [String: String], notes: [String]) throws {
     #expect(

@@ -146,6 +146,8 @@ struct NetworkPlanTests {
         "interface 4, AA:00:00:00:00:04, stays unconfigured in the guest: address = \"static\", and the host gives it no "
           + "address",
         "the gateway 10.0.0.1 of interface 2 is not used: the default route of IPv4 is by 198.51.100.1 on interface 1",
+        "interface 3 has the gateway fe80::1, and interfaces 1, 2 and 3 may each get another default route of IPv6 as "
+          + "routers advertise it: the guest decides which is used",
         "nic_6 is set and not used: the instance has 5 interfaces",
       ])
   }
