@@ -88,7 +88,10 @@ struct NameChange {
     guard let renderer = try ours.isEmpty ? NetworkRenderer.own(in: guest) : NetworkRenderer.networkd else {
       // What was ours may be its administrator's by now.
       if network.nameAddress != nil, !isRenewed {
-        _ = try noteForeign(among: NetworkRenderer.allCases.flatMap { (try? $0.files(for: network)) ?? [] }, in: guest)
+        let files = NetworkRenderer.allCases.flatMap { (try? $0.files(for: network)) ?? [] }
+        if try noteForeign(among: files, in: guest).isEmpty {
+          notes.append("the network in the guest's files stays as it is: guestsmith did not write it")
+        }
       }
       return nil
     }

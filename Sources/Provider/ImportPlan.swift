@@ -69,15 +69,21 @@ package struct ImportPlan: Plan, ~Copyable {
     }
     var lines = [
       "restore what comes to \(disk.words): wipe (\(configuration.diskWipe.rawValue)), check and grow the filesystem",
-      "make the guest agree with \(target.name): \(goalWords)",
+      configuration.configure == .none
+        ? "\(Self.left), unless it comes as an archive"
+        : "make the guest agree with \(target.name): \(goalWords)",
     ]
     if configuration.identity != .restore, configuration.configure != .none {
       lines += IdentityTable.words(cleaning: configuration.cleanings).map { "of a copy: \($0)" }
     }
     if let swap = target.swap { lines.append("\(swap.words): make swap") }
-    if target.network.isFixed { lines += target.network.lines + target.network.notes }
+    if target.network.isFixed, configuration.configure != .none {
+      lines += target.network.linesOfChange + target.network.notes
+    }
     return lines + (target.nameFault.map { [$0] } ?? [])
   }
+
+  private static let left = "the guest stays as it was, under its old name (configure = none)"
 
   private var goalWords: String {
     switch configuration.identity {
@@ -182,7 +188,7 @@ package struct ImportPlan: Plan, ~Copyable {
     try disk.growFilesystem(workers, steps)
     if configuration.configure == .none {
       try target.makeSwap(surroundings.newUUID(), configuration, steps)
-      return steps.note("the guest stays as it was, under its old name (configure = none)")
+      return steps.note(Self.left)
     }
     if configuration.userData != nil, configuration.configure != .seed {
       steps.note("user_data is not used: the guest's own files are edited, unless configure = seed")

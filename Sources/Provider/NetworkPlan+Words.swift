@@ -4,11 +4,16 @@ internal import Report
 
 extension NetworkPlan {
   /// One line for each interface.
-  var lines: [String] {
+  var lines: [String] { lines(of: "network") }
+
+  /// The same for a guest that comes with a network, which keeps what others wrote.
+  var linesOfChange: [String] { lines(of: "network, where guestsmith wrote it") }
+
+  private func lines(of what: String) -> [String] {
     let interfaces = network.interfaces
     return interfaces.map { interface in
       interfaces.count == 1
-        ? "network: \(interface.words)" : "network: interface \(interface.place): \(interface.words)"
+        ? "\(what): \(interface.words)" : "\(what): interface \(interface.place): \(interface.words)"
     }
   }
 }

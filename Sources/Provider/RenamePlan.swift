@@ -70,7 +70,8 @@ package struct RenamePlan: Plan, ~Copyable {
     var lines = ["rename \(oldName) to \(newName) \(place)"]
     // In a seed another fixed address makes another instance of it.
     if seed == nil { lines.append("it stays the same machine: machine-id, ssh host keys and UUIDs are kept") }
-    return lines + (network.isFixed ? network.lines + network.notes : [])
+    guard network.isFixed else { return lines }
+    return lines + (seed == nil ? network.linesOfChange : network.lines) + network.notes
   }
 
   package consuming func apply(_ steps: Steps) throws(Failure) {

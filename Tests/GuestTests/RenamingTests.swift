@@ -297,8 +297,13 @@ struct RenamingTests {
   func ownNetwork() throws {
     let guest = MemoryGuest(["/etc/hostname": "vm1\n", "/etc/network/interfaces": "iface eth0 inet dhcp\n"])
     let network = fixedNetwork("192.0.2.8")
-    try Renaming(from: vm1, to: vm2, network: network).apply(to: guest)
+    var notes: [String] = []
+    try Renaming(from: vm1, to: vm2, network: network).apply(to: guest, note: { notes.append($0) })
     #expect(guest.changes == ["/etc/hostname"])
+    #expect(notes == ["the network in the guest's files stays as it is: guestsmith did not write it"])
+    notes = []
+    try Renaming(from: vm2, to: vm1, network: .standard).apply(to: guest, note: { notes.append($0) })
+    #expect(notes == [], "no other network is asked for")
   }
 
   @Test("the host name is written last, so that a change cut short is done again")

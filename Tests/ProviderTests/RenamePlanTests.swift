@@ -28,6 +28,25 @@ struct RenamePlanTests {
     }
   }
 
+  @Test("A plan tells a network only of what guestsmith wrote, and of a guest that is left alone nothing")
+  func network() throws {
+    try withScratch { scratch in
+      let guest = try SmallGuest(in: scratch)
+      let disk = try guest.disk()
+      try guest.run(guest.request(.create(isReinstall: false), disks: [disk]))
+      let rename = try guest.request(.rename(from: InstanceName("vm1.example.com")), "web.example.org", disks: [disk])
+      let restore = try guest.request(.import, disks: [guest.disk("other")])
+      let fixed = ["nic_0": "192.0.2.7/24"]
+      for request in [rename, restore] {
+        let lines = try guest.plan(request, parameters: fixed)
+        #expect(lines.contains("network, where guestsmith wrote it: 192.0.2.7/24"), "\(lines)")
+        let left = try guest.plan(request, parameters: fixed.merging(["configure": "none"]) { $1 })
+        #expect(!left.contains { $0.contains("192.0.2.7") || $0.contains("make the guest agree") }, "\(left)")
+        #expect(left.contains { $0.contains("configure = none") && $0.contains("stays as it") }, "\(left)")
+      }
+    }
+  }
+
   @Test("What is not an ext filesystem stays as it is, which is told")
   func other() throws {
     try withScratch { scratch in
