@@ -108,6 +108,7 @@ struct NameChange {
     let old = try OldAddresses(of: release, in: guest, replacedBy: network)
     let written =
       try ours.isEmpty ? renew(network, by: renderer, in: guest) : replaceNetwork(ours, by: network, in: guest)
+    if !isRenewed { try renewResolver(network, by: renderer, in: guest) }
     // Its administrator says which address the interface has that the guest's name goes by.
     if let address = network.nameAddress.flatMap({ IPAddress($0) }) {
       let addresses = written.flatMap { NetworkRenderer.addresses(inFile: $0.bytes) }
@@ -181,6 +182,21 @@ struct NameChange {
     return files
   }
 
+  /// The file of name servers, where it is ours or missing.
+  private mutating func renewResolver(
+    _ network: GuestNetwork, by renderer: NetworkRenderer, in guest: some GuestFiles
+  ) throws(Failure) {
+    let path = NetworkRenderer.resolverPath
+    guard let text = try renderer.resolverFile(for: network, in: guest) else { return }
+    let kind = try guest.kind(path)
+    let found = kind == .file ? try guest.readLeniently(path) ?? [] : []
+    guard kind == nil || kind == .file && found.starts(with: NetworkRenderer.mark.utf8) else {
+      notes.append("\(path) stays as it is, whatever name servers it has: guestsmith did not write it")
+      return
+    }
+    add(path, found, Array(text.utf8))
+  }
+
   /// Has files of ours go by the MAC addresses that the interfaces have here, or by their order where the host does not
   /// tell those.
   private mutating func rematch(
@@ -211,7 +227,7 @@ struct NameChange {
     }
     try write { $0 != Hostname.path && !ofNetwork.contains($0) }
     for path in removed { try guest.remove(path) }
-    if let renewed { try renewed.renderer.apply(renewed.network, to: guest) }
+    if let renewed { try renewed.renderer.apply(renewed.network, leavesResolver: true, to: guest) }
     try write { ofNetwork.contains($0) }
     if let release, release != oldRelease {
       try guest.write(ReleaseFile.path, release.render(), mode: 0o644)

@@ -8,12 +8,14 @@ extension NetworkRenderer {
   /// variables of openSUSE for name servers where they are empty. In Alpine, where all is in one file, stanzas of the same
   /// interfaces become comments.
   ///
-  /// - Parameter old: addresses that the guest had before.
+  /// - Parameters:
+  ///   - old: addresses that the guest had before.
+  ///   - leavesResolver: whether the file of name servers stays, which another one writes.
   /// - Returns: the files of others that speak of the same interfaces or of such an address: what they say may hold as
   ///   well, or instead.
   @discardableResult
   package func apply(
-    _ network: GuestNetwork, replacing old: [String] = [], to guest: some GuestFiles
+    _ network: GuestNetwork, replacing old: [String] = [], leavesResolver: Bool = false, to guest: some GuestFiles
   ) throws(Failure) -> [ByteString] {
     var files = try self.files(for: network)
     switch self {
@@ -41,7 +43,11 @@ extension NetworkRenderer {
       }
     }
     try Self.removeOwn(from: guest, but: Set(files.map(\.path)))
-    try applyResolver(network, to: guest)
+    if self == .networkd { try Networkd.enableResolver(in: guest) }
+    if self == .wicked { try WickedFiles.applyResolver(network.nameservers, network.searchDomains, to: guest) }
+    if !leavesResolver, let text = try resolverFile(for: network, in: guest) {
+      try guest.place(Self.resolverPath, text)
+    }
     var told = try ForeignNetworkFiles.naming(network, or: old, in: guest)
     told += foreign.filter { !told.contains($0) }
     // ifupdown goes through the stanzas of others, too.
@@ -70,28 +76,28 @@ extension NetworkRenderer {
 
   // MARK: Name servers
 
-  private func applyResolver(_ network: GuestNetwork, to guest: some GuestFiles) throws(Failure) {
-    let (servers, domains) = (network.nameservers, network.searchDomains)
+  static let resolverPath: ByteString = "/etc/resolv.conf"
+
+  /// What the file of name servers says; nil where the network has none, or something in the guest makes the file.
+  func resolverFile(for network: GuestNetwork, in guest: some GuestFiles) throws(Failure) -> String? {
+    guard !network.nameservers.isEmpty else { return nil }
     switch self {
-    case .networkd: try Networkd.applyResolver(servers, domains, to: guest)
-    case .wicked: try WickedFiles.applyResolver(servers, domains, to: guest)
+    case .networkd: if try Networkd.hasResolverProgram(guest) { return nil }
     case .netplan, .ifupdown, .alpine:
       // Where a service of the guest makes the file, it has them from the files above.
-      if try Networkd.hasResolver(guest) { return }
+      if try Networkd.hasResolver(guest) { return nil }
       for maker: ByteString in ["/sbin/resolvconf", "/usr/sbin/resolvconf", "/usr/bin/resolvconf"] {
-        if try guest.kind(maker) != nil { return }
+        if try guest.kind(maker) != nil { return nil }
       }
       // A client of DHCP writes it anew with what its lease says.
-      guard !servers.isEmpty, !network.interfaces.contains(where: { $0.dhcp4 }) else { return }
-      try guest.place("/etc/resolv.conf", Self.resolverFile(servers, domains))
+      if network.interfaces.contains(where: { $0.dhcp4 }) { return nil }
     // They make the file themselves.
-    case .networkManager, .sysconfig, .cloudInit: break
+    case .networkManager, .sysconfig, .wicked, .cloudInit: return nil
     }
-  }
-
-  static func resolverFile(_ servers: [String], _ domains: [String]) -> String {
+    let (servers, domains) = (network.nameservers, network.searchDomains)
     let search = domains.isEmpty ? "" : "search \(domains.joined(separator: " "))\n"
-    return search + servers.map { "nameserver \($0)\n" }.joined()
+    return "\(Self.mark). It is replaced when the network of the instance changes.\n" + search
+      + servers.map { "nameserver \($0)\n" }.joined()
   }
 
   // MARK: What another one had left

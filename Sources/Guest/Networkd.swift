@@ -18,27 +18,24 @@ enum Networkd {
   }
 
   /// The name servers of a lease reach `/etc/resolv.conf` by systemd-resolved; without it only fixed ones can be there.
-  static func applyResolver(
-    _ servers: [String], _ domains: [String] = [], to guest: some GuestFiles
-  ) throws(Failure) {
-    if try guest.kind(resolver) != nil {
-      if try guest.kind("/etc/systemd/system/sysinit.target.wants/systemd-resolved.service") == nil {
-        try enable("systemd-resolved.service", in: "multi-user.target.wants", of: guest)
-      }
-      try guest.link(
-        "/etc/systemd/system/dbus-org.freedesktop.resolve1.service", to: "/lib/systemd/system/systemd-resolved.service")
-      try guest.link("/etc/resolv.conf", to: "../run/systemd/resolve/stub-resolv.conf")
-    } else if !servers.isEmpty {
-      try guest.place("/etc/resolv.conf", NetworkRenderer.resolverFile(servers, domains))
+  static func enableResolver(in guest: some GuestFiles) throws(Failure) {
+    guard try hasResolverProgram(guest) else { return }
+    if try guest.kind("/etc/systemd/system/sysinit.target.wants/systemd-resolved.service") == nil {
+      try enable("systemd-resolved.service", in: "multi-user.target.wants", of: guest)
     }
+    try guest.link(
+      "/etc/systemd/system/dbus-org.freedesktop.resolve1.service", to: "/lib/systemd/system/systemd-resolved.service")
+    try guest.link(NetworkRenderer.resolverPath, to: "../run/systemd/resolve/stub-resolv.conf")
   }
+
+  static func hasResolverProgram(_ guest: some GuestFiles) throws(Failure) -> Bool { try guest.kind(resolver) != nil }
 
   /// The program of systemd-resolved.
   private static let resolver: ByteString = "/lib/systemd/systemd-resolved"
 
   /// Whether systemd-resolved is there and starts: Debian until 11 has it with systemd, and leaves it off.
   static func hasResolver(_ guest: some GuestFiles) throws(Failure) -> Bool {
-    guard try guest.kind(resolver) != nil else { return false }
+    guard try hasResolverProgram(guest) else { return false }
     return try InstalledServices(guest).starts("systemd-resolved")
   }
 

@@ -91,6 +91,34 @@ struct AddressChangeTests {
     #expect(guest.text(ReleaseFile.path)?.contains("\nADDRESS=\(address)/24,") == true)
   }
 
+  @Test(
+    "has other name servers where the file of them is ours, and keeps its administrator's, which is noted",
+    arguments: [NetworkRenderer.networkd, .netplan, .ifupdown, .alpine])
+  func resolver(renderer: NetworkRenderer) throws {
+    let path = NetworkRenderer.resolverPath
+    var other = network("192.0.2.8")
+    other.interfaces[0].nameservers = ["198.51.100.53"]
+    for own in ["nameserver 127.0.0.1\n", nil] {
+      let guest = guest()
+      try renderer.apply(network("192.0.2.7"), to: guest)
+      let written = try #require(guest.text(path))
+      #expect(written.hasSuffix("changes.\nnameserver 192.0.2.53\n"))
+      if let own { guest.put(path, Array(own.utf8)) }
+      var notes: [String] = []
+      try Renaming(from: names[0], to: names[1], network: other).apply(to: guest, note: { notes.append($0) })
+      let text = guest.text(path)
+      #expect(text == own ?? written.replacing("192.0.2.53", with: "198.51.100.53"))
+      #expect(notes.count == (own == nil ? 0 : 1), "\(notes)")
+      #expect(notes.allSatisfy { $0.hasPrefix("/etc/resolv.conf stays as it is") })
+    }
+    let linked = guest()
+    try renderer.apply(network("192.0.2.7"), to: linked)
+    try linked.remove(path)
+    linked.putLink(path, "/run/resolv.conf")
+    try Renaming(from: names[0], to: names[1], network: other).apply(to: linked)
+    #expect(linked.target(path) == "/run/resolv.conf")
+  }
+
   @Test("keeps what of ours is not about the network")
   func console() throws {
     let guest = MemoryGuest.debian()

@@ -103,7 +103,8 @@ struct IdentityTests {
     identity.network.interfaces[0].nameservers = ["192.0.2.53"]
     try identity.apply(to: guest)
     #expect(guest.target("/etc/resolv.conf") == nil)
-    #expect(guest.text("/etc/resolv.conf") == "nameserver 192.0.2.53\n")
+    let head = "# Written by guestsmith. It is replaced when the network of the instance changes.\n"
+    #expect(guest.text("/etc/resolv.conf") == head + "nameserver 192.0.2.53\n")
   }
 
   @Test("a guest without systemd-networkd is refused before anything is changed")

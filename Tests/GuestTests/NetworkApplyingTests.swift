@@ -82,7 +82,8 @@ struct NetworkApplyingTests {
     for other in NetworkRenderer.allCases { try other.apply(NetworkRendererTests.network(for: other), to: guest) }
     try renderer.apply(network, to: guest)
     let ours = guest.entries.filter { path, entry in
-      guard case .file(let bytes) = entry.node, path != InterfacesFile.path else { return false }
+      let others = [InterfacesFile.path, NetworkRenderer.resolverPath]
+      guard case .file(let bytes) = entry.node, !others.contains(path) else { return false }
       return bytes.starts(with: NetworkRenderer.mark.utf8)
     }
     let files = try renderer.files(for: network).filter { $0.path != InterfacesFile.path }
@@ -211,7 +212,9 @@ struct NetworkApplyingTests {
   @Test("Fixed name servers reach resolv.conf where nothing in the guest writes it")
   func resolver() throws {
     let network = GuestNetwork([Networks.full.interfaces[0]])
-    let text = "search example.com example.org\nnameserver 192.0.2.53\nnameserver 2001:db8::53\n"
+    let text =
+      "# Written by guestsmith. It is replaced when the network of the instance changes.\n"
+      + "search example.com example.org\nnameserver 192.0.2.53\nnameserver 2001:db8::53\n"
     let alpine = Self.alpine(Self.loopback)
     try NetworkRenderer.alpine.apply(network, to: alpine)
     #expect(alpine.text("/etc/resolv.conf") == text)
