@@ -86,7 +86,10 @@ struct SiteFolder {
       original = first[status.identity]
     case .file:
       bytes = try readContent(path, UInt64(status.st_size))
-      if isTemplate { bytes = try fillIn(bytes, path, as: place) }
+      if isTemplate {
+        bytes = try fillIn(bytes, path, as: place)
+        try requireRoom(for: UInt64(bytes.count))
+      }
       if status.st_nlink > 1, !isTemplate { first[status.identity] = content.files.count }
     default:
       throw Failure(
@@ -106,10 +109,15 @@ struct SiteFolder {
   }
 
   private func readContent(_ path: String, _ size: UInt64) throws(Failure) -> [UInt8] {
-    let left = Self.mostBytes - content.bytes
-    guard size <= left else { throw tooMuch("holds more than \(Self.mostBytes >> 20) MiB") }
+    try requireRoom(for: size)
     let file = try Descriptor(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
     return try file.bytes(at: 0, count: Int(size))
+  }
+
+  private func requireRoom(for size: UInt64) throws(Failure) {
+    guard content.bytes + size <= Self.mostBytes else {
+      throw tooMuch("holds more than \(Self.mostBytes >> 20) MiB")
+    }
   }
 
   private mutating func fillIn(_ bytes: [UInt8], _ path: String, as place: ByteString) throws(Failure) -> [UInt8] {

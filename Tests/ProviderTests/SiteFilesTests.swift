@@ -162,6 +162,20 @@ struct SiteFilesTests {
     }
   }
 
+  @Test("What the templates become counts for the most that a guest gets")
+  func grown() throws {
+    try withScratch { scratch in
+      let guest = try guest(scratch)
+      try scratch.write(String(repeating: "{{fqdn}} ", count: 900), to: "files/b.tmpl")
+      try shell("cd '\(scratch("files"))'; truncate -s 67100000 a; touch c")
+      let disk = try guest.disk()
+      let before = try digest(of: disk)
+      let failure = #expect(throws: Failure.self) { try create(guest, on: disk) }
+      #expect(failure?.message.contains("holds more than 64 MiB") == true, "\(String(describing: failure))")
+      #expect(try digest(of: disk) == before)
+    }
+  }
+
   @Test(
     "Root takes nothing that another user could change, unless only root reaches it",
     .enabled(if: isRoot, "needs root"))
