@@ -13,6 +13,8 @@ package struct ImageEntry: ~Copyable, Sendable {
   static let imageFile = "disk.img"
   static let piecesFile = "pieces"
   static let manifestFile = "manifest.json"
+  /// In bytes.
+  static let longestManifest = 64 << 20
   /// Its presence says that a copy found the image damaged.
   static let rejectedFile = "rejected"
 
@@ -75,7 +77,7 @@ package struct ImageEntry: ~Copyable, Sendable {
   private static func check(
     _ folder: borrowing Folder, key: String
   ) throws(Failure) -> (ImageManifest, [ImagePiece]) {
-    guard let text = try folder.contents(of: manifestFile, limit: 64 << 20) else {
+    guard let text = try folder.contents(of: manifestFile, limit: longestManifest) else {
       throw Failure(.io, "\(manifestFile) is missing")
     }
     let manifest: ImageManifest

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Ext4
+internal import LinuxIO
 package import Report
 
 /// What an image is, when and from what it was made, and how to know that it still is that.
@@ -135,6 +136,21 @@ package struct ImageManifest: Equatable, Sendable {
     }
   }
 
+  /// Writes it into the folder of its image.
+  ///
+  /// - Throws: `.guest` where it is longer than a manifest that is read.
+  func write(to folder: borrowing Folder) throws(Failure) {
+    let text = Array((json.serialized() + "\n").utf8)
+    guard text.count <= ImageEntry.longestManifest else {
+      throw Failure(
+        .guest,
+        "the manifest of the image has \(Words.bytes(UInt64(text.count))), and one of at most "
+          + "\(Words.bytes(UInt64(ImageEntry.longestManifest))) is read",
+        remedy: "name an image with fewer packages")
+    }
+    try folder.write(text, to: ImageEntry.manifestFile)
+  }
+
   /// Of what somebody publishes: a disk, unless more is told of it.
   init(
     key: String, origin: ImageOrigin, created: Timestamp, buildSeconds: Int, size: UInt64, usedBytes: UInt64,
@@ -154,15 +170,15 @@ package struct ImageManifest: Equatable, Sendable {
   }
 
   /// Adds what is known of the root filesystem in it.
-  mutating func tell(_ tree: PublishedImage.Tree) {
+  mutating func tell(_ tree: PublishedImage.Tree) throws(Failure) {
     (suite, filesystem, files) = (tree.suite, tree.filesystem, tree.files)
-    packages = InstalledPackage.parse(dpkgStatus: tree.dpkgStatus)
+    packages = try InstalledPackage.parse(dpkgStatus: tree.dpkgStatus)
   }
 
   init(
     recipe: ImageRecipe, sources: AptSources, created: Timestamp, buildSeconds: Int, populated: PopulatedImage,
     usedBytes: UInt64, digest: String, bootFiles: [BootFile]
-  ) {
+  ) throws(Failure) {
     key = recipe.key
     self.created = created
     self.buildSeconds = buildSeconds
@@ -171,7 +187,7 @@ package struct ImageManifest: Equatable, Sendable {
     self.sources = sources.withoutCredentials.text
     requested = recipe.packages
     buildHook = recipe.buildHook.map { RecordedHook(path: $0.path, digest: $0.digest) }
-    packages = InstalledPackage.parse(dpkgStatus: populated.dpkgStatus)
+    packages = try InstalledPackage.parse(dpkgStatus: populated.dpkgStatus)
     filesystem = recipe.filesystem
     size = populated.size
     self.usedBytes = usedBytes

@@ -151,11 +151,11 @@ extension ImageStore {
     let pieces = try digest(populated, in: folder, steps: steps)
     let table = ImagePiece.encode(pieces)
     try folder.write(table, to: ImageEntry.piecesFile)
-    let manifest = ImageManifest(
+    let manifest = try ImageManifest(
       recipe: recipe, sources: sources, created: start, buildSeconds: now().seconds - start.seconds,
       populated: populated, usedBytes: pieces.reduce(0) { $0 + UInt64($1.length) }, digest: SHA256.hex(of: table),
       bootFiles: bootFiles)
-    try folder.write(Array((manifest.json.serialized() + "\n").utf8), to: ImageEntry.manifestFile)
+    try manifest.write(to: folder)
     try folder.flush()
     try publish(recipe.key, from: scratch)
   }

@@ -118,8 +118,8 @@ extension ImageStore {
       key: key, origin: made.origin, created: start, buildSeconds: now().seconds - start.seconds,
       size: try file.length(),
       usedBytes: pieces.reduce(0) { $0 + UInt64($1.length) }, digest: SHA256.hex(of: table))
-    if let tree = made.tree { manifest.tell(tree) }
-    try folder.write(Array((manifest.json.serialized() + "\n").utf8), to: ImageEntry.manifestFile)
+    if let tree = made.tree { try manifest.tell(tree) }
+    try manifest.write(to: folder)
     try folder.flush()
     try publish(key, from: scratch)
     // To be over the size until the next one is made is better than to fail after all is done.

@@ -106,8 +106,7 @@ extension ImageStore {
         try file.view.flush()
       }
     }
-    try folder.write(
-      Array((image.manifest.json.serialized() + "\n").utf8), to: ImageEntry.manifestFile)
+    try image.manifest.write(to: folder)
     return image
   }
 }

@@ -46,7 +46,7 @@ extension DiskImage {
       used: used, origin: origin(verified, end: size, root: options.kind.rawValue),
       tree: .init(
         filesystem: options, files: Int(clamping: try made.number("files")), suite: try made.text("suite"),
-        dpkgStatus: try status.bytes(at: 0, count: Int(clamping: try status.length()))))
+        dpkgStatus: try Self.bytes(of: status)))
   }
 
   /// A tar that the filesystem is filled from.

@@ -297,9 +297,24 @@ package struct DiskImage {
       remedy: "name the image for \(own)")
   }
 
+  /// Of what a worker puts into a file in memory, in bytes: of used ranges 4 million.
+  static let longestList: UInt64 = 64 << 20
+
+  /// What a worker has put there.
+  static func bytes(of list: borrowing Descriptor) throws(Failure) -> [UInt8] {
+    let length = try list.length()
+    guard length <= longestList else {
+      throw Failure(
+        .guest,
+        "the worker that looks at the image listed \(Words.bytes(length)), more than the \(Words.bytes(longestList)) "
+          + "that are read")
+    }
+    return try list.bytes(at: 0, count: Int(length))
+  }
+
   /// What a worker has listed.
   static func ranges(in list: borrowing Descriptor, of size: UInt64) throws(Failure) -> [ByteRange] {
-    let bytes = try list.bytes(at: 0, count: Int(clamping: try list.length()))
+    let bytes = try bytes(of: list)
     func number(_ place: Int) -> UInt64 { bytes[place..<place + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) } }
     var ranges: [ByteRange] = []
     var end: UInt64 = 0

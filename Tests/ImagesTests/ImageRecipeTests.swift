@@ -116,7 +116,7 @@ import Testing
     #expect(throws: Failure.self) { try recipe { $0.kernel = name } }
   }
 
-  @Test("installed packages are read from dpkgs status") func installedPackagesRead() {
+  @Test("installed packages are read from dpkgs status") func installedPackagesRead() throws {
     let status = """
       Package: zlib1g
       Status: install ok installed
@@ -136,10 +136,23 @@ import Testing
       Version: 2.6.1
       """
     #expect(
-      InstalledPackage.parse(dpkgStatus: Array(status.utf8)) == [
+      try InstalledPackage.parse(dpkgStatus: Array(status.utf8)) == [
         InstalledPackage(name: "apt", version: "2.6.1", architecture: "amd64"),
         InstalledPackage(name: "zlib1g", version: "1:1.2.13.dfsg-1", architecture: "amd64"),
       ])
+  }
+
+  @Test("more packages than any distribution has are refused, and empty lines are none") func tooManyPackages() throws {
+    #expect(try InstalledPackage.parse(dpkgStatus: [UInt8](repeating: 10, count: 1 << 20)) == [])
+    let long = String(repeating: "1", count: 1 << 20)
+    for (version, count) in [("1", InstalledPackage.most + 1), (long, 5)] {
+      let one = "Package: a\nStatus: install ok installed\nVersion: \(version)\n\n"
+      let failure = try #require(throws: Failure.self) {
+        _ = try InstalledPackage.parse(dpkgStatus: Array(String(repeating: one, count: count).utf8))
+      }
+      #expect(failure.code == .guest)
+      #expect(failure.message.contains("lists more than 100000 packages"), "\(failure.message)")
+    }
   }
 
   @Test("times are written and read in one form") func timesAreWrittenAndReadInOneForm() {

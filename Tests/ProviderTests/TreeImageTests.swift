@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import Interface
 import LinuxIO
-import Provider
 import Report
 import TestSupport
 import Testing
+
+@testable import Provider
 
 /// Guests of a root filesystem that somebody publishes as a tar.
 @Suite struct TreeImageTests {
@@ -143,6 +144,10 @@ import Testing
         ("add('a', kind=tarfile.LNKTYPE, link='none')", "not a file that it holds"),
         ("add('bin/sh', \(elf))", "is an image for s390x"), (zeros, "more than any disk"),
         ("add('etc/passwd/x', b'')", ""),
+        (
+          "add('var/lib/dpkg/status', b'Package: a\\nStatus: install ok installed\\nVersion: 1\\n\\n' * 100001)",
+          "lists more than 100000 packages"
+        ),
       ]
       for (number, (script, words)) in cases.enumerated() {
         try publish(script, as: "a.tar", scratch)
@@ -232,6 +237,13 @@ import Testing
       #expect(console.contains("Failed to boot both"), "\(console.suffix(2000))")
       #expect(console.contains("Linux \(kernel.dropFirst("vmlinuz-".count))"), "\(console.suffix(2000))")
     }
+  }
+
+  @Test("Of what a worker lists no more is read than a guest can need") func longList() throws {
+    let list = try Descriptor(inMemory: "the used blocks")
+    try list.setLength(DiskImage.longestList + 16)
+    let failure = try #require(throws: Failure.self) { _ = try DiskImage.ranges(in: list, of: 1 << 40) }
+    #expect(failure.message.contains("more than the 64 MiB that are read"), "\(failure.message)")
   }
 
   @Test("A tar that unpacks to more than the cache may have is refused before it is unpacked") func bomb() throws {
