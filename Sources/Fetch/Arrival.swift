@@ -17,6 +17,9 @@ final class Arrival {
   /// Of what is there.
   private var entityTag: String?
   private var bodyHasBegun = false
+  /// How much came of the body of a refusal, in bytes, and how much of it is waited for.
+  private var refusal = 0
+  private static let longestRefusal = 64 << 10
   private(set) var failure: Failure?
   /// It sent another part than it was asked for.
   private(set) var isOutOfPlace = false
@@ -44,14 +47,17 @@ final class Arrival {
   }
 
   func take(head line: String) -> Bool {
-    if line.hasPrefix("HTTP/") { (bodyHasBegun, isOutOfPlace) = (false, false) }
+    if line.hasPrefix("HTTP/") { (bodyHasBegun, isOutOfPlace, refusal) = (false, false, 0) }
     head.take(line)
     return true
   }
 
   func take(body bytes: UnsafeRawBufferPointer) -> Bool {
-    // The body of a refusal is not the file.
-    guard head.code == 200 || head.code == 206 else { return true }
+    // The body of a refusal is not the file, and need not have an end.
+    guard head.code == 200 || head.code == 206 else {
+      refusal += bytes.count
+      return refusal <= Self.longestRefusal
+    }
     do throws(Failure) {
       if !bodyHasBegun {
         bodyHasBegun = true

@@ -9,7 +9,7 @@ package struct DownloadLimits: Sendable {
   package var size: UInt64
   /// What to do where that is not enough.
   package var remedy: String?
-  /// In seconds: for a connection, with less than 1 KiB in each of them, and for each request as a whole.
+  /// In seconds: for a connection, with less than 1 KiB in each of them, and for all attempts together.
   package var connect = 30
   package var stall = 60
   package var duration = 6 * 3600
@@ -74,8 +74,13 @@ package struct Download {
 
   private func fetch(_ url: String, to file: DescriptorView, _ progress: StepProgress) throws(Failure) -> UInt64 {
     let arrival = Arrival(of: place, at: file, limits: limits, progress: progress)
+    let start = ContinuousClock.now
+    func secondsLeft() -> Int { limits.duration - Int(start.duration(to: .now).components.seconds) }
     var attempt = 1
     while true {
+      var limits = limits
+      // Of 0 libcurl makes no limit.
+      limits.duration = max(1, secondsLeft())
       let rest = arrival.rest
       if rest == nil { arrival.restart() }
       let request = Request(
@@ -85,20 +90,20 @@ package struct Download {
       let code = arrival.head.code
       let reason: String
       switch outcome {
+      case .stalled where code == 0:
+        reason =
+          "\(place) does not answer: no connection in \(limits.connect) s, or no word in \(limits.stall) s"
+      case .stalled where code == 200 || code == 206:
+        reason =
+          "\(place) stalled: less than 1 KiB a second came for \(limits.stall) s, or it took longer than \(self.limits.duration) s"
       case .done where code == 200 || code == 206:
         guard arrival.isWhole else { fallthrough }
         return arrival.end
-      case .broken, .done, .ended:
+      case .broken, .done, .ended, .stalled:
         reason = why(outcome, arrival)
         // What the server says for good.
         if code == 416 { arrival.restart() }
         guard [0, 200, 206, 416, 429].contains(code) || code >= 500 else { throw Failure(.io, reason) }
-      case .stalled where code == 0:
-        reason =
-          "\(place) does not answer: no connection in \(limits.connect) s, or no word in \(limits.stall) s"
-      case .stalled:
-        reason =
-          "\(place) stalled: less than 1 KiB a second came for \(limits.stall) s, or it took longer than \(limits.duration) s"
       case .redirected where code == 0:
         throw Failure(.io, "\(place) is not a URL that libcurl reads, or its server does not speak HTTP")
       case .redirected:
@@ -110,7 +115,9 @@ package struct Download {
             : "only https is followed here, ten times at most: nothing else tells whose the file is")
       case .failed(let words): throw Failure(.io, "\(place) cannot be fetched: \(Words.printable(words))")
       }
-      guard attempt < limits.attempts else { throw Failure(.io, "\(reason); it was tried \(limits.attempts) times") }
+      guard attempt < limits.attempts, secondsLeft() > 0 else {
+        throw Failure(.io, "\(reason); it was tried \(attempt == 1 ? "once" : "\(attempt) times")")
+      }
       usleep(limits.pause * 1000 << UInt32(min(attempt, 10) - 1))
       attempt += 1
     }

@@ -29,8 +29,8 @@ package struct Publication: Equatable, Sendable {
     package let size: UInt64
   }
 
-  /// Of a list of digests and a signature, in bytes.
-  private static let smallLimit = 4 << 20
+  /// Of a list of digests and a signature, in bytes, and for how many seconds one is waited for.
+  private static let (smallLimit, smallDuration) = (4 << 20, 300)
 
   /// Asks the list of digests, where there is one: what is kept by the digest need not be fetched again.
   package func pin(steps: Steps, limits: DownloadLimits) throws(Failure) -> Pin {
@@ -104,6 +104,7 @@ package struct Publication: Equatable, Sendable {
   ) throws(Failure) -> [UInt8] {
     var limits = limits
     limits.size = UInt64(Self.smallLimit)
+    limits.duration = min(limits.duration, Self.smallDuration)
     let file = try Descriptor(inMemory: "what was fetched")
     let size = try Download(place, limits: limits, isVerifiedLater: isVerifiedLater)
       .run(into: file, progress: StepProgress())

@@ -81,6 +81,7 @@ import Testing
       ("huge/image", "/huge/image has 1.0 EiB or more, and at most 1.0 MiB are fetched"),
       ("away/image", "redirects to file:///etc/passwd"),
       ("around/image", "/around/image redirects to /around/image"),
+      ("refused/image", "the server answers 404 Not Found for http://127.0.0.1:"),
       ("good/other", "the server answers 404 Not Found for http://127.0.0.1:"),
       ("locked/image?token=secret", "the server answers 401 Unauthorized for http://127.0.0.1:"),
     ])
@@ -92,6 +93,21 @@ import Testing
     #expect(failure.code == .io)
     #expect(failure.message.contains(words), "\(failure.message)")
     #expect(!failure.description.contains("secret"))
+  }
+
+  @Test("The time that a download may take is that of all attempts, and a refusal that does not end in it is told")
+  func deadline() throws {
+    var limits = Self.limits
+    limits.duration = 3
+    let (result, requests) = try download("drip/image", limits)
+    let failure = try #require(throws: Failure.self) { _ = try result.get() }
+    #expect(failure.message.hasSuffix("or it took longer than 3 s; it was tried once"), "\(failure.message)")
+    #expect(requests == ["/drip/image -"])
+    // Before so much of the page came that no more is waited for.
+    limits.duration = 1
+    limits.attempts = 1
+    let refused = try #require(throws: Failure.self) { _ = try download("refused/image", limits).0.get() }
+    #expect(refused.message.hasPrefix("the server answers 404 Not Found for "), "\(refused.message)")
   }
 
   @Test("A login in a URL opens what is locked, and is in no message")

@@ -13,6 +13,8 @@ import TestSupport
 /// - half: always breaks off in the middle
 /// - stall: sends little, and then nothing
 /// - endless: sends more and more, without saying how much
+/// - refused: answers 404 with a page without an end
+/// - drip: sends more and more, slowly
 /// - huge: says that 1 EiB will come
 /// - away: redirects to file:///etc/passwd
 /// - to: redirects to good
@@ -65,6 +67,10 @@ final class FaultyServer {
             if mode == 'locked' and self.headers.get('Authorization') != 'Basic ' + base64.b64encode(b'user:secret').decode():
                 return self.answer(401, b'no', {})
             if mode == 'busy' and again == 1: return self.answer(503, b'busy', {})
+            if mode in ('refused', 'drip'):
+                self.close_connection = True
+                self.send_response(404 if mode == 'refused' else 200); self.end_headers()
+                while True: self.wfile.write(bytes(4096)); time.sleep(0.2)
             try: content = open(os.path.join(folder, name), 'rb').read()
             except OSError: return self.answer(404, b'not found', {})
             tag = '"one"'
