@@ -31,7 +31,8 @@ package struct Accounts: Sendable, Equatable {
     return try placeKeys(in: guest) + (try user?.apply(to: guest, sshKeys: sshKeys) ?? [])
   }
 
-  /// Gives a guest that has its own accounts what is set, and nothing else; returns what of it does not reach the guest.
+  /// Gives a guest that has its own accounts what is set, and takes root's password where none is; returns what of it does not reach
+  /// the guest.
   func add(to guest: some GuestFiles) throws(Failure) -> [String] {
     var notes = try placeKeys(in: guest)
     if let rootPasswordHash {
@@ -42,6 +43,10 @@ package struct Accounts: Sendable, Equatable {
       } else {
         notes.append("root_password_hash is not used: the guest's /etc/shadow lacks a line for root")
       }
+    } else if let shadow = try guest.read("/etc/shadow"),
+      let changed = Self.lockingPassword(of: "root", in: shadow)
+    {
+      try guest.write("/etc/shadow", changed, mode: 0o640)
     }
     do throws(Failure) {
       notes += try user?.apply(to: guest, sshKeys: sshKeys) ?? []
@@ -56,6 +61,15 @@ package struct Accounts: Sendable, Equatable {
     let passwd = AccountTable(try guest.readLeniently("/etc/passwd") ?? [])
     let root = passwd.login("root").map { Login(name: "root", uid: 0, gid: 0, home: $0.home) } ?? .root
     return [try AuthorizedKeys(of: root).replace(by: rootKeys, in: guest)].compactMap { $0 }
+  }
+
+  /// With `*` in the place of a password that could be entered; nil where the account lacks one.
+  static func lockingPassword(of name: String, in shadow: [UInt8]) -> [UInt8]? {
+    let head = Array("\(name):".utf8)
+    guard let line = TextLines(shadow).lines.first(where: { $0.starts(with: head) }),
+      let first = line.dropFirst(head.count).first, first != UInt8(ascii: "*"), first != UInt8(ascii: "!")
+    else { return nil }
+    return settingPassword(of: name, in: shadow, to: "*")
   }
 
   /// `*` as the password matches none, and leaves a login by ssh key alone (`!` would not, for some ssh servers).

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Report
 
-/// What the configuration says of a guest that comes ready-made, for its own files; the rest stays as its image has it.
+/// What the configuration says of a guest that comes ready-made, for its own files; the rest stays as its image has it, but for
+/// a password of root.
 package struct GuestSettings: Sendable, Equatable {
   package var accounts: Accounts
   package var timezone: String?

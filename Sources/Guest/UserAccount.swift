@@ -37,7 +37,7 @@ package struct UserAccount: Sendable, Equatable {
           remedy: "set user to a name that the guest does not have, or to that of a person")
       }
       login = found
-      if let passwordHash { try setPassword(passwordHash, in: guest) }
+      try setPassword(in: guest)
     } else if table.id(of: name) == nil {
       login = try make(in: guest, table, &notes)
     } else {
@@ -94,9 +94,16 @@ package struct UserAccount: Sendable, Equatable {
     try guest.write(path, text.bytes, mode: 0o644)
   }
 
-  private func setPassword(_ hash: String, in guest: some GuestFiles) throws(Failure) {
-    guard let found = try guest.read(Self.shadow), let changed = Accounts.settingPassword(of: name, in: found, to: hash)
-    else {
+  /// Of an account that is there. Whoever knows the password that the image gave it would be root by sudo.
+  private func setPassword(in guest: some GuestFiles) throws(Failure) {
+    let found = try guest.read(Self.shadow)
+    guard let passwordHash else {
+      if let found, let changed = Accounts.lockingPassword(of: name, in: found) {
+        try guest.write(Self.shadow, changed, mode: 0o640)
+      }
+      return
+    }
+    guard let shadow = found, let changed = Accounts.settingPassword(of: name, in: shadow, to: passwordHash) else {
       throw Failure(.guest, "user_password_hash is not used: the guest's \(Self.shadow) lacks a line for \(name)")
     }
     try guest.write(Self.shadow, changed, mode: 0o640)

@@ -96,10 +96,14 @@ struct GuestSettingsTests {
     #expect(guest.text("/etc/netplan/50-cloud-init.yaml") != nil)
   }
 
-  @Test("leaves all as it is where nothing is set")
+  @Test("leaves all as it is where nothing is set, but for a password of root")
   func nothing() throws {
-    let guest = MemoryGuest(["/etc/shadow": "root:$y$own:3::::::\n"])
+    let guest = MemoryGuest(["/etc/shadow": "root:*:3::::::\nadmin:$y$own:3::::::\n"])
     #expect(try GuestSettings().apply(to: guest) == [])
     #expect(guest.changes == [])
+    let open = MemoryGuest(["/etc/shadow": "root:$y$own:3::::::\nadmin:$y$own:3::::::\n"])
+    #expect(try GuestSettings().apply(to: open) == [])
+    #expect(open.changes == ["/etc/shadow"])
+    #expect(open.text("/etc/shadow") == "root:*:3::::::\nadmin:$y$own:3::::::\n")
   }
 }

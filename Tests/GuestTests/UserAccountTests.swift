@@ -76,6 +76,19 @@ struct UserAccountTests {
     #expect(try guest.kind("/home/me/.bashrc") == nil)
   }
 
+  @Test("that is there loses the password of its image, as root does, unless one is set; what is locked stays so")
+  func unknownPassword() throws {
+    let guest = guest(["/etc/shadow": "root:$y$known:1::::::\nmail:$y$x:1::::::\nme::1::::::\n"])
+    #expect(try accounts("me", hash: nil).add(to: guest) == [])
+    #expect(guest.text("/etc/shadow") == "root:*:1::::::\nmail:$y$x:1::::::\nme:*:1::::::\n")
+    for locked in ["!", "*", "!!", "!$y$own", "!*"] {
+      let shadow = "root:\(locked):1::::::\nme:\(locked):1::::::\n"
+      let guest = self.guest(["/etc/shadow": shadow])
+      #expect(try accounts("me", hash: nil).add(to: guest) == [])
+      #expect(guest.text("/etc/shadow") == shadow)
+    }
+  }
+
   @Test("of the system is not made one of a person, and the hash is not told")
   func system() throws {
     let guest = guest()
