@@ -114,6 +114,10 @@ struct TarArchive: ~Copyable {
       throw Failure(.guest, "an entry of \(name) has a name that can't be read")
     }
     let path = try normal(ByteString(cString: rawPath))
+    let kind = FileKind(mode: archive_entry_filetype(entry)) ?? .file
+    guard !path.isEmpty || kind == .directory else {
+      throw Failure(.guest, "the root of the guest is not a folder in \(name): its entry is another kind of file")
+    }
     let hardLink = archive_entry_hardlink(entry).map { ByteString(cString: $0) }
     let lists = try accessControlLists(of: entry, path)
     var permissions = UInt16(archive_entry_perm(entry) & 0o7777)
@@ -123,7 +127,7 @@ struct TarArchive: ~Copyable {
     }
     return TarEntry(
       path: path,
-      kind: FileKind(mode: archive_entry_filetype(entry)) ?? .file,
+      kind: kind,
       hardLink: try hardLink.map { path throws(Failure) in try normal(path) },
       target: archive_entry_symlink(entry).map { ByteString(cString: $0) } ?? "",
       uid: UInt32(truncatingIfNeeded: archive_entry_uid(entry)),

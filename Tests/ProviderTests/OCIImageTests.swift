@@ -235,6 +235,7 @@ import Testing
       let cases: [(layer: String, change: String, words: String)] = [
         ("add('../out', b'x')", "", "leads out of the guest"),
         ("hardlink('a', '../../etc/shadow')", "", "leads out of the guest"),
+        ("add('.', b'x')", "", "the root of the guest is not a folder"),
         ("hardlink('a', 'srv/none')", "", "not a file of the image"),
         ("hardlink('a', 'srv')", "", "not a file of the image"),
         ("add('srv/.wh.first'); hardlink('a', 'srv/first')", "", "not a file of the image"),

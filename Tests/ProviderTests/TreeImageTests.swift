@@ -143,7 +143,8 @@ import Testing
         ("add('a', kind=tarfile.LNKTYPE, link='../x')", "out of the"),
         ("add('a', kind=tarfile.LNKTYPE, link='none')", "not a file that it holds"),
         ("add('bin/sh', \(elf))", "is an image for s390x"), (zeros, "more than any disk"),
-        ("add('etc/passwd/x', b'')", ""),
+        ("add('etc/passwd/x', b'')", ""), ("add('.', b'x', mode=0o600)", "the root of the guest is not a folder"),
+        ("add('.', kind=tarfile.LNKTYPE, link='etc/passwd')", "the root of the guest is not a folder"),
         (
           "add('var/lib/dpkg/status', b'Package: a\\nStatus: install ok installed\\nVersion: 1\\n\\n' * 100001)",
           "lists more than 100000 packages"
