@@ -129,7 +129,12 @@ struct SiteFolder {
     let template = try SiteTemplate(bytes, file: path)
     let filled = try fill?(template)
     let content = filled?.bytes ?? bytes
-    if template.isNaming, TemplateRecord.isListable(place) {
+    if template.isNaming {
+      guard TemplateRecord.isListable(place) else {
+        throw Failure(
+          .invalid, "the template \(path) has the name of the guest in it, and a blank in its path: no rename finds it",
+          remedy: "give it and its folders names without blanks and control characters")
+      }
       naming.append(TemplateRecord.Entry(place, holding: content, names: filled?.names ?? []))
     }
     return content

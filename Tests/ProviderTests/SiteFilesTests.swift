@@ -133,6 +133,10 @@ struct SiteFilesTests {
       testDescription: "an unknown word", make: "echo 'x {{ hostname }}' >files/a.tmpl",
       words: "a.tmpl, line 1: {{ hostname }} is not known"),
     Refusal(
+      testDescription: "a template that no rename finds",
+      make: "mkdir 'files/a b'; echo '{{ name }}' >'files/a b/c.tmpl'",
+      words: "a b/c.tmpl has the name of the guest in it, and a blank in its path"),
+    Refusal(
       testDescription: "a template beside a file of its name", make: "touch files/a files/a.tmpl",
       words: "has /a twice"),
     Refusal(
