@@ -110,7 +110,7 @@ enum SeedScript {
     }
     link() {
       free "$1"
-      rm -f "$1" && ln -s "$2" "$1" && chown -h "$3" "$1" || fail "cannot make the link $1"
+      rm -f "$1" && ln -s -- "$2" "$1" && chown -h "$3" "$1" || fail "cannot make the link $1"
     }
     name() {
       free "$1"

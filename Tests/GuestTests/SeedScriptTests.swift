@@ -79,6 +79,7 @@ struct SeedScriptTests {
         .init(guest.path("srv/empty"), .file([]), mode: 0o600),
         .init(guest.path("srv/file"), .file(Array("x".utf8)), mode: 0o644),
         .init(guest.path("srv/link"), .link(to: "../a 'b'"), mode: 0o777),
+        .init(guest.path("srv/option"), .link(to: "-f"), mode: 0o777),
         .init(guest.path("srv/other"), .name(of: guest.path("srv/file")), mode: 0o644),
       ]
       for index in entries.indices { (entries[index].uid, entries[index].gid) = (myID("u"), myID("g")) }
@@ -97,6 +98,7 @@ struct SeedScriptTests {
       #expect(try shell("stat -c '%F, %s' '\(scratch("srv/empty"))'") == "regular empty file, 0")
       #expect(try shell("stat -c '%F, %h' '\(scratch("srv/file"))'") == "regular file, 2")
       #expect(try shell("readlink '\(scratch("srv/link"))'") == "../a 'b'")
+      #expect(try shell("readlink '\(scratch("srv/option"))'") == "-f")
       #expect(try shell("find '\(scratch.path)' -name '*guestsmith-new'") == "")
       try scratch.write("changed\n", to: "srv/file")
       ran = try guest.boot()
