@@ -48,15 +48,18 @@ package struct BootLoader: Sendable {
 
     """
 
-  /// The links that Debian's kernels keep come first: they hold through every update.
+  /// The links that Debian's kernels keep come first, where they lead to files: they hold through every update. Then come the kernels,
+  /// the newest first.
   private static func menu(of guest: some GuestFiles, rootUUID: String) throws(Failure) -> String {
     var kernels: [(title: String, kernel: String, initrd: String)] = []
-    if try guest.kind("/vmlinuz") == .symbolicLink, try guest.kind("/initrd.img") == .symbolicLink {
+    if try guest.kind("/vmlinuz") == .symbolicLink, try guest.kind(following: "/vmlinuz") == .file,
+      try guest.kind("/initrd.img") == .symbolicLink, try guest.kind(following: "/initrd.img") == .file
+    {
       kernels.append(("Linux", "/vmlinuz", "/initrd.img"))
     }
-    for name in try guest.list("/boot").reversed() where name.hasPrefix("vmlinuz-") {
-      let version = ByteString(name.bytes.dropFirst("vmlinuz-".utf8.count))
-      guard isPlain(version) else { continue }
+    let versions = try guest.list("/boot").filter { $0.hasPrefix("vmlinuz-") }
+      .map { ByteString($0.bytes.dropFirst("vmlinuz-".utf8.count)) }.filter(isPlain)
+    for version in versions.sorted(by: isLower).reversed() {
       for initrd in Self.initrds(of: version) where try guest.kind(ByteString(initrd)) == .file {
         kernels.append(("Linux \(version)", "/boot/vmlinuz-\(version)", initrd))
         break
@@ -89,6 +92,31 @@ package struct BootLoader: Sendable {
 
           """
         }.joined()
+  }
+
+  /// Runs of digits count as numbers: 6.1.0-9 is lower than 6.1.0-13.
+  private static func isLower(_ one: ByteString, _ other: ByteString) -> Bool {
+    places(of: one).lexicographicallyPrecedes(places(of: other))
+  }
+
+  /// What versions are compared by, place by place: a byte as it is, and a run of digits as a `0`, its length and its digits, without
+  /// zeros before them.
+  private static func places(of version: ByteString) -> [Int] {
+    let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+    var places: [Int] = []
+    var rest = version.bytes[...]
+    while let byte = rest.first {
+      let run = rest.prefix { digits.contains($0) }
+      guard run.isEmpty else {
+        let number = run.drop { $0 == digits.lowerBound }
+        places += [Int(digits.lowerBound), number.count] + number.map { Int($0) }
+        rest = rest.dropFirst(run.count)
+        continue
+      }
+      places.append(Int(byte))
+      rest = rest.dropFirst()
+    }
+    return places
   }
 
   /// As Debian, Red Hat, Alpine and openSUSE call them.

@@ -28,6 +28,9 @@ package protocol GuestFiles: AnyObject {
   /// What is at `path`, without following a link there; nil where there is nothing.
   func kind(_ path: ByteString) throws(Failure) -> FileKind?
 
+  /// What `path` leads to, behind each link there; nil where that is nothing.
+  func kind(following path: ByteString) throws(Failure) -> FileKind?
+
   func setOwnerAndMode(_ path: ByteString, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure)
 }
 

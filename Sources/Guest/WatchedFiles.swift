@@ -46,6 +46,8 @@ final class WatchedFiles<Files: GuestFiles>: GuestFiles {
 
   func kind(_ path: ByteString) throws(Failure) -> FileKind? { try files.kind(path) }
 
+  func kind(following path: ByteString) throws(Failure) -> FileKind? { try files.kind(following: path) }
+
   func setOwnerAndMode(_ path: ByteString, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure) {
     try files.setOwnerAndMode(path, uid: uid, gid: gid, mode: mode)
   }

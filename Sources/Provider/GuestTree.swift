@@ -55,6 +55,10 @@ final class GuestTree: GuestFiles {
     try filesystem.find(path, followingLast: false).map { number throws(Failure) in try filesystem.kind(number) }
   }
 
+  func kind(following path: ByteString) throws(Failure) -> FileKind? {
+    try filesystem.find(path).map { number throws(Failure) in try filesystem.kind(number) }
+  }
+
   func setOwnerAndMode(_ path: ByteString, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure) {
     try change()
     try filesystem.setOwnerAndMode(path, uid: uid, gid: gid, mode: mode)

@@ -32,6 +32,34 @@ struct BootLoaderTests {
     #expect(menu.contains("terminal_output console serial\n"))
   }
 
+  @Test("the newest kernel is that of the highest numbers, and not of the highest digits")
+  func order() throws {
+    let guest = try guest { guest in
+      for version in ["6.1.0-9-amd64", "6.1.0-13-amd64", "6.12.1-1-amd64", "5.10.0-99-amd64", "0-rescue-ff"] {
+        try guest.place("/boot/vmlinuz-\(version)", "kernel")
+        try guest.place("/boot/initrd.img-\(version)", "initrd")
+      }
+    }
+    let menu = try #require(guest.text("/boot/grub/grub.cfg"))
+    let titles = menu.split(separator: "\n").filter { $0.contains("menuentry") }.map { String($0) }
+    let versions = [
+      "6.12.1-1-amd64", "6.1.0-13-amd64", "6.1.0-9-amd64", "6.1.0-2-amd64", "6.1.0-1-amd64", "5.10.0-99-amd64",
+      "0-rescue-ff",
+    ]
+    #expect(titles == versions.map { "menuentry 'Linux \($0)' {" })
+  }
+
+  @Test("links that lead to no file start nothing", arguments: ["/vmlinuz", "/initrd.img"])
+  func dangling(_ path: String) throws {
+    let guest = try guest { guest in
+      try guest.link("/vmlinuz", to: "boot/vmlinuz-6.1.0-2-amd64")
+      try guest.link("/initrd.img", to: "boot/initrd.img-6.1.0-2-amd64")
+      try guest.link(ByteString(path), to: "boot/removed")
+    }
+    let menu = try #require(guest.text("/boot/grub/grub.cfg"))
+    #expect(menu.split(separator: "\n").first { $0.contains("linux ") }?.contains("vmlinuz-6.1.0-2-amd64 ") == true)
+  }
+
   @Test("the links that a kernel's package keeps come first: they hold through every update")
   func links() throws {
     let guest = try guest { guest in

@@ -197,5 +197,6 @@ private final class HugeFolder: GuestFiles {
   func kind(_ path: ByteString) throws(Failure) -> FileKind? {
     path == "/tmp" ? .directory : path.hasPrefix("/tmp/") ? .file : nil
   }
+  func kind(following path: ByteString) throws(Failure) -> FileKind? { try kind(path) }
   func setOwnerAndMode(_ path: ByteString, uid: UInt32, gid: UInt32, mode: UInt16) throws(Failure) {}
 }

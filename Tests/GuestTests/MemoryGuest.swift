@@ -88,8 +88,12 @@ final class MemoryGuest: GuestFiles {
     makeParents(of: "\(resolved)/.")
   }
 
-  func kind(_ path: ByteString) throws(Failure) -> FileKind? {
-    switch try resolve(path, last: false).flatMap({ entries[$0] })?.node {
+  func kind(_ path: ByteString) throws(Failure) -> FileKind? { kind(at: try resolve(path, last: false)) }
+
+  func kind(following path: ByteString) throws(Failure) -> FileKind? { kind(at: try resolve(path)) }
+
+  private func kind(at resolved: ByteString?) -> FileKind? {
+    switch resolved.flatMap({ entries[$0] })?.node {
     case nil: nil
     case .file: .file
     case .directory: .directory
