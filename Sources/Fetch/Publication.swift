@@ -40,7 +40,9 @@ package struct Publication: Equatable, Sendable {
       let (text, key) = try steps.step("asking for the digest of \(place.name)") { _ throws(Failure) in
         try self.text(of: sums, signature: signature, signer: signer, limits)
       }
-      return Pin(digest: try SumsFile(text).digest(of: place.name, in: sums), signer: key)
+      let (digest, otherName) = try SumsFile(text).digest(of: place.name, in: sums)
+      if let otherName { steps.note("\(sums) calls the file \(Words.printable(otherName).quoted)") }
+      return Pin(digest: digest, signer: key)
     case .signature, .nothing: return Pin()
     }
   }

@@ -6,7 +6,8 @@ internal import Report
 ///
 /// Lines are those of coreutils (`HASH  NAME`, `HASH *NAME`) or of BSD (`SHA256 (NAME) = HASH`), or the file has nothing
 /// but one hash. Of a name with folders before it the last part counts; lines of other algorithms and of other forms say
-/// nothing. Lines may end with CR LF.
+/// nothing. Lines may end with CR LF. A list of one file, by its own name, may call that by the name of a build
+/// (`image.qcow2.sha256` with `HASH  image-Build7.qcow2`).
 struct SumsFile {
   private let lines: [Substring]
 
@@ -19,18 +20,28 @@ struct SumsFile {
     bytes.starts(with: "-----BEGIN PGP SIGNED MESSAGE-----".utf8)
   }
 
+  /// Behind the name of a file in that of its own list.
+  private static let endings = [".sha256", ".sha512", ".sha256sum", ".sha512sum"]
+
   /// What it says about the file of that name: of both algorithms the longer one.
   ///
+  /// - Returns: the digest, and what the list calls the file where that is another name.
   /// - Throws: `.io` where that is nothing, or two things.
-  func digest(of name: String, in place: Location) throws(Failure) -> ContentDigest {
-    if lines.count == 1, let digest = ContentDigest(Self.trimmed(lines[0])) { return digest }
-    let found = lines.compactMap(Self.entry).filter { $0.name == name }.map(\.digest)
+  func digest(
+    of name: String, in place: Location
+  ) throws(Failure) -> (digest: ContentDigest, otherName: String?) {
+    if lines.count == 1, let digest = ContentDigest(Self.trimmed(lines[0])) { return (digest, nil) }
+    let entries = lines.compactMap(Self.entry)
+    let found = entries.filter { $0.name == name }.map(\.digest)
     for algorithm in [MessageDigest.Algorithm.sha512, .sha256] {
       let digests = Set(found.filter { $0.algorithm == algorithm })
       if digests.count > 1 {
         throw Failure(.io, "\(place) has two different digests for \(Words.printable(name).quoted)")
       }
-      if let digest = digests.first { return digest }
+      if let digest = digests.first { return (digest, nil) }
+    }
+    if entries.count == 1, let entry = entries.first, Self.endings.contains(where: { place.name == name + $0 }) {
+      return (entry.digest, entry.name)
     }
     throw Failure(
       .io, "\(place) has no SHA-256 or SHA-512 of \(Words.printable(name).quoted)",

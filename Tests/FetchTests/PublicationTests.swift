@@ -76,6 +76,25 @@ import Testing
     }
   }
 
+  @Test("A list of the image alone, by its own name, may call it by the name of a build", arguments: ["256", "512"])
+  func nameOfBuild(bits: String) throws {
+    try withScratch { scratch in
+      try scratch.write("image", to: "image")
+      let list = try Self.filled("# a build\nH\(bits)  ./image-Build7.4\n", scratch)
+      for name in ["image.sha\(bits)", "image.sha\(bits)sum"] {
+        try scratch.write(list, to: name)
+        #expect(try fetch(scratch, sums: name).size == 5)
+      }
+      let other = try Self.filled("X\(bits)  image-Build7.4\n", scratch)
+      for (name, text) in [
+        ("SUMS", list), ("other.sha\(bits)", list), ("image.sha\(bits)", list + other), ("image.sha\(bits)", other),
+      ] {
+        try scratch.write(text, to: name)
+        #expect(throws: Failure.self, "\(name): \(text)") { try fetch(scratch, sums: name) }
+      }
+    }
+  }
+
   /// With digests of `image` for H256 and H512, and others for X256 and X512.
   private static func filled(_ list: String, _ scratch: Scratch) throws -> String {
     var list = list
