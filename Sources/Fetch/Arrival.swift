@@ -20,6 +20,8 @@ final class Arrival {
   /// How much came of the body of a refusal, in bytes, and how much of it is waited for.
   private var refusal = 0
   private static let longestRefusal = 64 << 10
+  /// Its length was told to whoever admits it. What came before a restart takes room already.
+  private var isAdmitted = false
   private(set) var failure: Failure?
   /// It sent another part than it was asked for.
   private(set) var isOutOfPlace = false
@@ -93,6 +95,8 @@ final class Arrival {
     total = head.length
     guard let total else { return true }
     guard total <= limits.size else { throw .tooLarge(place, total, limits) }
+    if !isAdmitted, let admit = limits.admit { try admit(total) }
+    isAdmitted = true
     progress.expect(total)
     return true
   }

@@ -9,6 +9,8 @@ package struct DownloadLimits: Sendable {
   package var size: UInt64
   /// What to do where that is not enough.
   package var remedy: String?
+  /// Called once the length of the file is known, in bytes, before any of it is taken; what it throws ends the download.
+  package var admit: (@Sendable (UInt64) throws(Failure) -> Void)?
   /// In seconds: for a connection, with less than 1 KiB in each of them, and for all attempts together.
   package var connect = 30
   package var stall = 60
@@ -58,6 +60,7 @@ package struct Download {
     let status = try source.status()
     guard status.isRegular else { throw Failure(.io, "\(place) is not a file") }
     guard UInt64(status.st_size) <= limits.size else { throw tooLarge(UInt64(status.st_size)) }
+    if let admit = limits.admit { try admit(UInt64(status.st_size)) }
     progress.expect(UInt64(status.st_size))
     return try withBuffer(of: 1 << 20) { buffer throws(Failure) in
       var offset: UInt64 = 0

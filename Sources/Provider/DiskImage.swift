@@ -169,6 +169,8 @@ package struct DiskImage {
   ) throws(Failure) -> String {
     try store.withScratch { folder throws(Failure) in
       let file = "\(folder)/image"
+      var limits = limits
+      limits.admit = { length throws(Failure) in try requireRoom(length, in: folder, for: "fetching the image") }
       let verified = try Publication(self.file ?? publication.place, publication.trust)
         .fetch(pin, into: file, steps: steps, limits: limits)
       let key = key(of: verified.digest)

@@ -41,6 +41,16 @@ import Testing
     #expect(try result.get() == Self.content)
   }
 
+  @Test("What is not admitted by its length is not taken", arguments: ["good", "cut"])
+  func notAdmitted(mode: String) throws {
+    var limits = Self.limits
+    limits.admit = { length throws(Failure) in throw Failure(.space, "\(length) bytes are too many") }
+    let (result, requests) = try download("\(mode)/image", limits)
+    let failure = try #require(throws: Failure.self) { _ = try result.get() }
+    #expect(failure.code == .space && failure.message == "300001 bytes are too many", "\(failure)")
+    #expect(requests.count == 1)
+  }
+
   @Test("A broken line is gone on with where it broke off")
   func resumes() throws {
     let (result, requests) = try download("cut/image")

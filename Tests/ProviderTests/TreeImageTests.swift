@@ -240,6 +240,20 @@ import Testing
     }
   }
 
+  @Test("An image for which the cache lacks room is not fetched", .enabled(if: isRoot, "needs root"))
+  func noRoom() throws {
+    try withScratch { scratch in
+      try publish("add('zeros', bytes(20 << 20))", as: "a.tar", scratch)
+      let guest = try guest(scratch, of: "a.tar")
+      let cache = try scratch.folder("cache")
+      try shell("mount -t tmpfs -o size=10M,mode=755 none '\(cache)'")
+      defer { _ = try? shell("umount '\(cache)'") }
+      let failure = try #require(throws: Failure.self) { _ = try create(guest) }
+      #expect(failure.code == .space)
+      #expect(failure.message.contains("free, and fetching the image takes 20 MiB"), "\(failure.message)")
+    }
+  }
+
   @Test("Of what a worker lists no more is read than a guest can need") func longList() throws {
     let list = try Descriptor(inMemory: "the used blocks")
     try list.setLength(DiskImage.longestList + 16)
