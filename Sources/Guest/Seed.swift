@@ -102,6 +102,7 @@ package struct Seed: Sendable, Equatable {
       add("ssh_authorized_keys", .array(accounts.rootKeys.map { .string($0) }))
     }
     if let user = accounts.user { add("users", [Self.login(of: user, accounts.sshKeys)]) }
+    // Not by `list` as well, for what is older than 22.3: 22.4.2 warns of that, and takes what begins with $y$ there for a password.
     if let hash = accounts.rootPasswordHash {
       add("chpasswd", ["expire": false, "users": [["name": "root", "type": "hash", "password": .string(hash)]]])
     }
