@@ -44,10 +44,14 @@ extension Judge {
   }
 }
 
-/// No process may write a larger file than that: an export that does not end must not fill the machine's disk.
+/// No process writes a larger file than that: an export that does not end must not fill the machine's disk. One that takes the limit
+/// away may: xfs_repair does, and gives up where it can't.
 private func limitFiles(to bytes: UInt64) {
-  var limit = rlimit(rlim_cur: rlim_t(bytes), rlim_max: rlim_t(bytes))
-  setrlimit(__rlimit_resource_t(UInt32(RLIMIT_FSIZE.rawValue)), &limit)
+  let resource = __rlimit_resource_t(UInt32(RLIMIT_FSIZE.rawValue))
+  var limit = rlimit()
+  guard getrlimit(resource, &limit) == 0 else { return }
+  limit.rlim_cur = min(limit.rlim_max, rlim_t(bytes))
+  setrlimit(resource, &limit)
 }
 
 /// The changes that scripts make to the machine's files, each reported once.

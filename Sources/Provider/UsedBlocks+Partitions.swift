@@ -26,8 +26,7 @@ extension UsedBlocks {
     partitions = found.sorted { $0.number < $1.number }
   }
 
-  /// Of a clean filesystem that is whole and tells what it uses, that, and what is not zero behind it; of a swap area its first page;
-  /// else what is not zero.
+  /// Of a clean filesystem that is whole and tells what it uses, that; of a swap area its first page; else what is not zero.
   private mutating func take(_ range: ByteRange, _ progress: StepProgress) throws(Failure) -> Manifest.Selection {
     let signatures = Self.signatures(of: disk, in: range)
     if signatures?.isExt != false, let filesystem = try? Filesystem(opening: Region(disk, range), writable: false),
@@ -35,8 +34,7 @@ extension UsedBlocks {
       !filesystem.needsRecovery, filesystem.bitmapFault() == nil
     {
       try takeUsed(of: filesystem, at: range.offset)
-      progress.advance(by: filesystem.size)
-      try takeBehind(filesystem.size, of: range, progress)
+      progress.advance(by: range.length)
       return .usedBlocks
     }
     if signatures?.isSwap == true, range.length >= SwapArea.smallest,

@@ -19,7 +19,8 @@ struct UsedBlocks {
 
   /// By partition, where a table divides the disk; by the bitmaps of a clean ext filesystem; else every block that is not
   /// zero. A journal that needs recovery holds what the bitmaps do not say, so they are not believed then, nor where they
-  /// are not at one with the rest, or libblkid finds something else there too. Holes of an image file are in no dump.
+  /// are not at one with the rest, or libblkid finds something else there too, such as the superblock of a RAID behind it. What else is
+  /// behind the end of a filesystem may be of the disk's last tenant, and stays out. Holes of an image file are in no dump.
   ///
   /// - Throws: `.device` where a filesystem is larger than the disk: the rest of it is lost, or the disk is not all.
   init(of disk: Disk, progress: StepProgress) throws(Failure) {
@@ -48,8 +49,7 @@ struct UsedBlocks {
       }
       if isClean, doubt == nil {
         try takeUsed(of: filesystem)
-        // Who restores a dump of used blocks need not clear the rest.
-        selection = try takeBehind(filesystem.size, of: whole, progress) ? .nonZeroBlocks : .usedBlocks
+        selection = .usedBlocks
         progress.detail("\(Words.bytes(extents.used)) of \(Words.bytes(disk.size)), by the \(filesystem.type) bitmaps")
         return
       }
@@ -113,16 +113,6 @@ struct UsedBlocks {
     try filesystem.eachWrittenExtent { inside throws(Failure) in
       try takeData(of: ByteRange(offset: base + inside.offset, length: inside.length))
     }
-  }
-
-  /// Takes what is not zero behind a filesystem of `length` bytes that does not fill its range, such as the superblock of a RAID.
-  ///
-  /// - Returns: whether anything is there.
-  @discardableResult
-  mutating func takeBehind(_ length: UInt64, of range: ByteRange, _ progress: StepProgress) throws(Failure) -> Bool {
-    let before = extents.used
-    try takeNonZero(ByteRange(offset: range.offset + length, length: range.length - length), progress)
-    return extents.used > before
   }
 
   /// What a filesystem other than ext uses; nil where it does not tell, or can't be believed.

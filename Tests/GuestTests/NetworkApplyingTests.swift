@@ -153,7 +153,7 @@ struct NetworkApplyingTests {
   @Test(
     "netplan is told of routers in the way of what does the work",
     arguments: [
-      ([:], false), (["/lib/netplan/00-all.yaml": "network:\n  renderer: NetworkManager\n"], true),
+      ([:], false), (["/usr/lib/netplan/00-all.yaml": "network:\n  renderer: NetworkManager\n"], true),
       (["/etc/netplan/01-all.yaml": "network:\n  version: 2\n  renderer: 'NetworkManager' # all\n"], true),
       (
         [

@@ -126,19 +126,20 @@ extension Dumps {
     func unflushed() throws {
       try withBench { bench in
         try bench.export()
-        func run(failing call: String, _ line: String) throws -> Outcome {
-          try bash("strace -f -qq -o /dev/null -e signal=none -e inject=\(call):error=EIO \(line)")
+        // A worker that is confined may not be made to fail: only what is said of that path is.
+        func run(failing call: String, on path: String, _ line: String) throws -> Outcome {
+          try bash("strace -f -qq -o /dev/null -e signal=none -P '\(path)' -e inject=\(call):error=EIO \(line)")
         }
         let target = try bench.scratch.folder("out")
         // Few files are flushed by themselves, and many with all of their filesystem.
         for (call, path) in [("fsync", "/etc/hostname"), ("syncfs", "/many")] {
           let extraction = try run(
-            failing: call, "'\(program)' dump extract -q '\(bench.dump)' \(path) --to '\(target)'")
+            failing: call, on: target, "'\(program)' dump extract -q '\(bench.dump)' \(path) --to '\(target)'")
           #expect(extraction.status == Failure.Code.io.rawValue, "\(extraction)")
         }
         let dump = bench.scratch("again")
         let export = try run(
-          failing: "fsync", "'\(bench.definition.folder)/export' -i vm1.example.com -b '\(bench.guest)' >'\(dump)'")
+          failing: "fsync", on: dump, "'\(bench.definition.folder)/export' -i vm1.example.com -b '\(bench.guest)' >'\(dump)'")
         #expect(export.status == Failure.Code.io.rawValue, "\(export)")
         #expect(export.errors.contains("standard output"), "\(export)")
       }
