@@ -138,8 +138,8 @@ extension Dumps {
           #expect(extraction.status == Failure.Code.io.rawValue, "\(extraction)")
         }
         let dump = bench.scratch("again")
-        let export = try run(
-          failing: "fsync", on: dump, "'\(bench.definition.folder)/export' -i vm1.example.com -b '\(bench.guest)' >'\(dump)'")
+        let line = "'\(bench.definition.folder)/export' -i vm1.example.com -b '\(bench.guest)' >'\(dump)'"
+        let export = try run(failing: "fsync", on: dump, line)
         #expect(export.status == Failure.Code.io.rawValue, "\(export)")
         #expect(export.errors.contains("standard output"), "\(export)")
       }
