@@ -107,7 +107,7 @@ extension Configuration {
     let all = Self.keyedNICs.map { (index: $0, addresses: NICAddresses(words(ofNIC: $0) ?? [], ofNIC: $0)) }
     var faults: [(key: String, words: String, remedy: String)] = []
     for (index, addresses) in all {
-      let routers = (words(ofNIC: index) ?? []).compactMap(\.router)
+      let routers = NICAddresses.routers(of: words(ofNIC: index) ?? [])
       guard let fault = addresses.fault(ofRouters: routers, among: all) else { continue }
       faults.append(("nic_\(index)", fault.words, fault.remedy))
     }

@@ -29,6 +29,11 @@ package struct NICAddresses {
     }
   }
 
+  /// Whether an address of that family has a prefix as long as itself.
+  private func isAlone(ipv6: Bool) -> Bool {
+    known.contains { $0.address.isIPv6 == ipv6 && $0.prefix == $0.address.longestPrefix }
+  }
+
   func has(ipv6: Bool) -> Bool { known.contains { $0.address.isIPv6 == ipv6 } }
 
   /// Whether the host may give it another one, of which the key does not tell the family.
@@ -44,8 +49,15 @@ package struct NICAddresses {
     known.contains { own in own.prefix.map { own.address.isNear(router, prefix: $0) } == true }
   }
 
+  /// The routers that a key names: none where its interface gets addresses besides, of networks that are not known here.
+  package static func routers(of words: [NICWord]) -> [String] {
+    let others: Set<NICWord> = [.dhcp, .dhcp4, .dhcp6, .slaac]
+    return words.contains(where: others.contains) ? [] : words.compactMap(\.router)
+  }
+
   /// What is wrong with a router that only another interface has in a network, as it follows the name of the key; nil where the
-  /// interface may reach each of them. With an address outside of all networks a router is on the link.
+  /// interface may reach each of them. With an address outside of all networks a router is on the link; so it may be where an address
+  /// of the interface is a network by itself.
   ///
   /// - Parameter all: the addresses of all interfaces.
   package func fault(
@@ -53,8 +65,9 @@ package struct NICAddresses {
   ) -> (words: String, remedy: String)? {
     guard !mayHaveMore, known.allSatisfy({ $0.prefix != nil }) else { return nil }
     for text in texts {
-      guard let router = IPAddress(text), has(ipv6: router.isIPv6), !(router.isIPv6 && router.isOfLink),
-        !haveInNetwork(router), let other = all.first(where: { $0.addresses.haveInNetwork(router) })
+      guard let router = IPAddress(text), has(ipv6: router.isIPv6), !isAlone(ipv6: router.isIPv6),
+        !(router.isIPv6 && router.isOfLink), !haveInNetwork(router),
+        let other = all.first(where: { $0.addresses.haveInNetwork(router) })
       else { continue }
       return (
         words: "has the router \(text), which is in the network of interface \(other.index)",

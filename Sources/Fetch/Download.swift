@@ -78,7 +78,10 @@ package struct Download {
   private func fetch(_ url: String, to file: DescriptorView, _ progress: StepProgress) throws(Failure) -> UInt64 {
     let arrival = Arrival(of: place, at: file, limits: limits, progress: progress)
     let start = ContinuousClock.now
-    func secondsLeft() -> Int { limits.duration - Int(start.duration(to: .now).components.seconds) }
+    // Rounded: what took as long as it may has ended then.
+    func secondsLeft() -> Int {
+      limits.duration - Int((start.duration(to: .now) + .milliseconds(500)).components.seconds)
+    }
     var attempt = 1
     while true {
       var limits = limits

@@ -47,6 +47,7 @@ package struct Accounts: Sendable, Equatable {
       let changed = Self.lockingPassword(of: "root", in: shadow)
     {
       try guest.write("/etc/shadow", changed, mode: 0o640)
+      notes.append("the password that the image has of root is not accepted: root_password_hash is not set")
     }
     do throws(Failure) {
       notes += try user?.apply(to: guest, sshKeys: sshKeys) ?? []

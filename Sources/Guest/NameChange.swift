@@ -166,7 +166,10 @@ struct NameChange {
   private mutating func renew(
     _ network: GuestNetwork, by renderer: NetworkRenderer, in guest: some GuestFiles
   ) throws(Failure) -> [NetworkRenderer.File] {
-    let all = try renderer.files(for: network)
+    let all =
+      renderer == .netplan
+      ? NetplanFile.files(for: network, isForNetworkManager: try NetplanFile.isForNetworkManager(in: guest))
+      : try renderer.files(for: network)
     let foreign = try noteForeign(among: all, in: guest)
     let files = all.filter { !foreign.contains($0.path) }
     // An interface may have come to be without an address.
@@ -191,7 +194,8 @@ struct NameChange {
     let kind = try guest.kind(path)
     let found = kind == .file ? try guest.readLeniently(path) ?? [] : []
     guard kind == nil || kind == .file && found.starts(with: NetworkRenderer.mark.utf8) else {
-      notes.append("\(path) stays as it is, whatever name servers it has: guestsmith did not write it")
+      notes.append(
+        "\(path) stays as it is, whatever name servers it has: it does not begin as one that guestsmith writes")
       return
     }
     add(path, found, Array(text.utf8))

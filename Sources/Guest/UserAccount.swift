@@ -37,7 +37,7 @@ package struct UserAccount: Sendable, Equatable {
           remedy: "set user to a name that the guest does not have, or to that of a person")
       }
       login = found
-      try setPassword(in: guest)
+      if let note = try setPassword(in: guest) { notes.append(note) }
     } else if table.id(of: name) == nil {
       login = try make(in: guest, table, &notes)
     } else {
@@ -95,18 +95,20 @@ package struct UserAccount: Sendable, Equatable {
   }
 
   /// Of an account that is there. Whoever knows the password that the image gave it would be root by sudo.
-  private func setPassword(in guest: some GuestFiles) throws(Failure) {
+  ///
+  /// - Returns: what is to be told of that.
+  private func setPassword(in guest: some GuestFiles) throws(Failure) -> String? {
     let found = try guest.read(Self.shadow)
     guard let passwordHash else {
-      if let found, let changed = Accounts.lockingPassword(of: name, in: found) {
-        try guest.write(Self.shadow, changed, mode: 0o640)
-      }
-      return
+      guard let found, let changed = Accounts.lockingPassword(of: name, in: found) else { return nil }
+      try guest.write(Self.shadow, changed, mode: 0o640)
+      return "the password that the image has of \(name) is not accepted: user_password_hash is not set"
     }
     guard let shadow = found, let changed = Accounts.settingPassword(of: name, in: shadow, to: passwordHash) else {
       throw Failure(.guest, "user_password_hash is not used: the guest's \(Self.shadow) lacks a line for \(name)")
     }
     try guest.write(Self.shadow, changed, mode: 0o640)
+    return nil
   }
 
   private static let skeleton: ByteString = "/etc/skel"

@@ -85,8 +85,8 @@ struct LoaderConsole {
     "Missing operating system", "Operating system not found", "Operating system load error",
     "Error loading operating system", "Invalid partition table", "BOOTMGR is missing", "NTLDR is missing",
     "This is not a bootable disk",
-    // That of GRUB, which writes no more than its name before; its core; and shim.
-    "GRUB Hard Disk Error", "GRUB Geom Error", "GRUB Read Error", "GRUB Error", "error: ",
+    // That of GRUB, which writes no more than its name before; and shim.
+    "GRUB Hard Disk Error", "GRUB Geom Error", "GRUB Read Error", "GRUB Error",
     "Failed to open \\EFI\\", "Failed to load image \\EFI\\",
   ]
 
@@ -99,6 +99,10 @@ struct LoaderConsole {
     guard attempt + 1 < whole.endIndex else { return nil }
     let next = whole[attempt + 1]
     if whole[attempt].contains("Shell") { return .nothing(whole[attempt]) }
+    // GRUB goes on after some errors; after others it says that it waits for rescue.
+    if next.hasPrefix("error: ") {
+      return whole[(attempt + 1)...].contains { $0.contains("rescue") } ? .nothing(next) : nil
+    }
     let isFailure = next.contains("No bootable") || Self.failures.contains { next.hasPrefix($0) }
     return isFailure ? .nothing(next) : .loader(next)
   }

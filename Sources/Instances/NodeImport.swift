@@ -65,6 +65,12 @@ extension Node {
         "dropped from \(export.path), since they name what this machine would read (give them with -O): "
           + export.droppedParameters.joined(separator: ", "))
     }
+    let secrets = request.parameters.filter { $0.value.visibility == .secret }.keys.sorted()
+    if !secrets.isEmpty {
+      steps.note(
+        "as under Ganeti, verify alone learns of secret parameters, and import does not: "
+          + secrets.joined(separator: ", "))
+    }
     let (planned, definition) = try plan(request, export)
     let dumps = try dumps(of: export)
     try verify(planned, by: definition)

@@ -91,7 +91,7 @@ final class Trial {
   /// What is told may have what a script was told, as it is or as it is shown.
   private func withoutSecrets(_ text: String) -> String {
     let values = options.secrets.compactMap { options.parameters[$0] }.filter { !$0.isEmpty }
-    let forms = values + values.map(\.escaped)
+    let forms = Set(values + values.map(\.escaped)).sorted { $0.utf8.count > $1.utf8.count }
     return forms.reduce(text) { $0.replacing($1, with: "[secret]") }
   }
 

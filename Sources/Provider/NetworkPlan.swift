@@ -107,7 +107,7 @@ struct NetworkPlan {
   private func refuseRoutersOfOthers(_ configuration: Configuration) throws(Failure) {
     let all = network.interfaces.map { (index: $0.index, addresses: $0.fixed) }
     for (index, addresses) in all {
-      let routers = (configuration.words(ofNIC: index) ?? []).compactMap(\.router)
+      let routers = NICAddresses.routers(of: configuration.words(ofNIC: index) ?? [])
       guard let fault = addresses.fault(ofRouters: routers, among: all) else { continue }
       throw Failure(.invalid, "nic_\(index) \(fault.words)", remedy: fault.remedy)
     }

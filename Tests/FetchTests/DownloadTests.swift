@@ -114,7 +114,7 @@ import Testing
     #expect(failure.message.hasSuffix("or it took longer than 3 s; it was tried once"), "\(failure.message)")
     #expect(requests == ["/drip/image -"])
     // Before so much of the page came that no more is waited for.
-    limits.duration = 1
+    limits.duration = 2
     limits.attempts = 1
     let refused = try #require(throws: Failure.self) { _ = try download("refused/image", limits).0.get() }
     #expect(refused.message.hasPrefix("the server answers 404 Not Found for "), "\(refused.message)")

@@ -102,7 +102,9 @@ struct GuestSettingsTests {
     #expect(try GuestSettings().apply(to: guest) == [])
     #expect(guest.changes == [])
     let open = MemoryGuest(["/etc/shadow": "root:$y$own:3::::::\nadmin:$y$own:3::::::\n"])
-    #expect(try GuestSettings().apply(to: open) == [])
+    #expect(
+      try GuestSettings().apply(to: open)
+        == ["the password that the image has of root is not accepted: root_password_hash is not set"])
     #expect(open.changes == ["/etc/shadow"])
     #expect(open.text("/etc/shadow") == "root:*:3::::::\nadmin:$y$own:3::::::\n")
   }

@@ -32,12 +32,19 @@ import Testing
     arguments: [
       (.bios, "Boot failed: not a bootable disk"), (.bios, "Missing operating system."),
       (.bios, "Operating system not found"), (.bios, "This is not a bootable disk.  Please insert a floppy"),
-      (.bios, "GRUB Hard Disk Error"), (.bios, "GRUB Geom Error"), (.bios, "error: unknown filesystem."),
-      (.uefi, "error: no such device: 5e1f0d3a."), (.uefi, #"Failed to open \EFI\BOOT\grubx64.efi - Not Found"#),
+      (.bios, "GRUB Hard Disk Error"), (.bios, "GRUB Geom Error"),
+      (.uefi, #"Failed to open \EFI\BOOT\grubx64.efi - Not Found"#),
       (.uefi, "BdsDxe: failed to start Boot0001"),
     ] as [(Firmware, String)])
   func failure(_ firmware: Firmware, _ line: String) {
     #expect(told(firmware, "\(attempt(firmware))\r\n\(line)\r\n") == "nothing: \(line)")
+  }
+
+  @Test("an error of GRUB is one where it waits for rescue, and tells nothing before")
+  func rescue() {
+    let words = "\(attempt(.bios))\r\nerror: unknown filesystem.\r\n"
+    #expect(told(.bios, words) == nil)
+    #expect(told(.bios, words + "Entering rescue mode...\r\n") == "nothing: error: unknown filesystem.")
   }
 
   private func attempt(_ firmware: Firmware) -> String {

@@ -54,6 +54,16 @@ struct DefaultRouteTests {
   }
 
   @Test(
+    "A router of a key may be on the link of an address that is a network by itself, or in the network of a lease",
+    arguments: [
+      "203.0.113.9/32 gateway:192.0.2.1", "dhcp4 203.0.113.9/24 route:198.18.0.0/15@192.0.2.1",
+    ])
+  func onLink(key: String) throws {
+    let plan = try NetworkPlanTests.planned(Self.two(), ["nic_0": "192.0.2.7/24", "nic_1": key])
+    #expect(plan.network.interfaces[1].routes.contains { $0.gateway == "192.0.2.1" && $0.isOnLink })
+  }
+
+  @Test(
     "A name server is of the interface that has the default route of its family, or else an address of that",
     arguments: [
       (["nic_0": "dhcp4", "nic_1": "192.0.2.7/24 gateway:192.0.2.1"], [[], ["192.0.2.53", "2001:db8::53"]], 1),

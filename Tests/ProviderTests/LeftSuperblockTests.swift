@@ -76,7 +76,7 @@ struct LeftSuperblockTests {
     try withScratch { scratch in
       let guest = try SmallGuest(in: scratch)
       let disk = try makeSparseFile(scratch("disk"), size: 32 << 20)
-      // Of version 1.0, by its magic number, its version and its own place: 8 KiB before the end, in sectors.
+      // Of version 1.0, by its magic number, its version, its own place, 8 KiB before the end, in sectors, and the sum of these.
       let magic = isRAID ? "\\374\\116\\053\\251\\001" : "other"
       try shell(
         """
@@ -85,6 +85,7 @@ struct LeftSuperblockTests {
         at=$(((32 << 20) - 8192))
         printf '\(magic)' | dd of=disk bs=1 seek=$at conv=notrunc status=none
         printf '\\360\\377' | dd of=disk bs=1 seek=$((at + 144)) conv=notrunc status=none
+        printf '\\355\\116\\054\\251' | dd of=disk bs=1 seek=$((at + 216)) conv=notrunc status=none
         """)
       let (dump, copy) = try roundTrip(disk, mebibytes: 32, guest)
       #expect(try manifest(dump)["disk"]?["selection"]?.string == (isRAID ? "non-zero-blocks" : "used-blocks"))

@@ -43,6 +43,8 @@ struct BackupDrillCommand: ParsableCommand {
     help: ArgumentHelp("Use this OS instead of that of the export.", valueName: "name[+variant]"))
   var os: String?
 
+  @OptionGroup var parameters: ParameterOptions
+
   @OptionGroup var machine: MachineOptions
 
   @OptionGroup var options: ScriptOptions
@@ -105,6 +107,7 @@ struct BackupDrillCommand: ParsableCommand {
   private func request(_ name: InstanceName) throws(Failure) -> InstanceRequest {
     var request = InstanceRequest(name: name, os: os)
     try machine.apply(to: &request)
+    request.parameters = try parameters.all()
     return request
   }
 }

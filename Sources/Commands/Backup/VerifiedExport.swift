@@ -78,8 +78,14 @@ struct ExportVerification {
       return found(verdict)
     } catch {
       Interrupts.holdIfInterrupted()
-      // The kernel ends a worker for want of memory, whatever the dump is like.
-      let failure = error.cause == .killed ? Failure(.io, error.message, remedy: error.remedy) : error
+      let failure =
+        switch error.cause {
+        // The kernel ends a worker for want of memory, whatever the dump is like.
+        case .killed: Failure(.io, error.message, remedy: error.remedy)
+        // Its storage has lost a part of it.
+        case .system(EIO): Failure(.dump, error.message, remedy: "export the instance again, to other storage")
+        default: error
+        }
       // What another definition has packed is checked as far as there are tools for it.
       guard failure.code == .tool, !isOurs else { return found(.init(of: failure), failure) }
       steps.note("\(dump.path) was not unpacked: \(error.message)")
