@@ -55,7 +55,7 @@ extension [FilledName] {
   /// Whether each is behind the one before it.
   var areInOrder: Bool { zip(self, dropFirst()).allSatisfy { $0.end <= $1.offset } }
 
-  /// Where they are in the file with this name. Where it has no text for one, what is there stays.
+  /// Their places once the file has this name. A name of one part lacks a domain: the old one stays.
   func moved(to name: GuestName) -> [FilledName] {
     var shift = 0
     return map { place in

@@ -47,7 +47,7 @@ package struct AptSources: Equatable, Sendable {
   ///   - keyring: a file with the keys that sign the mirror, or nil for those that apt on this machine trusts.
   ///   - components: nil is what this machine uses; with a mirror, `main`.
   ///   - root: the folder that stands for `/`, but for apt, whose configuration names its own.
-  /// - Throws: `.invalid` when this machine has no source for the release, or not the keyring.
+  /// - Throws: `.invalid` when this machine lacks a source for the release, or not the keyring.
   package static func resolve(
     suite: String?, mirror: String?, pockets: [String] = [], keyring: String? = nil, components: [String]?,
     configuration: AptConfiguration, root: String = ""
@@ -81,7 +81,7 @@ package struct AptSources: Equatable, Sendable {
       let files = [configuration.path("Dir::Etc::sourcelist"), configuration.path("Dir::Etc::sourceparts")]
       throw Failure(
         .invalid,
-        "apt on this machine has no source for \(wanted) in \(files.compactMap(\.self).joined(separator: " and "))",
+        "apt on this machine lacks a source for \(wanted) in \(files.compactMap(\.self).joined(separator: " and "))",
         remedy: "add one, or name mirror and suite in the configuration")
     }
     if let components {

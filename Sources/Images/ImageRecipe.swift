@@ -30,7 +30,7 @@ package struct ImageRecipe: Equatable, Sendable {
 
   /// Resolves what the request leaves to this machine.
   ///
-  /// - Throws: `.invalid` when this machine has no source for the release, or a name is not valid.
+  /// - Throws: `.invalid` when this machine lacks a source for the release, or a name is not valid.
   package init(_ request: ImageRequest) throws(Failure) {
     try self.init(request, .ofThisMachine())
   }

@@ -89,13 +89,13 @@ struct AddressSource {
       addresses = try resolve(name)
     } catch {
       throw Failure(
-        .invalid, "\(name) has no address, and the configuration says address = \"static\": \(error.message)",
+        .invalid, "\(name) lacks an address, and the configuration says address = \"static\": \(error.message)",
         remedy: "give the instance's first interface an address, enter the name into the DNS or /etc/hosts, or set "
           + "address = \"dhcp\"")
     }
     let fitting = addresses.filter(isInNetwork)
     guard let address = fitting.first(where: hasKnownPrefix) ?? fitting.first ?? addresses.first else {
-      throw Failure(.invalid, "\(name) has no address")
+      throw Failure(.invalid, "\(name) lacks an address")
     }
     return address
   }

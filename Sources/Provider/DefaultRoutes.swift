@@ -7,7 +7,7 @@ internal import Report
 /// Which of the gateways that are known is the guest's: one of each family, of the first interface that has one, unless
 /// the key of an interface says so. The one that is configured belongs to the interface in whose network it is.
 struct DefaultRoutes {
-  /// Who says that it is one: the key of the interface, the host of its network, or `gateway`.
+  /// What names it: the key of the interface, the host's network, or `gateway` of the configuration.
   private enum Origin { case key, host, configuration }
 
   private struct Gateway {

@@ -2,7 +2,7 @@
 internal import Filesystems
 internal import LinuxIO
 
-/// Whose word on what is free a dump goes by: a superblock that is left of what was there before says nothing of what is there now.
+/// Whether the superblock of a filesystem tells what is on a disk: an old one may stand in front of something else.
 extension Signatures {
   /// Whether what is known is an ext filesystem, and nothing else.
   var isExt: Bool {

@@ -167,7 +167,11 @@ struct NetworkApplyingTests {
     let guest = Self.systemd(files)
     let routed = Networks.interface(0) { $0.acceptsAdvertisements = true }
     let other = Networks.interface(1) { $0.dhcp4 = true }
-    try NetworkRenderer.netplan.apply(GuestNetwork([routed, other]), to: guest)
+    let network = GuestNetwork([routed, other])
+    try NetworkRenderer.netplan.apply(network, to: guest)
+    let name = GuestName("vm1")
+    let again = try NameChange(from: name, to: name, network: network, release: nil, isRenewed: true, in: guest)
+    #expect(again.isEmpty, "what is there already is not written again")
     let text = try #require(guest.text("/etc/netplan/60-guestsmith.yaml"))
     #expect(text.contains("dhcp4: false\n      dhcp6: \(isNetworkManager)\n      accept-ra: true\n"), "\(text)")
     #expect(text.contains("dhcp4: true\n      dhcp6: false\n      accept-ra: false\n"), "\(text)")

@@ -138,6 +138,26 @@ import Testing
     }
   }
 
+  @Test("what an export does not bring is given as a parameter, and a secret one does not reach import, which is told")
+  func parameters() throws {
+    try withScratch { folder in
+      let site = "[ \"$OSP_SITE\" = here ] || exit 3\n"
+      try folder.define(
+        "one", version: "20\n", scripts: BackupTests.scripts.merging(["import": site]) { $1 + $0 },
+        files: ["parameters.list": "site help\n"])
+      let host = TestHost(folder)
+      try host.node().exportBackup(of: host.create(disks: ["0:size=8"]).name)
+      let boots = "printf 'login:'; exec sleep 600"
+      #expect(try drill(host, boots: boots).status == Failure.Code.script.rawValue)
+      let given = try drill(host, "-O site=here", boots: boots)
+      #expect(given.status == 0, "\(given)")
+      try folder.write("[secret]\nsite = here\n", to: "given", mode: 0o600)
+      let secret = try drill(host, "--parameters-file given", boots: boots)
+      #expect(secret.status == Failure.Code.script.rawValue, "\(secret)")
+      #expect(secret.errors.contains("verify alone learns of secret parameters, and import does not: site"))
+    }
+  }
+
   @Test("--dry-run tells what would be done, and does nothing") func dryRun() throws {
     try withExport { host in
       let outcome = try drill(host, "--dry-run", boots: "echo >>started")

@@ -211,11 +211,13 @@ import Testing
   @Test("one that can't be read is not called damaged, and the exit status tells why; damage beside it counts more")
   func unread() throws {
     let good = try Self.good("zstd")
-    func verify(_ host: TestHost, _ words: String) throws -> (outcome: Outcome, rows: [JSON]) {
+    func verify(
+      _ host: TestHost, _ words: String, failing error: String = "EMFILE"
+    ) throws -> (outcome: Outcome, rows: [JSON]) {
       let outcome = try bash(
         """
         cd '\(host.folder.path)'
-        strace -f -qq -o /dev/null -e signal=none -e inject=openat:error=EMFILE \
+        strace -f -qq -o /dev/null -e signal=none -e inject=openat:error=\(error) \
           -P '\(host.state.exports)/vm1/disk0.dump' \
           '\(program)' backup verify \(words) --state state --json --quiet
         """)
@@ -229,6 +231,12 @@ import Testing
       let (all, told) = try verify(host, "--all")
       #expect(all.status == Failure.Code.io.rawValue && told.first?["result"] == "unknown", "\(all)")
       #expect(told.first?["reason"]?.string?.contains("Too many open files") == true, "\(all)")
+    }
+    // Its storage has lost it.
+    try withExport([good]) { host in
+      let (outcome, rows) = try verify(host, "vm1", failing: "EIO")
+      #expect(outcome.status == Failure.Code.dump.rawValue, "\(outcome)")
+      #expect(rows.map { $0["verdict"]?.string } == ["damaged"], "\(outcome)")
     }
     try withExport([good, []]) { host in
       let (outcome, rows) = try verify(host, "vm1")

@@ -107,7 +107,7 @@ struct CreatePlanTests {
       change: { $0.nics = [nic("192.0.2.700")] }, code: .invalid, words: "192.0.2.700"),
     Refusal(
       testDescription: "a name without an address", parameters: ["address": "static", "prefix": "24"], code: .invalid,
-      words: "vm1.example.com has no address"),
+      words: "vm1.example.com lacks an address"),
   ]
 
   private static func nic(_ ip: String) -> RequestedNIC {

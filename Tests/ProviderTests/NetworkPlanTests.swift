@@ -298,7 +298,7 @@ struct NetworkPlanTests {
     Refusal(
       testDescription: "static without an address", nics: [nic(0), nic(1)], parameters: ["nic_1": "static"],
       words: "nic_1 = \"static\", and the host gives interface 1, AA:00:00:00:00:01, no address"),
-    Refusal(testDescription: "a name without an address", nics: [nic(0)], words: "\(name) has no address"),
+    Refusal(testDescription: "a name without an address", nics: [nic(0)], words: "\(name) lacks an address"),
   ]
 
   @Test("What can't work is refused", arguments: refusals)
